@@ -1,0 +1,7 @@
+"""avtr: offline batch renderer for talking *and listening* conversational avatars.
+
+Importing the package is quick and loads neither torch nor MediaPipe (tests/test_architecture.py);
+the rooms are imported where they are used. docs/architecture.md is the house plan.
+"""
+
+__version__ = "0.1.0"

@@ -1,0 +1,1 @@
+"""Many jobs: manifest, ledger, workers."""

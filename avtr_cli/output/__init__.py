@@ -1,0 +1,1 @@
+"""Frames and sound into files, with provenance and a report."""

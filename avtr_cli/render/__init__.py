@@ -1,0 +1,1 @@
+"""Motion into pictures: the embedded mesh-warp renderer and the published LivePortrait networks."""

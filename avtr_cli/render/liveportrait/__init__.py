@@ -1,0 +1,1 @@
+"""The published LivePortrait networks and the renderer that drives them."""

@@ -1,0 +1,1 @@
+"""Making the embedded motion model: corpus, conversations, ground truth, training stages."""
