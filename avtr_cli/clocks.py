@@ -1,0 +1,110 @@
+"""Stage clocks: how long each stage of a chunk took, without stopping the machine to ask.
+
+`stage("render")` marks the work inside it for the clock that is running, if any. Stages may nest: time
+inside an inner stage counts for the inner one alone. On a GPU a stage is bracketed by CUDA events that are
+read when the chunk after the next is done; on a CPU by a monotonic clock.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+STAGES = ("audio", "motion", "render", "composite", "encode")
+
+_running: ContextVar[StageClock | None] = ContextVar("stage clock", default=None)
+
+
+class StageClock:
+    """Milliseconds per chunk of every stage. `chunk()` brackets a chunk, `stage()` what happens inside."""
+
+    def __init__(self, cuda: bool = False):
+        self.chunk_ms: list[float] = []
+        self.stages_ms: dict[str, list[float]] = {name: [] for name in STAGES}
+        self._cuda = cuda
+        self._spent: dict[str, float] = {}
+        self._inner: list[float] = []
+        self._events: list[tuple[int, str, Any, Any]] = []
+
+    @contextmanager
+    def chunk(self) -> Iterator[None]:
+        """All the work from a window of audio to its finished frames."""
+        token = _running.set(self)
+        self._spent = {}
+        began = time.perf_counter()
+        try:
+            yield
+        finally:
+            _running.reset(token)
+            self.chunk_ms.append((time.perf_counter() - began) * 1e3)
+            for name in ("audio", "motion", "render", "composite"):
+                self.stages_ms[name].append(self._spent.get(name, 0.0))
+            if self._cuda:
+                self._read_events(before=len(self.chunk_ms) - 1)
+
+    def add(self, name: str, ms: float) -> None:
+        """A stage that was clocked elsewhere, such as the encoder's thread."""
+        self.stages_ms[name].append(ms)
+
+    def finish(self) -> None:
+        if self._cuda:
+            self._read_events(before=len(self.chunk_ms) + 1)
+
+    def _enter(self, name: str) -> Any:
+        self._inner.append(0.0)
+        return self._event() if self._cuda else time.perf_counter()
+
+    def _leave(self, name: str, began: Any) -> None:
+        inner = self._inner.pop()
+        if self._cuda:
+            self._events.append((len(self.chunk_ms), name, began, self._event()))
+            return
+        took = (time.perf_counter() - began) * 1e3
+        self._spent[name] = self._spent.get(name, 0.0) + took - inner
+        if self._inner:
+            self._inner[-1] += took
+
+    @staticmethod
+    def _event() -> Any:
+        import torch
+
+        event = torch.cuda.Event(enable_timing=True)
+        event.record()
+        return event
+
+    def _read_events(self, before: int) -> None:
+        waiting = []
+        for chunk, name, began, ended in self._events:
+            if chunk < before and ended.query():
+                self.stages_ms[name][chunk] += began.elapsed_time(ended)
+            else:
+                waiting.append((chunk, name, began, ended))
+        self._events = waiting
+
+
+@contextmanager
+def stage(name: str) -> Iterator[None]:
+    """Count the work inside for stage `name` of the running clock; nothing where none runs."""
+    clock = _running.get()
+    if clock is None:
+        yield
+        return
+    began = clock._enter(name)
+    try:
+        yield
+    finally:
+        clock._leave(name, began)
+
+
+def statistics(values: list[float]) -> dict[str, float]:
+    """The report's numbers for a list of milliseconds: count, mean, p50, p90, p99, max."""
+    import numpy as np
+
+    if not values:
+        return {"count": 0, "mean": 0.0, "p50": 0.0, "p90": 0.0, "p99": 0.0, "max": 0.0}
+    p50, p90, p99 = np.percentile(values, (50, 90, 99))
+    numbers = {"mean": np.mean(values), "p50": p50, "p90": p90, "p99": p99, "max": np.max(values)}
+    return {"count": len(values)} | {name: round(float(value), 3) for name, value in numbers.items()}
