@@ -1,0 +1,101 @@
+"""The ffmpeg program that imageio-ffmpeg brings: started with a list of arguments, its last words kept.
+
+No shell, no system package. A failure becomes one OutputError that ends with what ffmpeg said.
+"""
+
+from __future__ import annotations
+
+import functools
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import IO
+
+import imageio_ffmpeg
+
+from avtr_cli.errors import OutputError
+
+TAIL_LINES = 6  # of ffmpeg's stderr, shown when it fails
+_COMMON = ("-hide_banner", "-nostdin", "-loglevel", "error", "-y")
+
+
+def executable() -> str:
+    return imageio_ffmpeg.get_ffmpeg_exe()
+
+
+def run(arguments: list[str], purpose: str) -> None:
+    """Run ffmpeg to its end; raises OutputError "`purpose`: ...what ffmpeg said" when it fails."""
+    done = subprocess.run([executable(), *_COMMON, *arguments], stdin=subprocess.DEVNULL, capture_output=True, check=False)
+    if done.returncode:
+        raise OutputError(f"{purpose}: {_reason(done.stderr.decode(errors='replace'))}")
+
+
+class FramePipe:
+    """An ffmpeg that reads raw pictures from its standard input until `close`."""
+
+    def __init__(self, arguments: list[str], purpose: str):
+        self._purpose = purpose
+        self._stderr: IO[bytes] = tempfile.TemporaryFile()
+        # -nostdin is about the keyboard; the pictures still come by stdin. Its own session: Ctrl-C is ours to handle.
+        self._process = subprocess.Popen(
+            [executable(), *_COMMON, *arguments],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=self._stderr,
+            start_new_session=True,
+        )
+
+    def write(self, pixels: memoryview) -> None:
+        """Send one picture; raises OutputError when ffmpeg is gone."""
+        assert self._process.stdin is not None
+        try:
+            self._process.stdin.write(pixels)
+        except (BrokenPipeError, OSError):
+            self._process.wait()
+            raise OutputError(f"{self._purpose}: {self._said()}") from None
+
+    def close(self) -> None:
+        """No more pictures: wait until the file is whole. Raises OutputError when it is not."""
+        assert self._process.stdin is not None
+        try:
+            self._process.stdin.close()
+        except (BrokenPipeError, OSError):
+            pass  # ffmpeg died first: its return code says so
+        code = self._process.wait()
+        said = self._said()
+        self._stderr.close()
+        if code:
+            raise OutputError(f"{self._purpose}: {said}")
+
+    def kill(self) -> None:
+        self._process.kill()
+        self._process.wait()
+        if self._process.stdin is not None and not self._process.stdin.closed:
+            try:
+                self._process.stdin.close()
+            except (BrokenPipeError, OSError):
+                pass
+        self._stderr.close()
+
+    def _said(self) -> str:
+        self._stderr.seek(0)
+        return _reason(self._stderr.read().decode(errors="replace"))
+
+
+def _reason(stderr: str) -> str:
+    lines = [line.strip() for line in stderr.splitlines() if line.strip()]
+    if any("No space left on device" in line for line in lines):
+        return "no space left on the disk; free some or write elsewhere with -o"
+    return " | ".join(lines[-TAIL_LINES:]) or "ffmpeg ended without a word"
+
+
+@functools.cache
+def works(encoder: str) -> bool:
+    """Whether ffmpeg can really encode a picture with `encoder` here (NVENC may be listed and not work)."""
+    probe = ["-f", "lavfi", "-i", "color=size=256x256:rate=25:duration=0.2", "-c:v", encoder, "-f", "null", "-"]
+    done = subprocess.run([executable(), *_COMMON, *probe], stdin=subprocess.DEVNULL, capture_output=True, check=False)
+    return done.returncode == 0
+
+
+def discard(path: Path) -> None:
+    path.unlink(missing_ok=True)

@@ -1,0 +1,59 @@
+"""Which codec a file name asks for: `.mp4` H.264, and where an alpha channel is wanted VP9, ProRes or PNG."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from avtr_cli.config import OutputConfig
+from avtr_cli.errors import OutputError
+from avtr_cli.output import ffmpeg
+from avtr_cli.timing import FPS
+
+_BT709 = "scale=out_color_matrix=bt709:out_range=tv,format={}"
+_TAGS = ("-colorspace", "bt709", "-color_primaries", "bt709", "-color_trc", "bt709", "-color_range", "tv")
+
+
+@dataclass(frozen=True)
+class Format:
+    """How to encode one kind of file."""
+
+    suffix: str
+    container: str  # ffmpeg's name of it
+    video: tuple[str, ...]  # arguments of the video encoder
+    audio: tuple[str, ...]  # of the audio encoder; the bit rate is added where `lossy`
+    keeps_alpha: bool
+    lossy: bool = True
+    finish: tuple[str, ...] = ()  # arguments of the container
+
+    def audio_arguments(self, kbps: int) -> list[str]:
+        return [*self.audio, *(("-b:a", f"{kbps}k") if self.lossy else ())]
+
+
+def format_of(out: Path, config: OutputConfig) -> Format:
+    """The format that `out`'s name asks for. Raises OutputError for a name that none fits."""
+    suffix = out.suffix.lower()
+    if suffix == ".mp4":
+        return Format(".mp4", "mp4", _h264(config), ("-c:a", "aac"), False, finish=("-movflags", "+faststart"))
+    if suffix == ".webm":
+        video = ("-vf", _BT709.format("yuva420p"), "-c:v", "libvpx-vp9", "-crf", str(config.crf + 8), "-b:v", "0",
+                 "-deadline", "realtime", "-cpu-used", "6", "-row-mt", "1", *_TAGS)  # fmt: skip
+        return Format(".webm", "webm", video, ("-c:a", "libopus"), True)
+    if suffix == ".mov":
+        video = ("-vf", _BT709.format("yuva444p10le"), "-c:v", "prores_ks", "-profile:v", "4444", *_TAGS)
+        return Format(".mov", "mov", video, ("-c:a", "pcm_s16le"), True, lossy=False)
+    if suffix == ".png":
+        return Format(".png", "image2", ("-c:v", "png", "-pred", "mixed"), (), True)
+    raise OutputError(
+        f"{out}: no video format is called '{out.suffix or out.name}'; name it .mp4, or with an alpha channel .webm, .mov "
+        "or frame_%05d.png"
+    )
+
+
+def _h264(config: OutputConfig) -> tuple[str, ...]:
+    frame = ("-vf", _BT709.format("yuv420p"), *_TAGS, "-g", str(FPS * 2))
+    if config.encoder == "nvenc" or (config.encoder == "auto" and ffmpeg.works("h264_nvenc")):
+        if not ffmpeg.works("h264_nvenc"):
+            raise OutputError("output.encoder is 'nvenc', but h264_nvenc does not work here; use 'auto' or 'x264'")
+        return (*frame, "-c:v", "h264_nvenc", "-preset", "p4", "-rc", "vbr", "-cq", str(config.crf + 4), "-b:v", "0")
+    return (*frame, "-c:v", "libx264", "-preset", config.speed, "-crf", str(config.crf), "-threads", "1")
