@@ -1,0 +1,152 @@
+"""`avtr weights list | pull | verify | where`: published weights on the command line."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from avtr_cli.errors import ConfigError, WeightsError
+from avtr_cli.weights.hub import Hub
+from avtr_cli.weights.pull import Terms, bring, pull
+from avtr_cli.weights.registry import Licence, WeightFile
+from avtr_cli.weights.store import MADE_UP, POLICIES, Store
+
+app = typer.Typer(help="Published weights: what there is, where from, under which licence, and whether it is here.")
+
+Names = Annotated[list[str] | None, typer.Argument(help="Sets (avtr1, liveportrait) or single files; all if none.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Machine-readable.")]
+
+
+@app.command("list")
+def list_command(as_json: AsJson = False) -> None:
+    """What there is: size, licence, state here; then every licence with its attribution."""
+    store = Store()
+    rows = [_row(store, file) for file in store.registry.files.values()]
+    if as_json:
+        licences = [
+            licence.__dict__ | {"accepted": store.accepted(licence)} for licence in store.registry.licences.values()
+        ]
+        typer.echo(json.dumps({"root": str(store.root), "files": rows, "licences": licences}, indent=1))
+        return
+    typer.echo(f"weights folder: {store.root}  (AVTR_WEIGHTS chooses another)\n")
+    for row in rows:
+        typer.echo(f"{row['name']:<42} {row['size_text']:>9}  {row['licence']:<17} {row['state']}")
+        typer.echo(f"    {row['what']}\n    {row['repo']}: {row['path']}")
+    for licence in store.registry.licences.values():
+        typer.echo(f"\n{licence_text(licence, store.accepted(licence))}")
+
+
+@app.command("pull")
+def pull_command(
+    names: Names = None,
+    accept_licence: Annotated[
+        bool, typer.Option("--accept-licence", help="I have read the licences and accept.")
+    ] = False,
+    source: Annotated[Path | None, typer.Option("--from", help="Import from this folder, not the hub.")] = None,
+    licence_policy: Annotated[
+        str, typer.Option(help="any, or commercial: refuse what forbids commercial use.")
+    ] = "any",
+    token: Annotated[str, typer.Option(help="Token of the hub; HF_TOKEN and `hf auth login` work too.")] = "",
+    endpoint: Annotated[str, typer.Option(help="A mirror of the hub; HF_ENDPOINT works too.")] = "",
+    offline: Annotated[
+        bool, typer.Option("--offline", help="Never use the network; HF_HUB_OFFLINE=1 works too.")
+    ] = False,
+    renew: Annotated[bool, typer.Option("--renew", help="Forget what earlier pulls pinned and fetch again.")] = False,
+) -> None:
+    """Fetch weights from the hub, or import files you have. Run again, it goes on where it stopped."""
+    if not names:
+        raise ConfigError(
+            "say what to pull: `avtr weights pull avtr1` (or liveportrait, or a file of `avtr weights list`)"
+        )
+    if licence_policy not in POLICIES:
+        raise ConfigError(f"--licence-policy is '{licence_policy}', but must be one of {', '.join(POLICIES)}")
+    store = Store()
+    files = store.registry.choose(names)
+    for licence in store.registry.licences_of(files):
+        typer.echo(licence_text(licence, store.accepted(licence)) + "\n", err=True)
+    terms = Terms(licence_policy, accept_licence, _ask if sys.stdin.isatty() and sys.stderr.isatty() else None)
+    if source is not None:
+        bring(store, files, source, terms, typer.echo)
+    else:
+        pull(store, files, terms, Hub(endpoint, token, offline), renew, typer.echo)
+
+
+@app.command("verify")
+def verify_command(names: Names = None, as_json: AsJson = False) -> None:
+    """Read every file whole and compare it with what was published. Exit code 4 when one is damaged or absent."""
+    store = Store()
+    findings = [(file, *store.verify(file)) for file in store.registry.choose(names or [])]
+    if as_json:
+        typer.echo(
+            json.dumps([{"name": f.name, "usable": good, "finding": text} for f, good, text in findings], indent=1)
+        )
+    else:
+        for file, _, text in findings:
+            typer.echo(f"{file.name:<42} {text}")
+    bad = [file.name for file, good, _ in findings if not good]
+    if bad:
+        raise WeightsError(f"not usable: {', '.join(bad)}; fetch them with `avtr weights pull {' '.join(bad)}`")
+
+
+@app.command("where")
+def where_command(
+    name: Annotated[str | None, typer.Argument(help="A file of the list; none: the folder.")] = None,
+) -> None:
+    """The weights folder, or the path of one file (where it lies, or would)."""
+    store = Store()
+    if name is None:
+        typer.echo(store.root)
+        return
+    if name not in store.registry.files:
+        raise ConfigError(f"no weights file is called '{name}'; there are {', '.join(store.registry.files)}")
+    file = store.registry.files[name]
+    typer.echo(store.present(file) or store.target(file))
+
+
+def licence_text(licence: Licence, accepted: bool) -> str:
+    """A licence in four lines, for people."""
+    commercial = {"yes": "commercial use: yes", "no": "commercial use: no"}.get(
+        licence.commercial, f"commercial use: {licence.condition}"
+    )
+    state = "" if not licence.accept else " (accepted)" if accepted else " (not accepted yet: --accept-licence)"
+    return f"{licence.name}{state}\n    {licence.url}\n    {licence.summary}\n    {commercial}\n    {licence.notice}"
+
+
+def _row(store: Store, file: WeightFile) -> dict[str, object]:
+    size = file.size or file.about
+    text = "?" if size is None else f"{'' if file.size else '~'}{size / 1e6:,.1f} MB"
+    return {
+        "name": file.name,
+        "what": file.what,
+        "repo": file.repo,
+        "path": file.path,
+        "licence": file.licence,
+        "revision": file.revision,
+        "sha256": file.sha256,
+        "size": file.size,
+        "size_text": text,
+        "needed_by": list(file.sets),
+        "optional": file.optional,
+        "state": _state(store, file),
+    }
+
+
+def _state(store: Store, file: WeightFile) -> str:
+    path = store.present(file)
+    if path is None:
+        target = store.target(file)
+        part = next(target.parent.glob(f"{target.name}.*.part"), None)
+        started = f"{part.stat().st_size / 1e6:,.1f} MB of it here" if part else "absent"
+        return started + (" (optional)" if file.optional else "")
+    if problem := store.wrong_size(file, path):
+        return problem
+    record = store.record(path)
+    return "here, made up" if record is not None and record.source == MADE_UP else "here"
+
+
+def _ask(licence: Licence) -> bool:
+    return typer.confirm(f"Accept the {licence.name}?", err=True)

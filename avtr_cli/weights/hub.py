@@ -1,0 +1,254 @@
+"""One file from the model hub to this disk, whole or not at all: resumed, hashed, renamed.
+
+huggingface_hub speaks the protocol (addresses, tokens, mirrors, retries within a call); what it leaves out is
+here: its own downloader forgets a broken download when the process ends, and compares sizes, not contents. So
+bytes go to `FILE.<etag>.part`, which the next call continues, and a file gets its name only after its hash fits.
+Every failure is one WeightsError that names the file and the way out.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from avtr_cli.errors import WeightsError
+from avtr_cli.weights.registry import WeightFile
+from avtr_cli.weights.store import READ_BYTES, Record
+
+SPARE_BYTES = 64 << 20  # left free on the disk: records, and the system's own needs
+NETWORK_PACKAGES = ("huggingface_hub", "httpx", "httpx2", "httpcore", "httpcore2", "requests", "urllib3")
+SHA256 = re.compile(r"[0-9a-f]{64}")
+GIT_SHA1 = re.compile(r"[0-9a-f]{40}")
+
+
+@dataclass(frozen=True)
+class Remote:
+    """A file as the hub describes it."""
+
+    commit: str
+    etag: str  # sha256 of a large file, git blob sha1 of a small one, anything elsewhere
+    size: int
+    location: str  # where its bytes are, often another host
+
+
+@dataclass(frozen=True)
+class Hub:
+    """Where and as whom to ask. The empty endpoint is HF_ENDPOINT or huggingface.co, the empty token the saved one."""
+
+    endpoint: str = ""
+    token: str = ""
+    offline: bool = False
+
+    @property
+    def address(self) -> str:
+        return (self.endpoint or os.environ.get("HF_ENDPOINT") or "https://huggingface.co").rstrip("/")
+
+    @property
+    def is_offline(self) -> bool:
+        return self.offline or os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "ON", "YES", "TRUE")
+
+    def describe(self, file: WeightFile, revision: str | None) -> Remote:
+        """What the hub says of `file` at `revision`: commit, etag, size, location. Raises WeightsError."""
+        hub = _huggingface_hub()
+        if self.is_offline:
+            raise WeightsError(
+                f"{file.path} of {file.repo} is not here, and offline mode forbids fetching it; unset "
+                "HF_HUB_OFFLINE, or bring the file with `avtr weights pull … --from FOLDER`"
+            )
+        url = hub.hf_hub_url(file.repo, file.path, revision=revision or "main", endpoint=self.address)
+        with _one_sentence(file, self.address):
+            about = hub.get_hf_file_metadata(url, token=self.token or None)
+        if about.etag is None or about.commit_hash is None or about.size is None:
+            raise WeightsError(
+                f"{file.path} of {file.repo}: {self.address} does not answer as a model hub does; check HF_ENDPOINT, "
+                "or a proxy in between"
+            )
+        return Remote(about.commit_hash, about.etag, about.size, about.location)
+
+    def fetch(self, file: WeightFile, target: Path, revision: str | None, sha256: str | None) -> Record:
+        """Bring `file` to `target`, continuing what an earlier call left; returns what it is.
+
+        `revision` and `sha256` are the pins that are known. Raises WeightsError, and then `target` is untouched.
+        """
+        remote = self.describe(file, revision)
+        self._compare(file, remote, sha256)
+        part = target.with_name(f"{target.name}.{remote.etag[:16]}.part")
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            for stale in set(target.parent.glob(f"{target.name}.*.part")) - {part}:
+                stale.unlink()  # of a file that the hub has replaced since
+            held = part.stat().st_size if part.exists() else 0
+        except OSError as error:
+            raise _disk_error(target, error) from error
+        check_space(target, remote.size - held)
+        with _alone(target):
+            self._download(file, remote, part)
+            actual = _check_content(file, part, remote.etag, sha256)
+            part.replace(target)
+        return Record(sha256=actual, size=remote.size, source=self.address, revision=remote.commit)
+
+    def _compare(self, file: WeightFile, remote: Remote, sha256: str | None) -> None:
+        """Before anything is fetched: is this the file we mean?"""
+        if sha256 and SHA256.fullmatch(remote.etag) and remote.etag != sha256:
+            raise WeightsError(
+                f"{file.path} of {file.repo}: {self.address} now offers other contents (sha256 {remote.etag[:12]}…) "
+                f"than the pinned ones ({sha256[:12]}…); if the publisher meant that, run again with --renew"
+            )
+
+    def _download(self, file: WeightFile, remote: Remote, part: Path) -> None:
+        """All bytes into `part`, from where it ends. The token goes to the hub's own host alone."""
+        hub = _huggingface_hub()
+        from huggingface_hub.file_download import http_get
+
+        headers = hub.utils.build_hf_headers(token=self.token or None) | {"Accept-Encoding": "identity"}
+        if urlsplit(remote.location).netloc != urlsplit(self.address).netloc:
+            headers.pop("authorization", None)
+        try:
+            with part.open("ab") as stream:
+                held = stream.tell()
+                if held > remote.size:
+                    stream.truncate(0)
+                    held = 0
+                with _one_sentence(file, self.address, part):
+                    http_get(
+                        remote.location,
+                        stream,
+                        resume_size=held,
+                        headers=headers,
+                        expected_size=remote.size,
+                        displayed_filename=Path(file.path).name,
+                    )
+        except OSError as error:
+            raise _disk_error(part, error) from error
+
+
+def check_space(target: Path, wanted: int) -> None:
+    """Raise WeightsError unless the disk of `target` holds `wanted` more bytes and some to spare."""
+    folder = next(p for p in target.parents if p.exists())
+    free = shutil.disk_usage(folder).free
+    if wanted + SPARE_BYTES > free:
+        raise WeightsError(
+            f"{target}: {_mb(wanted)} more are needed and {folder} has {_mb(free)} free; make room, or choose another "
+            "disk with AVTR_WEIGHTS"
+        )
+
+
+@contextmanager
+def _alone(target: Path) -> Iterator[None]:
+    """Two processes must not append to the same part. Raises WeightsError where another one is at it."""
+    from filelock import FileLock, Timeout  # comes with huggingface_hub
+
+    lock = FileLock(target.with_name(target.name + ".lock"), timeout=0)
+    try:
+        with lock:
+            yield
+    except Timeout:
+        raise WeightsError(f"{target}: another avtr is fetching this file; wait for it, then run again") from None
+
+
+def _check_content(file: WeightFile, part: Path, etag: str, sha256: str | None) -> str:
+    """The sha256 of `part`, once it fits the pin and what the hub announced; else the part is removed.
+
+    The hub's etag is the sha256 of a large file and the git blob's sha1 of a small one; another server's may be
+    neither, and then only the pin can be compared.
+    """
+    plain, blob = hashlib.sha256(), hashlib.sha1(f"blob {part.stat().st_size}\0".encode(), usedforsecurity=False)
+    with part.open("rb") as stream:
+        while block := stream.read(READ_BYTES):
+            plain.update(block)
+            blob.update(block)
+    actual = plain.hexdigest()
+    expected = sha256 or (etag if SHA256.fullmatch(etag) else None)
+    wrong = expected is not None and actual != expected
+    wrong |= expected is None and GIT_SHA1.fullmatch(etag) is not None and blob.hexdigest() != etag
+    if wrong:
+        part.unlink()
+        raise WeightsError(
+            f"{file.path} of {file.repo}: the bytes that arrived are not the published ones (sha256 {actual[:12]}…, "
+            f"not {(expected or etag)[:12]}…) and were thrown away; run the same command again, or try another "
+            "HF_ENDPOINT"
+        )
+    return actual
+
+
+class _one_sentence:
+    """Turns what the network libraries raise inside the block into one WeightsError; other errors pass."""
+
+    def __init__(self, file: WeightFile, address: str, part: Path | None = None):
+        self.what, self.address, self.part = f"{file.path} of {file.repo}", address, part
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: Any, error: BaseException | None, traceback: Any) -> None:
+        if error is None or not isinstance(error, Exception):
+            return
+        sentence = self._sentence(error)
+        if sentence:
+            raise WeightsError(sentence) from error
+
+    def _sentence(self, error: Exception) -> str:
+        names = {cls.__name__ for cls in type(error).__mro__}
+        status = getattr(getattr(error, "response", None), "status_code", None)
+        if "GatedRepoError" in names:
+            return (
+                f"{self.what}: the publisher asks for an agreement on its page ({self.address}/…); agree there, then "
+                "give your token with HF_TOKEN or --token"
+            )
+        if status == 401 or "RepositoryNotFoundError" in names:
+            return (
+                f"{self.what}: {self.address} does not let us in (it answers 401); log in with `hf auth login`, or "
+                "give a valid token with HF_TOKEN or --token"
+            )
+        if status == 404 or "EntryNotFoundError" in names:
+            return (
+                f"{self.what}: {self.address} has no such file or revision (it answers 404); update avtr, try another "
+                "HF_ENDPOINT, or bring the file with --from FOLDER"
+            )
+        if status is not None:
+            return f"{self.what}: {self.address} answers {status}; wait a little and run the same command again"
+        from_network = any(cls.__module__.partition(".")[0] in NETWORK_PACKAGES for cls in type(error).__mro__)
+        if from_network or (isinstance(error, OSError) and error.errno is None):
+            have = f" after {_mb(self.part.stat().st_size)}" if self.part and self.part.exists() else ""
+            return (
+                f"{self.what}: the connection to {self.address} failed{have} ({_first_line(error)}); run the same "
+                "command again, it goes on where it stopped"
+            )
+        return ""
+
+
+def _disk_error(path: Path, error: OSError) -> WeightsError:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return WeightsError(
+            f"{path}: no space left on this disk; make room and run the same command again (it goes on where it "
+            "stopped), or choose another disk with AVTR_WEIGHTS"
+        )
+    return WeightsError(f"{path}: cannot be written ({error.strerror}); choose another folder with AVTR_WEIGHTS")
+
+
+def _huggingface_hub() -> Any:
+    try:
+        import huggingface_hub
+    except ImportError:
+        raise WeightsError(
+            "fetching weights needs the package huggingface-hub; install it with `pip install 'avtr-cli[neural]'`"
+        ) from None
+    return huggingface_hub
+
+
+def _first_line(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0][:120] if lines else type(error).__name__
+
+
+def _mb(size: int) -> str:
+    return f"{size / 1e6:,.1f} MB"
