@@ -1,0 +1,104 @@
+"""A picture into the face points in it: MediaPipe Face Mesh, 478 points a face with irises.
+
+Points are float64 (478, 3) in pixels of the picture given, z in the same unit and away from the camera.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+import cv2
+import numpy as np
+
+from avtr_cli.perception.mediapipe_quiet import quiet, solutions
+from avtr_cli.perception.topology import FACE_OVAL
+
+MOST_FACES = 12
+SURE_ENOUGH = 0.4  # detection confidence; paintings and old photographs lie between it and MediaPipe's own 0.5
+SEARCH_SIDE = 1280  # px; a larger picture is shrunk to this before it is searched
+
+
+@lru_cache(maxsize=2)
+def _mesh(faces: int) -> Any:
+    with quiet():
+        return solutions().face_mesh.FaceMesh(
+            static_image_mode=True, refine_landmarks=True, max_num_faces=faces, min_detection_confidence=SURE_ENOUGH
+        )
+
+
+@lru_cache(maxsize=1)
+def _far_detector() -> Any:
+    with quiet():
+        return solutions().face_detection.FaceDetection(model_selection=1, min_detection_confidence=SURE_ENOUGH)
+
+
+def face_points(image: np.ndarray) -> np.ndarray | None:
+    """The points of the one face in `image` (uint8 RGB), or None."""
+    found = _run_mesh(image, 1)
+    return found[0] if found else None
+
+
+def find_faces(image: np.ndarray) -> list[np.ndarray]:
+    """Points of every face found in `image` (uint8 RGB), each once, from the left of the picture to the right.
+
+    Face Mesh sees faces that fill a good part of the picture; smaller ones are found by the long-range
+    detector first and then measured in an enlarged cut-out.
+    """
+    shrink = min(1.0, SEARCH_SIDE / max(image.shape[:2]))
+    seen = cv2.resize(image, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA) if shrink < 1 else image
+    faces = [points / shrink for points in _run_mesh(seen, MOST_FACES)]
+    for centre, side in _far_boxes(seen):
+        points = _measure_around(image, centre / shrink, side / shrink)
+        if points is not None:
+            faces.append(points)
+    return sorted(_each_once(faces), key=lambda points: float(points[:, 0].mean()))
+
+
+def face_height(points: np.ndarray) -> float:
+    """Size of a face in pixels: the height of its outline, or 1.2 times the width where that is more (a tilted face)."""
+    extent = np.ptp(points[list(FACE_OVAL), :2], axis=0)
+    return float(max(extent[1], 1.2 * extent[0]))
+
+
+def _run_mesh(image: np.ndarray, faces: int) -> list[np.ndarray]:
+    height, width = image.shape[:2]
+    with quiet():
+        found = _mesh(faces).process(np.ascontiguousarray(image)).multi_face_landmarks or []
+    scale = (width, height, width)
+    return [np.array([(p.x, p.y, p.z) for p in face.landmark], dtype=np.float64) * scale for face in found]
+
+
+def _far_boxes(image: np.ndarray) -> list[tuple[np.ndarray, float]]:
+    """(centre, side) of the boxes of the long-range detector."""
+    height, width = image.shape[:2]
+    boxes = []
+    with quiet():
+        detections = _far_detector().process(np.ascontiguousarray(image)).detections or []
+    for detection in detections:
+        box = detection.location_data.relative_bounding_box
+        centre = np.array([(box.xmin + box.width / 2) * width, (box.ymin + box.height / 2) * height])
+        boxes.append((centre, max(box.width * width, box.height * height)))
+    return boxes[:MOST_FACES]
+
+
+def _measure_around(image: np.ndarray, centre: np.ndarray, side: float) -> np.ndarray | None:
+    """Face points found in a cut-out of 2.4 times the box, enlarged to 384 px."""
+    reach, size = 1.2 * side, 384
+    scale = size / (2 * reach)
+    origin = centre - reach
+    affine = np.array([[scale, 0, -origin[0] * scale], [0, scale, -origin[1] * scale]])
+    cut = cv2.warpAffine(image, affine, (size, size), flags=cv2.INTER_LINEAR)
+    points = face_points(cut)
+    if points is None:
+        return None
+    return np.column_stack([points[:, :2] / scale + origin, points[:, 2] / scale])
+
+
+def _each_once(faces: list[np.ndarray]) -> list[np.ndarray]:
+    kept: list[np.ndarray] = []
+    for points in sorted(faces, key=face_height, reverse=True):
+        centre = points[:, :2].mean(axis=0)
+        if all(np.linalg.norm(centre - other[:, :2].mean(axis=0)) > 0.4 * face_height(other) for other in kept):
+            kept.append(points)
+    return kept

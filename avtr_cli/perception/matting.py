@@ -1,0 +1,80 @@
+"""Which pixels belong to the person: MediaPipe's selfie segmentation, sharpened along the photo's own edges.
+
+The network sees 256 x 256 pixels, so it looks twice: at the whole photo, for arms and body, and at a square
+around the head, for hair. Edges then follow the picture by a guided filter.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+import cv2
+import numpy as np
+
+from avtr_cli.perception.crop import resample
+from avtr_cli.perception.landmarks import face_height
+from avtr_cli.perception.mediapipe_quiet import quiet, solutions
+from avtr_cli.perception.topology import FACE_OVAL, NOSE_TIP
+
+WORKING_SIDE = 1024  # px of the longer side; the network knows no finer detail
+HEAD_REACH = 1.7  # half side of the square around the head, in face heights
+
+
+@lru_cache(maxsize=1)
+def _segmentation() -> Any:
+    with quiet():
+        return solutions().selfie_segmentation.SelfieSegmentation(model_selection=0)
+
+
+def person_probability(image: np.ndarray) -> np.ndarray:
+    """float32 (H, W) in [0, 1] of `image`, uint8 RGB, straight from the network."""
+    with quiet():
+        return np.array(_segmentation().process(np.ascontiguousarray(image)).segmentation_mask, dtype=np.float32)
+
+
+def person_matte(photo: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """float32 (H, W) in [0, 1]: how much of each pixel of `photo` belongs to the person with face `points`."""
+    height, width = photo.shape[:2]
+    shrink = min(1.0, WORKING_SIDE / max(height, width))
+    small = cv2.resize(photo, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA) if shrink < 1 else photo
+    probability = person_probability(small)
+    _look_at_head(probability, small, points * shrink)
+    matte = _only_this_person(_along_edges(probability, small, face_height(points) * shrink), points * shrink)
+    return matte if shrink == 1 else cv2.resize(matte, (width, height), interpolation=cv2.INTER_LINEAR)
+
+
+def _look_at_head(probability: np.ndarray, image: np.ndarray, points: np.ndarray) -> None:
+    """Replaces `probability` around the head by a closer look, faded over the outer third."""
+    centre = points[list(FACE_OVAL), :2].mean(axis=0)
+    reach = HEAD_REACH * face_height(points)
+    x0, y0 = np.maximum(np.floor(centre - reach), 0).astype(int)
+    x1, y1 = np.minimum(np.ceil(centre + reach), image.shape[1::-1]).astype(int)
+    size = 256
+    affine = np.array([[size / (x1 - x0), 0, 0], [0, size / (y1 - y0), 0]])
+    affine[:, 2] = -affine[:, :2] @ (x0, y0)
+    closer = cv2.resize(person_probability(resample(image, affine, size, size)), (int(x1 - x0), int(y1 - y0)))
+    y, x = np.mgrid[y0:y1, x0:x1].astype(np.float32)
+    distance = np.maximum(abs(x - centre[0]), abs(y - centre[1])) / reach
+    weight = np.clip((1 - distance) * 3, 0, 1)
+    part = probability[y0:y1, x0:x1]
+    part += weight * (closer - part)
+
+
+def _along_edges(probability: np.ndarray, image: np.ndarray, tall: float) -> np.ndarray:
+    """Guided filter (He, Sun and Tang 2010): the matte takes on the edges of the picture."""
+    radius = max(2, round(tall / 28))
+    guided = cv2.ximgproc.guidedFilter(image, np.clip(probability * 1.2 - 0.1, 0, 1), radius, (0.02 * 255) ** 2)
+    return np.clip(guided * 1.12 - 0.06, 0, 1).astype(np.float32)
+
+
+def _only_this_person(matte: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """Other people in the picture are background: keeps what hangs together with the face."""
+    outline = np.rint(points[list(FACE_OVAL), :2]).astype(np.int32)
+    solid = (matte > 0.3).astype(np.uint8)
+    cv2.fillPoly(solid, [outline], 1)
+    x, y = np.clip(np.rint(points[NOSE_TIP, :2]).astype(int), 0, np.array(matte.shape[1::-1]) - 1)
+    _, labels = cv2.connectedComponents(solid)
+    mine = cv2.dilate((labels == labels[y, x]).astype(np.uint8), np.ones((5, 5), np.uint8))
+    face = cv2.fillPoly(np.zeros_like(solid), [outline], 1)
+    return np.maximum(matte * mine, cv2.GaussianBlur(face.astype(np.float32), (0, 0), 1))
