@@ -50,6 +50,11 @@ class StreamingSession:
         """How many frames have left; a whole number of chunks until `finish`."""
         return self._windows.index * CHUNK_FRAMES
 
+    @property
+    def heard(self) -> int:
+        """How many samples a side it has heard."""
+        return self._windows.heard
+
     def push(self, samples: np.ndarray) -> list[Frame]:
         """Hear `samples`, float32 (2, n) in [-1, 1] at 16 kHz, rows (avatar, partner), any n.
 
@@ -96,9 +101,7 @@ class StreamingSession:
         tensors = load_file(path)
         windows = {n.removeprefix("windows."): t.numpy() for n, t in tensors.items() if n.startswith("windows.")}
         self._windows = Windows.restored(windows)
-        self._state = {
-            name: tensors[f"motion.{name}"].to(tensor.device) for name, tensor in self._state.items()
-        }
+        self._state = {name: tensors[f"motion.{name}"].to(tensor.device) for name, tensor in self._state.items()}
 
 
 def _kept(chunks: Iterator[Chunk]) -> list[Frame]:

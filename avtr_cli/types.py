@@ -53,7 +53,7 @@ CONTROLS = MotionSpace("controls", ARKIT_BLENDSHAPES + HEAD_CHANNELS)
 
 KEYPOINTS = MotionSpace(
     "keypoints",
-    ("rotX", "rotY", "rotZ") + tuple(f"exp{k}{axis}" for k in range(21) for axis in "xyz"),
+    ("rotX", "rotY", "rotZ", *(f"exp{k}{axis}" for k in range(21) for axis in "xyz")),
 )
 """66 channels of LivePortrait's networks: head rotation (so3 vector, absolute, radians) and the 21 x 3 expression."""
 
@@ -123,9 +123,12 @@ class Frame:
     index: int
 
 
+CUES = ("nod", "shake", "smile", "brow", "blink", "look_left", "look_right", "look_up", "look_down")
+
+
 @dataclass(frozen=True)
 class Cue:
-    """A time-stamped wish from the user: at `frame`, do `name` with `strength` (1 = as people do)."""
+    """A time-stamped wish from the user: at `frame`, do `name` (of CUES) with `strength` (1 = as people do)."""
 
     frame: int
     name: str

@@ -65,7 +65,9 @@ class DialogueSource:
         self._tracks = _open_tracks(files)
         seconds = max(track.seconds for track in self._tracks)
         if seconds < SHORTEST_SECONDS:
-            raise AudioError(f"{files.dialogue}: only {seconds * 1000:.0f} ms of sound; at least one frame (40 ms) needed")
+            raise AudioError(
+                f"{files.dialogue}: only {seconds * 1000:.0f} ms of sound; at least one frame (40 ms) needed"
+            )
         first = self._tracks[0]
         self.facts = AudioFacts(
             file_rate=first.rate,
@@ -73,6 +75,11 @@ class DialogueSource:
             duration_s=seconds,
             samples=max(track.count_at(SAMPLE_RATE) for track in self._tracks),
         )
+
+    @property
+    def seconds_of_files(self) -> tuple[float, ...]:
+        """How long each file sounds within --start and --duration."""
+        return tuple(track.seconds for track in self._tracks)
 
     def blocks(self, rate: int = SAMPLE_RATE) -> Iterator[np.ndarray]:
         """All of it from the beginning, float32 (2, n) in [-1, 1] at `rate` Hz; may be asked for again."""
@@ -143,7 +150,9 @@ class _Track:
         if self._file.frames == 0:
             raise AudioError(f"{path}: holds no sound at all")
         if self._count <= 0:
-            raise AudioError(f"{path}: --start {start_s:g} lies behind its end at {self._file.frames / self.rate:.2f} s")
+            raise AudioError(
+                f"{path}: --start {start_s:g} lies behind its end at {self._file.frames / self.rate:.2f} s"
+            )
 
     @property
     def seconds(self) -> float:
@@ -182,7 +191,9 @@ class _Track:
                 left -= count
                 yield block, left == 0
         except soundfile.LibsndfileError as error:
-            raise AudioError(f"{self.path}: cannot be read to its end ({error.error_string}); export it again") from error
+            raise AudioError(
+                f"{self.path}: cannot be read to its end ({error.error_string}); export it again"
+            ) from error
 
     def close(self) -> None:
         self._file.close()
@@ -197,7 +208,8 @@ def _open(path: Path) -> soundfile.SoundFile:
         file = soundfile.SoundFile(path)
     except soundfile.LibsndfileError as error:
         raise AudioError(
-            f"{path}: not a sound file that can be read (wav, flac, ogg, mp3, aiff are); {error.error_string.rstrip('.')}"
+            f"{path}: not a sound file that can be read (wav, flac, ogg, mp3, aiff are); "
+            f"{error.error_string.rstrip('.')}"
         ) from error
     except OSError as error:
         raise AudioError(f"{path}: cannot be opened ({error.strerror})") from error
@@ -221,7 +233,7 @@ def _promised_bytes(path: Path) -> int | None:
 
 def _cut_off(path: Path, ends_s: float, promised_s: float | None) -> str:
     promise = "more" if promised_s is None else f"{promised_s:.2f} s"
-    return f"{path}: is cut off: it ends after {ends_s:.2f} s though its header promises {promise}; copy or export it again"
+    return f"{path}: is cut off after {ends_s:.2f} s though its header promises {promise}; copy or export it again"
 
 
 class _Side:

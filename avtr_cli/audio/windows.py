@@ -26,7 +26,9 @@ class Windows:
     def push(self, samples: np.ndarray) -> Iterator[Window]:
         """Hear float32 (2, n), any n, and yield every window this completes. Raises AudioError on another shape."""
         if samples.ndim != 2 or samples.shape[0] != 2 or samples.dtype != np.float32:
-            raise AudioError(f"audio must be float32 (2, n), rows (avatar, partner), not {samples.dtype} {samples.shape}")
+            raise AudioError(
+                f"audio must be float32 (2, n), rows (avatar, partner), not {samples.dtype} {samples.shape}"
+            )
         at = 0
         while at < samples.shape[1]:
             count = min(WINDOW_SAMPLES - self._filled, samples.shape[1] - at)

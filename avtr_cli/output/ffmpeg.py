@@ -5,10 +5,10 @@ No shell, no system package. A failure becomes one OutputError that ends with wh
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import subprocess
 import tempfile
-from pathlib import Path
 from typing import IO
 
 import imageio_ffmpeg
@@ -25,7 +25,9 @@ def executable() -> str:
 
 def run(arguments: list[str], purpose: str) -> None:
     """Run ffmpeg to its end; raises OutputError "`purpose`: ...what ffmpeg said" when it fails."""
-    done = subprocess.run([executable(), *_COMMON, *arguments], stdin=subprocess.DEVNULL, capture_output=True, check=False)
+    done = subprocess.run(
+        [executable(), *_COMMON, *arguments], stdin=subprocess.DEVNULL, capture_output=True, check=False
+    )
     if done.returncode:
         raise OutputError(f"{purpose}: {_reason(done.stderr.decode(errors='replace'))}")
 
@@ -35,7 +37,7 @@ class FramePipe:
 
     def __init__(self, arguments: list[str], purpose: str):
         self._purpose = purpose
-        self._stderr: IO[bytes] = tempfile.TemporaryFile()
+        self._stderr: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the process
         # -nostdin is about the keyboard; the pictures still come by stdin. Its own session: Ctrl-C is ours to handle.
         self._process = subprocess.Popen(
             [executable(), *_COMMON, *arguments],
@@ -50,17 +52,15 @@ class FramePipe:
         assert self._process.stdin is not None
         try:
             self._process.stdin.write(pixels)
-        except (BrokenPipeError, OSError):
+        except OSError:
             self._process.wait()
             raise OutputError(f"{self._purpose}: {self._said()}") from None
 
     def close(self) -> None:
         """No more pictures: wait until the file is whole. Raises OutputError when it is not."""
         assert self._process.stdin is not None
-        try:
+        with contextlib.suppress(OSError):  # ffmpeg died first: its return code says so
             self._process.stdin.close()
-        except (BrokenPipeError, OSError):
-            pass  # ffmpeg died first: its return code says so
         code = self._process.wait()
         said = self._said()
         self._stderr.close()
@@ -70,11 +70,9 @@ class FramePipe:
     def kill(self) -> None:
         self._process.kill()
         self._process.wait()
-        if self._process.stdin is not None and not self._process.stdin.closed:
-            try:
-                self._process.stdin.close()
-            except (BrokenPipeError, OSError):
-                pass
+        assert self._process.stdin is not None
+        with contextlib.suppress(OSError):
+            self._process.stdin.close()
         self._stderr.close()
 
     def _said(self) -> str:
@@ -95,7 +93,3 @@ def works(encoder: str) -> bool:
     probe = ["-f", "lavfi", "-i", "color=size=256x256:rate=25:duration=0.2", "-c:v", encoder, "-f", "null", "-"]
     done = subprocess.run([executable(), *_COMMON, *probe], stdin=subprocess.DEVNULL, capture_output=True, check=False)
     return done.returncode == 0
-
-
-def discard(path: Path) -> None:
-    path.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""Which codec a file name asks for: `.mp4` H.264, and where an alpha channel is wanted VP9, ProRes or PNG."""
+"""Which codec a file name asks for: `.mp4` H.264, and where an alpha channel is wanted VP9 or ProRes."""
 
 from __future__ import annotations
 
@@ -36,17 +36,16 @@ def format_of(out: Path, config: OutputConfig) -> Format:
     if suffix == ".mp4":
         return Format(".mp4", "mp4", _h264(config), ("-c:a", "aac"), False, finish=("-movflags", "+faststart"))
     if suffix == ".webm":
-        video = ("-vf", _BT709.format("yuva420p"), "-c:v", "libvpx-vp9", "-crf", str(config.crf + 8), "-b:v", "0",
-                 "-deadline", "realtime", "-cpu-used", "6", "-row-mt", "1", *_TAGS)  # fmt: skip
+        video: tuple[str, ...] = ("-vf", _BT709.format("yuva420p"), "-c:v", "libvpx-vp9", "-crf", str(config.crf + 8), "-b:v", "0",
+                 "-deadline", "realtime",
+                 "-cpu-used", "6", "-row-mt", "1", *_TAGS)  # fmt: skip
         return Format(".webm", "webm", video, ("-c:a", "libopus"), True)
     if suffix == ".mov":
         video = ("-vf", _BT709.format("yuva444p10le"), "-c:v", "prores_ks", "-profile:v", "4444", *_TAGS)
         return Format(".mov", "mov", video, ("-c:a", "pcm_s16le"), True, lossy=False)
-    if suffix == ".png":
-        return Format(".png", "image2", ("-c:v", "png", "-pred", "mixed"), (), True)
     raise OutputError(
-        f"{out}: no video format is called '{out.suffix or out.name}'; name it .mp4, or with an alpha channel .webm, .mov "
-        "or frame_%05d.png"
+        f"{out}: no video format is called '{out.suffix or out.name}'; "
+        "name it .mp4, or with an alpha channel .webm or .mov"
     )
 
 
@@ -56,4 +55,4 @@ def _h264(config: OutputConfig) -> tuple[str, ...]:
         if not ffmpeg.works("h264_nvenc"):
             raise OutputError("output.encoder is 'nvenc', but h264_nvenc does not work here; use 'auto' or 'x264'")
         return (*frame, "-c:v", "h264_nvenc", "-preset", "p4", "-rc", "vbr", "-cq", str(config.crf + 4), "-b:v", "0")
-    return (*frame, "-c:v", "libx264", "-preset", config.speed, "-crf", str(config.crf), "-threads", "1")
+    return (*frame, "-c:v", "libx264", "-preset", config.speed, "-crf", str(config.crf), "-threads", "2")

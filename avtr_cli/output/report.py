@@ -5,22 +5,16 @@ docs/report.md names every key.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from pathlib import Path
 from typing import Any
 
+from avtr_cli.clocks import StageClock, statistics
 from avtr_cli.errors import OutputError
+from avtr_cli.timing import CHUNK_SAMPLES, FIRST_CHUNK_SAMPLES, SAMPLE_RATE
 
-
-def sha256_of(path: Path) -> str:
-    """SHA-256 of a file's bytes, hex."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
+DEADLINE_MS = 1000 * CHUNK_SAMPLES / SAMPLE_RATE  # 200: how often a live call needs a chunk
 
 
 def write_text(path: Path, text: str) -> None:
@@ -42,14 +36,41 @@ def write_json(path: Path, value: dict[str, Any]) -> None:
     write_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
 
 
-def summary(report: dict[str, Any]) -> list[str]:
-    """The lines a person wants to see when a job is done."""
-    timing, output = report["timing"], report["output"]
-    chunk = timing["chunk_ms"]
-    return [
-        f"{output['path']}: {output['frames']} frames, {output['width']}x{output['height']}, {output['duration_s']:.2f} s",
-        f"{timing['realtime_factor']:.2f} times real time (wall {timing['wall_s']:.1f} s; "
-        f"start-up {sum(timing['startup_s'].values()):.1f} s)",
-        f"chunk of 200 ms: p50 {chunk['p50']:.0f} ms, p99 {chunk['p99']:.0f} ms, "
-        f"{timing['deadline_misses']} of {chunk['count']} missed the deadline",
-    ]
+class Report(dict[str, Any]):
+    """A finished job's report: a plain JSON-able table that knows how to be shown and written."""
+
+    def write(self, path: Path) -> None:
+        write_json(path, self)
+
+    def summary(self) -> list[str]:
+        """The lines a person wants to see when a job is done."""
+        timing, output = self["timing"], self["output"]
+        chunk, startup = timing["chunk_ms"], sum(timing["startup_s"].values())
+        size = f"{output['width']}x{output['height']}"
+        return [
+            f"{output['path']}: {output['frames']} frames, {size}, {output['duration_s']:.2f} s",
+            f"{timing['realtime_factor']:.2f} times real time "
+            f"({timing['wall_s']:.1f} s in all, {startup:.1f} s start-up)",
+            f"a chunk of 200 ms took p50 {chunk['p50']:.0f} ms, p99 {chunk['p99']:.0f} ms; "
+            f"{timing['deadline_misses']} of {chunk['count']} missed the deadline",
+        ]
+
+
+def timing_entry(
+    clock: StageClock, startup_s: dict[str, float], wall_s: float, realtime_factor: float
+) -> dict[str, Any]:
+    """The report's `timing`; `realtime_factor` is video seconds per wall second, start-up left out."""
+    clock.finish()
+    return {
+        "wall_s": round(wall_s, 3),
+        "realtime_factor": round(realtime_factor, 3),
+        "startup_s": {name: round(seconds, 3) for name, seconds in startup_s.items()},
+        "first_frame": {
+            "algorithmic_ms": 1000 * FIRST_CHUNK_SAMPLES / SAMPLE_RATE,
+            "compute_ms": round(clock.chunk_ms[0], 3) if clock.chunk_ms else 0.0,
+        },
+        "chunk_ms": statistics(clock.chunk_ms),
+        "deadline_ms": DEADLINE_MS,
+        "deadline_misses": sum(ms > DEADLINE_MS for ms in clock.chunk_ms),
+        "stages_ms": {name: statistics(values) for name, values in clock.stages_ms.items()},
+    }

@@ -30,12 +30,12 @@ class SegmentWriter:
     `digests` are the SHA-256 of every frame's bytes, in order; `encode_ms` the time each took to hand over.
     """
 
-    def __init__(self, path: Path, size: tuple[int, int], channels: int, form: Format):
+    def __init__(self, path: Path, shape: tuple[int, ...], form: Format):
         self.path, self.digests, self.encode_ms = path, bytearray(), list[float]()
-        width, height = size
+        height, width, channels = shape
         pixels = "rgba" if channels == 4 else "rgb24"
         source = ["-f", "rawvideo", "-pix_fmt", pixels, "-s", f"{width}x{height}", "-r", str(FPS), "-i", "pipe:0"]
-        target = ["-an", *form.video, "-r", str(FPS), "-f", form.container, str(path)]
+        target = ["-an", *form.video, "-r", str(FPS), "-f", "matroska", str(path)]
         self._pipe = ffmpeg.FramePipe([*source, *target], f"{path}: the video cannot be written")
         self._free: queue.SimpleQueue[np.ndarray] = queue.SimpleQueue()
         for _ in range(QUEUE_FRAMES):
@@ -74,7 +74,7 @@ class SegmentWriter:
             if self._failure is None:
                 try:
                     began = time.perf_counter()
-                    view = memoryview(buffer).cast("B")
+                    view = buffer.data.cast("B")
                     self._pipe.write(view)
                     self.digests += hashlib.sha256(view).digest()
                     self.encode_ms.append((time.perf_counter() - began) * 1e3)
@@ -89,7 +89,7 @@ def frames_hash(digests: bytes) -> str:
 
 
 class SoundWriter:
-    """A temporary PCM file of exactly `frames` frames' length: padded with silence or cut, so picture and sound agree."""
+    """A temporary PCM file exactly as long as the frames: padded with silence, so picture and sound end together."""
 
     def __init__(self, path: Path, rate: int, channels: int):
         self._path, self._rate, self._channels, self._written = path, rate, channels, 0

@@ -1,0 +1,68 @@
+"""The command line: thin commands over the library, and the only place where an error becomes an exit code.
+
+Exit codes: 0 done; 1 another error the user can act on; 2 usage or settings; 3 photo or audio; 4 weights;
+5 output; 6 a batch finished with failures; 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+from types import FrameType
+
+import click
+import typer
+
+from avtr_cli import __version__
+from avtr_cli.cli import bench, demo, render
+from avtr_cli.errors import EXIT_INTERRUPTED, AvtrError
+
+app = typer.Typer(
+    name="avtr",
+    help="Render talking and listening avatars: one photo and a two-channel WAV become a video.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+app.command("render")(render.render)
+app.command("demo")(demo.demo)
+app.add_typer(bench.app, name="bench")
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"avtr {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Show the version."),
+) -> None:
+    """Render talking and listening avatars: one photo and a two-channel WAV become a video."""
+
+
+def main() -> None:
+    """Run the command line and leave with the documented exit code."""
+    from avtr_cli import runtime
+
+    runtime.settle()
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        code = app(standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        code = error.exit_code
+    except AvtrError as error:
+        typer.echo(f"error: {error}", err=True)
+        code = error.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        typer.echo("interrupted: nothing half-written is left; run the same command again to go on", err=True)
+        code = EXIT_INTERRUPTED
+    sys.exit(code or 0)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    """A polite kill ends as Ctrl-C does."""
+    raise KeyboardInterrupt

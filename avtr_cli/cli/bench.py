@@ -1,0 +1,36 @@
+"""`avtr bench`: how fast this machine is, stage by stage."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from avtr_cli.cli import options
+
+app = typer.Typer(help="Per-stage timing of a whole job on this machine.", invoke_without_command=True)
+
+
+@app.callback()
+def bench(
+    context: typer.Context,
+    preset: options.PresetName = "default",
+    settings: options.Settings = None,
+    device: options.Device = None,
+    seconds: Annotated[float, typer.Option(help="Length of the job (seconds of video).", min=2)] = 20.0,
+    runs: Annotated[int, typer.Option(help="How often; the medians are shown.", min=1)] = 3,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write all reports here.")] = None,
+) -> None:
+    """Render a demo clip several times and show medians of every stage."""
+    if context.invoked_subcommand is not None:
+        return
+    from avtr_cli.benchmark import bench_job, median_lines
+    from avtr_cli.output.report import write_json
+
+    chosen = options.settle_preset(preset, settings, device)
+    reports = bench_job(chosen, seconds, runs)
+    for line in median_lines(reports):
+        typer.echo(line)
+    if json_file is not None:
+        write_json(json_file, {"runs": reports})

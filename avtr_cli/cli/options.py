@@ -1,0 +1,79 @@
+"""Options that several commands share, and how they become settings, sound files and a progress bar."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from avtr_cli.config import Preset, load_preset
+
+if TYPE_CHECKING:
+    from avtr_cli.offline import Watch
+
+PresetName = Annotated[str, typer.Option("--preset", metavar="NAME|FILE", help="Settings: default, fast, quality, …")]
+Settings = Annotated[
+    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change one setting, as in render.size=256.")
+]
+Seed = Annotated[int, typer.Option(help="Another seed moves the head and eyes another way.", min=0, max=2**31 - 1)]
+Device = Annotated[str | None, typer.Option(help="auto, cpu, cuda or cuda:N.")]
+Size = Annotated[int | None, typer.Option(help="Side of the crop, or longer side of the photo view (pixels).")]
+View = Annotated[str | None, typer.Option(help="crop: around the head. photo: the whole picture.")]
+Background = Annotated[str | None, typer.Option(help="none, blur, transparent, #RRGGBB or an image file.")]
+Sound = Annotated[str | None, typer.Option(help="self, mix, stereo or none.")]
+Quiet = Annotated[bool, typer.Option("--quiet", help="Print nothing but the path of the result.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace the output if it exists.")]
+
+
+def settle_preset(
+    name: str,
+    settings: list[str] | None,
+    device: str | None = None,
+    size: int | None = None,
+    view: str | None = None,
+    background: str | None = None,
+    sound: str | None = None,
+) -> Preset:
+    """The preset with `--set` pairs and then the named options on top. Raises ConfigError."""
+    return load_preset(name, tuple(settings or ())).with_settings(
+        **{
+            "runtime.device": device,
+            "render.size": size,
+            "render.view": view,
+            "render.background": background,
+            "output.sound": sound,
+        }
+    )
+
+
+@contextmanager
+def progress(quiet: bool, name: str) -> Iterator[Watch | None]:
+    """A bar on stderr with the time left, when that is a terminal."""
+    if quiet or not sys.stderr.isatty():
+        yield None
+        return
+    from tqdm import tqdm
+
+    with tqdm(desc=name, unit="frame", dynamic_ncols=True, leave=False) as bar:
+
+        def watch(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        yield watch
+
+
+def echo_warnings(warnings: list[str]) -> None:
+    for warning in warnings:
+        typer.echo(f"warning: {warning}", err=True)
+
+
+def typed() -> str:
+    """The command as it was typed, for the report."""
+    import shlex
+
+    return shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])

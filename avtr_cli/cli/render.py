@@ -1,0 +1,84 @@
+"""`avtr render`: one avatar's side of a call."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from avtr_cli.cli import options
+from avtr_cli.errors import OutputError
+
+
+def render(
+    photo: Annotated[Path, typer.Argument(help="A picture with the avatar's face.", show_default=False)],
+    dialogue: Annotated[Path, typer.Argument(help="Sound with two channels: 1 avatar, 2 partner.", show_default=False)],
+    out: Annotated[Path, typer.Option("-o", "--out", help="The video to write: .mp4, .webm or .mov.")] = Path(
+        "avatar.mp4"
+    ),
+    self_channel: Annotated[int, typer.Option(help="The avatar's channel.", min=1, max=2)] = 1,
+    partner: Annotated[
+        Path | None, typer.Option(help="The partner's mono file; DIALOGUE is then the avatar's.")
+    ] = None,
+    solo: Annotated[bool, typer.Option("--solo", help="DIALOGUE is the avatar's voice alone (mono).")] = False,
+    preset: options.PresetName = "default",
+    settings: options.Settings = None,
+    seed: options.Seed = 0,
+    device: options.Device = None,
+    start: Annotated[float, typer.Option(help="Begin here (seconds).", min=0)] = 0.0,
+    duration: Annotated[float | None, typer.Option(help="Render so much (seconds).")] = None,
+    size: options.Size = None,
+    view: options.View = None,
+    background: options.Background = None,
+    sound: options.Sound = None,
+    face: Annotated[int | None, typer.Option(help="Which face, from 1, largest first.", min=1)] = None,
+    cues: Annotated[Path | None, typer.Option(help="YAML list of cues: {at: 3.2, cue: nod, strength: 1}.")] = None,
+    motion_out: Annotated[
+        Path | None, typer.Option(help="Write the motion too: .safetensors, or .csv (Live Link).")
+    ] = None,
+    from_motion: Annotated[Path | None, typer.Option(help="Draw the motion of this file instead of making it.")] = None,
+    report: Annotated[Path | None, typer.Option(help="Write the report here (JSON).")] = None,
+    resume: Annotated[bool, typer.Option(help="Go on from where an interrupted run stopped.")] = True,
+    overwrite: options.Overwrite = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Render the avatar's side of DIALOGUE to a video, with sound."""
+    from avtr_cli.audio.source import DialogueFiles
+    from avtr_cli.job import Job, load_cues
+    from avtr_cli.offline import render_file
+
+    chosen = options.settle_preset(preset, settings, device, size, view, background, sound)
+    if out.is_file() and not overwrite:
+        raise OutputError(f"{out}: exists already; add --overwrite or choose another -o")
+    files = DialogueFiles(
+        dialogue=dialogue,
+        partner=partner,
+        solo=solo,
+        self_channel=self_channel,
+        start_s=start,
+        duration_s=duration,
+    )
+    job = Job(
+        photo=photo,
+        sound=files,
+        out=out,
+        preset=chosen,
+        seed=seed,
+        face=face,
+        cues=load_cues(cues) if cues else (),
+        motion_out=motion_out,
+        from_motion=from_motion,
+        resume=resume,
+        command=options.typed(),
+    )
+    with options.progress(quiet, out.name) as watch:
+        done = render_file(job, watch=watch)
+    if report is not None:
+        done.write(report)
+    if quiet:
+        typer.echo(out)
+        return
+    options.echo_warnings(done["warnings"])
+    for line in done.summary():
+        typer.echo(line)

@@ -1,0 +1,88 @@
+"""The demo clips of examples/demos.yaml as jobs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from avtr_cli.audio.source import DialogueFiles
+from avtr_cli.config import load_preset
+from avtr_cli.errors import AvtrError, ConfigError
+from avtr_cli.job import Job
+
+
+@dataclass(frozen=True, kw_only=True)
+class Demo:
+    """One entry of demos.yaml. `photo` is a file beside it, or `skimage:NAME`, a picture scikit-image ships."""
+
+    name: str
+    description: str
+    photo: str
+    dialogue: str
+    self_channel: int = 1
+    start_s: float = 0.0
+    duration_s: float | None = None
+    preset: str = "default"
+    settings: dict[str, Any] | None = None
+    seed: int = 0
+
+
+def examples_folder() -> Path:
+    """Where the examples lie: beside the package in a checkout, inside it when installed."""
+    inside = Path(__file__).parent / "examples"
+    return inside if inside.is_dir() else Path(__file__).parent.parent / "examples"
+
+
+def choose_demos(name: str | None = None) -> list[Demo]:
+    """All demos, or the one called `name`. Raises ConfigError where there is none."""
+    import yaml
+
+    path = examples_folder() / "demos.yaml"
+    known = {field.name for field in fields(Demo)}
+    demos = []
+    for entry in yaml.safe_load(path.read_text(encoding="utf-8"))["demos"]:
+        if unknown := entry.keys() - known:
+            raise ConfigError(f"{path}: a demo has no {', '.join(sorted(unknown))}")
+        demos.append(Demo(**entry))
+    chosen = [demo for demo in demos if name in (None, demo.name)]
+    if not chosen:
+        raise ConfigError(f"no demo is called '{name}'; there are {', '.join(demo.name for demo in demos)}")
+    return chosen
+
+
+def demo_job(demo: Demo, folder: Path, command: str = "") -> Job:
+    """The job that renders `demo` to `folder`/NAME.mp4."""
+    examples = examples_folder()
+    return Job(
+        photo=_photo(demo.photo, folder),
+        sound=DialogueFiles(
+            dialogue=examples / demo.dialogue,
+            self_channel=demo.self_channel,
+            start_s=demo.start_s,
+            duration_s=demo.duration_s,
+        ),
+        out=folder / f"{demo.name}.mp4",
+        preset=load_preset(demo.preset).with_settings(**(demo.settings or {})),
+        seed=demo.seed,
+        command=command,
+    )
+
+
+def _photo(name: str, folder: Path) -> Path:
+    """The photo's file; a picture of scikit-image is written to `folder` first."""
+    if not name.startswith("skimage:"):
+        return examples_folder() / name
+    try:
+        import skimage.data
+    except ImportError:
+        raise AvtrError(
+            f"the photo '{name}' comes with scikit-image; install it: pip install 'avtr-cli[demo]'"
+        ) from None
+    import cv2
+
+    picture = getattr(skimage.data, name.removeprefix("skimage:"))()
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{name.removeprefix('skimage:')}.png"
+    cv2.imwrite(str(path), picture[..., ::-1])
+    return path

@@ -1,0 +1,87 @@
+"""A preset made ready to run: device chosen, models loaded, avatars prepared and kept.
+
+One engine serves many jobs: a batch worker loads it once.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from avtr_cli import runtime
+from avtr_cli.config import Preset
+from avtr_cli.errors import ConfigError
+from avtr_cli.perception.portrait import find_portrait
+from avtr_cli.types import Cue, Identity, MotionGenerator, Portrait, Renderer
+
+if TYPE_CHECKING:
+    import torch
+
+AVATARS_KEPT = 4  # prepared avatars in memory, about 60 MB each
+
+
+class Engine:
+    """The motion model and the renderer of one preset."""
+
+    def __init__(self, preset: Preset):
+        began = time.perf_counter()
+        self.preset = preset
+        self.threads = runtime.use_threads(preset.runtime.threads)
+        self.device = runtime.choose_device(preset.runtime.device)
+        self.renderer: Renderer = _renderer(preset, self.device)
+        self._generator = _generator(preset, self.renderer, self.device)
+        self._avatars: OrderedDict[tuple[Path, int | None], tuple[Portrait, Identity]] = OrderedDict()
+        self.load_s = time.perf_counter() - began
+
+    def generator(self, cues: Sequence[Cue] = ()) -> MotionGenerator:
+        """The motion model with a job's cues. Raises ConfigError where the model knows none."""
+        if not cues:
+            return self._generator
+        with_cues = getattr(self._generator, "with_cues", None)
+        if with_cues is None:
+            raise ConfigError("cues need motion.generator 'lmfm' on the mesh renderer; leave the cue list out")
+        return with_cues(cues)
+
+    def avatar(self, photo: Path, face: int | None = None) -> tuple[Portrait, Identity]:
+        """Find the face in `photo` and prepare it, or take what is kept. Raises PhotoError."""
+        key = (photo.resolve(), face)
+        if key not in self._avatars:
+            portrait = find_portrait(photo, face)
+            self._avatars[key] = (portrait, self.renderer.prepare(portrait))
+            while len(self._avatars) > AVATARS_KEPT:
+                self._avatars.popitem(last=False)
+        self._avatars.move_to_end(key)
+        return self._avatars[key]
+
+    def weights_files(self) -> tuple[Path, ...]:
+        """The files of weights that shape the frames; their content is part of a job's key."""
+        parts = (self._generator, self.renderer)
+        return tuple(path for part in parts for path in getattr(part, "weights_files", ()))
+
+
+def _renderer(preset: Preset, device: torch.device) -> Renderer:
+    if preset.render.renderer == "mesh":
+        from avtr_cli.render.mesh.renderer import MeshRenderer
+
+        return MeshRenderer(preset.render, device)
+    from avtr_cli.render.liveportrait.renderer import LivePortraitRenderer
+
+    return LivePortraitRenderer.from_store(preset.render, preset.runtime, device)
+
+
+def _generator(preset: Preset, renderer: Renderer, device: torch.device) -> MotionGenerator:
+    if preset.motion.generator == "avtr1":
+        from avtr_cli.motion.avtr1 import Avtr1Generator
+
+        return Avtr1Generator.from_store(preset.motion, device)
+    from avtr_cli.motion.generator import LmfmGenerator
+
+    generator: MotionGenerator = LmfmGenerator(preset.motion)
+    if renderer.space.name == "keypoints":
+        from avtr_cli.motion.retarget import Retargeted
+
+        generator = Retargeted(generator)
+    return generator

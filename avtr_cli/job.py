@@ -1,0 +1,103 @@
+"""A job: all that shapes one video, as one value, and the key that tells whether two jobs give the same frames."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from avtr_cli import __version__
+from avtr_cli.audio.source import DialogueFiles
+from avtr_cli.config import Preset
+from avtr_cli.errors import ConfigError, InputError
+from avtr_cli.timing import FPS
+from avtr_cli.types import CUES, Cue
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """One avatar's side of one call, to be rendered to `out`."""
+
+    photo: Path
+    sound: DialogueFiles
+    out: Path
+    preset: Preset = field(default_factory=Preset)
+    seed: int = 0
+    face: int | None = None  # which face of the photo, from 1; None: the largest
+    cues: tuple[Cue, ...] = ()
+    from_motion: Path | None = None  # replay this motion file instead of making motion
+    motion_out: Path | None = None  # also write the motion: .safetensors, or .csv for Live Link
+    provenance: bool = True  # mark the file as generated
+    resume: bool = True  # go on from closed segments of an interrupted run
+    command: str = ""  # as typed, for the report
+
+    def key(self, weights: Sequence[Path] = ()) -> str:
+        """SHA-256 (hex) of everything that shapes the video: two jobs of one key give the same frames.
+
+        Paths do not count, the files' bytes do; neither do threads, the output's name or the command.
+        """
+        runtime = {"device": self.preset.runtime.device, "precision": self.preset.runtime.precision}
+        described = {
+            "avtr": __version__,
+            "photo": file_sha256(self.photo),
+            "sound": [file_sha256(path) for path in self.sound.paths],
+            "roles": [self.sound.solo, self.sound.self_channel, self.sound.start_s, self.sound.duration_s],
+            "preset": self.preset.as_dict() | {"name": "", "runtime": runtime},
+            "format": self.out.suffix.lower(),
+            "seed": self.seed,
+            "face": self.face,
+            "cues": [dataclasses.astuple(cue) for cue in self.cues],
+            "motion": file_sha256(self.from_motion) if self.from_motion else None,
+            "weights": [file_sha256(path) for path in weights],
+        }
+        background = Path(self.preset.render.background)
+        if background.is_file():
+            described["background"] = file_sha256(background)
+        return hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()
+
+
+def file_sha256(path: Path) -> str:
+    """SHA-256 (hex) of a file's bytes. Raises InputError where it cannot be read."""
+    digest = hashlib.sha256()
+    try:
+        with path.open("rb") as file:
+            while block := file.read(1 << 20):
+                digest.update(block)
+    except FileNotFoundError:
+        raise InputError(f"{path}: there is no such file") from None
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
+    return digest.hexdigest()
+
+
+def load_cues(path: Path) -> tuple[Cue, ...]:
+    """Cues from a YAML list of `{at: seconds, cue: name, strength: number}`. Raises ConfigError."""
+    import yaml
+
+    try:
+        entries = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{path}: the cues cannot be read ({error.strerror})") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: not a YAML file ({str(error).splitlines()[0]})") from error
+    return parse_cues(entries, str(path))
+
+
+def parse_cues(entries: object, where: str) -> tuple[Cue, ...]:
+    """Cues from what a YAML or JSON list holds; `where` names it in the ConfigError raised for a wrong entry."""
+    if not isinstance(entries, list):
+        raise ConfigError(f"{where}: cues are a list, as in - {{at: 3.2, cue: nod, strength: 1}}")
+    cues = []
+    for entry in entries:
+        if not isinstance(entry, dict) or not {"at", "cue"} <= entry.keys() <= {"at", "cue", "strength"}:
+            raise ConfigError(f"{where}: {entry!r} is no cue; write {{at: 3.2, cue: nod, strength: 1}}")
+        name, at, strength = entry["cue"], entry["at"], entry.get("strength", 1.0)
+        if name not in CUES:
+            raise ConfigError(f"{where}: no cue is called '{name}'; there are {', '.join(CUES)}")
+        if not all(isinstance(value, (int, float)) for value in (at, strength)) or at < 0:
+            raise ConfigError(f"{where}: cue '{name}' needs at >= 0 (seconds) and strength as numbers")
+        cues.append(Cue(round(at * FPS), name, float(strength)))
+    return tuple(sorted(cues, key=lambda cue: cue.frame))

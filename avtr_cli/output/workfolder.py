@@ -1,0 +1,94 @@
+"""The hidden folder beside a video in the making: closed segments, and the session's state at each border.
+
+A segment counts once its `.json` lies there, which is written last and by renaming. So after a `kill -9`
+everything up to the last border is whole, and the same job (by its key) goes on from it.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from avtr_cli.errors import OutputError
+
+
+@dataclass(frozen=True)
+class Segment:
+    """One closed piece of the video."""
+
+    frames: int
+    digests: bytes  # SHA-256 of every frame, one after the other
+
+
+class WorkFolder:
+    """`.NAME.avtr` beside the output NAME; belongs to one job key, anything else in it is thrown away."""
+
+    def __init__(self, out: Path, key: str, resume: bool):
+        self.path = out.with_name(f".{out.name}.avtr")
+        self.closed: list[Segment] = []
+        try:
+            if resume and self._key() == key:
+                self._find_closed()
+            else:
+                shutil.rmtree(self.path, ignore_errors=True)
+                self.path.mkdir(parents=True)
+                _write(self.path / "job.json", {"key": key})
+        except OSError as error:
+            raise OutputError(
+                f"{out}: nothing can be written beside it ({error.strerror}); choose another -o"
+            ) from error
+
+    @property
+    def frames(self) -> int:
+        return sum(segment.frames for segment in self.closed)
+
+    @property
+    def digests(self) -> bytes:
+        return b"".join(segment.digests for segment in self.closed)
+
+    def video(self, index: int) -> Path:
+        return self.path / f"segment-{index:05d}.mkv"
+
+    def motion(self, index: int) -> Path:
+        return self.path / f"motion-{index:05d}.safetensors"
+
+    def state(self, index: int) -> Path:
+        """Where the session's state after segment `index` lies."""
+        return self.path / f"state-{index:05d}.safetensors"
+
+    def close_segment(self, segment: Segment) -> None:
+        """Its video, motion and state are written: from now on it counts."""
+        index = len(self.closed)
+        _write(self.path / f"segment-{index:05d}.json", {"frames": segment.frames, "digests": segment.digests.hex()})
+        self.closed.append(segment)
+        if index:
+            self.state(index - 1).unlink(missing_ok=True)
+
+    def remove(self) -> None:
+        shutil.rmtree(self.path, ignore_errors=True)
+
+    def remove_if_useless(self) -> None:
+        """After a failure: keep only what another run could go on from."""
+        if not self.closed:
+            self.remove()
+
+    def _key(self) -> str | None:
+        try:
+            return json.loads((self.path / "job.json").read_text(encoding="utf-8"))["key"]
+        except (OSError, ValueError, KeyError):
+            return None
+
+    def _find_closed(self) -> None:
+        while (path := self.path / f"segment-{len(self.closed):05d}.json").is_file():
+            described = json.loads(path.read_text(encoding="utf-8"))
+            self.closed.append(Segment(described["frames"], bytes.fromhex(described["digests"])))
+        if self.closed and not self.state(len(self.closed) - 1).is_file():
+            self.closed.clear()
+
+
+def _write(path: Path, value: dict[str, object]) -> None:
+    partial = path.with_name(path.name + ".partial")
+    partial.write_text(json.dumps(value), encoding="utf-8")
+    partial.replace(path)
