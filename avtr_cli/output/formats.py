@@ -36,9 +36,8 @@ def format_of(out: Path, config: OutputConfig) -> Format:
     if suffix == ".mp4":
         return Format(".mp4", "mp4", _h264(config), ("-c:a", "aac"), False, finish=("-movflags", "+faststart"))
     if suffix == ".webm":
-        video: tuple[str, ...] = ("-vf", _BT709.format("yuva420p"), "-c:v", "libvpx-vp9", "-crf", str(config.crf + 8), "-b:v", "0",
-                 "-deadline", "realtime",
-                 "-cpu-used", "6", "-row-mt", "1", *_TAGS)  # fmt: skip
+        video: tuple[str, ...] = ("-vf", _BT709.format("yuva420p"), *_TAGS, "-c:v", "libvpx-vp9", "-b:v", "0")
+        video += ("-crf", str(config.crf + 8), "-deadline", "realtime", "-cpu-used", "6", "-row-mt", "1")
         return Format(".webm", "webm", video, ("-c:a", "libopus"), True)
     if suffix == ".mov":
         video = ("-vf", _BT709.format("yuva444p10le"), "-c:v", "prores_ks", "-profile:v", "4444", *_TAGS)

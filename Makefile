@@ -1,0 +1,35 @@
+# Two commands are the whole set-up: `make demo` and `make test`. Each makes .venv first where it is missing.
+PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3.10 || command -v python3)
+VENV := .venv
+BIN := $(VENV)/bin
+EXTRAS := neural,ray,train,provenance,demo,dev
+READY := $(VENV)/.installed
+
+.PHONY: install demo test lint bench clean
+
+install: $(READY)
+
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 13))' || \
+	  { echo "avtr needs Python 3.10 to 3.12 (MediaPipe has no wheels for others): make PYTHON=/path/to/python3.11"; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[$(EXTRAS)]'
+	touch $(READY)
+
+demo: $(READY)
+	$(BIN)/avtr demo -o out
+
+test: $(READY)
+	$(BIN)/python -m pytest
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy avtr_cli
+
+bench: $(READY)
+	$(BIN)/avtr bench
+
+clean:
+	rm -rf out build dist .pytest_cache .mypy_cache .ruff_cache
