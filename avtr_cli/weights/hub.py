@@ -1,8 +1,8 @@
 """One file from the model hub to this disk, whole or not at all: resumed, hashed, renamed.
 
-huggingface_hub speaks the protocol (addresses, tokens, mirrors, retries within a call); what it leaves out is
-here: its own downloader forgets a broken download when the process ends, and compares sizes, not contents. So
-bytes go to `FILE.<etag>.part`, which the next call continues, and a file gets its name only after its hash fits.
+huggingface_hub speaks the protocol (addresses, tokens, mirrors, revisions); what it leaves out is here and in
+transfer.py: its own downloader forgets a broken download when the process ends, and compares sizes, not contents.
+So bytes go to `FILE.<etag>.part`, which the next call continues, and a file gets its name only after its hash fits.
 Every failure is one WeightsError that names the file and the way out.
 """
 
@@ -23,6 +23,7 @@ from urllib.parse import urlsplit
 from avtr_cli.errors import WeightsError
 from avtr_cli.weights.registry import WeightFile
 from avtr_cli.weights.store import READ_BYTES, Record
+from avtr_cli.weights.transfer import BrokenLine, Refused, append
 
 SPARE_BYTES = 64 << 20  # left free on the disk: records, and the system's own needs
 NETWORK_PACKAGES = ("huggingface_hub", "httpx", "httpx2", "httpcore", "httpcore2", "requests", "urllib3")
@@ -65,9 +66,13 @@ class Hub:
                 "HF_HUB_OFFLINE, or bring the file with `avtr weights pull … --from FOLDER`"
             )
         url = hub.hf_hub_url(file.repo, file.path, revision=revision or "main", endpoint=self.address)
-        with _one_sentence(file, self.address):
+        try:
             about = hub.get_hf_file_metadata(url, token=self.token or None)
-        if about.etag is None or about.commit_hash is None or about.size is None:
+        except Exception as error:
+            if sentence := _sentence(error, file, self.address):
+                raise WeightsError(sentence) from error
+            raise
+        if not about.etag or not about.commit_hash or about.size is None:
             raise WeightsError(
                 f"{file.path} of {file.repo}: {self.address} does not answer as a model hub does; check HF_ENDPOINT, "
                 "or a proxy in between"
@@ -106,27 +111,12 @@ class Hub:
 
     def _download(self, file: WeightFile, remote: Remote, part: Path) -> None:
         """All bytes into `part`, from where it ends. The token goes to the hub's own host alone."""
-        hub = _huggingface_hub()
-        from huggingface_hub.file_download import http_get
-
-        headers = hub.utils.build_hf_headers(token=self.token or None) | {"Accept-Encoding": "identity"}
-        if urlsplit(remote.location).netloc != urlsplit(self.address).netloc:
-            headers.pop("authorization", None)
+        own_host = urlsplit(remote.location).netloc == urlsplit(self.address).netloc
+        token = self.token or _huggingface_hub().get_token() or ""
         try:
-            with part.open("ab") as stream:
-                held = stream.tell()
-                if held > remote.size:
-                    stream.truncate(0)
-                    held = 0
-                with _one_sentence(file, self.address, part):
-                    http_get(
-                        remote.location,
-                        stream,
-                        resume_size=held,
-                        headers=headers,
-                        expected_size=remote.size,
-                        displayed_filename=Path(file.path).name,
-                    )
+            append(remote.location, part, remote.size, token if own_host else "")
+        except (BrokenLine, Refused) as error:
+            raise WeightsError(_sentence(error, file, self.address, part)) from error
         except OSError as error:
             raise _disk_error(part, error) from error
 
@@ -180,50 +170,37 @@ def _check_content(file: WeightFile, part: Path, etag: str, sha256: str | None) 
     return actual
 
 
-class _one_sentence:
-    """Turns what the network libraries raise inside the block into one WeightsError; other errors pass."""
-
-    def __init__(self, file: WeightFile, address: str, part: Path | None = None):
-        self.what, self.address, self.part = f"{file.path} of {file.repo}", address, part
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: Any, error: BaseException | None, traceback: Any) -> None:
-        if error is None or not isinstance(error, Exception):
-            return
-        sentence = self._sentence(error)
-        if sentence:
-            raise WeightsError(sentence) from error
-
-    def _sentence(self, error: Exception) -> str:
-        names = {cls.__name__ for cls in type(error).__mro__}
-        status = getattr(getattr(error, "response", None), "status_code", None)
-        if "GatedRepoError" in names:
-            return (
-                f"{self.what}: the publisher asks for an agreement on its page ({self.address}/…); agree there, then "
-                "give your token with HF_TOKEN or --token"
-            )
-        if status == 401 or "RepositoryNotFoundError" in names:
-            return (
-                f"{self.what}: {self.address} does not let us in (it answers 401); log in with `hf auth login`, or "
-                "give a valid token with HF_TOKEN or --token"
-            )
-        if status == 404 or "EntryNotFoundError" in names:
-            return (
-                f"{self.what}: {self.address} has no such file or revision (it answers 404); update avtr, try another "
-                "HF_ENDPOINT, or bring the file with --from FOLDER"
-            )
-        if status is not None:
-            return f"{self.what}: {self.address} answers {status}; wait a little and run the same command again"
-        from_network = any(cls.__module__.partition(".")[0] in NETWORK_PACKAGES for cls in type(error).__mro__)
-        if from_network or (isinstance(error, OSError) and error.errno is None):
-            have = f" after {_mb(self.part.stat().st_size)}" if self.part and self.part.exists() else ""
-            return (
-                f"{self.what}: the connection to {self.address} failed{have} ({_first_line(error)}); run the same "
-                "command again, it goes on where it stopped"
-            )
-        return ""
+def _sentence(error: Exception, file: WeightFile, address: str, part: Path | None = None) -> str:
+    """What a failure of the network means to the user; empty for an error that is not the network's."""
+    what = f"{file.path} of {file.repo}"
+    names = {cls.__name__ for cls in type(error).__mro__}
+    status = error.status if isinstance(error, Refused) else getattr(getattr(error, "response", None), "status_code", 0)
+    if "GatedRepoError" in names:
+        return (
+            f"{what}: the publisher asks for an agreement on its page ({address}/{file.repo}); agree there, then give "
+            "your token with HF_TOKEN or --token"
+        )
+    if status == 401 or "RepositoryNotFoundError" in names:
+        return (
+            f"{what}: {address} does not let us in (it answers 401); log in with `hf auth login`, or give a valid "
+            "token with HF_TOKEN or --token"
+        )
+    if status == 404 or "EntryNotFoundError" in names:
+        return (
+            f"{what}: {address} has no such file or revision (it answers 404); update avtr, try another HF_ENDPOINT, "
+            "or bring the file with --from FOLDER"
+        )
+    if status:
+        return f"{what}: {address} answers {status}; wait a little and run the same command again"
+    if isinstance(error, BrokenLine) or any(
+        c.__module__.partition(".")[0] in NETWORK_PACKAGES for c in type(error).__mro__
+    ):
+        have = f" after {_mb(part.stat().st_size)}" if part and part.exists() else ""
+        return (
+            f"{what}: the connection to {address} failed{have} ({_first_line(error)}); run the same command again, it "
+            "goes on where it stopped"
+        )
+    return ""
 
 
 def _disk_error(path: Path, error: OSError) -> WeightsError:
