@@ -1,15 +1,17 @@
 """Reads the golden LivePortrait outputs and measures how far an array is from one.
 
-The goldens were made by running the published code in float64 on made-up weights; `tests/data/liveportrait/README.md` says what
-each file holds. A large array is stored as a strided sample together with the mean and deviation of all of it and of
-every channel, so that between them every element is seen.
+The goldens were made by running the published code in float64 on made-up weights; README.md beside them says what each
+file holds. A large array is stored as a strided sample together with the mean and deviation of all of it and of every
+channel, so that between them every element is seen.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -72,7 +74,7 @@ def error(actual: torch.Tensor, file: str, name: str) -> float:
     return float(max(differences) / deviation)
 
 
-def probe_errors(module: torch.nn.Module, file: str, call) -> tuple[object, dict[str, float]]:
+def probe_errors(module: torch.nn.Module, file: str, call: Callable[[], Any]) -> tuple[Any, dict[str, float]]:
     """Runs `call()` and measures every probed submodule on the way: the result and the error by module path."""
     data = golden(file)
     errors: dict[str, float] = {}

@@ -1,0 +1,47 @@
+"""The finished face back into its frame: a soft-edged mask, and the blend.
+
+The mask lives in the crop and travels with it through the same warp, so that its feather is as wide as the face is.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+_FEATHER = 16  # px of the 512 crop, LivePortrait's mask
+
+
+def liveportrait_mask(size: int = 512) -> np.ndarray:
+    """LivePortrait's mask as 8 bit (size, size): 255 inside, falling over the outer 16 pixels, round at the corners."""
+    outside = np.maximum(0, np.maximum(_FEATHER - np.arange(size), np.arange(size) - (size - _FEATHER)))
+    distance = np.hypot(outside[None, :], outside[:, None])
+    return np.floor(255 * np.maximum(0, 1 - distance / _FEATHER)).astype(np.uint8)
+
+
+def ditto_mask(size: int = 512) -> np.ndarray:
+    """Ditto's mask, AVTR-1's default, float32 (size, size) in [0, 1]: a ramp over the outer twentieth of each side."""
+    border = (size - int(0.9 * size)) // 2
+    ramp = np.ones(size)
+    ramp[:border] = np.linspace(0, 1, border)
+    ramp[size - border :] = ramp[:border][::-1]
+    distance = np.hypot(1 - ramp[None, :], 1 - ramp[:, None])
+    return (1 - np.minimum(1, distance)).astype(np.float32)
+
+
+def warped_mask(mask: np.ndarray, matrix: np.ndarray, width: int, height: int) -> np.ndarray:
+    """A mask of the crop as float32 (height, width, 1) in [0, 1] of the frame, `matrix` mapping crop -> frame.
+
+    An 8-bit mask is warped as 8 bit, as LivePortrait does; once per avatar.
+    """
+    warped = cv2.warpAffine(mask, matrix[:2], (width, height), flags=cv2.INTER_LINEAR)
+    return warped[..., None].astype(np.float32) / (255 if mask.dtype == np.uint8 else 1)
+
+
+def paste_back(face: np.ndarray, frame: np.ndarray, mask: np.ndarray, matrix: np.ndarray) -> np.ndarray:
+    """uint8 (H, W, 3): `face` over `frame` where `mask` (H, W, 1), from `warped_mask`, says so; truncated, not rounded.
+
+    `face` uint8 (512, 512, 3) in crop pixels, `matrix` the map crop -> frame.
+    """
+    height, width = frame.shape[:2]
+    moved = cv2.warpAffine(face, matrix[:2], (width, height), flags=cv2.INTER_LINEAR)
+    return np.clip(mask * moved + (1 - mask) * frame, 0, 255).astype(np.uint8)

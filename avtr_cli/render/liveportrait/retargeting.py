@@ -1,0 +1,69 @@
+"""Driving keypoints corrected by three small networks: the shoulders stay joined, eyes and lips open as far as wanted.
+
+`x_s` are the portrait's keypoints, `x_d` the driving ones, both (B, 21, 3). The order is part of the trained pipeline:
+eye and lip deltas first, then stitching, then the lip-normalising delta of a portrait with an open mouth, then the
+driving multiplier.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+# Pairs of points on the 203-point face whose distance, over that of the next pair, says how open it is.
+_LEFT_EYE, _RIGHT_EYE, _LIPS = ((6, 18), (0, 12)), ((30, 42), (24, 36)), ((90, 102), (48, 66))
+OPEN_LIPS = 0.03  # a portrait whose lip ratio is at least this gets its mouth closed before it is driven
+
+
+def eye_ratio(landmarks: np.ndarray) -> np.ndarray:
+    """How open the left and the right eye are: (..., 203, 2) to (..., 2); open eyes show about 0.3 to 0.39."""
+    return np.stack([_openness(landmarks, _LEFT_EYE), _openness(landmarks, _RIGHT_EYE)], axis=-1)
+
+
+def lip_ratio(landmarks: np.ndarray) -> np.ndarray:
+    """How open the lips are: (..., 203, 2) to (..., 1)."""
+    return _openness(landmarks, _LIPS)[..., None]
+
+
+def _openness(landmarks: np.ndarray, pairs: tuple[tuple[int, int], tuple[int, int]]) -> np.ndarray:
+    across, along = (np.linalg.norm(landmarks[..., a, :] - landmarks[..., b, :], axis=-1) for a, b in pairs)
+    return across / (along + 1e-6)
+
+
+def opening_delta(network: nn.Module, x_s: Tensor, ratios: Tensor) -> Tensor:
+    """What to add to the driving keypoints to open eyes or lips: (B, 21, 3).
+
+    `network` is `eye` with ratios (B, 3): left and right of the portrait, wanted; or `lip` with (B, 2): the
+    portrait's, wanted.
+    """
+    return network(x=torch.cat([x_s.flatten(1), ratios], dim=1)).unflatten(1, (-1, 3))
+
+
+def stitched(network: nn.Module, x_s: Tensor, x_d: Tensor) -> Tensor:
+    """x_d (B, 21, 3) moved so that the picture joins its surroundings; x_s may be one face for all B."""
+    source = x_s.expand_as(x_d)
+    delta = network(x=torch.cat([source.flatten(1), x_d.flatten(1)], dim=1))
+    shift = torch.nn.functional.pad(delta[:, -2:], (0, 1))  # x and y of the whole face
+    return x_d + delta[:, :-2].unflatten(1, (-1, 3)) + shift[:, None]
+
+
+def corrected(
+    stitching: nn.Module,
+    x_s: Tensor,
+    x_d: Tensor,
+    opening: Tensor | None = None,
+    lip_normalizing: Tensor | None = None,
+    multiplier: float = 1.0,
+) -> Tensor:
+    """The keypoints to warp to, (B, 21, 3): all corrections in LivePortrait's order.
+
+    `opening` is the sum of `opening_delta`s, `lip_normalizing` that of the portrait for a wanted ratio of 0;
+    `multiplier` scales the whole motion.
+    """
+    if opening is not None:
+        x_d = x_d + opening
+    x_d = stitched(stitching, x_s, x_d)
+    if lip_normalizing is not None:
+        x_d = x_d + lip_normalizing
+    return x_s + (x_d - x_s) * multiplier
