@@ -1,0 +1,109 @@
+"""Frames into a file: every frame once, at its time, with sound as long as the picture, whole or not at all."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from avtr_cli.config import OutputConfig
+from avtr_cli.errors import OutputError
+from avtr_cli.output.formats import format_of
+from avtr_cli.output.video import SegmentWriter, SoundWriter, frames_hash, join
+from tests import videos
+
+SIZE = 96
+
+
+def picture(index: int, channels: int = 3) -> np.ndarray:
+    """A grey ramp whose brightness tells its index."""
+    frame = np.full((SIZE, SIZE, channels), 20 + index * 3, np.uint8)
+    frame[: SIZE // 2, :, 0] = 200
+    if channels == 4:
+        frame[..., 3] = np.linspace(0, 255, SIZE).astype(np.uint8)
+    return frame
+
+
+def video(out: Path, counts: list[int], with_sound: bool = True, channels: int = 3) -> bytes:
+    form = format_of(out, OutputConfig())
+    digests, segments, first = b"", [], 0
+    for number, count in enumerate(counts):
+        path = out.with_name(f"segment{number}.mkv")
+        writer = SegmentWriter(path, (SIZE, SIZE, channels), form)
+        for index in range(first, first + count):
+            writer.write(picture(index, channels))
+        writer.close()
+        digests += writer.digests
+        segments.append(path)
+        first += count
+    track = None
+    if with_sound:
+        track = out.with_name("sound.w64")
+        writer = SoundWriter(track, 48_000, 1)
+        writer.write(0.2 * np.sin(np.arange(first * 1_920 - 777) / 20)[:, None].astype(np.float32))
+        writer.close(first)
+    join(segments, track, out, form, 128, {"comment": "made in a test"})
+    return digests
+
+
+@pytest.mark.parametrize("counts", [[1], [33], [25, 25, 3]])
+def test_every_frame_is_there_once_and_at_its_time(tmp_path, counts):
+    out = tmp_path / "a.mp4"
+    video(out, counts)
+    frames = videos.decode(out)
+    assert len(frames) == sum(counts)
+    levels = frames[:, -20:, :, 1].mean((1, 2))
+    assert np.abs(levels - (20 + 3 * np.arange(len(frames)))).max() < 3
+    assert np.allclose(videos.times(out), np.arange(len(frames)) / 25, atol=1e-3)
+
+
+def test_sound_and_picture_end_together(tmp_path):
+    out = tmp_path / "a.mp4"
+    video(out, [50, 13])
+    assert abs(len(videos.sound(out)) / 48_000 - 63 / 25) <= 1 / 25
+
+
+def test_the_file_starts_playing_before_it_is_loaded_and_carries_its_metadata(tmp_path):
+    out = tmp_path / "a.mp4"
+    video(out, [10])
+    assert videos.has_faststart(out)
+    assert "made in a test" in videos.describe(out)
+    assert "bt709" in videos.describe(out)
+
+
+def test_a_silent_video_has_no_sound_track(tmp_path):
+    out = tmp_path / "a.mp4"
+    video(out, [10], with_sound=False)
+    assert "Audio:" not in videos.describe(out)
+
+
+@pytest.mark.parametrize("suffix", [".webm", ".mov"])
+def test_an_alpha_channel_survives_where_the_format_keeps_it(tmp_path, suffix):
+    out = tmp_path / f"a{suffix}"
+    video(out, [5, 5], channels=4)
+    frames = videos.decode(out, "rgba")
+    assert len(frames) == 10
+    assert np.abs(frames[7, SIZE // 2, :, 3].astype(int) - np.linspace(0, 255, SIZE)).max() < 12
+
+
+def test_equal_frames_have_equal_hashes_and_other_frames_do_not(tmp_path):
+    one, two = video(tmp_path / "a.mp4", [5, 5]), video(tmp_path / "b.mp4", [10])
+    assert frames_hash(one) == frames_hash(two)
+    assert frames_hash(one) != frames_hash(video(tmp_path / "c.mp4", [9]))
+
+
+def test_nothing_stays_when_the_encoder_fails(tmp_path):
+    form = format_of(tmp_path / "a.mp4", OutputConfig())
+    writer = SegmentWriter(tmp_path / "no folder" / "a.mkv", (SIZE, SIZE, 3), form)
+    with pytest.raises(OutputError, match="cannot be written"):
+        for _ in range(1_000):
+            writer.write(picture(0))
+        writer.close()
+    writer.abandon()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_unknown_kind_of_file_is_refused_with_those_that_are_known(tmp_path):
+    with pytest.raises(OutputError, match=r"\.mp4"):
+        format_of(tmp_path / "a.avi", OutputConfig())
