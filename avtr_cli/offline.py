@@ -65,9 +65,10 @@ def render_file(job: Job, engine: Engine | None = None, watch: Watch | None = No
     began = time.perf_counter()
     form = format_of(job.out, job.preset.output)
     check_writable(job.out)
-    engine = engine or Engine(job.preset)
     with DialogueSource(job.sound) as source:
-        stage = _set_up(job, engine, source, form)
+        health = examine(source, job.sound)
+        engine = engine or Engine(job.preset)
+        stage = _set_up(job, engine, source, health, form)
         folder = WorkFolder(job.out, job.key(engine.weights_files()), job.resume)
         resumed = folder.frames
         rendering = time.perf_counter()
@@ -97,8 +98,7 @@ def check_writable(out: Path) -> None:
         raise OutputError(f"{out}: the folder cannot be written to ({error.strerror}); choose another -o") from error
 
 
-def _set_up(job: Job, engine: Engine, source: DialogueSource, form: Format) -> _Stage:
-    health = examine(source, job.sound)
+def _set_up(job: Job, engine: Engine, source: DialogueSource, health: Health, form: Format) -> _Stage:
     began = time.perf_counter()
     portrait, identity = engine.avatar(job.photo, job.face)
     portrait_s = time.perf_counter() - began
