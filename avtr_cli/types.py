@@ -55,7 +55,10 @@ KEYPOINTS = MotionSpace(
     "keypoints",
     ("rotX", "rotY", "rotZ", *(f"exp{k}{axis}" for k in range(21) for axis in "xyz")),
 )
-"""66 channels of LivePortrait's networks: head rotation (so3 vector, absolute, radians) and the 21 x 3 expression."""
+"""66 channels of LivePortrait's networks: head rotation R (so3 vector, absolute, radians) and the 21 x 3 expression.
+
+The expression turns with the head, as AVTR-1 has it: the drawn keypoints are scale * ((kp + exp) R) + t, row vectors.
+"""
 
 
 @dataclass(frozen=True)
