@@ -10,12 +10,13 @@ import signal
 import sys
 from types import FrameType
 
-import click
 import typer
 
 from avtr_cli import __version__
 from avtr_cli.cli import bench, demo, render
 from avtr_cli.errors import EXIT_INTERRUPTED, AvtrError
+
+_ClickException = typer.BadParameter.__mro__[2]  # typer brings click along, from some releases on as its own copy
 
 app = typer.Typer(
     name="avtr",
@@ -51,13 +52,13 @@ def main() -> None:
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         code = app(standalone_mode=False)
-    except click.ClickException as error:
-        error.show()
-        code = error.exit_code
+    except _ClickException as error:
+        error.show()  # type: ignore[attr-defined]
+        code = error.exit_code  # type: ignore[attr-defined]
     except AvtrError as error:
         typer.echo(f"error: {error}", err=True)
         code = error.exit_code
-    except (KeyboardInterrupt, click.Abort):
+    except (KeyboardInterrupt, typer.Abort):
         typer.echo("interrupted: nothing half-written is left; run the same command again to go on", err=True)
         code = EXIT_INTERRUPTED
     sys.exit(code or 0)

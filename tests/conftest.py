@@ -1,0 +1,68 @@
+"""What many tests share: quiet threads, a real photo, real-looking two-sided sound, one loaded engine."""
+
+from __future__ import annotations
+
+from avtr_cli import runtime
+
+runtime.settle()  # before torch is imported by any test
+
+from collections.abc import Callable  # noqa: E402
+from pathlib import Path  # noqa: E402
+
+import numpy as np  # noqa: E402
+import pytest  # noqa: E402
+import soundfile  # noqa: E402
+
+
+@pytest.fixture(scope="session")
+def photo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A public-domain photo of a real person, as a file."""
+    import skimage.data
+    import skimage.io
+
+    path = tmp_path_factory.mktemp("photo") / "astronaut.png"
+    skimage.io.imsave(path, skimage.data.astronaut(), check_contrast=False)
+    return path
+
+
+@pytest.fixture(scope="session")
+def dialogue() -> np.ndarray:
+    """10 s of two synthetic voices taking turns, float32 (2, n) at 16 kHz: buzz with formant-like bands and pauses."""
+    random = np.random.default_rng(7)
+    time = np.arange(160_000) / 16_000
+    sides = []
+    for pitch, first in ((120.0, 0), (210.0, 1)):
+        phase = 2 * np.pi * np.cumsum(pitch * (1 + 0.1 * np.sin(2 * np.pi * 0.7 * time))) / 16_000
+        buzz = sum(np.sin(k * phase) / k for k in range(1, 12))
+        syllables = np.clip(np.sin(2 * np.pi * 4.2 * time + first), 0, 1)
+        turn = (time // 2.5).astype(int) % 2 == first
+        sides.append(0.12 * buzz * syllables * turn + 1e-4 * random.standard_normal(len(time)))
+    return np.stack(sides).astype(np.float32)
+
+
+@pytest.fixture(scope="session")
+def wav(tmp_path_factory: pytest.TempPathFactory, dialogue: np.ndarray) -> Callable[..., Path]:
+    """Writes the first seconds of `dialogue` as a two-channel file: `wav(2.0)`."""
+    folder = tmp_path_factory.mktemp("sound")
+
+    def make(seconds: float = 2.0, rate: int = 16_000) -> Path:
+        path = folder / f"{seconds:g}s-{rate}.wav"
+        if not path.exists():
+            soundfile.write(path, dialogue[:, : round(seconds * 16_000)].T, rate)
+        return path
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def engine():
+    """The default preset at 256 px, loaded once."""
+    from avtr_cli.config import load_preset
+    from avtr_cli.engine import Engine
+
+    return Engine(load_preset("default", ["render.size=256"]))
+
+
+@pytest.fixture(scope="session")
+def identity(engine, photo: Path):
+    return engine.avatar(photo)[1]
