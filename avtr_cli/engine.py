@@ -5,6 +5,7 @@ One engine serves many jobs: a batch worker loads it once.
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING
 from avtr_cli import runtime
 from avtr_cli.config import Preset
 from avtr_cli.errors import ConfigError
+from avtr_cli.perception.photo import read_bytes
 from avtr_cli.perception.portrait import find_portrait
 from avtr_cli.types import Cue, Identity, MotionGenerator, Portrait, Renderer
 
@@ -33,7 +35,7 @@ class Engine:
         self.device = runtime.choose_device(preset.runtime.device)
         self.renderer: Renderer = _renderer(preset, self.device)
         self._generator = _generator(preset, self.renderer, self.device)
-        self._avatars: OrderedDict[tuple[Path, int | None], tuple[Portrait, Identity]] = OrderedDict()
+        self._avatars: OrderedDict[tuple[str, int | None], tuple[Portrait, Identity]] = OrderedDict()
         self.load_s = time.perf_counter() - began
 
     def generator(self, cues: Sequence[Cue] = ()) -> MotionGenerator:
@@ -46,8 +48,11 @@ class Engine:
         return with_cues(cues)
 
     def avatar(self, photo: Path, face: int | None = None) -> tuple[Portrait, Identity]:
-        """Find the face in `photo` and prepare it, or take what is kept. Raises PhotoError."""
-        key = (photo.resolve(), face)
+        """Find the face in `photo` and prepare it, or take what is kept for a photo of the same bytes.
+
+        Raises PhotoError.
+        """
+        key = (hashlib.sha256(read_bytes(photo)).hexdigest(), face)
         if key not in self._avatars:
             portrait = find_portrait(photo, face)
             self._avatars[key] = (portrait, self.renderer.prepare(portrait))

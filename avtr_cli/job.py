@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -34,28 +34,30 @@ class Job:
     resume: bool = True  # go on from closed segments of an interrupted run
     command: str = ""  # as typed, for the report
 
-    def key(self, weights: Sequence[Path] = ()) -> str:
+    def key(self, weights: Sequence[Path] = (), sha256: Callable[[Path], str] | None = None) -> str:
         """SHA-256 (hex) of everything that shapes the video: two jobs of one key give the same frames.
 
-        Paths do not count, the files' bytes do; neither do threads, the output's name or the command.
+        Paths do not count, the files' bytes do; neither do threads, the output's name or the command. `sha256`
+        may answer for files it has read before; without it every file is read. Raises InputError as `file_sha256`.
         """
+        sha256 = sha256 or file_sha256
         runtime = {"device": self.preset.runtime.device, "precision": self.preset.runtime.precision}
         described = {
             "avtr": __version__,
-            "photo": file_sha256(self.photo),
-            "sound": [file_sha256(path) for path in self.sound.paths],
+            "photo": sha256(self.photo),
+            "sound": [sha256(path) for path in self.sound.paths],
             "roles": [self.sound.solo, self.sound.self_channel, self.sound.start_s, self.sound.duration_s],
             "preset": self.preset.as_dict() | {"name": "", "runtime": runtime},
             "format": self.out.suffix.lower(),
             "seed": self.seed,
             "face": self.face,
             "cues": [dataclasses.astuple(cue) for cue in self.cues],
-            "motion": file_sha256(self.from_motion) if self.from_motion else None,
-            "weights": [file_sha256(path) for path in weights],
+            "motion": sha256(self.from_motion) if self.from_motion else None,
+            "weights": [sha256(path) for path in weights],
         }
         background = Path(self.preset.render.background)
         if background.is_file():
-            described["background"] = file_sha256(background)
+            described["background"] = sha256(background)
         return hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()
 
 

@@ -33,6 +33,7 @@ class SegmentWriter:
     def __init__(self, path: Path, shape: tuple[int, ...], form: Format):
         self.path, self.digests, self.encode_ms = path, bytearray(), list[float]()
         height, width, channels = shape
+        path.unlink(missing_ok=True)  # the encoder of a killed run may still be writing to it
         pixels = "rgba" if channels == 4 else "rgb24"
         source = ["-f", "rawvideo", "-pix_fmt", pixels, "-s", f"{width}x{height}", "-r", str(FPS), "-i", "pipe:0"]
         target = ["-an", *form.video, "-r", str(FPS), "-f", "matroska", str(path)]
