@@ -9,6 +9,7 @@ from __future__ import annotations
 import signal
 import sys
 from types import FrameType
+from typing import Any
 
 import typer
 
@@ -16,7 +17,7 @@ from avtr_cli import __version__
 from avtr_cli.cli import bench, demo, render
 from avtr_cli.errors import EXIT_INTERRUPTED, AvtrError
 
-_ClickException = typer.BadParameter.__mro__[2]  # typer brings click along, from some releases on as its own copy
+_ClickException: Any = typer.BadParameter.__mro__[2]  # typer brings click along, from some releases on as its own copy
 
 app = typer.Typer(
     name="avtr",
@@ -53,8 +54,8 @@ def main() -> None:
     try:
         code = app(standalone_mode=False)
     except _ClickException as error:
-        error.show()  # type: ignore[attr-defined]
-        code = error.exit_code  # type: ignore[attr-defined]
+        error.show()
+        code = error.exit_code
     except AvtrError as error:
         typer.echo(f"error: {error}", err=True)
         code = error.exit_code

@@ -1,0 +1,96 @@
+"""A job from file to file: lengths, resuming after an interruption, and what the report says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from avtr_cli import offline
+from avtr_cli.audio.source import DialogueFiles
+from avtr_cli.job import Job
+from avtr_cli.offline import render_file
+from tests import videos
+
+
+def job_of(photo: Path, sound: Path, out: Path, engine, **more) -> Job:
+    return Job(photo=photo, sound=DialogueFiles(dialogue=sound), out=out, preset=engine.preset, **more)
+
+
+@pytest.mark.parametrize("seconds", [0.04, 0.41, 1.0])
+def test_picture_has_a_frame_for_every_640_samples_begun(engine, photo, wav, tmp_path, seconds):
+    report = render_file(job_of(photo, wav(seconds), tmp_path / "a.mp4", engine), engine)
+    count = -(-round(seconds * 16_000) // 640)
+    assert report["output"]["frames"] == len(videos.decode(tmp_path / "a.mp4")) == count
+
+
+def test_the_sound_s_own_sample_rate_does_not_change_the_length(engine, photo, wav, tmp_path):
+    report = render_file(job_of(photo, wav(1.0, rate=22_050), tmp_path / "a.mp4", engine), engine)
+    assert report["output"]["frames"] == -(-16_000 * 25 // 22_050)
+
+
+class Stopped(Exception):
+    pass
+
+
+def stop_at(frame: int):
+    def watch(done: int, total: int) -> None:
+        if done >= frame:
+            raise Stopped
+
+    return watch
+
+
+def test_an_interrupted_job_goes_on_from_its_last_border_bit_for_bit(engine, photo, wav, tmp_path, monkeypatch):
+    monkeypatch.setattr(offline, "SEGMENT_FRAMES", 10)
+    clean = render_file(job_of(photo, wav(2.0), tmp_path / "clean.mp4", engine), engine)
+    job = job_of(photo, wav(2.0), tmp_path / "cut.mp4", engine, motion_out=tmp_path / "m.safetensors")
+    with pytest.raises(Stopped):
+        render_file(job, engine, stop_at(35))
+    assert not job.out.exists()
+    report = render_file(job, engine)
+    assert report["output"]["resumed_from_frame"] == 30
+    assert report["output"]["frames_sha256"] == clean["output"]["frames_sha256"]
+    assert len(videos.decode(job.out)) == 50
+    assert {path.name for path in tmp_path.iterdir()} == {"clean.mp4", "cut.mp4", "m.safetensors"}
+
+
+def test_another_seed_does_not_go_on_from_somebody_elses_segments(engine, photo, wav, tmp_path, monkeypatch):
+    monkeypatch.setattr(offline, "SEGMENT_FRAMES", 10)
+    out = tmp_path / "a.mp4"
+    with pytest.raises(Stopped):
+        render_file(job_of(photo, wav(2.0), out, engine, seed=1), engine, stop_at(25))
+    assert render_file(job_of(photo, wav(2.0), out, engine, seed=2), engine)["output"]["resumed_from_frame"] == 0
+
+
+def test_no_resume_starts_anew(engine, photo, wav, tmp_path, monkeypatch):
+    monkeypatch.setattr(offline, "SEGMENT_FRAMES", 10)
+    with pytest.raises(Stopped):
+        render_file(job_of(photo, wav(2.0), tmp_path / "a.mp4", engine), engine, stop_at(25))
+    report = render_file(job_of(photo, wav(2.0), tmp_path / "a.mp4", engine, resume=False), engine)
+    assert report["output"]["resumed_from_frame"] == 0
+
+
+def test_the_key_follows_the_content_and_not_the_names(engine, photo, wav, tmp_path):
+    one = job_of(photo, wav(1.0), tmp_path / "a.mp4", engine)
+    copy = tmp_path / "copy.png"
+    copy.write_bytes(photo.read_bytes())
+    assert job_of(copy, wav(1.0), tmp_path / "b.mp4", engine).key() == one.key()
+    assert job_of(photo, wav(1.5), tmp_path / "a.mp4", engine).key() != one.key()
+    assert job_of(photo, wav(1.0), tmp_path / "a.mp4", engine, seed=1).key() != one.key()
+
+
+def test_the_report_has_the_stable_keys(engine, photo, wav, tmp_path):
+    report = render_file(job_of(photo, wav(1.0), tmp_path / "a.mp4", engine), engine)
+    assert {"avtr", "device", "inputs", "output", "timing", "memory", "provenance"} <= report.keys()
+    assert {"version", "preset", "seed", "command"} <= report["avtr"].keys()
+    assert {"kind", "name", "threads", "torch", "precision"} <= report["device"].keys()
+    assert {"path", "sha256", "width", "height"} <= report["inputs"]["photo"].keys()
+    assert {"path", "sha256", "duration_s", "sample_rate", "channels"} <= report["inputs"]["audio"].keys()
+    assert {"path", "sha256", "frames", "fps", "width", "height", "duration_s"} <= report["output"].keys()
+    timing = report["timing"]
+    assert {"wall_s", "realtime_factor", "startup_s", "first_frame", "chunk_ms", "deadline_ms"} <= timing.keys()
+    assert timing["first_frame"]["algorithmic_ms"] == 405
+    for name in ("audio", "motion", "render", "composite", "encode"):
+        assert timing["stages_ms"][name]["count"] == timing["chunk_ms"]["count"] == 5
+    assert sum(timing["stages_ms"][name]["mean"] for name in ("motion", "render")) <= timing["chunk_ms"]["mean"]
