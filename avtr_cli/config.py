@@ -7,6 +7,7 @@ with what turning it does, and a test keeps them complete.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, is_dataclass
 from pathlib import Path
 from typing import Any
@@ -157,14 +158,21 @@ def load_preset(name_or_file: str | Path = "default", settings: list[str] | tupl
             raise ConfigError(f"{path}: '{section}' must hold settings, as in 'render: {{size: 512}}'")
         flat.update({f"{section}.{key}": value for key, value in values.items()})
     preset = _apply(Preset(name=path.stem), flat, str(path))
-    pairs: dict[str, Any] = {}
-    for setting in settings:
-        key, equals, text = setting.partition("=")
+    return _apply(preset, parse_settings(settings), "--set")
+
+
+def parse_settings(pairs: Sequence[str]) -> dict[str, Any]:
+    """`key.sub=value` strings as {"key.sub": value}. Raises ConfigError for a string without `=`."""
+    import yaml
+
+    parsed: dict[str, Any] = {}
+    for pair in pairs:
+        key, equals, text = pair.partition("=")
         if not equals:
-            raise ConfigError(f"--set {setting}: write it as key.sub=value, as in render.size=512")
+            raise ConfigError(f"--set {pair}: write it as key.sub=value, as in render.size=512")
         # A colour such as #00FF00 would be a comment to YAML.
-        pairs[key.strip()] = text.strip() if text.strip().startswith("#") else yaml.safe_load(text)
-    return _apply(preset, pairs, "--set")
+        parsed[key.strip()] = text.strip() if text.strip().startswith("#") else yaml.safe_load(text)
+    return parsed
 
 
 def _apply(preset: Preset, settings: dict[str, Any], origin: str) -> Preset:

@@ -42,12 +42,16 @@ class Job:
         """
         sha256 = sha256 or file_sha256
         runtime = {"device": self.preset.runtime.device, "precision": self.preset.runtime.precision}
+        settings = self.preset.as_dict() | {"name": "", "runtime": runtime}
+        background = Path(self.preset.render.background)
+        if background.is_file():
+            settings["render"] = settings["render"] | {"background": sha256(background)}
         described = {
             "avtr": __version__,
             "photo": sha256(self.photo),
             "sound": [sha256(path) for path in self.sound.paths],
             "roles": [self.sound.solo, self.sound.self_channel, self.sound.start_s, self.sound.duration_s],
-            "preset": self.preset.as_dict() | {"name": "", "runtime": runtime},
+            "preset": settings,
             "format": self.out.suffix.lower(),
             "seed": self.seed,
             "face": self.face,
@@ -55,9 +59,6 @@ class Job:
             "motion": sha256(self.from_motion) if self.from_motion else None,
             "weights": [sha256(path) for path in weights],
         }
-        background = Path(self.preset.render.background)
-        if background.is_file():
-            described["background"] = sha256(background)
         return hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()
 
 

@@ -41,8 +41,18 @@ Watch = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
+class Cast:
+    """Who appears, moved by what, and for how many frames: a job that is known to be possible."""
+
+    portrait: Portrait
+    identity: Identity
+    generator: MotionGenerator
+    frames: int
+
+
+@dataclass(frozen=True)
 class _Stage:
-    """What a job needs once it is known to be possible."""
+    """What a job needs while it is rendered."""
 
     job: Job
     engine: Engine
@@ -98,10 +108,9 @@ def check_writable(out: Path) -> None:
         raise OutputError(f"{out}: the folder cannot be written to ({error.strerror}); choose another -o") from error
 
 
-def _set_up(job: Job, engine: Engine, source: DialogueSource, health: Health, form: Format) -> _Stage:
-    began = time.perf_counter()
+def cast(job: Job, engine: Engine, source: DialogueSource) -> Cast:
+    """Find the face, prepare the avatar, choose what moves it. Raises AvtrError where they do not go together."""
     portrait, identity = engine.avatar(job.photo, job.face)
-    portrait_s = time.perf_counter() - began
     generator = ReplayGenerator(job.from_motion) if job.from_motion else engine.generator(job.cues)
     total = frames_of(source.facts.samples)
     if isinstance(generator, ReplayGenerator) and generator.frames != total:
@@ -109,6 +118,14 @@ def _set_up(job: Job, engine: Engine, source: DialogueSource, health: Health, fo
             f"{job.from_motion}: holds {generator.frames} frames but {job.sound.dialogue} makes {total}; "
             "give the sound that the motion was made with, or --start and --duration that fit"
         )
+    return Cast(portrait, identity, generator, total)
+
+
+def _set_up(job: Job, engine: Engine, source: DialogueSource, health: Health, form: Format) -> _Stage:
+    began = time.perf_counter()
+    chosen = cast(job, engine, source)
+    portrait_s = time.perf_counter() - began
+    portrait, identity, generator, total = chosen.portrait, chosen.identity, chosen.generator, chosen.frames
     _check_space(job.out, identity.size, total)
     began = time.perf_counter()
     _warm_up(engine, generator, identity)
@@ -126,8 +143,13 @@ def _warm_up(engine: Engine, generator: MotionGenerator, identity: Identity) -> 
         pass
 
 
+def space_needed(size: tuple[int, int], frames: int) -> int:
+    """Bytes of disk that a job may need while it runs, segments and finished file together; half remains after."""
+    return int(frames / FPS * size[0] * size[1] * BYTES_PER_PIXEL_SECOND)
+
+
 def _check_space(out: Path, size: tuple[int, int], frames: int) -> None:
-    need = int(frames / FPS * size[0] * size[1] * BYTES_PER_PIXEL_SECOND) + SPARE_BYTES
+    need = space_needed(size, frames) + SPARE_BYTES
     free = shutil.disk_usage(out.parent).free
     if free < need:
         raise OutputError(
