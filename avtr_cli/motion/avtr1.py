@@ -1,0 +1,127 @@
+"""AVTR-1's published motion model behind our MotionGenerator: a window of both voices becomes 5 frames of keypoints.
+
+The weights are the user's (Avaturn, AVTR-1 Community License). Every chunk: HuBERT rows of both sides join 75 carried
+ones; the history, the sound and the portrait are encoded once; AR(1) noise flows to motion in Euler steps whose
+velocity carries the guidance; the last 75 frames are carried on. Motion is 42 numbers, z-scored: rotation vector (3)
+and 39 of the 63 expression coordinates; the others stay the portrait's.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from avtr_cli.clocks import stage
+from avtr_cli.config import MotionConfig
+from avtr_cli.errors import ConfigError
+from avtr_cli.motion.avtr1_archive import CHANNELS, LIPSYNC_COORDINATES, SIDE_WIDTH, Avtr1Archive, Guidance
+from avtr_cli.motion.flow import ar1_noise, euler
+from avtr_cli.motion.hubert import SpeechFeatures, load_features
+from avtr_cli.motion.rotation import vector_of
+from avtr_cli.timing import CHUNK_FRAMES, PAST_FRAMES
+from avtr_cli.types import KEYPOINTS, Identity, Motion, MotionState, Window
+from avtr_cli.weights.store import Store
+
+CLAMP = 5.0  # of z-scored keypoints and expression in the portrait's condition
+
+
+class Avtr1Generator:
+    """AVTR-1 as a MotionGenerator in the keypoints space. Raises ConfigError for settings it cannot follow."""
+
+    space = KEYPOINTS
+
+    def __init__(self, model: Avtr1Archive, features: SpeechFeatures, config: MotionConfig):
+        _check_settings(config)
+        self._model, self._features, self._config = model, features, config
+        self._guidance = Guidance.of(config, model.device)
+        self._coordinates = torch.tensor(LIPSYNC_COORDINATES, device=model.device)
+        self.weights_files: tuple[Path, ...] = (model.path,)
+
+    @classmethod
+    def from_store(cls, config: MotionConfig, device: torch.device, store: Store | None = None) -> Avtr1Generator:
+        """With the published weights of this machine. Raises WeightsError where they are absent or damaged."""
+        store = store or Store()
+        paths = (store.find("avtr1/motion"), store.find("avtr1/hubert"))
+        generator = cls(Avtr1Archive(paths[0], device), load_features(paths[1], device), config)
+        generator.weights_files = paths
+        return generator
+
+    def start(self, identity: Identity, seed: int) -> MotionState:
+        """The neutral motion for 3 s, silence, and what the portrait says of itself.
+
+        Of `identity.kept` the renderer promises `canonical_keypoints` (21, 3), `rotation` (3, 3) and `expression`
+        (21, 3), as the motion extractor gives them.
+        """
+        device, buffers = self._model.device, self._model.buffers
+        kept = identity.kept
+        points, rotation, expression = (
+            getattr(kept, name).float().to(device) for name in ("canonical_keypoints", "rotation", "expression")
+        )
+        so3 = vector_of(rotation)
+        turned = expression @ rotation.mT  # the expression in the head's own frame, in which the model speaks
+        neutral = torch.cat([so3, turned.flatten()[self._coordinates]])
+        neutral = (neutral - buffers["motion_offset"]) / buffers["motion_scale"]
+        portrait = torch.cat(
+            [
+                (so3 - buffers["offset_so3"]) / buffers["scale_so3"],
+                ((points - buffers["offset_kp"]) / buffers["scale_kp"]).clamp(-CLAMP, CLAMP).flatten(),
+                ((turned - buffers["offset_exp"]) / buffers["scale_exp"]).clamp(-CLAMP, CLAMP).flatten(),
+            ]
+        )
+        return {
+            "past": neutral.expand(PAST_FRAMES, -1).clone(),
+            "audio": torch.zeros(PAST_FRAMES, 2 * SIDE_WIDTH, device=device),
+            "noise": torch.zeros(CHANNELS, device=device),  # of the last frame; nothing before the first chunk
+            "portrait": portrait,
+            "neutral": neutral,
+            "expression": expression.flatten(),
+            "seed": torch.tensor(seed, dtype=torch.int64),
+        }
+
+    def step(self, window: Window, state: MotionState) -> tuple[Motion, MotionState]:
+        """The 5 frames of one chunk and the state after it."""
+        device = self._model.device
+        with stage("audio"):
+            rows = self._features(torch.from_numpy(window.samples).to(device)).float()
+        audio = torch.cat([state["audio"], torch.cat([rows[0], rows[1]], dim=-1)])
+        noise = self._noise(window.index, int(state["seed"]), state["noise"])
+        encoded = self._model.encode(state["past"], audio, state["portrait"])
+        x = euler(
+            lambda x, time: self._model.velocity(x, time, encoded, self._guidance), noise, self._config.euler_steps
+        )
+        after = dict(state) | {
+            "past": torch.cat([state["past"], x])[CHUNK_FRAMES:],
+            "audio": audio[CHUNK_FRAMES : CHUNK_FRAMES + PAST_FRAMES],
+            "noise": noise[-1],
+        }
+        return Motion(KEYPOINTS, self._keypoints(x, state), window.index * CHUNK_FRAMES), after
+
+    def _noise(self, index: int, seed: int, last: Tensor) -> Tensor:
+        """Base noise (5, 42), drawn on the CPU from (seed, index) so that it is the same on every device."""
+        generator = torch.Generator().manual_seed((seed * 1_000_003 + index) % 2**63)
+        uniform = torch.rand(CHUNK_FRAMES, CHANNELS, dtype=torch.float64, generator=generator)
+        carried = last.double().cpu() if index else None
+        config = self._config
+        return ar1_noise(uniform, carried, config.noise_correlation, config.noise_limit).float().to(last.device)
+
+    def _keypoints(self, x: Tensor, state: MotionState) -> Tensor:
+        """(5, 42), z-scored -> (5, 66): rotation vector and the whole expression."""
+        gains = torch.full((CHANNELS,), self._config.expressiveness, device=x.device)
+        gains[:3] = self._config.head_gain
+        x = state["neutral"] + gains * (x - state["neutral"])
+        values = x * self._model.buffers["motion_scale"] + self._model.buffers["motion_offset"]
+        expression = state["expression"].expand(len(x), -1).clone()
+        expression[:, self._coordinates] = values[:, 3:]
+        return torch.cat([values[:, :3], expression], dim=1)
+
+
+def _check_settings(config: MotionConfig) -> None:
+    """AVTR-1 knows nothing of these; a setting that does nothing would mislead."""
+    default = MotionConfig()
+    for name in ("blink_rate", "gaze", "smile", "emotion"):
+        if getattr(config, name) != getattr(default, name):
+            raise ConfigError(
+                f"motion.{name} is not a setting of the AVTR-1 model; leave it out, or use generator lmfm"
+            )

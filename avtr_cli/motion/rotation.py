@@ -1,0 +1,30 @@
+"""Rotation vectors and matrices: so3 (…, 3) in radians and R (…, 3, 3), for row vectors (a rotated point is p R).
+
+LivePortrait's rotation is the transpose of the usual matrix, and the vector here is the logarithm of R as it is,
+so turning the head by `v` in the usual sense (column vectors) adds `-v`.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def matrix_of(vector: Tensor) -> Tensor:
+    """exp of the cross-product matrix of `vector`. Rodrigues' formula, smooth at zero."""
+    angle = vector.norm(dim=-1)[..., None, None]
+    x, y, z = vector.unbind(-1)
+    zero = torch.zeros_like(x)
+    cross = torch.stack([zero, -z, y, z, zero, -x, -y, x, zero], dim=-1).unflatten(-1, (3, 3))
+    sine = torch.sinc(angle / torch.pi)  # sin(a) / a
+    cosine = 0.5 * torch.sinc(angle / (2 * torch.pi)).square()  # (1 - cos(a)) / a^2
+    return torch.eye(3, dtype=vector.dtype, device=vector.device) + sine * cross + cosine * (cross @ cross)
+
+
+def vector_of(matrix: Tensor) -> Tensor:
+    """The rotation vector whose `matrix_of` is `matrix`; for turns below 180 degrees."""
+    skew = (matrix - matrix.mT) / 2
+    axis = torch.stack([skew[..., 2, 1], skew[..., 0, 2], skew[..., 1, 0]], dim=-1)  # times the angle's sine
+    trace = matrix.diagonal(dim1=-2, dim2=-1).sum(-1, keepdim=True)
+    angle = torch.atan2(axis.norm(dim=-1, keepdim=True), (trace - 1) / 2)
+    return axis / torch.sinc(angle / torch.pi)
