@@ -1,0 +1,117 @@
+"""`avtr train`: make the corpus, then the two stages of the embedded motion model, then its checkpoint."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from avtr_cli.training.stages import TrainConfig
+
+app = typer.Typer(no_args_is_help=True, help="Train the embedded motion model.")
+
+_Data = Annotated[Path, typer.Argument(help="Folder of the corpus, as `avtr train data` fills it.")]
+_Steps = Annotated[int, typer.Option(help="Optimiser steps in all; a resumed run goes on to this number.")]
+_Seed = Annotated[int, typer.Option(help="Of everything drawn at random.")]
+_Device = Annotated[str, typer.Option(help="cpu, cuda or cuda:N.")]
+_Batch = Annotated[int, typer.Option(help="Windows of 5 s a step.")]
+_Threads = Annotated[int, typer.Option(help="CPU threads of torch.")]
+_Run = Annotated[Path, typer.Option("--run", help="Folder of the run; an unfinished run there is resumed.")]
+
+
+@app.command()
+def data(
+    folder: Annotated[Path, typer.Argument(help="Where the corpus goes; what is there already is kept.")] = Path(
+        "runs/data"
+    ),
+    calls: Annotated[int, typer.Option(help="Simulated calls of 30 s.")] = 1500,
+    sentences: Annotated[int, typer.Option(help="Sentences spoken by each flite voice; other engines in proportion.")] = 240,
+    seed: _Seed = 1,
+) -> None:
+    """Speak sentences with the installed engines, simulate calls, and write features and ground truth."""
+    from tqdm import tqdm
+
+    from avtr_cli.training import dataset, speech
+
+    shares = {"flite": sentences, "festival": sentences * 13 // 24, "espeak": max(4, sentences * 11 // 48)}
+    corpus = speech.speak_corpus(folder / "speech", shares, seed)
+    minutes = sum(u.seconds for voice in corpus.values() for u in voice) / 60
+    typer.echo(f"{len(corpus)} voices, {minutes:.0f} minutes of speech")
+    with tqdm(total=calls, unit="call", disable=None) as bar:
+        for done in dataset.write_corpus(folder, corpus, calls, seed):
+            bar.update(done - bar.n)
+    typer.echo(str(folder))
+
+
+@app.command()
+def prior(
+    folder: _Data = Path("runs/data"),
+    run: _Run = Path("runs/prior"),
+    steps: _Steps = 900,
+    batch: _Batch = 16,
+    seed: _Seed = 0,
+    device: _Device = "cpu",
+    threads: _Threads = 1,
+) -> None:
+    """Stage 1: learn how faces move by themselves, hearing nothing."""
+    from avtr_cli.training.stages import TrainConfig
+
+    _train(folder, run, TrainConfig(stage="prior", steps=steps, batch=batch, seed=seed), None, device, threads)
+
+
+@app.command()
+def dyadic(
+    folder: _Data = Path("runs/data"),
+    run: _Run = Path("runs/dyadic"),
+    prior_run: Annotated[Path | None, typer.Option("--prior", help="Run folder or checkpoint of stage 1.")] = None,
+    out: Annotated[Path | None, typer.Option("-o", "--out", help="Write the checkpoint here at the end.")] = None,
+    steps: _Steps = 12_000,
+    batch: _Batch = 16,
+    seed: _Seed = 0,
+    partner: Annotated[bool, typer.Option(help="Hear the partner; --no-partner is an ablation.")] = True,
+    phones: Annotated[bool, typer.Option(help="Train the phone head; --no-phones is an ablation.")] = True,
+    device: _Device = "cpu",
+    threads: _Threads = 1,
+) -> None:
+    """Stage 2: both voices come in. Starts from stage 1 where --prior names it."""
+    from avtr_cli.training.stages import TrainConfig, export
+
+    config = TrainConfig(
+        stage="dyadic", steps=steps, batch=batch, seed=seed, audio_partner=partner, phones=phones
+    )
+    start = prior_run / "last.safetensors" if prior_run and prior_run.is_dir() else prior_run
+    _train(folder, run, config, start, device, threads)
+    if out:
+        export(run, out)
+        typer.echo(str(out))
+
+
+@app.command(name="export")
+def export_checkpoint(run: _Run, out: Annotated[Path, typer.Argument(help="The checkpoint to write.")]) -> None:
+    """Write the running mean of a run's weights, finished or not, as a checkpoint."""
+    from avtr_cli.training.stages import export
+
+    export(run, out)
+    typer.echo(str(out))
+
+
+def _train(folder: Path, run: Path, config: TrainConfig, start: Path | None, device: str, threads: int) -> None:
+    """Train one stage with a progress bar; the losses are a running mean over about fifty steps."""
+    import torch
+    from tqdm import tqdm
+
+    from avtr_cli.training.dataset import Corpus
+    from avtr_cli.training.stages import Run
+
+    torch.set_num_threads(threads)
+    training = Run(run, config, Corpus.load(folder), start, device)
+    shown: dict[str, float] = {}
+    with tqdm(total=config.steps, initial=training.step, unit="step", disable=None) as bar:
+        for progress in training.steps():
+            shown = {name: 0.98 * shown.get(name, value) + 0.02 * value for name, value in progress.parts.items()}
+            if progress.step % 10 == 0:
+                bar.set_postfix({name: f"{value:.2f}" for name, value in shown.items()}, refresh=False)
+            bar.update(1)
+    typer.echo(f"{run}: {training.step} steps, {training.minutes:.1f} minutes")

@@ -1,0 +1,151 @@
+"""The corpus on disk: simulated calls with their features and ground truth, in safetensors shards.
+
+Each call gives two examples, one for either side as the avatar. A shard holds some calls of one length,
+stacked; training draws windows from all shards held in memory (about 1.1 MB a call).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.numpy import load_file, save_file
+
+from avtr_cli.config import EMOTIONS
+from avtr_cli.errors import AvtrError
+from avtr_cli.motion.encoders import LogMel
+from avtr_cli.motion.gestures import EVENTS
+from avtr_cli.timing import FPS
+from avtr_cli.training import augment
+from avtr_cli.training.behaviour import behave, draw_person, flags
+from avtr_cli.training.conversation import Side, simulate
+from avtr_cli.training.mouth import mouth_truth
+from avtr_cli.training.prosody import analyse
+from avtr_cli.training.speech import Utterance
+
+CALL_SECONDS = 30
+_OPENING = {"happy": 0.1, "surprised": 0.1, "sad": -0.18, "serious": -0.05}  # of the mouth, at full intensity
+
+
+def condition(style: np.ndarray, emotion: str, intensity: float) -> np.ndarray:
+    """float32 (13,): style, then the emotion's intensity at its place (neutral is none)."""
+    out = np.zeros(len(style) + len(EMOTIONS), np.float32)
+    out[: len(style)] = style
+    out[len(style) + EMOTIONS.index(emotion)] = intensity if emotion != "neutral" else 0.0
+    return out
+
+
+def make_call(call: tuple[Side, Side], rng: np.random.Generator, augmented: bool = True) -> dict[str, np.ndarray]:
+    """Features (2, T, 320) of the heard sound and the truth of both sides; the keys are those of `Batch`."""
+    frames = len(call[0].samples) * FPS // 16_000
+    prosody = [analyse(side) for side in call]
+    heard = [side.samples for side in call]
+    if augmented:
+        coloured = [augment.colour(samples, rng) for samples in heard]
+        heard = [augment.leak(coloured[k], coloured[1 - k], rng) for k in (0, 1)]
+    features = LogMel().of_file(torch.from_numpy(np.stack(heard)))[:, :frames]
+    truth: list[dict[str, np.ndarray]] = []
+    for k in (0, 1):
+        style, emotion, intensity = draw_person(rng)
+        opening = np.exp(0.15 * style[0]) * (1 + intensity * _OPENING.get(emotion, 0.0))
+        mouth = mouth_truth(call[k].phone_rows, prosody[k], float(opening), rng)
+        made = behave(prosody[k], prosody[1 - k], frames, style, emotion, intensity, rng)
+        truth.append(
+            {
+                "mouth": mouth.shapes[:frames], "closures": mouth.closures[:frames],
+                "activity": mouth.activity[:frames], "visemes": mouth.visemes[:frames],
+                "face": made.face, "curves": made.curves, "starts": made.starts.astype(np.uint8),
+                "gaze_cell": made.gaze_cell.astype(np.uint8), "flags": flags(prosody[k], frames),
+                "person": condition(style, emotion, intensity),
+            }
+        )  # fmt: skip
+    stacked = {key: np.stack([truth[0][key], truth[1][key]]) for key in truth[0]}
+    halves = {key: value.astype(np.float16) if value.dtype == np.float32 else value for key, value in stacked.items()}
+    return {"features": features.numpy().astype(np.float16), **halves}
+
+
+def write_corpus(
+    folder: Path, corpus: dict[str, list[Utterance]], calls: int, seed: int, seconds: float = CALL_SECONDS, shard: int = 50
+) -> Iterator[int]:
+    """Write the shards that are missing, yielding the number of calls done; each shard has its own seed."""
+    folder.mkdir(parents=True, exist_ok=True)
+    torch.set_num_threads(1)
+    for first in range(0, calls, shard):
+        path = folder / f"calls-{first:06d}.safetensors"
+        count = min(shard, calls - first)
+        if not path.exists():
+            rng = np.random.default_rng([seed, first])
+            made = []
+            for index in range(count):
+                made.append(make_call(simulate(corpus, seconds, rng), rng))
+                yield first + index + 1
+            stacked = {key: np.stack([one[key] for one in made]) for key in made[0]}
+            temporary = path.with_suffix(".part")
+            save_file(stacked, temporary)
+            os.replace(temporary, path)
+        yield first + count
+
+
+@dataclass
+class Corpus:
+    """All shards in memory: arrays (calls, 2, T, ...) by name."""
+
+    arrays: dict[str, np.ndarray]
+
+    @classmethod
+    def load(cls, folder: Path, limit: int | None = None) -> Corpus:
+        paths = sorted(folder.glob("calls-*.safetensors"))[:limit]
+        if not paths:
+            raise AvtrError(f"{folder} holds no training data; make it with avtr train data {folder}")
+        shards = [load_file(path) for path in paths]
+        return cls({key: np.concatenate([shard.pop(key) for shard in shards]) for key in list(shards[0])})
+
+    def __len__(self) -> int:
+        return len(self.arrays["features"])
+
+    def batch(self, rng: np.random.Generator, size: int, frames: int) -> dict[str, torch.Tensor]:
+        """`size` windows of `frames` frames, chunk-aligned, half of them around a listener's gesture.
+
+        Side 0 of every window is the avatar; `lead` holds the 4 face frames before the window.
+        """
+        total = self.arrays["features"].shape[2]
+        listener = [EVENTS.index(name) for name in ("nod", "brow", "smile")]
+        windows: list[dict[str, np.ndarray]] = []
+        for _ in range(size):
+            call, side = rng.integers(len(self)), rng.integers(2)
+            first = int(rng.integers(1, (total - frames) // 5 + 1)) * 5
+            starts = np.flatnonzero(self.arrays["starts"][call, side][:, listener].any(1))
+            if len(starts) and rng.random() < 0.4:
+                wanted = int(starts[rng.integers(len(starts))]) - int(rng.integers(30, frames - 10))
+                first = int(np.clip(wanted // 5 * 5, 5, total - frames))
+            windows.append(self._window(call, side, first, frames))
+        return {key: torch.from_numpy(np.stack([w[key] for w in windows])) for key in windows[0]}
+
+    def _window(self, call: int, side: int, first: int, frames: int) -> dict[str, np.ndarray]:
+        a, order = self.arrays, [side, 1 - side]
+        now = slice(first, first + frames)
+        ahead = a["features"][call][order, first : first + frames + 5].astype(np.float32)
+        missing = frames + 5 - ahead.shape[1]
+        if missing:
+            ahead = np.concatenate([ahead, ahead[:, -1:].repeat(missing, 1)], 1)
+        out = {"features": ahead, "flags": a["flags"][call][order, now].astype(np.float32)}
+        for key in ("mouth", "closures", "activity", "face", "curves", "starts"):
+            out[key] = a[key][call, side, now].astype(np.float32)
+        out["lead"] = a["face"][call, side, first - 4 : first].astype(np.float32)
+        out["since"] = since_starts(a["starts"][call, side])[now]
+        out["visemes"] = a["visemes"][call, side, now].astype(np.int64)
+        out["gaze_cell"] = a["gaze_cell"][call, side, now].astype(np.int64)
+        out["person"] = a["person"][call, side].astype(np.float32)
+        return out
+
+
+def since_starts(starts: np.ndarray, longest: int = 250) -> np.ndarray:
+    """float32 (T, 7): frames since each gesture last started, before this frame; `longest` where never."""
+    frames = np.arange(len(starts))[:, None]
+    last = np.maximum.accumulate(np.where(starts > 0, frames, -longest - 1), axis=0)
+    before = np.concatenate([np.full((1, starts.shape[1]), -longest - 1), last[:-1]])
+    return np.minimum(frames - before, longest).astype(np.float32)

@@ -1,0 +1,188 @@
+"""One batch of windows into the losses that train the LMFM: flow matching on both tracks, and labels for hearing.
+
+All 25 chunks of a window are trained at once: chunk by chunk the network sees the clean (slightly noised) past
+and its own noisy frames, exactly as in streaming (tests/test_motion_streaming.py holds the two together).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from avtr_cli.motion import flow, hearing, listening
+from avtr_cli.motion.encoders import SILENCE
+from avtr_cli.motion.lmfm import NOISE_CORRELATION, NOISE_LIMIT, NOISE_SD, Conditions, Lmfm, Track
+from avtr_cli.timing import CHUNK_FRAMES
+
+LATEST_TIME = 0.98  # of the flow: at 1 the Gaussian skip of a still channel has no finite slope
+_UNHEARD = 40  # frames of a window whose listening history is cut off; the event head is not judged there
+_SETTLE_MOUTH, _SETTLE_FACE = 0.35, 0.3  # noise on the past: z-units; first innovations
+
+
+@dataclass(frozen=True)
+class Dropout:
+    """How often each condition is withheld, so that guidance can do without it."""
+
+    avatar: float = 0.10
+    partner: float = 0.10
+    person: float = 0.12
+    past: float = 0.05
+
+
+AUDIO_FREE = Dropout(avatar=1.0, partner=1.0)
+
+
+@dataclass(frozen=True)
+class Weights:
+    """How much each loss counts."""
+
+    mouth: float = 1.0
+    face: float = 0.5
+    guess: float = 0.6
+    visemes: float = 0.5
+    closures: float = 1.5
+    activity: float = 0.6
+    flags: float = 0.6
+    events: float = 4.0
+    gaze: float = 0.05
+
+
+def hear(model: Lmfm, features: Tensor) -> tuple[Tensor, hearing.Articulation, Tensor]:
+    """Features (B, 2, T + 5, 320) of windows before which nothing was heard.
+
+    Returns encoded (B, 2, T, D), the articulation of the avatar's side, flag logits (B, 2, T, 6).
+    """
+    batch = features.shape[0]
+    padded = F.pad(features.flatten(0, 1), (0, 0, hearing.HISTORY, 0), value=SILENCE)
+    encoded, said = model.hearing(padded)
+    silence = model.hearing.of_silence().expand(encoded.shape[0], hearing.FLAG_HISTORY, -1)
+    flags = model.hearing.flags(torch.cat([silence, encoded], dim=1))
+    own = hearing.Articulation(*(part.unflatten(0, (batch, 2))[:, 0] for part in said))
+    return encoded.unflatten(0, (batch, 2)), own, flags.unflatten(0, (batch, 2))
+
+
+def losses(model: Lmfm, batch: dict[str, Tensor], dropout: Dropout, generator: torch.Generator) -> dict[str, Tensor]:
+    """Every loss by name, unweighted; the keys of `batch` are those of `dataset.Corpus.batch`."""
+    count, frames = batch["mouth"].shape[:2]
+    device = batch["mouth"].device
+
+    def drop(share: float) -> Tensor:
+        return (torch.rand(count, 1, 1, generator=generator) < share).to(device)
+
+    deaf = dropout.avatar >= 1 and dropout.partner >= 1
+    out: dict[str, Tensor] = {}
+    if deaf:
+        encoded = torch.zeros(count, 2, frames, model.shape.width, device=device)
+        heard_flags = torch.zeros(count, 2, frames, hearing.FLAGS, device=device)
+    else:
+        encoded, said, flag_logits = hear(model, batch["features"])
+        heard_flags = flag_logits.sigmoid()
+        out |= _label_losses(said, flag_logits, batch)
+
+    no_avatar, no_partner, no_person = drop(dropout.avatar), drop(dropout.partner), drop(dropout.person)
+    avatar = torch.where(no_avatar, model.no_avatar, encoded[:, 0])
+    partner = torch.where(no_partner, model.no_partner, encoded[:, 1])
+    flags = torch.cat([heard_flags[:, 0] * ~no_avatar, heard_flags[:, 1] * ~no_partner], dim=-1)
+    person = torch.where(no_person, model.no_person, batch["person"].unsqueeze(1).expand(-1, frames, -1))
+    given = model.conditions(avatar, partner, flags, batch["curves"], person)
+    hidden_past = drop(dropout.past).unsqueeze(1)
+    out |= _mouth_losses(model, batch, given, hidden_past, generator)
+    out |= _face_losses(model, batch, given, hidden_past, generator)
+    out |= _event_losses(model, batch, flags.detach(), person)
+    return out
+
+
+def _label_losses(said: hearing.Articulation, flags: Tensor, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {
+        "visemes": F.cross_entropy(said.visemes.flatten(0, -2), batch["visemes"].flatten()),
+        "closures": F.binary_cross_entropy_with_logits(said.closures, batch["closures"]),
+        "activity": F.binary_cross_entropy_with_logits(said.activity, batch["activity"]),
+        "flags": F.binary_cross_entropy_with_logits(flags[:, :, 20:], batch["flags"][:, :, 20:]),
+    }
+
+
+def _times(count: int, frames: int, generator: torch.Generator, device: torch.device) -> Tensor:
+    """One flow time a chunk, uniform, (B, T)."""
+    t = torch.rand(count, frames // CHUNK_FRAMES, generator=generator) * LATEST_TIME
+    return t.repeat_interleave(CHUNK_FRAMES, dim=1).to(device)
+
+
+def before(rows: Tensor) -> Tensor:
+    """The frame before each of (B, T, C); the first counts as its own."""
+    return torch.cat([rows[:, :1], rows[:, :-1]], dim=1)
+
+
+def track_bias(track: Track, frames: int, hidden_past: Tensor) -> Tensor:
+    """The attention bias of a whole window; where `hidden_past` (B, 1, 1, 1) is true, nothing of the past is seen."""
+    bias = track.bias(0, frames, 0, frames).unsqueeze(0)
+    hide = torch.zeros(1, 1, 1, 2 * frames, device=bias.device)
+    hide[..., :frames] = float("-inf")
+    return torch.where(hidden_past, bias + hide, bias)
+
+
+def _mouth_losses(
+    model: Lmfm, batch: dict[str, Tensor], given: Conditions, hidden_past: Tensor, generator: torch.Generator
+) -> dict[str, Tensor]:
+    z = model.mouth_to_z(batch["mouth"])
+    count, frames, channels = z.shape
+    uniform = torch.rand(count, frames, channels, generator=generator)
+    noise = flow.ar1_noise(uniform, None, NOISE_CORRELATION, NOISE_LIMIT).to(z)
+    shake = torch.rand(count, 1, 1, generator=generator) * _SETTLE_MOUTH
+    past = z + (torch.randn(z.shape, generator=generator) * shake).to(z)
+    mean, scale = model.guess_mouth(given)
+    t = _times(count, frames, generator, z.device)
+    x = torch.lerp(noise, z, t.unsqueeze(-1))
+    skip = flow.gaussian_skip(x, t.unsqueeze(-1), mean.detach(), scale.detach(), NOISE_SD)
+    track = model.mouth_track
+    memories = track.remember(past, before(past), given.avatar)
+    velocity = skip + track(x, t, given.avatar, given.person, memories, track_bias(track, frames, hidden_past))
+    off = (z - mean.detach()) / scale
+    return {
+        "mouth": F.mse_loss(velocity, z - noise),
+        "guess": F.mse_loss(mean, z) + 0.1 * (0.5 * off.square() + scale.log()).mean(),
+    }
+
+
+def _face_losses(
+    model: Lmfm, batch: dict[str, Tensor], given: Conditions, hidden_past: Tensor, generator: torch.Generator
+) -> dict[str, Tensor]:
+    centre = model.face_centre(batch["person"]).unsqueeze(1)
+    z, lead = (batch["face"] - centre) / model.face_sd, (batch["lead"] - centre) / model.face_sd
+    count, frames, channels = z.shape
+    innovations = model.innovations
+    whole = torch.cat([lead, z], dim=1)
+    chunks = z.unflatten(1, (-1, CHUNK_FRAMES))
+    last = whole[:, :frames].unfold(1, 4, CHUNK_FRAMES).transpose(2, 3)  # the 4 frames before each chunk
+    codes = innovations.encode(chunks, last).flatten(1, 2).clamp(-6, 6)
+    noise = torch.randn(codes.shape, generator=generator).to(z)
+    t = _times(count, frames, generator, z.device)
+    x = torch.lerp(noise, codes, t.unsqueeze(-1))
+    scale = model.scale_face(given.person)
+    skip = flow.gaussian_skip(x, t.unsqueeze(-1), torch.zeros_like(x), scale.detach(), 1.0)
+    track = model.face_track
+    first_innovation = innovations.colour[:, 0].square().sum(-1).sqrt()
+    past = z + torch.randn(z.shape, generator=generator).to(z) * _SETTLE_FACE * first_innovation
+    memories = track.remember(past, before(past), given.fused)
+    velocity = skip + track(x, t, given.fused, given.person, memories, track_bias(track, frames, hidden_past))
+    spread = (0.5 * (codes / scale).square() + scale.log()).mean()
+    return {"face": F.mse_loss(velocity, codes - noise) + 0.1 * spread}
+
+
+def _event_losses(model: Lmfm, batch: dict[str, Tensor], flags: Tensor, person: Tensor) -> dict[str, Tensor]:
+    memory = model.events.recall(F.pad(flags, (0, 0, listening.HISTORY, 0)))
+    hazards, gaze = model.events(memory, batch["since"], person)
+    starts = batch["starts"]
+    begun = starts[:, _UNHEARD:, list(listening.EVENTS).index("gaze")] > 0
+    cells = batch["gaze_cell"][:, _UNHEARD:][begun]
+    looked = F.cross_entropy(gaze[:, _UNHEARD:][begun], cells) if len(cells) else gaze.sum() * 0
+    return {
+        "events": F.binary_cross_entropy_with_logits(hazards[:, _UNHEARD:], starts[:, _UNHEARD:]),
+        "gaze": looked,
+    }
+
+
+def total(parts: dict[str, Tensor], weights: Weights) -> Tensor:
+    return torch.stack([getattr(weights, name) * value for name, value in parts.items()]).sum()

@@ -1,0 +1,205 @@
+"""The two stages of training (after UniLS): an audio-free prior of facial motion, then both voices come in.
+
+Everything random is drawn from (seed, stage, step), so a run that is stopped and resumed at any step goes on
+as if it had not been. A run folder holds `last.safetensors` (weights, their running mean, optimiser) and
+`curve.csv`; `export` writes the running mean as a checkpoint that `LmfmGenerator` loads.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import json
+import math
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from avtr_cli.errors import AvtrError
+from avtr_cli.motion import flow
+from avtr_cli.motion.lmfm import Lmfm, LmfmShape
+from avtr_cli.timing import CHUNK_FRAMES
+from avtr_cli.training.dataset import Corpus
+from avtr_cli.training.objective import AUDIO_FREE, Dropout, Weights, losses, total
+
+STAGES = ("prior", "dyadic")
+_MOUTH_SD_FLOOR = 0.02  # sparse channels would else be all spikes in z-units
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainConfig:
+    """How one stage is trained. Defaults suit two CPU cores; a GPU takes `batch` 128 in the same time a step."""
+
+    stage: str
+    steps: int = 12_000
+    batch: int = 16  # windows
+    frames: int = 125  # of a window: 5 s
+    learning_rate: float = 1.5e-3
+    warmup: int = 200  # steps
+    average: float = 0.999  # decay of the weights' running mean
+    seed: int = 0
+    save_every: int = 250  # steps
+    audio_partner: bool = True  # false: the ablation without partner audio
+    phones: bool = True  # false: the ablation without the phone head's labels
+
+    def rate(self, step: int) -> float:
+        """Learning rate: linear warm-up, then a cosine down to 4 %."""
+        up = min(1.0, (step + 1) / self.warmup)
+        down = 0.5 * (1 + math.cos(math.pi * min(step / self.steps, 1.0)))
+        return self.learning_rate * up * (0.04 + 0.96 * down)
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What a stage reports after each step."""
+
+    step: int
+    parts: dict[str, float]
+    seconds: float
+
+
+def fit_statistics(model: Lmfm, corpus: Corpus, calls: int = 400) -> None:
+    """Set the buffers that give channels their units: mouth z-scores, the face's rest by person, innovations."""
+    held = corpus.arrays
+    mouth = torch.from_numpy(held["mouth"][:calls].astype(np.float32)).flatten(0, 2)
+    model.mouth_mean.copy_(mouth.mean(0))
+    model.mouth_sd.copy_(mouth.std(0).clamp_min(_MOUTH_SD_FLOOR))
+    face = torch.from_numpy(held["face"][:calls].astype(np.float32)).flatten(0, 1)  # (n, T, C)
+    person = torch.from_numpy(held["person"][:calls].astype(np.float32)).flatten(0, 1)
+    design = torch.cat([person, torch.ones(len(person), 1)], dim=1)
+    ridge = design.T @ design + 1e-2 * torch.eye(design.shape[1])
+    line = torch.linalg.solve(ridge, design.T @ face.mean(1))
+    model.face_slope.copy_(line[:-1])
+    model.face_mean.copy_(line[-1])
+    rest = face - model.face_centre(person).unsqueeze(1)
+    model.face_sd.copy_(rest.flatten(0, 1).std(0))
+    fitted = flow.Innovations.fit(rest / model.face_sd, CHUNK_FRAMES)
+    model.face_predictor.copy_(fitted.predictor)
+    model.face_whiten.copy_(fitted.whiten)
+    model.face_colour.copy_(fitted.colour)
+
+
+class Run:
+    """One stage of training in one folder; `steps()` goes on from where the folder stands."""
+
+    def __init__(self, folder: Path, config: TrainConfig, corpus: Corpus, start_from: Path | None = None,
+                 device: str = "cpu") -> None:  # fmt: skip
+        if config.stage not in STAGES:
+            raise AvtrError(f"no training stage is called '{config.stage}'; there are {', '.join(STAGES)}")
+        self.folder, self.config, self.corpus, self.device = folder, config, corpus, torch.device(device)
+        folder.mkdir(parents=True, exist_ok=True)
+        torch.manual_seed(config.seed)
+        self.model = Lmfm()
+        self.step, self.minutes = 0, 0.0
+        if start_from:
+            load_weights(self.model, start_from)
+        else:
+            fit_statistics(self.model, corpus)
+        self.model.to(self.device)
+        self.optimiser = torch.optim.AdamW(self.model.parameters(), lr=config.learning_rate, weight_decay=0.01)
+        self.average = {name: value.detach().clone() for name, value in self.model.state_dict().items()}
+        if (folder / "last.safetensors").exists():
+            self._resume()
+
+    def steps(self) -> Iterator[Progress]:
+        """Train until `config.steps`, saving as it goes; yields after every step."""
+        config = self.config
+        dropout = AUDIO_FREE if config.stage == "prior" else Dropout(partner=0.1 if config.audio_partner else 1.0)
+        weights = Weights() if config.phones else Weights(visemes=0.0)
+        with (self.folder / "curve.csv").open("a", newline="", encoding="utf-8") as lines:
+            curve = csv.writer(lines)
+            while self.step < config.steps:
+                began = time.monotonic()
+                parts = self._one_step(dropout, weights)
+                self.step += 1
+                seconds = time.monotonic() - began
+                self.minutes += seconds / 60
+                if self.step % 25 == 0:
+                    row = [self.step, round(self.minutes, 2), *(f"{name}={value:.4f}" for name, value in parts.items())]
+                    curve.writerow(row)
+                    lines.flush()
+                if self.step % config.save_every == 0 or self.step == config.steps:
+                    self.save()
+                yield Progress(self.step, parts, seconds)
+
+    def _one_step(self, dropout: Dropout, weights: Weights) -> dict[str, float]:
+        config = self.config
+        key = [config.seed, STAGES.index(config.stage), self.step]
+        batch = self.corpus.batch(np.random.default_rng(key), config.batch, config.frames)
+        batch = {name: value.to(self.device) for name, value in batch.items()}
+        generator = torch.Generator().manual_seed(key[0] * 1_000_003 + key[1] * 500_009 + key[2])
+        for group in self.optimiser.param_groups:
+            group["lr"] = config.rate(self.step)
+        self.optimiser.zero_grad(set_to_none=True)
+        gpu = self.device.type == "cuda"
+        with torch.autocast("cuda", torch.bfloat16) if gpu else contextlib.nullcontext():
+            parts = losses(self.model, batch, dropout, generator)
+            loss = total(parts, weights)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+        self.optimiser.step()
+        keep = min(config.average, (1 + self.step) / (10 + self.step))
+        for name, value in self.model.state_dict().items():
+            self.average[name].lerp_(value, 1 - keep)
+        return {name: float(value.detach()) for name, value in parts.items()}
+
+    def save(self) -> None:
+        """Everything needed to go on, under its name only when complete."""
+        tensors = {f"model.{name}": value for name, value in self.model.state_dict().items()}
+        tensors |= {f"average.{name}": value for name, value in self.average.items()}
+        names = [name for name, _ in self.model.named_parameters()]
+        for index, held in self.optimiser.state_dict()["state"].items():
+            tensors |= {f"optimiser.{key}.{names[index]}": value for key, value in held.items()}
+        header = {"step": str(self.step), "minutes": str(self.minutes), "config": json.dumps(asdict(self.config))}
+        write_tensors(self.folder / "last.safetensors", tensors, header)
+
+    def _resume(self) -> None:
+        tensors, header = read_tensors(self.folder / "last.safetensors")
+        self.model.load_state_dict(_under(tensors, "model."))
+        self.average = {name: value.to(self.device) for name, value in _under(tensors, "average.").items()}
+        state = self.optimiser.state_dict()
+        for index, (name, _) in enumerate(self.model.named_parameters()):
+            held = {key: tensors.get(f"optimiser.{key}.{name}") for key in ("step", "exp_avg", "exp_avg_sq")}
+            if held["step"] is not None:
+                state["state"][index] = held
+        self.optimiser.load_state_dict(state)
+        self.step, self.minutes = int(header["step"]), float(header["minutes"])
+
+
+def export(run_folder: Path, out: Path, notes: dict[str, str] | None = None) -> None:
+    """Write the running mean of a run's weights as a checkpoint for `LmfmGenerator`."""
+    tensors, header = read_tensors(run_folder / "last.safetensors")
+    about = {"format": "avtr-lmfm-1", **LmfmShape().as_strings(), "step": header["step"],
+             "minutes": header["minutes"], "training": header["config"], **(notes or {})}  # fmt: skip
+    write_tensors(out, _under(tensors, "average."), about)
+
+
+def load_weights(model: Lmfm, path: Path) -> None:
+    """Take the weights of a run folder's state or of an exported checkpoint."""
+    tensors, _ = read_tensors(path)
+    held = _under(tensors, "average.") or tensors
+    model.load_state_dict(held)
+
+
+def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    with safe_open(path, "pt") as held:
+        return {name: held.get_tensor(name) for name in held.keys()}, held.metadata() or {}  # noqa: SIM118
+
+
+def write_tensors(path: Path, tensors: dict[str, Tensor], header: dict[str, str]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_suffix(".part")
+    save_file({name: value.detach().cpu().contiguous() for name, value in tensors.items()}, temporary, header)
+    os.replace(temporary, path)
+
+
+def _under(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {name[len(prefix) :]: value for name, value in tensors.items() if name.startswith(prefix)}
