@@ -1,0 +1,179 @@
+"""A motion model judged on dialogues: all measures, over seeds, with chance, controls and a plain baseline.
+
+Every dialogue is performed as it is, with its partner shifted in time, with its partner silent and with its own
+side silent; then there is a minute of silence on both sides and one long take. The report is JSON.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from avtr_cli.evaluation import head, independence, life, lips, listening
+from avtr_cli.evaluation.follower import follow_loudness
+from avtr_cli.evaluation.table import MEASURES
+from avtr_cli.evaluation.takes import (
+    Dialogue,
+    Finding,
+    Findings,
+    Perform,
+    Take,
+    other_partner,
+    repeated,
+    shifted_partner,
+    silence,
+    silent_avatar,
+    silent_partner,
+    take,
+)
+from avtr_cli.evaluation.voice import hear
+from avtr_cli.timing import FPS, SAMPLE_RATE
+
+SILENCE_SECONDS = 60.0
+LONG_MINUTES = 10.0
+
+Say = Callable[[str], None]
+"""Told what is being done, a line at a time."""
+
+
+def evaluate_motion(
+    dialogues: Sequence[Dialogue],
+    perform: Perform,
+    seeds: int = 3,
+    long_minutes: float = LONG_MINUTES,
+    first_seed: int = 0,
+    say: Say = lambda line: None,
+) -> dict[str, Any]:
+    """Judge `perform` on `dialogues`; frames and phrases are pooled over them, mean and spread are over seeds.
+
+    Returns `{"dialogues": [...], "seeds": [...], "measures": {name: row}, "told_apart": {...}}`; a row has what,
+    mean, sd, values, count, chance, follower, needed, met, and for listening the controls shifted and silent. A number
+    that these dialogues cannot give is null.
+    """
+    assert dialogues
+    assert seeds > 0
+    chosen = [first_seed + k for k in range(seeds)]
+    model = _Round(dialogues, perform, chosen, long_minutes, say)
+    say("the loudness follower")
+    plain = _Round(dialogues, follow_loudness, [0], min(long_minutes, 1.0), lambda line: None)
+    rows = {
+        name: _row(name, [found.get(name) for found in model.findings], plain.findings[0].get(name), model.controls)
+        for name in MEASURES
+        if any(name in found for found in model.findings)
+    }
+    return {
+        "dialogues": [_facts(dialogue) for dialogue in dialogues],
+        "seeds": chosen,
+        "measures": rows,
+        "told_apart": _plain(model.told_apart | {"follower_auc": plain.told_apart["auc"]}),
+    }
+
+
+class _Round:
+    """All takes of one performer and what was found in them, seed by seed."""
+
+    def __init__(
+        self, dialogues: Sequence[Dialogue], perform: Perform, seeds: Sequence[int], long_minutes: float, say: Say
+    ):
+        self.findings: list[Findings] = []
+        self.controls: dict[str, list[Findings]] = {"shifted": [], "silent": []}
+        real, shuffled = [], []
+        for number, seed in enumerate(seeds):
+            say(f"seed {seed}: {len(dialogues)} dialogues with their partner, a shifted, a silent and another one")
+            share = (number + 1) / (len(seeds) + 1)
+            rolls = [shifted_partner(dialogue, share) for dialogue in dialogues]
+            takes = [take(dialogue, perform, seed) for dialogue in dialogues]
+            shifted = [take(d, perform, seed, heard=roll) for d, roll in zip(dialogues, rolls, strict=True)]
+            silent = [take(d, perform, seed, heard=silent_partner(d)) for d in dialogues]
+            self.findings.append(_of_takes(takes, silent, shifted, seed))
+            for name, others in (("shifted", shifted), ("silent", silent)):
+                self.controls[name].append(listening.measure(others, np.random.default_rng(seed)))
+            say(f"seed {seed}: silence")
+            quiet = [silent_avatar(dialogue) for dialogue in dialogues]
+            self.findings[-1] |= lips.stillness([take(dialogue, perform, seed) for dialogue in quiet])
+            self.findings[-1] |= life.in_silence([take(silence(SILENCE_SECONDS), perform, seed)])
+            real.append(takes)
+            shuffled.append(shifted if len(dialogues) == 1 else _with_others(dialogues, perform, seed, number + 1))
+        say(f"one take of {long_minutes:g} minutes")
+        self.findings[0] |= life.over_minutes(take(repeated(dialogues, 60 * long_minutes), perform, seeds[0]))
+        if len(seeds) > 1:
+            self.findings[0]["seeds.head_r"] = head.seeds_correlation(real)
+        self.told_apart = independence.told_apart(real, shuffled, np.random.default_rng(0))
+
+
+def _of_takes(takes: list[Take], silent: list[Take], shifted: list[Take], seed: int) -> Findings:
+    found = lips.measure(takes) | head.measure(takes) | life.measure(takes)
+    found |= listening.measure(takes, np.random.default_rng(seed))
+    found |= independence.replaced(takes, shifted)
+    return found | {"head.listening_over_partner_silent": head.same_frames_over(takes, silent)}
+
+
+def _with_others(dialogues: Sequence[Dialogue], perform: Perform, seed: int, step: int) -> list[Take]:
+    """Every dialogue with the partner of the one `step` places further on."""
+    count = len(dialogues)
+    step = 1 + (step - 1) % (count - 1)
+    partners = [dialogues[(index + step) % count] for index in range(count)]
+    return [
+        take(own, perform, seed, heard=other_partner(own, other))
+        for own, other in zip(dialogues, partners, strict=True)
+    ]
+
+
+def _row(
+    name: str, findings: list[Finding | None], plain: Finding | None, controls: dict[str, list[Findings]]
+) -> dict[str, Any]:
+    measure = MEASURES[name]
+    there = [finding for finding in findings if finding is not None]
+    values = [finding.value for finding in there]
+    finite = [value for value in values if math.isfinite(value)]
+    mean = float(np.mean(finite)) if finite else math.nan
+    row: dict[str, Any] = {
+        "what": measure.what,
+        "mean": mean,
+        "sd": float(np.std(finite, ddof=1)) if len(finite) > 1 else math.nan,
+        "values": values,
+        "count": there[0].count,
+        "chance": _mean([finding.chance for finding in there]),
+        "follower": plain.value if plain is not None else math.nan,
+        "needed": None if measure.low is None and measure.high is None else [measure.low, measure.high],
+        "met": measure.met(mean),
+    }
+    for control, found in controls.items():
+        if all(name in one for one in found):
+            row[control] = _mean([one[name].value for one in found])
+    if measure.control_high is not None and row["met"] is not None and math.isfinite(row.get("shifted", math.nan)):
+        row["control_needed"] = [None, measure.control_high]
+        row["met"] = row["met"] and row["shifted"] <= measure.control_high
+    cleaned: dict[str, Any] = _plain(row)
+    return cleaned
+
+
+def _facts(dialogue: Dialogue) -> dict[str, Any]:
+    own, partner = hear(dialogue.sound)
+    return {
+        "name": dialogue.name,
+        "seconds": dialogue.sound.shape[1] / SAMPLE_RATE,
+        "own_speech_s": float(own.active.sum() / FPS),
+        "partner_speech_s": float(partner.active.sum() / FPS),
+        "partner_phrases": len(partner.phrases),
+        "phones": len(dialogue.phones),
+    }
+
+
+def _mean(values: Sequence[float]) -> float:
+    finite = [value for value in values if math.isfinite(value)]
+    return float(np.mean(finite)) if finite else math.nan
+
+
+def _plain(value: Any) -> Any:
+    """As JSON knows it: no NaN, rounded to what was measured."""
+    if isinstance(value, dict):
+        return {key: _plain(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_plain(inner) for inner in value]
+    if isinstance(value, float):
+        return float(f"{value:.5g}") if math.isfinite(value) else None
+    return value

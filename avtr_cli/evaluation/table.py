@@ -1,0 +1,118 @@
+"""Every measure by name: what it says, in which unit, between which bounds it should lie; and the table of results.
+
+The bounds are judgements, most of them set from what prototypes reached and what people do; docs/evaluation.md
+gives their grounds. A control is the same number from motion that heard a shifted or a silent partner.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Measure:
+    """`low` and `high` are the bounds needed, `control_high` what the shifted partner's motion may reach."""
+
+    what: str
+    low: float | None = None
+    high: float | None = None
+    control_high: float | None = None
+
+    def met(self, value: float) -> bool | None:
+        """Whether `value` lies within the bounds; None where there are none, or nothing was measured."""
+        if (self.low is None and self.high is None) or not math.isfinite(value):
+            return None
+        return (self.low is None or value >= self.low) and (self.high is None or value <= self.high)
+
+
+MEASURES: dict[str, Measure] = {
+    "mouth.energy_r": Measure("aperture with own level in dB, all frames, at the best lag", 0.65, 0.92),
+    "mouth.energy_r_speaking": Measure("the same within the own speech, no lag"),
+    "mouth.lag_frames": Measure("frames by which the mouth is late", -1, 1),
+    "mouth.quiet_over_speaking": Measure("aperture sd while silent / while speaking", None, 0.08),
+    "mouth.closure_auc": Measure("lower aperture at p b m than at other consonants", 0.80),
+    "mouth.closure_recall": Measure("share of p b m with aperture below 0.06"),
+    "mouth.closure_recall_above_chance": Measure("the same, less that at random speech frames", 0.30),
+    "mouth.truth_r": Measure("aperture with the true motion's", 0.85),
+    "mouth.rounding_r": Measure("pucker with the true motion's", 0.65),
+    "mouth.sd_over_truth": Measure("aperture sd / the true motion's", 0.85, 1.15),
+    "mouth.peak_while_listening": Measure("highest aperture, own side digital silence", None, 0.06),
+    "mouth.sd_while_listening": Measure("aperture sd, own side digital silence", None, 0.01),
+    "head.speed_speaking": Measure("deg/s while speaking", 6, 14),
+    "head.speed_listening": Measure("deg/s while listening"),
+    "head.speed_rest": Measure("deg/s while nobody speaks, in the calls", 1.5, 3),
+    "head.listening_over_rest": Measure("head speed listening / nobody speaking", 1.2),
+    "head.listening_over_partner_silent": Measure("head speed listening / same frames, partner silent", 1.2),
+    "head.jitter": Measure("mean second difference / first", None, 0.75),
+    "nod.after_degrees": Measure("1.2-4 Hz pitch rms after the partner's phrases, degrees"),
+    "nod.elsewhere_degrees": Measure("the same elsewhere in the avatar's silence, degrees"),
+    "nod.ratio": Measure("after / elsewhere", 2.0, None, 1.2),
+    "nod.ratio_p": Measure("p of that ratio under turned phrase ends", None, 0.05),
+    "nod.hit": Measure("share of phrases followed by a nod above 1 degree"),
+    "nod.hit_above_chance": Measure("the same, less that of windows elsewhere", 0.30),
+    "nod.per_minute": Measure("nods a minute of the avatar's silence"),
+    "brow.rise": Measure("brow raise after phrases less elsewhere", 0.01, None, 0.01),
+    "brow.rise_p": Measure("p of that rise under turned phrase ends", None, 0.05),
+    "smile.rise": Measure("smile after phrases less elsewhere", 0.01, None, 0.01),
+    "smile.rise_p": Measure("p of that rise under turned phrase ends", None, 0.05),
+    "gaze.on_partner_listening": Measure("share of listening frames looking at the camera, within 6 degrees", 0.6),
+    "gaze.on_partner_speaking": Measure("the same while speaking"),
+    "blink.per_minute": Measure("blinks a minute", 10, 25),
+    "blink.gap_median_s": Measure("median gap between blinks, seconds", 1.5, 6),
+    "blink.gap_log_sd": Measure("spread of the gaps' logarithm; 0 is a metronome", 0.35, 1.2),
+    "life.longest_still_s": Measure("longest stretch with the head below 0.1 deg/s, seconds", None, 1.0),
+    "silence.head_sd_degrees": Measure("head sd in a minute of silence, degrees, least seed", 0.2),
+    "silence.head_drift_degrees": Measure("first against last 10 s of it, degrees, worst axis", None, 3.0),
+    "silence.head_speed": Measure("deg/s in it", 1.5, 3),
+    "silence.longest_still_s": Measure("longest stretch in it below 0.1 deg/s, seconds", None, 1.0),
+    "silence.blinks_per_minute": Measure("blinks a minute in it", 10, 25),
+    "silence.aperture_sd": Measure("aperture sd in it", None, 0.01),
+    "border.head_ratio": Measure("median head step at chunk borders / inside", 0.8, 1.2),
+    "border.mouth_ratio": Measure("the same of the articulation while speaking", 0.8, 1.2),
+    "long.head_drift_degrees": Measure("first against last fifth of the long take, degrees", None, 3.0),
+    "long.worst_drift_sd": Measure("the same of any curve, in its sd", None, 1.0),
+    "long.seconds": Measure("length of the long take, seconds"),
+    "seeds.head_r": Measure("head angles of two seeds", None, 0.3),
+    "independence.mouth_change": Measure("articulation moved by another partner, in its sd", None, 0.05),
+    "independence.head_change": Measure("head moved by another partner, in its sd", 0.25),
+    "independence.brow_change": Measure("brows moved by another partner, in their sd", 0.25),
+}
+
+_COLUMNS = ("value", "sd", "chance", "follower", "shifted", "silent")
+
+
+def table_lines(report: Mapping[str, Any]) -> Iterator[str]:
+    """The report's measures for a terminal: one line each, `ok` or `NO` where bounds are given."""
+    yield f"{'':36}{'':3}" + "".join(f"{name:>10}" for name in _COLUMNS) + "  needed"
+    for name, row in report["measures"].items():
+        mark = {True: "ok", False: "NO", None: ""}[row["met"]]
+        cells = (row["mean"], row["sd"], *(row.get(column) for column in _COLUMNS[2:]))
+        yield f"{name:36}{mark:3}" + "".join(f"{_number(cell):>10}" for cell in cells) + f"  {_bounds(row['needed'])}"
+    apart = report.get("told_apart")
+    if apart:
+        low, high = apart["interval_95"]
+        yield (
+            f"real partner told from another: AUC {_number(apart['auc'])} ({_number(low)} to {_number(high)}, "
+            f"chance 0.5), p {_number(apart['p'])}, {apart['dialogues']} dialogues"
+            + ("" if apart["enough_dialogues"] else " (30 are needed to show it)")
+        )
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3g}" if abs(value) < 1000 else f"{value:.0f}"
+
+
+def _bounds(needed: list[float | None] | None) -> str:
+    if needed is None:
+        return ""
+    low, high = needed
+    return (
+        f"{low:g} .. {high:g}"
+        if low is not None and high is not None
+        else f">= {low:g}"
+        if low is not None
+        else f"<= {high:g}"
+    )
