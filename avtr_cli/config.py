@@ -170,8 +170,10 @@ def parse_settings(pairs: Sequence[str]) -> dict[str, Any]:
         key, equals, text = pair.partition("=")
         if not equals:
             raise ConfigError(f"--set {pair}: write it as key.sub=value, as in render.size=512")
-        # A colour such as #00FF00 would be a comment to YAML.
-        parsed[key.strip()] = text.strip() if text.strip().startswith("#") else yaml.safe_load(text)
+        try:  # a colour such as #00FF00 would be a comment to YAML
+            parsed[key.strip()] = text.strip() if text.strip().startswith("#") else yaml.safe_load(text)
+        except yaml.YAMLError:
+            raise ConfigError(f"--set {pair}: '{text}' is no value; write a number, true, false or a word") from None
     return parsed
 
 

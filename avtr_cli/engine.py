@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from avtr_cli import runtime
 from avtr_cli.config import Preset
 from avtr_cli.errors import ConfigError
+from avtr_cli.job import file_sha256
 from avtr_cli.perception.photo import read_bytes
 from avtr_cli.perception.portrait import find_portrait
 from avtr_cli.types import Cue, Identity, MotionGenerator, Portrait, Renderer
@@ -36,6 +37,7 @@ class Engine:
         self.renderer: Renderer = _renderer(preset, self.device)
         self._generator = _generator(preset, self.renderer, self.device)
         self._avatars: OrderedDict[tuple[str, int | None], tuple[Portrait, Identity]] = OrderedDict()
+        self._weights_sha256: dict[Path, str] = {}
         self.load_s = time.perf_counter() - began
 
     def generator(self, cues: Sequence[Cue] = ()) -> MotionGenerator:
@@ -65,6 +67,14 @@ class Engine:
         """The files of weights that shape the frames; their content is part of a job's key."""
         parts = (self._generator, self.renderer)
         return tuple(path for part in parts for path in getattr(part, "weights_files", ()))
+
+    def sha256(self, path: Path) -> str:
+        """As `file_sha256`, but files of weights, which may be gigabytes, are read once."""
+        if path not in self.weights_files():
+            return file_sha256(path)
+        if path not in self._weights_sha256:
+            self._weights_sha256[path] = file_sha256(path)
+        return self._weights_sha256[path]
 
 
 def _renderer(preset: Preset, device: torch.device) -> Renderer:
