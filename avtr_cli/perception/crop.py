@@ -18,7 +18,7 @@ def head_crop(points: np.ndarray, photo_shape: tuple[int, ...], size: int) -> np
     outline = points[list(FACE_OVAL), :2]
     tall = face_height(points)
     side = min(CROP_HEIGHTS * tall, width, height)
-    centre = outline.mean(axis=0) + (0.0, CROP_DOWN * tall)
+    centre = outline.mean(axis=0) + np.array([0.0, CROP_DOWN * tall])
     # Pixel centres are integers: the picture spans -0.5 .. width - 0.5.
     left = float(np.clip(centre[0] - side / 2, -0.5, width - 0.5 - side))
     top = float(np.clip(centre[1] - side / 2, -0.5, height - 0.5 - side))

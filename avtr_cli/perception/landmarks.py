@@ -56,7 +56,7 @@ def find_faces(image: np.ndarray) -> list[np.ndarray]:
 
 
 def face_height(points: np.ndarray) -> float:
-    """Size of a face in pixels: the height of its outline, or 1.2 times the width where that is more (a tilted face)."""
+    """Size of a face in pixels: the height of its outline, or 1.2 times the width if that is more (a tilted face)."""
     extent = np.ptp(points[list(FACE_OVAL), :2], axis=0)
     return float(max(extent[1], 1.2 * extent[0]))
 

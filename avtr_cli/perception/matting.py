@@ -72,9 +72,9 @@ def _only_this_person(matte: np.ndarray, points: np.ndarray) -> np.ndarray:
     """Other people in the picture are background: keeps what hangs together with the face."""
     outline = np.rint(points[list(FACE_OVAL), :2]).astype(np.int32)
     solid = (matte > 0.3).astype(np.uint8)
-    cv2.fillPoly(solid, [outline], 1)
+    cv2.fillPoly(solid, [outline], (1,))
     x, y = np.clip(np.rint(points[NOSE_TIP, :2]).astype(int), 0, np.array(matte.shape[1::-1]) - 1)
     _, labels = cv2.connectedComponents(solid)
     mine = cv2.dilate((labels == labels[y, x]).astype(np.uint8), np.ones((5, 5), np.uint8))
-    face = cv2.fillPoly(np.zeros_like(solid), [outline], 1)
+    face = np.asarray(cv2.fillPoly(np.zeros_like(solid), [outline], (1,)))
     return np.maximum(matte * mine, cv2.GaussianBlur(face.astype(np.float32), (0, 0), 1))

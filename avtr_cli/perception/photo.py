@@ -87,7 +87,7 @@ def _deep_grey(values: np.ndarray) -> np.ndarray:
 
 
 def _to_srgb(picture: Image.Image) -> Image.Image:
-    """Through the embedded colour profile where there is a usable one: wide-gamut phones and print look pale without."""
+    """Through the embedded colour profile where it is usable: wide-gamut phones and print look pale without."""
     profile = picture.info.get("icc_profile")
     if profile and picture.mode in ("RGB", "CMYK", "L"):
         try:

@@ -92,13 +92,8 @@ def make_template(faces: list[np.ndarray], mirrored: list[np.ndarray]) -> Templa
     """
     from scipy.optimize import linear_sum_assignment
 
-    distance = np.mean(
-        [
-            ((a[:, None, :2] - b[None, :, :2]) ** 2).sum(-1) / np.ptp(a[:, 1]) ** 2
-            for a, b in zip(faces, mirrored, strict=True)
-        ],
-        axis=0,
-    )
+    pairs = zip(faces, mirrored, strict=True)
+    distance = np.mean([((a[:, None, :2] - b[None, :, :2]) ** 2).sum(-1) / np.ptp(a[:, 1]) ** 2 for a, b in pairs], 0)
     mirror = linear_sum_assignment(distance + distance.T)[1]
     flip = np.array([-1.0, 1.0, 1.0])
     shapes = [shape for face in faces for shape in (face - face.mean(0), (face - face.mean(0))[mirror] * flip)]

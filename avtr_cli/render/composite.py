@@ -1,0 +1,61 @@
+"""What lies behind the person: the photo's own background, blurred, one colour, another picture, or nothing.
+
+Backgrounds are uint8 (height, width, 3). `transparent` has none: frames then carry an alpha channel.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from avtr_cli.errors import ConfigError, PhotoError
+from avtr_cli.perception.photo import load_photo
+
+OWN, BLUR, TRANSPARENT = "none", "blur", "transparent"
+BLUR_SHARE = 0.022  # of the picture's longer side: sigma of a wide open lens
+
+
+def is_transparent(wanted: str) -> bool:
+    return wanted == TRANSPARENT
+
+
+def background(wanted: str, own: np.ndarray) -> np.ndarray:
+    """The picture behind the person. `own`, uint8 (H, W, 3), is the photo's background, filled in behind the person.
+
+    `wanted` is none, blur, transparent (black, to be covered by alpha), #RRGGBB or the name of a picture
+    file, which is scaled to cover the frame. Raises ConfigError for a colour that is none, PhotoError for a
+    picture that cannot be read.
+    """
+    height, width = own.shape[:2]
+    if wanted == OWN:
+        return own
+    if wanted == BLUR:
+        return cv2.GaussianBlur(own, (0, 0), BLUR_SHARE * max(height, width), borderType=cv2.BORDER_REPLICATE)
+    if wanted == TRANSPARENT:
+        return np.zeros_like(own)
+    if wanted.startswith("#"):
+        return np.broadcast_to(np.array(parse_colour(wanted), np.uint8), own.shape).copy()
+    if not Path(wanted).exists():
+        raise PhotoError(
+            f"{wanted}: no such background; write none, blur, transparent, a colour like #204060, or a picture file"
+        )
+    return cover(load_photo(wanted), width, height)
+
+
+def parse_colour(text: str) -> tuple[int, int, int]:
+    """(red, green, blue) of `#RRGGBB`."""
+    if not re.fullmatch(r"#[0-9a-fA-F]{6}", text):
+        raise ConfigError(f"--background {text}: write a colour as #RRGGBB, as in #204060")
+    return int(text[1:3], 16), int(text[3:5], 16), int(text[5:7], 16)
+
+
+def cover(picture: np.ndarray, width: int, height: int) -> np.ndarray:
+    """`picture` scaled to cover `width` x `height`, cut to it around the middle."""
+    scale = max(width / picture.shape[1], height / picture.shape[0])
+    size = max(width, round(picture.shape[1] * scale)), max(height, round(picture.shape[0] * scale))
+    scaled = cv2.resize(picture, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
+    left, top = (size[0] - width) // 2, (size[1] - height) // 2
+    return np.ascontiguousarray(scaled[top : top + height, left : left + width])

@@ -1,0 +1,123 @@
+"""One row of the controls space into what the renderer's parts need: shape weights, eyes, pose, breathing.
+
+Plain Python numbers on the CPU, so that regions of interest are known without asking the device.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+from avtr_cli.perception.template import rotation_matrix
+from avtr_cli.render.mesh.shapes import SHAPES
+from avtr_cli.timing import FPS
+from avtr_cli.types import CONTROLS
+
+# Head rotation commands are followed exactly to 70 % of these and then ever less: a warp of one photo cannot show
+# what it hides. Degrees of pitch, yaw, roll.
+FURTHEST = (18.0, 26.0, 20.0)
+CAMERA_DISTANCE = 7.0  # EO from the camera to the head: about 65 cm, as on a video call
+BREATH_HZ = 0.23  # about 14 breaths a minute
+BREATH_LIFT = 0.016  # EO that the shoulders rise from the mean
+
+
+@dataclass(frozen=True)
+class EyeControl:
+    blink: float
+    wide: float
+    squint: float
+    look_x: float  # + towards the right of the picture
+    look_y: float  # + down
+
+    @property
+    def at_rest(self) -> bool:
+        return not (self.blink or self.wide or self.squint or self.look_x or self.look_y)
+
+
+@dataclass(frozen=True)
+class Pose:
+    rotation: np.ndarray  # (3, 3) in the camera frame
+    shift: np.ndarray  # (2,) EO, x right, y down
+    zoom: float  # 1 at rest; above 1 nearer
+
+    @property
+    def at_rest(self) -> bool:
+        return self.zoom == 1 and not self.shift.any() and bool((self.rotation == np.eye(3)).all())
+
+
+@dataclass(frozen=True)
+class Controls:
+    """A frame's worth of controls."""
+
+    weights: np.ndarray  # float32 (shapes,)
+    eyes: dict[str, EyeControl]  # by the subject's side, Left and Right
+    tongue: float
+    pose: Pose
+    breath: float  # -1 .. 1
+
+
+@lru_cache(maxsize=1)
+def _columns() -> list[int]:
+    return [CONTROLS.index(name) for name in SHAPES if not name.startswith("seal")]
+
+
+def read_controls(row: np.ndarray, frame: int, breathing: float = 1.0) -> Controls:
+    """`row` float (58,) of types.CONTROLS; `frame` counts from the start of the video and drives the breath."""
+    weights = np.zeros(len(SHAPES), np.float32)
+    weights[:-2] = np.clip(row[_columns()], -1, 1.5)
+    weights[-2:] = seal_weights(_get(row, "mouthClose"), _get(row, "jawOpen"))
+    return Controls(
+        weights=weights,
+        eyes={side: _eye(row, side) for side in ("Left", "Right")},
+        tongue=_get(row, "tongueOut"),
+        pose=_pose(row),
+        breath=math.sin(2 * math.pi * BREATH_HZ * frame / FPS) * breathing,
+    )
+
+
+def seal_weights(mouth_close: float, jaw_open: float) -> tuple[float, float]:
+    """(sealJaw, sealPhoto): ARKit's mouthClose closes the lips in full when it equals jawOpen.
+
+    It also closes the lips of a photo that shows them parted, which m, b and p need.
+    """
+    share = min(1.0, max(0.0, mouth_close) / max(jaw_open, 0.08))
+    return share * max(jaw_open, 0.0), share
+
+
+def _get(row: np.ndarray, name: str) -> float:
+    return float(row[CONTROLS.index(name)])
+
+
+def _eye(row: np.ndarray, side: str) -> EyeControl:
+    outward = _get(row, f"eyeLookOut{side}") - _get(row, f"eyeLookIn{side}")
+    return EyeControl(
+        blink=min(max(_get(row, f"eyeBlink{side}"), 0.0), 1.0),
+        wide=_get(row, f"eyeWide{side}"),
+        squint=_get(row, f"eyeSquint{side}"),
+        look_x=min(max(outward if side == "Left" else -outward, -1.0), 1.0),
+        look_y=min(max(_get(row, f"eyeLookDown{side}") - _get(row, f"eyeLookUp{side}"), -1.0), 1.0),
+    )
+
+
+def _pose(row: np.ndarray) -> Pose:
+    first = CONTROLS.index("headPitch")
+    vector = np.array(
+        [_soft_limit(float(v), math.radians(f)) for v, f in zip(row[first : first + 3], FURTHEST, strict=True)]
+    )
+    x, y, z = (float(v) for v in row[first + 3 : first + 6])
+    return Pose(
+        rotation=rotation_matrix(vector) if vector.any() else np.eye(3),
+        shift=np.array([x, y]),
+        zoom=CAMERA_DISTANCE / (CAMERA_DISTANCE + max(z, -2.0)),
+    )
+
+
+def _soft_limit(value: float, limit: float) -> float:
+    knee = 0.7 * limit
+    over = abs(value) - knee
+    if over <= 0:
+        return value
+    return math.copysign(knee + (limit - knee) * math.tanh(over / (limit - knee)), value)

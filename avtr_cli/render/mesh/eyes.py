@@ -1,0 +1,310 @@
+"""Lids and gaze, in closed form.
+
+A closing lid covers what it passes over, which no smooth field can be inverted for. So each eye has its own frame:
+u runs from corner to corner (-1 .. 1), v across, both in half eye widths; the lids are curves v(u), and a
+blink moves the curves. Every pixel column is then mapped back piece by piece: skin above the lid stretches up to
+the brow, the lashes keep their width, the opening shows an eyeball repainted under the new lids, and the
+skin that a closing lid unfolds, which the photo does not show, is painted.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+
+from avtr_cli.perception.topology import CHEEKS, EYES, EyePoints
+from avtr_cli.render.mesh.controls import Controls, EyeControl
+from avtr_cli.render.mesh.field import Geometry, moved_points
+from avtr_cli.render.mesh.layers import fill_hole
+from avtr_cli.render.mesh.sampling import Sampler
+from avtr_cli.render.mesh.shapes import UPPER
+from avtr_cli.render.mesh.stage import Stage
+
+CANVAS, CANVAS_REACH = 128, 1.3  # px of the square eye pictures; they span u, v in -1.3 .. 1.3
+ROI_REACH = 1.75  # half eye widths around the eye that a blink may change
+LASHES = 0.10  # strip above the upper lid that is moved, not stretched
+BELOW = 0.55  # skin below the lower lid that takes part
+GAZE_X, GAZE_Y = 0.42, 0.26  # how far the iris goes at a look of 1
+LUMA = np.array([0.299, 0.587, 0.114])
+
+
+@dataclass(frozen=True)
+class Eye:
+    """One eye of one photo; lengths in half eye widths unless they say px."""
+
+    side: str
+    centre: np.ndarray  # (2,) px of the stage
+    half_width: float  # px
+    across: np.ndarray  # (2,) unit vector of u
+    down: np.ndarray  # (2,) unit vector of v
+    upper: np.ndarray  # (4,) lid curve: v = (1 - u^2) * cubic(u)
+    lower: np.ndarray
+    brow: float  # v of the brow's lower edge
+    iris: np.ndarray  # (2,) centre in (u, v)
+    corners: tuple[int, int]  # face points
+    sclera: object  # textures of CANVAS px
+    iris_picture: object
+    lid: object
+
+    def place(self, geometry: Geometry, controls: Controls) -> np.ndarray:
+        """Where its middle lies in the frame, (2,) stage px."""
+        return moved_points(geometry, controls, self.corners, UPPER).mean(axis=0)
+
+
+@dataclass
+class EyeFrame:
+    """What `open_eye` found out for one frame, to be painted by `paint_eye` once the skin is there."""
+
+    rows: slice
+    columns: slice
+    ball: Tensor  # (3, h, w) the eyeball, shaded by the lids
+    opening: Tensor  # (h, w) where it shows
+    lid: Tensor  # (3, h, w) unfolded skin
+    unfolded: Tensor  # (h, w) where it shows
+    darker: Tensor  # (h, w) lashes and crease: what the skin is multiplied by
+
+
+def curve(coefficients: np.ndarray, u):
+    a, b, c, d = (float(value) for value in coefficients)
+    return (1 - u * u) * (a + u * (b + u * (c + u * d)))
+
+
+def prepare_eyes(stage: Stage, sampler: Sampler) -> list[Eye]:
+    skin = _skin_colour(stage)
+    return [_prepare_eye(stage, sampler, points, skin) for points in EYES]
+
+
+def open_eye(eye: Eye, control: EyeControl, sampler: Sampler, x: Tensor, y: Tensor, at: tuple[int, int]) -> EyeFrame:
+    """Changes the source coordinates `x`, `y` (h, w), stage px, around one eye; returns what to paint afterwards.
+
+    `at` is the first row and column of these tensors in the frame.
+    """
+    u = ((x - eye.centre[0]) * eye.across[0] + (y - eye.centre[1]) * eye.across[1]) / eye.half_width
+    v = ((x - eye.centre[0]) * eye.down[0] + (y - eye.centre[1]) * eye.down[1]) / eye.half_width
+    within = u.clamp(-1, 1)
+    upper, lower = curve(eye.upper, within), curve(eye.lower, within)
+    opened = lower - upper
+    # The upper lid goes with the gaze; a shut eye meets a little above the lower lid.
+    closing = min(max(control.blink + 0.22 * max(control.look_y, 0) - 0.12 * max(-control.look_y, 0), -0.3), 1.0)
+    meet = lower - 0.10 * opened
+    new_upper = (
+        upper + (meet - upper) * closing - 0.16 * control.wide * (1 - within**2) + 0.12 * control.squint * opened
+    )
+    new_lower = lower - (lower - meet) * max(closing, 0.0) - 0.30 * control.squint * opened
+
+    source = _column_map(eye, v, upper, lower, new_upper, new_lower)
+    moved = (source - v) * eye.half_width
+    x += moved * eye.down[0]
+    y += moved * eye.down[1]
+
+    edge = 1.2 / eye.half_width
+    opening = ((v - new_upper) / edge + 0.5).clamp(0, 1) * ((new_lower - v) / edge + 0.5).clamp(0, 1)
+    opening *= 1 - _smoothstep(u.abs(), 0.93, 1.0)
+    at_rest = min(1.0, _activity(control) / 0.04)
+    ball = _eyeball(eye, control, sampler, u, v)
+    ball *= 1 - 0.35 * (1 - _smoothstep(v - new_upper, 0.0, 0.22)) - 0.12 * (1 - _smoothstep(new_lower - v, 0.0, 0.12))
+
+    unfolded = _smoothstep(v, upper - 0.34, upper - 0.02) * (1 - _smoothstep(v, new_upper - 0.05, new_upper + 0.01))
+    unfolded *= min(max(closing * 6, 0.0), 1.0) * (1 - _smoothstep(u.abs(), 0.80, 1.02)) * 0.94
+    shut = float(_step(closing, 0.45, 0.95))
+    lash = torch.exp(-0.5 * ((v - new_upper + 0.015) / 0.042) ** 2) * (1 - within.abs() ** 3) * shut
+    crease = torch.exp(-0.5 * ((v - (upper - 0.16)) / 0.045) ** 2) * (1 - _smoothstep(u.abs(), 0.7, 1.0))
+    crease *= float(_step(closing, 0.3, 0.9))
+    lid = _canvas_sample(eye.lid, sampler, u, v) * (1 - 0.10 * torch.exp(-0.5 * ((v - new_upper) / 0.12) ** 2))
+    height, width = x.shape
+    return EyeFrame(
+        rows=slice(at[0], at[0] + height),
+        columns=slice(at[1], at[1] + width),
+        ball=ball,
+        opening=opening * at_rest,
+        lid=lid,
+        unfolded=unfolded,
+        darker=(1 - 0.07 * crease) * (1 - 0.48 * lash),
+    )
+
+
+def paint_eye(frame: EyeFrame, picture: Tensor, gain: Tensor) -> None:
+    """Paints lid and eyeball into `picture` (3, H, W) under the skin's `gain` (1, H, W)."""
+    skin = picture[:, frame.rows, frame.columns]
+    light = gain[:, frame.rows, frame.columns]
+    painted = torch.lerp(skin, frame.lid * light, frame.unfolded[None]) * frame.darker
+    skin.copy_(torch.lerp(painted, frame.ball * light, frame.opening[None]))
+
+
+def _column_map(eye: Eye, v: Tensor, upper: Tensor, lower: Tensor, new_upper: Tensor, new_lower: Tensor) -> Tensor:
+    """The v of the photo that is seen at `v` once the lids have moved."""
+    top = torch.clamp(upper - 0.35, max=eye.brow)
+    lashes = new_upper - LASHES
+    stretched = top + ((v - top) / (lashes - top).clamp(min=0.05)).clamp(0, 1) * (upper - LASHES - top)
+    above = torch.where(v <= top, v, torch.where(v < lashes, stretched, v - new_upper + upper))
+    bottom = lower + BELOW
+    below = lower + ((v - new_lower) / (bottom - new_lower)).clamp(0, 1) * (bottom - lower)
+    below = torch.where(v >= bottom, v, below)
+    inside = ((v - new_upper) / (new_lower - new_upper).clamp(min=1e-3)).clamp(0, 1)
+    between = upper + inside * (lower - upper)
+    return torch.where(v < new_upper, above, torch.where(v > new_lower, below, between))
+
+
+def _eyeball(eye: Eye, control: EyeControl, sampler: Sampler, u: Tensor, v: Tensor) -> Tensor:
+    sclera = _canvas_sample(eye.sclera, sampler, u, v)
+    iris = _canvas_sample(eye.iris_picture, sampler, u - GAZE_X * control.look_x, v - GAZE_Y * control.look_y)
+    return torch.lerp(sclera, iris[:3], iris[3:] / 255)
+
+
+def _canvas_sample(texture: object, sampler: Sampler, u: Tensor, v: Tensor) -> Tensor:
+    scale = (CANVAS - 1) / (2 * CANVAS_REACH)
+    return sampler.sample(texture, (u + CANVAS_REACH) * scale, (v + CANVAS_REACH) * scale)
+
+
+def _activity(control: EyeControl) -> float:
+    return abs(control.blink) + abs(control.wide) + abs(control.squint) + abs(control.look_x) + abs(control.look_y)
+
+
+def _smoothstep(x: Tensor, low, high) -> Tensor:
+    t = ((x - low) / (high - low)).clamp(0, 1)
+    return t * t * (3 - 2 * t)
+
+
+def _step(x: float, low: float, high: float) -> float:
+    t = min(max((x - low) / (high - low), 0.0), 1.0)
+    return t * t * (3 - 2 * t)
+
+
+def _skin_colour(stage: Stage) -> np.ndarray:
+    height, width = stage.image.shape[:2]
+    x, y = stage.points[list(CHEEKS), :2].astype(int).T
+    return stage.image[y.clip(0, height - 1), x.clip(0, width - 1)].mean(axis=0).astype(np.float64)
+
+
+def _prepare_eye(stage: Stage, sampler: Sampler, points: EyePoints, skin: np.ndarray) -> Eye:
+    upper, lower = stage.points[list(points.upper), :2], stage.points[list(points.lower), :2]
+    if upper[0, 0] > upper[-1, 0]:
+        upper, lower = upper[::-1], lower[::-1]
+    centre, half = (upper[0] + upper[-1]) / 2, float(np.linalg.norm(upper[-1] - upper[0]) / 2)
+    across = (upper[-1] - upper[0]) / (2 * half)
+    down = np.array([-across[1], across[0]])
+
+    def in_eye(places: np.ndarray) -> np.ndarray:
+        offset = (places - centre) / half
+        return np.stack([offset @ across, offset @ down], axis=-1)
+
+    upper_curve, lower_curve = _fit_curve(in_eye(upper)), _fit_curve(in_eye(lower))
+    brow = float(in_eye(stage.points[list(points.brow), :2])[:, 1].mean()) * 0.92
+    iris = in_eye(stage.points[[points.iris[0]], :2])[0]
+    rim = stage.points[list(points.iris[1:]), :2] - stage.points[points.iris[0], :2]
+    radius = float(np.linalg.norm(rim, axis=1).mean() / half)
+
+    span = np.linspace(-CANVAS_REACH, CANVAS_REACH, CANVAS)
+    u, v = np.meshgrid(span, span)
+    image = stage.image.astype(np.float32)
+
+    def look(at_u: np.ndarray, at_v: np.ndarray) -> np.ndarray:
+        places = centre + half * (at_u[..., None] * across + at_v[..., None] * down)
+        x, y = places[..., 0].astype(np.float32), places[..., 1].astype(np.float32)
+        return cv2.remap(image, x, y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE).clip(0, 255)
+
+    canvas = look(u, v)
+    lids = curve(upper_curve, u), curve(lower_curve, u)
+    visible = (v > lids[0] + 0.10) & (v < lids[1] - 0.05) & (np.abs(u) < 0.93)
+    from_iris = np.hypot(u - iris[0], v - iris[1])
+    sclera, white = _sclera(canvas, visible & (from_iris > 1.12 * radius), skin)
+    iris_picture = _iris(canvas, visible, u, v, iris, radius, white)
+    lid = _lid(canvas, look, u, v, lids, (upper_curve, lower_curve), brow, skin)
+
+    def texture(picture: np.ndarray) -> object:
+        return sampler.texture(np.rint(picture).clip(0, 255).astype(np.uint8))
+
+    return Eye(
+        side=points.side,
+        centre=centre,
+        half_width=half,
+        across=across,
+        down=down,
+        upper=upper_curve,
+        lower=lower_curve,
+        brow=brow,
+        iris=iris,
+        corners=(points.upper[0], points.upper[-1]),
+        sclera=texture(sclera),
+        iris_picture=texture(iris_picture),
+        lid=texture(lid),
+    )
+
+
+def _fit_curve(places: np.ndarray) -> np.ndarray:
+    u, v = places[:, 0], places[:, 1]
+    return np.linalg.lstsq(np.stack([(1 - u**2) * u**k for k in range(4)], axis=1), v, rcond=None)[0]
+
+
+def _sclera(canvas: np.ndarray, seen: np.ndarray, skin: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The white of the eye, continued behind iris and lids, and its median colour."""
+    if seen.sum() <= 60:
+        white = np.array([0.75, 0.72, 0.70]) * float(skin @ LUMA) * 1.3
+        return np.broadcast_to(white, canvas.shape).astype(np.float32), white
+    white = np.median(canvas[seen], axis=0)
+    core = cv2.erode(seen.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+    filled = fill_hole(canvas, ~(core if core.any() else seen))
+    return cv2.GaussianBlur(filled, (0, 0), 2) * 0.9 + 0.1 * white.astype(np.float32), white
+
+
+def _iris(
+    canvas: np.ndarray,
+    visible: np.ndarray,
+    u: np.ndarray,
+    v: np.ndarray,
+    centre: np.ndarray,
+    radius: float,
+    white: np.ndarray,
+) -> np.ndarray:
+    """The whole iris with alpha, (CANVAS, CANVAS, 4): what lids hide is mirrored from below and averaged by radius."""
+    distance = np.hypot(u - centre[0], v - centre[1])
+    known = visible & (distance < 1.12 * radius)
+    scale = (CANVAS - 1) / (2 * CANVAS_REACH)
+    at_x = ((u + CANVAS_REACH) * scale).astype(np.float32)
+    at_y = ((2 * centre[1] - v + CANVAS_REACH) * scale).astype(np.float32)
+    mirrored = cv2.remap(canvas, at_x, at_y, cv2.INTER_LINEAR)
+    mirror_known = cv2.remap(known.astype(np.float32), at_x, at_y, cv2.INTER_LINEAR) > 0.9
+    rings = np.zeros_like(canvas)
+    ring = (distance / radius * 10).astype(int)
+    colour = white * 0.3
+    for r in range(14):
+        here = known & (ring == r)
+        colour = np.median(canvas[here], axis=0) if here.sum() > 3 else colour
+        rings[ring == r] = colour
+    rings = cv2.GaussianBlur(rings, (0, 0), 2.0)
+    guessed = np.where(mirror_known[..., None], 0.5 * mirrored + 0.5 * rings, rings)
+    sure = (cv2.GaussianBlur(known.astype(np.float32), (0, 0), 1.2) * known)[..., None]
+    alpha = 1 - np.clip((distance / radius - 0.98) / 0.16, 0, 1)
+    alpha = alpha * alpha * (3 - 2 * alpha) * 255
+    return np.dstack([canvas * sure + guessed * (1 - sure), alpha])
+
+
+def _lid(canvas, look, u, v, lids, curves, brow: float, skin: np.ndarray) -> np.ndarray:
+    """Skin of a closed lid (CANVAS, CANVAS, 3): from the skin above the fold to that below the eye, with its grain."""
+    along = np.linspace(-CANVAS_REACH, CANVAS_REACH, CANVAS)
+    inside = along.clip(-1, 1)
+
+    def row(lid_curve: np.ndarray, offset: float) -> np.ndarray:
+        colours = [look(along[None], (curve(lid_curve, inside) + offset + step)[None]) for step in (-0.05, 0.0, 0.05)]
+        return cv2.GaussianBlur(np.mean(colours, axis=0), (0, 0), 9, sigmaY=0.1)
+
+    above, below = row(curves[0], max(-0.34, brow * 0.55)), row(curves[1], 0.30)
+    t = np.clip((v - (lids[0] - 0.2)) / (lids[1] - lids[0] + 0.2).clip(0.1), 0, 1)[..., None]
+    colour = above * (1 - 0.6 * t) + below * 0.6 * t
+    # A dark socket must not make a black lid, and scaling it up would make it orange: mix in cheek colour instead.
+    floor = 0.62 * float(skin @ LUMA)
+    mix = np.clip((floor - colour @ LUMA) / max(floor, 1.0) * 1.6, 0, 0.7)[..., None]
+    under_eye = below.mean(axis=(0, 1))
+    tone = 0.5 * skin + 0.5 * under_eye * (skin @ LUMA) / max(float(under_eye @ LUMA), 12.0)
+    colour = colour * (1 - mix) + mix * 0.62 * tone
+    # Grain from well below the eye: nearer, it would bring the lower lid's contour along.
+    detail = canvas - cv2.GaussianBlur(canvas, (0, 0), 2.5)
+    scale = (CANVAS - 1) / (2 * CANVAS_REACH)
+    at_x = ((u + CANVAS_REACH) * scale).astype(np.float32)
+    at_y = ((v + 0.95 + CANVAS_REACH) * scale).astype(np.float32)
+    grain = cv2.remap(detail, at_x, at_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
+    return colour + np.clip(grain, -15, 15)

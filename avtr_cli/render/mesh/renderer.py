@@ -1,0 +1,179 @@
+"""Motion into pictures of one photo: a dense warp, with eyes and mouth drawn in.
+
+A frame is a function of the identity, the controls and the frame's number alone: no history, no randomness. All
+controls at zero return the photo bit for bit. See the modules beside this one for the parts:
+stage (what moves), field (where it goes), shading, eyes, mouth, layers (person and background).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from avtr_cli.config import RenderConfig
+from avtr_cli.perception.crop import resample
+from avtr_cli.render.composite import background, is_transparent
+from avtr_cli.render.mesh.controls import Controls, read_controls
+from avtr_cli.render.mesh.eyes import ROI_REACH, Eye, open_eye, paint_eye, prepare_eyes
+from avtr_cli.render.mesh.field import FieldBasis, Geometry, displacement, invert, merge_layers, prepare_field
+from avtr_cli.render.mesh.layers import OVERSAMPLING, oversample, split_layers
+from avtr_cli.render.mesh.mouth import Mouth, draw_mouth, feather, mouth_activity, mouth_region, prepare_mouth
+from avtr_cli.render.mesh.sampling import Sampler, choose_sampler
+from avtr_cli.render.mesh.shading import Shading, gain, prepare_shading
+from avtr_cli.render.mesh.shapes import UPPER
+from avtr_cli.render.mesh.stage import Stage, crop_stage, photo_stage
+from avtr_cli.types import CONTROLS, Identity, Motion, Portrait
+
+
+@dataclass(frozen=True)
+class Avatar:
+    """What the mesh renderer keeps of an identity."""
+
+    stage: Stage
+    geometry: Geometry
+    field: FieldBasis
+    shading: Shading
+    eyes: list[Eye]
+    mouth: Mouth
+    person: Any  # texture (2 h - 1, 2 w - 1, 4) of the stage
+    plate: Tensor  # (3, h, w) behind the visible part of the stage, 0 .. 255
+    still: np.ndarray  # uint8 (H, W, 3 or 4): the frame at rest
+    columns: Tensor  # (1, w) and rows (h, 1): stage pixels of the visible part
+    rows: Tensor
+
+
+class MeshRenderer:
+    """The embedded renderer; see the module."""
+
+    space = CONTROLS
+
+    def __init__(self, config: RenderConfig, device: torch.device):
+        self.config = config
+        self.sampler: Sampler = choose_sampler(device)
+        self.transparent = is_transparent(config.background)
+
+    @torch.inference_mode()
+    def prepare(self, portrait: Portrait) -> Identity:
+        """Everything that depends on the photo alone: about a second."""
+        config, sampler = self.config, self.sampler
+        make_stage = crop_stage if config.view == "crop" else photo_stage
+        stage = make_stage(portrait, config.size)
+        geometry, field = prepare_field(stage, sampler.device)
+        canvas_height, canvas_width = stage.canvas.shape[:2]
+        layers = split_layers(
+            stage.canvas, resample(portrait.matte, stage.affine, canvas_width, canvas_height), stage.unit
+        )
+        behind = background(config.background, stage.frame.of(layers.plate))
+        visible = stage.visible
+        avatar = Avatar(
+            stage=stage,
+            geometry=geometry,
+            field=field,
+            shading=prepare_shading(stage, geometry, field, config.relight, sampler.device),
+            eyes=prepare_eyes(stage, sampler),
+            mouth=prepare_mouth(stage, geometry, sampler),
+            person=sampler.texture(oversample(stage.place.of(layers.person))),
+            plate=_planes(stage.shown_at.of(behind), sampler.device),
+            still=self._finish(_planes(stage.frame.of(layers.person), sampler.device), _planes(behind, sampler.device)),
+            columns=torch.arange(visible.x, visible.x + visible.width, dtype=torch.float32, device=sampler.device)[
+                None
+            ],
+            rows=torch.arange(visible.y, visible.y + visible.height, dtype=torch.float32, device=sampler.device)[
+                :, None
+            ],
+        )
+        return Identity(
+            space=CONTROLS,
+            neutral=torch.zeros(len(CONTROLS)),
+            kept=avatar,
+            size=(stage.frame.width, stage.frame.height),
+            warnings=portrait.warnings,
+        )
+
+    @torch.inference_mode()
+    def draw(self, identity: Identity, motion: Motion) -> np.ndarray:
+        """uint8 (T, H, W, 3), or 4 with a transparent background: one picture per row of `motion`."""
+        avatar: Avatar = identity.kept
+        rows = motion.values.detach().cpu().numpy().astype(np.float64)
+        frames = np.empty((len(rows), *avatar.still.shape), np.uint8)
+        shown = avatar.stage.shown_at
+        for number, row in enumerate(rows):
+            controls = read_controls(row, motion.first + number, self.config.breathing)
+            frames[number] = avatar.still
+            shown.of(frames[number])[:] = self.draw_stage(avatar, controls)
+        return frames
+
+    def draw_stage(self, avatar: Avatar, controls: Controls) -> np.ndarray:
+        """The visible part of the stage, uint8 (h, w, 3 or 4)."""
+        stage, field, sampler = avatar.stage, avatar.field, self.sampler
+        visible = stage.visible
+        back = invert(field, displacement(field, controls))
+        main = merge_layers(field, back)
+        light = gain(avatar.shading, field, controls, back[UPPER])
+        large = sampler.enlarge(torch.cat([main, light]), stage.cell)
+        large = large[:, visible.y : visible.y + visible.height, visible.x : visible.x + visible.width]
+        x, y, light = large[0] + avatar.columns, large[1] + avatar.rows, large[2:]
+        eyes = [
+            open_eye(eye, controls.eyes[eye.side], sampler, x[box], y[box], (box[0].start, box[1].start))
+            for eye in avatar.eyes
+            if not controls.eyes[eye.side].at_rest and (box := self._eye_box(avatar, eye, controls)) is not None
+        ]
+        picture = sampler.sample(avatar.person, x * OVERSAMPLING, y * OVERSAMPLING)
+        self._mouth(avatar, controls, back, picture)
+        picture[:3] *= light
+        for eye in eyes:
+            paint_eye(eye, picture[:3], light)
+        return self._finish(picture, avatar.plate)
+
+    def _mouth(self, avatar: Avatar, controls: Controls, back: Tensor, picture: Tensor) -> None:
+        """Draws the mouth's region into `picture` (4, h, w), faded in as the mouth begins to move."""
+        activity = mouth_activity(avatar.mouth, controls)
+        if not activity:
+            return
+        stage, cell, visible = avatar.stage, avatar.stage.cell, avatar.stage.visible
+        region = mouth_region(stage, avatar.geometry, controls)
+        x0, y0, x1, y1 = region
+        # One cell more on each side, so that interpolation is that of the whole grid.
+        rows = slice(max(y0 // cell - 1, 0), y1 // cell + 1)
+        columns = slice(max(x0 // cell - 1, 0), x1 // cell + 1)
+        nodes = back[:, :, rows, columns]
+        large = self.sampler.enlarge(nodes.reshape(4, *nodes.shape[2:]).contiguous(), cell)
+        top, left = y0 - rows.start * cell, x0 - columns.start * cell
+        large = large[:, top : top + y1 - y0, left : left + x1 - x0].view(2, 2, y1 - y0, x1 - x0)
+        drawn = draw_mouth(avatar.mouth, avatar.geometry, controls, self.sampler, avatar.person, large, region)
+        weight = activity * feather(region, 2 * cell, drawn.device)
+        ox, oy = max(x0, visible.x), max(y0, visible.y)
+        ex, ey = min(x1, visible.x + visible.width), min(y1, visible.y + visible.height)
+        if ox >= ex or oy >= ey:
+            return
+        target = picture[:, oy - visible.y : ey - visible.y, ox - visible.x : ex - visible.x]
+        inner = (slice(oy - y0, ey - y0), slice(ox - x0, ex - x0))
+        target.copy_(torch.lerp(target, drawn[(slice(None), *inner)], weight[inner][None]))
+
+    def _eye_box(self, avatar: Avatar, eye: Eye, controls: Controls) -> tuple[slice, slice] | None:
+        """Rows and columns of the visible part that a blink of this eye may change, or None if outside."""
+        visible = avatar.stage.visible
+        x, y = eye.place(avatar.geometry, controls) - (visible.x, visible.y)
+        reach = ROI_REACH * eye.half_width * max(1.0, controls.pose.zoom)
+        rows = slice(max(0, int(y - reach)), min(visible.height, int(y + reach)))
+        columns = slice(max(0, int(x - reach)), min(visible.width, int(x + reach)))
+        return (rows, columns) if rows.stop > rows.start and columns.stop > columns.start else None
+
+    def _finish(self, picture: Tensor, plate: Tensor) -> np.ndarray:
+        """Premultiplied `picture` (4, h, w) over `plate` (3, h, w), 0 .. 255, as uint8 (h, w, 3 or 4)."""
+        colour, alpha = picture[:3], picture[3:]
+        if self.transparent:
+            straight = torch.where(alpha > 0, colour * (255 / alpha.clamp(min=1)), 0)
+            result = torch.cat([straight, alpha])
+        else:
+            result = colour + (1 - alpha / 255) * plate
+        return (result + 0.5).clamp(0, 255).to(torch.uint8).permute(1, 2, 0).contiguous().cpu().numpy()
+
+
+def _planes(picture: np.ndarray, device: torch.device) -> Tensor:
+    """uint8 (H, W, C) as float32 (C, H, W)."""
+    return torch.from_numpy(np.ascontiguousarray(picture.transpose(2, 0, 1))).to(device, torch.float32)

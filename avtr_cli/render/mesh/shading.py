@@ -1,0 +1,102 @@
+"""How light on the skin changes when the head turns and the face moves: one gain per pixel, 1 at rest.
+
+Turning the head under a lamp at the upper left changes the gain by the change of a Lambert term, on normals of the
+smoothed depth map. Expressions add folds and highlights painted on the grid: the nasolabial fold of a smile, the
+lines of a raised forehead. Stronger values, or sharper normals, show as grey arcs and bands.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+
+from avtr_cli.perception.topology import MOUTH_CORNERS, NOSE_WINGS
+from avtr_cli.render.mesh.controls import Controls
+from avtr_cli.render.mesh.field import FieldBasis, Geometry, warp_grid
+from avtr_cli.render.mesh.shapes import SHAPES
+from avtr_cli.render.mesh.stage import Stage
+
+LAMP = np.array([-0.25, -0.50, 0.83])  # towards the light; its z counts towards the camera
+RELIGHT = 0.38
+
+
+@dataclass(frozen=True)
+class Shading:
+    normals: Tensor  # (3, n) of the head's relief, z towards the camera, times the head's weight
+    folds: Tensor  # (shapes, n) change of gain at a control of 1
+    strength: float
+
+
+def prepare_shading(
+    stage: Stage, geometry: Geometry, field: FieldBasis, strength: float, device: torch.device
+) -> Shading:
+    def on_device(values: np.ndarray) -> Tensor:
+        return torch.from_numpy(np.ascontiguousarray(values, dtype=np.float32)).to(device)
+
+    normals = _normals(geometry, stage) * field.head_weight.cpu().numpy()
+    return Shading(on_device(normals), on_device(_folds(stage, geometry)), strength)
+
+
+def gain(shading: Shading, field: FieldBasis, controls: Controls, back: Tensor) -> Tensor:
+    """Gain (1, rows, columns) of the nodes as they appear in the frame; `back` is the inverted upper layer."""
+    weights = torch.from_numpy(controls.weights).to(shading.folds.device)
+    change = weights @ shading.folds
+    if not controls.pose.at_rest:
+        # n . (R^T l) - n . l: the light as seen from the turning head. The relief's z points to the camera.
+        flip = np.array([1.0, 1.0, -1.0])
+        light = (controls.pose.rotation.T @ (LAMP * flip)) * flip - LAMP
+        change = change + torch.from_numpy((RELIGHT * light).astype(np.float32)).to(change.device) @ shading.normals
+    return 1 + shading.strength * warp_grid(field, change.view(1, *field.grid), back)
+
+
+def _normals(geometry: Geometry, stage: Stage) -> np.ndarray:
+    relief = cv2.GaussianBlur(-geometry.depth, (0, 0), 0.045 * geometry.unit / stage.cell)
+    slope_y, slope_x = np.gradient(relief, stage.cell)
+    length = np.sqrt(slope_x**2 + slope_y**2 + 1)
+    return np.stack([-slope_x / length, -slope_y / length, 1 / length]).reshape(3, -1)
+
+
+def _folds(stage: Stage, geometry: Geometry) -> np.ndarray:
+    nodes = np.column_stack([stage.nodes(), geometry.depth.ravel()])
+    head = (nodes - geometry.shift) @ geometry.rotation / geometry.unit
+    x, y = head[:, 0], head[:, 1]
+    folds = np.zeros((len(SHAPES), len(nodes)))
+
+    def spot(cx: float, cy: float, wide: float, high: float) -> np.ndarray:
+        return np.exp(-0.5 * ((x - cx) / wide) ** 2 - 0.5 * ((y - cy) / high) ** 2)
+
+    def stroke(start: np.ndarray, end: np.ndarray, wide: float) -> np.ndarray:
+        along = end - start
+        t = np.clip(((x - start[0]) * along[0] + (y - start[1]) * along[1]) / (along @ along), 0, 1)
+        distance = np.hypot(x - start[0] - t * along[0], y - start[1] - t * along[1])
+        return np.exp(-0.5 * (distance / wide) ** 2) * np.sqrt(np.sin(np.pi * np.clip(t * 0.9 + 0.05, 0, 1)))
+
+    def paint(shape: str, change: np.ndarray) -> None:
+        folds[SHAPES.index(shape)] += change
+
+    for side, sign, wing, corner in (
+        ("Left", 1, NOSE_WINGS[1], MOUTH_CORNERS[1]),
+        ("Right", -1, NOSE_WINGS[0], MOUTH_CORNERS[0]),
+    ):
+        start = geometry.head[wing, :2] + (sign * 0.03, 0)
+        end = geometry.head[corner, :2] + (sign * 0.075, 0.03)
+        bend = (start + end) / 2 + (sign * 0.03, -0.02)
+        fine = np.maximum(stroke(start, bend, 0.022), stroke(bend, end, 0.022))
+        soft = np.maximum(stroke(start, bend, 0.06), stroke(bend, end, 0.06))
+        cx, cy = geometry.head[corner, :2]
+        paint(f"mouthSmile{side}", -0.05 * fine - 0.09 * soft + 0.06 * spot(sign * 0.44, 0.46, 0.12, 0.10))
+        paint(f"noseSneer{side}", -0.06 * fine - 0.05 * soft)
+        paint(f"mouthDimple{side}", -0.20 * spot(cx + sign * 0.07, cy, 0.03, 0.03))
+        paint(f"mouthFrown{side}", -0.12 * spot(cx + sign * 0.04, cy + 0.08, 0.04, 0.04))
+        paint(f"browDown{side}", -0.10 * spot(sign * 0.055, -0.20, 0.030, 0.07))
+        paint("cheekPuff", 0.10 * spot(sign * 0.42, 0.70, 0.13, 0.13))
+        paint("jawOpen", -0.07 * spot(sign * 0.45, 0.75, 0.10, 0.20))
+        paint(f"cheekSquint{side}", -0.05 * spot(sign * 0.36, 0.14, 0.14, 0.035))
+    for height in (-0.36, -0.43, -0.50):
+        line = np.exp(-0.5 * ((y - height - 0.03 * x**2) / 0.016) ** 2)
+        paint("browInnerUp", -0.06 * line * np.exp(-0.5 * (x / 0.26) ** 2))
+    return folds

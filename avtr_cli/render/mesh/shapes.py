@@ -1,0 +1,288 @@
+"""What each control does to a face: displacements of the 478 face points, written by hand.
+
+Two tables, one for skin on the upper lip's side of the mouth and one for the lower lip's, because opening the
+mouth tears the two apart; elsewhere they agree. Displacements are in EO (outer-eye-corner distance, about
+92 mm) in the head's own frame. Where they reach is a window on the *average* head, so one set of numbers
+fits every face; how far they go follows the person's own points where position matters.
+
+The two seals are ours, not ARKit's: `sealJaw` undoes the gap that jawOpen makes between the lips, `sealPhoto`
+the gap that the photo has. Together they give `mouthClose` its meaning (see `coefficients`).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from avtr_cli.perception.template import template
+from avtr_cli.perception.topology import (
+    CHIN,
+    EARS,
+    EYES,
+    INNER_LOWER_LIP,
+    INNER_UPPER_LIP,
+    LIP_CENTRES,
+    MOUTH_CORNERS,
+    NOSE_BASE,
+    OUTER_LOWER_LIP,
+    OUTER_UPPER_LIP,
+    POINTS,
+)
+from avtr_cli.types import ARKIT_BLENDSHAPES
+
+SHAPES = (
+    *(name for name in ARKIT_BLENDSHAPES if not name.startswith("eye") and name not in ("mouthClose", "tongueOut")),
+    "sealJaw",
+    "sealPhoto",
+)
+MOUTH_SHAPES = tuple(name for name in SHAPES if name.startswith(("jaw", "mouth", "nose", "cheekPuff", "seal")))
+JAW_DROP = 0.36  # EO that the lower lip's centre falls at jawOpen 1: 33 mm
+LAYERS = UPPER, LOWER = 0, 1
+
+# Share of the jaw's motion, by point of the right half of the face (the left half mirrors it).
+_JAW_SKIN = {
+    10: 0, 9: 0, 8: 0, 33: 0, 234: 0, 1: 0, 2: 0, 98: 0, 48: 0, 50: 0, 117: 0, 123: 0, 205: 0.13, 187: 0.22,
+    207: 0.38, 147: 0.1, 213: 0.35, 132: 0.15, 58: 0.4, 172: 0.65, 136: 0.85, 150: 0.95, 152: 1, 148: 1, 176: 1,
+    61: 0.38, 57: 0.36, 212: 0.5, 202: 0.75, 204: 0.9, 216: 0.3, 206: 0.12, 203: 0.05,
+}  # fmt: skip
+_JAW_CHIN = {200: 1, 199: 1, 18: 1, 83: 1}
+_JAW_UPPER_LIP = {
+    0: -0.02, 13: -0.02, 37: -0.02, 82: -0.02, 39: 0, 81: 0, 40: 0.06, 80: 0.07, 185: 0.2, 191: 0.22, 78: 0.36, 164: 0,
+}  # fmt: skip
+# Flat in the middle: a more triangular profile gives a pointed, fish-like mouth.
+_JAW_LOWER_LIP = {
+    14: 1, 17: 1, 87: 0.985, 84: 0.99, 178: 0.93, 181: 0.95, 88: 0.82, 91: 0.86, 95: 0.62, 146: 0.66, 78: 0.36,
+}  # fmt: skip
+
+
+def smoothstep(x: np.ndarray, low: float, high: float) -> np.ndarray:
+    t = np.clip((x - low) / (high - low), 0, 1)
+    return t * t * (3 - 2 * t)
+
+
+def shape_deltas(head: np.ndarray) -> np.ndarray:
+    """Displacements, float64 (2 layers, shapes, 478, 3) in EO, for a person whose `head` points are (478, 3) in EO."""
+    author = _Author(head)
+    _jaw(author)
+    _rounding(author)
+    _mouth_sides(author)
+    _lips(author)
+    _cheeks_and_nose(author)
+    _brows(author)
+    _seals(author)
+    return author.deltas
+
+
+def lip_line(head: np.ndarray) -> np.ndarray:
+    """Height (478,) of the line between the lips at the x of each point."""
+    upper, lower = head[list(INNER_UPPER_LIP)], head[list(INNER_LOWER_LIP)]
+    return np.interp(head[:, 0], upper[:, 0], (upper[:, 1] + lower[:, 1]) / 2)
+
+
+def layer_points(head: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Which points carry each layer's field, and on which side of the lip line a point lies.
+
+    Returns (upper, lower) point numbers and a bool (478,) `below`. Between the corners of the mouth each layer
+    leaves out the other's lip and chin or philtrum, so that its field goes on smoothly across the cut.
+    """
+    x, y = head[:, 0], head[:, 1]
+    corners = head[list(MOUTH_CORNERS)]
+    middle = head[list(LIP_CENTRES), 0].mean()
+    column = np.abs(x - middle) / (np.ptp(corners[:, 0]) / 2) < 0.93
+    below = y > lip_line(head)
+    upper_lip = _members(OUTER_UPPER_LIP[1:-1] + INNER_UPPER_LIP[1:-1])
+    lower_lip = _members(OUTER_LOWER_LIP[1:-1] + INNER_LOWER_LIP[1:-1])
+    under = column & below & (y < head[CHIN, 1] - 0.02)
+    over = column & ~below & (y > head[NOSE_BASE, 1] + 0.03)
+    skin = np.arange(POINTS) < 468
+    in_upper = skin & ~((under & ~upper_lip) | lower_lip)
+    in_lower = skin & ~((over & ~lower_lip) | upper_lip)
+    return np.flatnonzero(in_upper), np.flatnonzero(in_lower), below
+
+
+def agree_where_shared(deltas: np.ndarray, head: np.ndarray) -> np.ndarray:
+    """A copy in which points that both layers hold move alike; else the layers part by up to 20 px at the chin."""
+    upper, lower, below = layer_points(head)
+    shared = np.intersect1d(upper, lower)
+    result = deltas.copy()
+    under, over = shared[below[shared]], shared[~below[shared]]
+    result[UPPER][:, under] = deltas[LOWER][:, under]
+    result[LOWER][:, over] = deltas[UPPER][:, over]
+    return result
+
+
+def _members(points: tuple[int, ...]) -> np.ndarray:
+    mask = np.zeros(POINTS, bool)
+    mask[list(points)] = True
+    return mask
+
+
+class _Author:
+    """The tables being written, with windows on the average head to write through."""
+
+    def __init__(self, head: np.ndarray):
+        average, self.mirror = template()
+        self.average, self.head = average, head
+        self.x, self.y = average[:, 0], average[:, 1]
+        self.mouth_y = float(average[list(LIP_CENTRES), 1].mean())
+        self.mouth_half = float(abs(average[MOUTH_CORNERS[0], 0]))
+        self.deltas = np.zeros((2, len(SHAPES), POINTS, 3))
+
+    def window(self, x: float, y: float, wide: float, high: float) -> np.ndarray:
+        """Gaussian (478,) around (x, y) of the average head."""
+        return np.exp(-0.5 * ((self.x - x) / wide) ** 2 - 0.5 * ((self.y - y) / high) ** 2)
+
+    def move(self, shape: str, by: tuple[float, float, float], where: np.ndarray, layers: tuple[int, ...] = LAYERS):
+        for layer in layers:
+            self.deltas[layer, SHAPES.index(shape)] += np.asarray(by) * where[:, None]
+
+    def along(self, shape: str, axis: int, amount: np.ndarray, layers: tuple[int, ...] = LAYERS) -> None:
+        """Adds a different amount per point along one axis."""
+        for layer in layers:
+            self.deltas[layer, SHAPES.index(shape), :, axis] += amount
+
+
+def _jaw_weights(author: _Author) -> np.ndarray:
+    """(2, 478): how much of the jaw's motion each point follows, from the table by a linear-kernel RBF."""
+
+    def spread(table: dict[int, float]) -> np.ndarray:
+        both = {**table, **{int(author.mirror[point]): weight for point, weight in table.items()}}
+        nodes = author.average[list(both), :2]
+
+        def kernel(a: np.ndarray) -> np.ndarray:
+            return np.sqrt(((a[:, None] - nodes[None]) ** 2).sum(-1) + 0.02**2)
+
+        size = len(nodes)
+        system = np.zeros((size + 1, size + 1))
+        system[:size, :size] = kernel(nodes) + 1e-9 * np.eye(size)
+        system[:size, size] = system[size, :size] = 1
+        solved = np.linalg.solve(system, np.append(list(both.values()), 0))
+        return kernel(author.average[:, :2]) @ solved[:-1] + solved[-1]
+
+    upper = spread({**_JAW_SKIN, **_JAW_UPPER_LIP})
+    lower = spread({**_JAW_SKIN, **_JAW_CHIN, **_JAW_LOWER_LIP})
+    return np.stack([np.clip(upper, -0.05, 1), np.clip(lower, 0, 1.02)])
+
+
+def _jaw(author: _Author) -> None:
+    weights = _jaw_weights(author)
+    hinge = author.head[list(EARS)].mean(axis=0) * (0, 1, 1) + (0, 0.08, 0)
+    angle = np.radians(19)
+    arm = author.head - hinge
+    turned = np.column_stack([
+        np.zeros(POINTS),
+        arm[:, 1] * (np.cos(angle) - 1) + arm[:, 2] * -np.sin(angle),
+        arm[:, 1] * np.sin(angle) + arm[:, 2] * (np.cos(angle) - 1),
+    ])  # fmt: skip
+    turned *= JAW_DROP / turned[LIP_CENTRES[1], 1]
+    # A pure rotation shears the corner of the jaw: nearly half of the drop is straight down.
+    turned[:, 1] = 0.55 * turned[:, 1] + 0.45 * JAW_DROP
+    turned[:, 2] *= 0.8
+    narrow = -0.10 * author.x * author.window(0, author.mouth_y, 0.35, 0.25)
+    for layer in LAYERS:
+        author.deltas[layer, SHAPES.index("jawOpen")] += turned * weights[layer][:, None]
+        for shape, by in (("jawLeft", (0.07, 0, 0)), ("jawRight", (-0.07, 0, 0)), ("jawForward", (0, 0, -0.06))):
+            author.move(shape, by, weights[layer], (layer,))
+    author.along("jawOpen", 0, narrow)
+    author.move("jawLeft", (0.025, 0, 0), author.window(0, 0.72, 0.25, 0.15))
+    author.move("jawRight", (-0.025, 0, 0), author.window(0, 0.72, 0.25, 0.15))
+
+
+def _rounding(author: _Author) -> None:
+    my = author.mouth_y
+    bow = np.clip(1 - np.clip(np.abs(author.x) / author.mouth_half, 0, 1.3) ** 2, 0, 1)
+    fuller = np.exp(-0.5 * ((np.abs(author.y - my) - 0.10) / 0.06) ** 2 - 0.5 * (author.x / 0.2) ** 2)
+    for shape, narrow, apart, forward, thick in (
+        ("mouthPucker", 0.50, 0.0, -0.10, 0.025),
+        ("mouthFunnel", 0.26, 0.055, -0.09, 0.02),
+    ):
+        author.along(shape, 0, -narrow * author.x * author.window(0, my, 0.30, 0.22))
+        author.along(shape, 2, forward * author.window(0, my, 0.36, 0.20))
+        parting = apart * bow * author.window(0, my, 0.4, 0.16) + thick * fuller
+        author.along(shape, 1, -parting, (UPPER,))
+        author.along(shape, 1, parting, (LOWER,))
+
+
+def _mouth_sides(author: _Author) -> None:
+    my = author.mouth_y
+    for side, sign, corner in (("Left", 1, MOUTH_CORNERS[1]), ("Right", -1, MOUTH_CORNERS[0])):
+        cx, cy = author.average[corner, :2]
+        outward = sign * author.x
+        around = author.window(cx + sign * 0.04, cy - 0.02, 0.17, 0.15) * smoothstep(outward, 0, 0.22)
+        on_lip = np.clip(outward / author.mouth_half, 0, 1) ** 1.3 * author.window(cx * 0.6, cy, 0.32, 0.12)
+        pull = np.maximum(around, 0.95 * on_lip)
+        cheek = author.window(sign * 0.42, 0.46, 0.16, 0.14) * smoothstep(outward, 0, 0.2)
+        author.move(f"mouthSmile{side}", (sign * 0.085, -0.070, 0.05), pull)
+        author.move(f"mouthSmile{side}", (sign * 0.03, -0.045, -0.02), cheek)
+        author.move(f"mouthSmile{side}", (0, -0.022, 0), author.window(sign * 0.1, my - 0.07, 0.13, 0.07), (UPPER,))
+        author.move(f"mouthFrown{side}", (sign * 0.01, 0.075, 0), pull)
+        author.move(f"mouthStretch{side}", (sign * 0.10, 0.025, 0.04), pull)
+        author.move(f"mouthDimple{side}", (sign * 0.06, -0.02, 0.05), author.window(cx + sign * 0.02, cy, 0.13, 0.10))
+        author.move(f"mouth{side}", (sign * 0.09, 0, 0), author.window(0, my, 0.34, 0.22))
+
+
+def _lips(author: _Author) -> None:
+    my = author.mouth_y
+    top, bottom = author.average[OUTER_UPPER_LIP[5], 1], author.average[OUTER_LOWER_LIP[5], 1]
+    for side, sign in (("Left", 1), ("Right", -1)):
+        upper = author.window(sign * 0.13, my - 0.08, 0.13, 0.10)
+        lower = author.window(sign * 0.12, my + 0.08, 0.13, 0.10)
+        author.move(f"mouthUpperUp{side}", (0, -0.065, 0), upper, (UPPER,))
+        author.move(f"mouthLowerDown{side}", (0, 0.07, 0), lower, (LOWER,))
+        pressed = author.window(sign * 0.12, my - 0.08, 0.14, 0.06), author.window(sign * 0.12, my + 0.10, 0.14, 0.06)
+        author.move(f"mouthPress{side}", (0, 0.03, 0), pressed[0], (UPPER,))
+        author.move(f"mouthPress{side}", (0, -0.035, 0), pressed[1], (LOWER,))
+    author.move("mouthRollUpper", (0, 0.055, 0.01), author.window(0, top, 0.24, 0.045), (UPPER,))
+    author.move("mouthRollLower", (0, -0.075, 0.01), author.window(0, bottom, 0.24, 0.055), (LOWER,))
+    author.move("mouthShrugUpper", (0, -0.04, 0), author.window(0, my - 0.06, 0.24, 0.08), (UPPER,))
+    author.move("mouthShrugLower", (0, -0.045, -0.01), author.window(0, my + 0.12, 0.24, 0.16), (LOWER,))
+    author.move("mouthShrugLower", (0, -0.03, 0), author.window(0, my - 0.06, 0.24, 0.06), (UPPER,))
+
+
+def _cheeks_and_nose(author: _Author) -> None:
+    for side, sign in (("Left", 1), ("Right", -1)):
+        author.move("cheekPuff", (sign * 0.055, 0, -0.08), author.window(sign * 0.42, 0.72, 0.15, 0.16))
+        author.move(f"cheekSquint{side}", (0, -0.045, 0), author.window(sign * 0.40, 0.30, 0.16, 0.13))
+        author.move(f"noseSneer{side}", (0, -0.035, 0), author.window(sign * 0.15, 0.42, 0.08, 0.10))
+        lip = author.window(sign * 0.17, author.mouth_y - 0.1, 0.1, 0.08)
+        author.move(f"noseSneer{side}", (0, -0.03, 0), lip, (UPPER,))
+
+
+def _brows(author: _Author) -> None:
+    def across(x: float, wide: float) -> np.ndarray:
+        return np.exp(-0.5 * ((author.x - x) / wide) ** 2)
+
+    def up_and_down(y: float, above: float, below: float) -> np.ndarray:
+        """Wide towards the forehead, narrow towards the eye."""
+        return np.exp(-0.5 * ((author.y - y) / np.where(author.y < y, above, below)) ** 2)
+
+    raised, lowered = up_and_down(-0.25, 0.16, 0.085), up_and_down(-0.2, 0.16, 0.09)
+    for side, sign in (("Left", 1), ("Right", -1)):
+        author.move("browInnerUp", (-sign * 0.006, -0.10, 0), across(sign * 0.17, 0.17) * raised)
+        author.move(f"browOuterUp{side}", (0, -0.085, 0), across(sign * 0.50, 0.18) * raised)
+        author.move(f"browDown{side}", (-sign * 0.035, 0.065, 0), across(sign * 0.22, 0.20) * lowered)
+        author.move(f"browDown{side}", (0, 0.03, 0), across(sign * 0.48, 0.15) * lowered)
+    # Lids stay: otherwise every raised brow opens the eyes wide.
+    lids = [point for eye in EYES for point in (*eye.upper, *eye.lower)]
+    ring = [point for eye in EYES for point in eye.ring]
+    brows = [index for index, name in enumerate(SHAPES) if name.startswith("brow")]
+    kept = np.full(POINTS, 0.9)
+    kept[ring] *= 0.30
+    kept[lids] *= 0.04
+    author.deltas[:, brows] *= kept[:, None]
+
+
+def _seals(author: _Author) -> None:
+    """Lips brought together column by column, 72 % by the lower lip, fading into chin and philtrum."""
+    head, average = author.head, author.average
+    upper, lower = list(INNER_UPPER_LIP), list(INNER_LOWER_LIP)
+    jaw = SHAPES.index("jawOpen")
+    jaw_gap = author.deltas[LOWER, jaw, lower, 1] - author.deltas[UPPER, jaw, upper, 1]
+    photo_gap = np.clip(head[lower, 1] - head[upper, 1], 0, None)
+    # A little more than the gap, so that the lips of a parted mouth really meet.
+    photo_gap = photo_gap * 1.04 + 0.012 * (photo_gap > 0.01)
+    beneath = np.exp(-0.5 * (np.clip(author.y - average[LIP_CENTRES[1], 1], 0, None) / 0.17) ** 2)
+    above = np.exp(-0.5 * (np.clip(average[LIP_CENTRES[0], 1] - author.y, 0, None) / 0.10) ** 2)
+    for shape, gap in (("sealJaw", jaw_gap), ("sealPhoto", photo_gap)):
+        columns = np.interp(head[:, 0], head[upper, 0], gap, left=0, right=0)
+        author.along(shape, 1, -0.72 * columns * beneath, (LOWER,))
+        author.along(shape, 1, 0.28 * columns * above, (UPPER,))

@@ -1,0 +1,121 @@
+"""Teeth for a mouth: those that the photo shows, or a drawn row matched to its light.
+
+Pictures are float32 (CANVAS, CANVAS, 4), RGB and alpha in 0 .. 255, on a canvas that is centred on the mouth
+and has `PER_HALF_MOUTH` pixels per half mouth width; a row of teeth has its biting edge on the middle line.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+CANVAS = 256
+PER_HALF_MOUTH = 90
+MM = 1 / 92.0  # EO
+
+# Widths and heights of the teeth from the middle outwards, mm: textbook averages (Wheeler's Dental Anatomy).
+UPPER_TEETH = ((8.6, 10.0), (6.8, 8.8), (7.6, 9.8), (6.6, 8.4), (5.6, 7.6), (4.6, 7.0))
+LOWER_TEETH = ((5.4, 8.6), (5.9, 8.8), (6.6, 9.4), (6.4, 8.4), (5.6, 7.6), (4.6, 7.0))
+ENAMEL = np.array([0.93, 0.89, 0.82])
+GUMS = np.array([0.62, 0.33, 0.32])
+LUMA = np.array([0.299, 0.587, 0.114])
+
+
+def drawn_row(upper: bool, skin: np.ndarray, per_eo: float) -> np.ndarray:
+    """A row of teeth under the light that gives the cheeks the colour `skin` (3,), 0 .. 255."""
+    light = float(skin @ LUMA) / 255
+    cast = skin / max(float(skin.mean()), 1.0) / (1.18, 0.98, 0.84)  # skin under white light has this cast itself
+    enamel = ENAMEL * (0.65 + 0.35 * cast) * np.clip(0.30 + 0.85 * light, 0.25, 0.98)
+    gums = GUMS * np.clip(0.35 + 0.8 * light, 0.3, 1.0)
+    coverage, shade = _outlines(UPPER_TEETH if upper else LOWER_TEETH, upper, per_eo)
+
+    core = cv2.GaussianBlur(coverage, (0, 0), 2.2)
+    rounded = 0.80 + 0.20 * np.clip((core - 0.55) / 0.4, 0, 1)
+    tooth = enamel * (shade * rounded)[..., None]
+    closed = cv2.morphologyEx(coverage, cv2.MORPH_CLOSE, np.ones((7, 7), np.uint8))
+    between = np.clip(closed - coverage, 0, 1)[..., None]
+    behind = between * enamel * 0.72 + (1 - between) * gums * 0.75
+    colour = tooth * coverage[..., None] + behind * (1 - coverage[..., None])
+
+    span = (np.arange(CANVAS) - CANVAS / 2) / per_eo
+    arch = _arch(span)[None]
+    y = span[:, None]
+    gum_line = _step(-(y + arch), 0.035, 0.05) if upper else _step(y + arch, 0.03, 0.045)
+    gum_line = gum_line * (1 - _step(np.abs(y), 0.15, 0.20))
+    alpha = np.maximum(cv2.GaussianBlur(closed, (0, 0), 0.7), gum_line) * (1 - _step(np.abs(span), 0.26, 0.36))[None]
+    return np.dstack([colour, alpha]).astype(np.float32) * 255
+
+
+def photo_row(photo: np.ndarray, hole: np.ndarray, skin: np.ndarray) -> np.ndarray | None:
+    """The photo's own teeth as an upper row, or None where too few are seen between the lips.
+
+    `photo` float32 (CANVAS, CANVAS, 3) is the picture on the canvas, `hole` (CANVAS, CANVAS) in 0 .. 1 the opening
+    between its lips. Upwards the row is mirrored in reduced height, sideways it fades.
+    """
+    open_ = hole > 0.6
+    if open_.sum() <= 250:
+        return None
+    bright = photo @ LUMA
+    light = float(skin @ LUMA)
+    tooth = open_ & (bright > max(0.7 * light, 0.8 * float(np.percentile(bright[open_], 40))))
+    tooth &= np.ptp(photo, axis=2) < 0.35 * 255
+    if tooth.sum() <= 0.35 * open_.sum():
+        return None
+    core = cv2.erode((hole > 0.85).astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+    columns = np.flatnonzero(core.any(axis=0))
+    if len(columns) < 8:
+        return None
+    top, low = core.argmax(axis=0), CANVAS - 1 - core[::-1].argmax(axis=0)
+    rows = np.arange(CANVAS)
+    picture, alpha = np.zeros_like(photo), np.zeros((CANVAS, CANVAS), np.float32)
+    for column in range(CANVAS):
+        nearest = int(np.clip(column, columns[0], columns[-1]))
+        fade = abs(column - nearest)
+        first, last = top[nearest], low[nearest]
+        mirrored = np.minimum(first + (first - rows) * 0.35, max(first, last - 1))
+        source = np.where(rows < first, mirrored, rows).astype(int).clip(0, last)
+        picture[:, column] = photo[source, nearest] * max(0.0, 1 - fade / 12)
+        alpha[max(0, first - 34) : last + 1, column] = max(0.0, 1 - fade / 14)
+    # The mirrored part is softened: it is guessed.
+    guessed = cv2.GaussianBlur((rows[:, None] < top[None]).astype(np.float32), (0, 0), 1.0)[..., None]
+    picture = picture * (1 - guessed) + cv2.GaussianBlur(picture, (0, 0), 1.5) * guessed * 0.93
+    return np.dstack([picture, cv2.GaussianBlur(alpha, (0, 0), 1.0) * 255]).astype(np.float32)
+
+
+def _arch(x: np.ndarray) -> np.ndarray:
+    """How far the biting edge rises towards the sides, EO."""
+    return 0.035 * (x / 0.30) ** 2
+
+
+def _outlines(sizes: tuple[tuple[float, float], ...], upper: bool, per_eo: float) -> tuple[np.ndarray, np.ndarray]:
+    """Coverage (CANVAS, CANVAS) in 0 .. 1 of the teeth as superellipses, and their shade, darker outwards."""
+    fine = 3
+    big = np.zeros((CANVAS * fine, CANVAS * fine), np.uint8)
+    shade = np.zeros(big.shape, np.float32)
+    angle = np.linspace(0, 2 * np.pi, 48, endpoint=False)
+    ring = np.stack([np.sign(f) * np.abs(f) ** 0.38 for f in (np.cos(angle), np.sin(angle))], axis=1)
+    for side in (-1, 1):
+        left = 0.0
+        for number, (width, height) in enumerate(sizes):
+            middle = left + width * MM / 2
+            left += width * MM
+            edge = -float(_arch(np.array(middle))) * (1 if upper else 0.8)
+            if upper and number == 1:
+                edge -= 0.006  # the second incisors are a little shorter
+            centre = np.array([middle, edge + height * MM / 2 * (-1 if upper else 1)])
+            half = np.array([width * MM / 2 - 0.0012, height * MM / 2])
+            outline = (centre + half * ring) * (side, 1)
+            mask = np.zeros_like(big)
+            points = np.rint((outline * per_eo + CANVAS / 2) * fine * 16).astype(np.int32)
+            cv2.fillPoly(mask, [points], (255,), cv2.LINE_AA, 4)
+            big = np.maximum(big, mask)
+            shade[mask > 0] = 1 - 0.11 * number
+    size = (CANVAS, CANVAS)
+    coverage = cv2.resize(big, size, interpolation=cv2.INTER_AREA).astype(np.float32) / 255
+    blurred = cv2.GaussianBlur(cv2.resize(shade, size, interpolation=cv2.INTER_AREA), (0, 0), 4)
+    return coverage, blurred / np.maximum(cv2.GaussianBlur(coverage, (0, 0), 4), 0.05)
+
+
+def _step(x: np.ndarray, low: float, high: float) -> np.ndarray:
+    t = np.clip((x - low) / (high - low), 0, 1)
+    return t * t * (3 - 2 * t)
