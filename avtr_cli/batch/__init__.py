@@ -1,1 +1,1 @@
-"""Many jobs: manifest, ledger, workers."""
+"""Many jobs as one: what there is to render, what of it is done, and who renders the rest."""

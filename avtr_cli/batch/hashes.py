@@ -1,0 +1,53 @@
+"""SHA-256 of files, remembered beside the ledger: a file whose size and times are unchanged is not read again."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import time
+from pathlib import Path
+
+from avtr_cli.errors import InputError
+from avtr_cli.job import file_sha256
+from avtr_cli.output.report import write_text
+
+SETTLED_S = 2.0  # a file touched later than so long ago may change again within one tick of its clock
+
+
+class Hashes:
+    """Callable: path -> SHA-256 (hex). Raises InputError where the file cannot be read.
+
+    A file is taken for unchanged while its size, modification and status-change times are (ns); what was touched
+    in the last two seconds is not remembered, as a further change could go unnoticed.
+    """
+
+    def __init__(self, path: Path):
+        self._path = path
+        self._known: dict[str, list[object]] = {}
+        self._changed = False
+        with contextlib.suppress(OSError, ValueError):  # none yet, or damaged: files are read once more
+            loaded = json.loads(path.read_text(encoding="utf-8"))
+            self._known = loaded if isinstance(loaded, dict) else {}
+
+    def __call__(self, path: Path) -> str:
+        name = str(path.absolute())
+        try:
+            stat = path.stat()
+        except OSError as error:
+            reason = "there is no such file" if isinstance(error, FileNotFoundError) else error.strerror
+            raise InputError(f"{path}: {reason}") from None
+        mark = [stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns]
+        known = self._known.get(name)
+        if isinstance(known, list) and known[:3] == mark:
+            return str(known[3])
+        digest = file_sha256(path)
+        if max(stat.st_mtime, stat.st_ctime) < time.time() - SETTLED_S:
+            self._known[name] = [*mark, digest]
+            self._changed = True
+        return digest
+
+    def save(self) -> None:
+        """Write what was learnt; nothing where nothing was. Raises OutputError."""
+        if self._changed:
+            write_text(self._path, json.dumps(self._known))
+            self._changed = False

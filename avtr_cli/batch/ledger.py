@@ -1,0 +1,133 @@
+"""The ledger: what has happened to each job of a batch, one JSON line an event, in DIR/batch.jsonl.
+
+Lines are only ever appended, each is on the disk before the batch goes on, and a line torn by a crash is passed
+over. One process at a time writes it; the lock lives as long as any process of that batch does.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import json
+import os
+import time
+from datetime import datetime, timezone
+from multiprocessing import reduction
+from pathlib import Path
+from typing import Any
+
+from avtr_cli.errors import OutputError
+
+LEDGER = "batch.jsonl"
+LOCK_PATIENCE_S = 15.0  # workers of a killed batch need a moment to notice and put down their work
+
+Event = dict[str, Any]
+
+
+def read_ledger(path: Path) -> list[Event]:
+    """Every whole line of the ledger at `path`, oldest first; none where there is no ledger. Raises OutputError."""
+    try:
+        lines = path.read_bytes().split(b"\n")
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise OutputError(f"{path}: the ledger cannot be read ({error.strerror})") from error
+    events = []
+    for line in lines:
+        try:
+            event = json.loads(line)
+        except ValueError:  # torn by a crash; the job it spoke of is done again
+            continue
+        if isinstance(event, dict):
+            events.append(event)
+    return events
+
+
+class Ledger:
+    """The ledger of a folder, locked for writing.
+
+    Raises OutputError where the folder cannot be written to, or another batch is at work in it.
+    """
+
+    def __init__(self, folder: Path, patience_s: float = LOCK_PATIENCE_S):
+        self.path = folder / LEDGER
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._file = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
+        except OSError as error:
+            raise OutputError(f"{folder}: the folder cannot be written to ({error.strerror})") from error
+        self._lock(patience_s)
+        _sync_folder(folder)
+        self.lock = Lock(self._file)
+        self._last: dict[str, Event] = {}
+        for event in read_ledger(self.path):
+            self._learn(event)
+
+    def last(self, name: str) -> Event | None:
+        """The latest event of the job called `name`."""
+        return self._last.get(name)
+
+    def write(self, event: str, **facts: Any) -> None:
+        """Append one event; it is on the disk when this returns. Raises OutputError."""
+        entry = {"event": event, "at": datetime.now(timezone.utc).isoformat(timespec="milliseconds"), **facts}
+        line = json.dumps(entry, ensure_ascii=False).encode() + b"\n"
+        try:
+            size = os.fstat(self._file).st_size
+            if size and os.pread(self._file, 1, size - 1) != b"\n":
+                line = b"\n" + line  # a crash tore the last line
+            if os.write(self._file, line) < len(line):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            os.fsync(self._file)
+        except OSError as error:
+            raise OutputError(f"{self.path}: the ledger cannot be written ({error.strerror})") from error
+        self._learn(entry)
+
+    def close(self) -> None:
+        os.close(self._file)
+
+    def __enter__(self) -> Ledger:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _learn(self, event: Event) -> None:
+        if isinstance(event.get("name"), str):
+            self._last[event["name"]] = event
+
+    def _lock(self, patience_s: float) -> None:
+        until = time.monotonic() + patience_s
+        while True:
+            try:
+                fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return
+            except OSError:
+                if time.monotonic() >= until:
+                    os.close(self._file)
+                    raise OutputError(
+                        f"{self.path}: another avtr batch is at work in this folder; wait for it, or choose another -o"
+                    ) from None
+            time.sleep(0.1)
+
+
+class Lock:
+    """The ledger's lock, shared with a spawned process by handing it over: held until all who have it are gone."""
+
+    def __init__(self, file: int):
+        self._file = file
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _received, (reduction.DupFd(self._file),)
+
+
+def _received(handed_over: Any) -> Lock:
+    return Lock(handed_over.detach())
+
+
+def _sync_folder(folder: Path) -> None:
+    """So that the ledger's own name survives a power cut."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
