@@ -31,8 +31,17 @@ class Job:
     from_motion: Path | None = None  # replay this motion file instead of making motion
     motion_out: Path | None = None  # also write the motion: .safetensors, or .csv for Live Link
     provenance: bool = True  # mark the file as generated
+    certificate: Path | None = None  # PEM chain that signs the mark; None: one made on this machine
+    private_key: Path | None = None  # of the certificate, PEM
+    label: str = ""  # burnt into the frames
+    pace: str = "max"  # max | realtime: hear the sound at the wall clock's speed
+    page: Path | None = None  # also write a report page: .html
     resume: bool = True  # go on from closed segments of an interrupted run
     command: str = ""  # as typed, for the report
+
+    @property
+    def photos(self) -> tuple[Path, ...]:
+        return (self.photo,)
 
     def key(self, weights: Sequence[Path] = (), sha256: Callable[[Path], str] | None = None) -> str:
         """SHA-256 (hex) of everything that shapes the video: two jobs of one key give the same frames.
@@ -58,6 +67,7 @@ class Job:
             "cues": [dataclasses.astuple(cue) for cue in self.cues],
             "motion": sha256(self.from_motion) if self.from_motion else None,
             "weights": [sha256(path) for path in weights],
+            "label": self.label,
         }
         return hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()
 

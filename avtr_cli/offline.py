@@ -267,7 +267,7 @@ def _origin(stage: _Stage) -> Origin:
     return Origin(
         models={"motion": job.preset.motion.generator, "renderer": job.preset.render.renderer},
         inputs=inputs,
-        weights={path.name: file_sha256(path) for path in stage.engine.weights_files()},
+        weights={path.name: stage.engine.sha256(path) for path in stage.engine.weights_files()},
         photos=job.photos,
         people=len(stage.casts),
         preset=job.preset.name,

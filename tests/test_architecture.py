@@ -14,8 +14,8 @@ PACKAGE = Path(__file__).parent.parent / "avtr_cli"
 FLOORS = [  # upper floors import lower ones, never the other way
     {"cli"},
     {"batch", "evaluation", "training", "dialogue", "benchmark", "doctor", "demos"},
-    {"offline"},
-    {"engine", "job", "session"},
+    {"offline", "feed"},
+    {"engine", "job", "session", "pace"},
     {"output"},
     {"motion", "render"},
     {"audio", "perception", "weights"},

@@ -1,27 +1,91 @@
-"""Marks that say a video is generated, in the container's metadata, where any player and archive can read them.
+"""Marks that say a video is generated: container metadata, an XMP packet and, with the extra, a signed manifest.
 
-EU AI Act article 50(2) asks for machine-readable marks; the source type is IPTC's term for media made by a
-trained model.
+EU AI Act article 50(2) asks for machine-readable marks. Metadata is read by every player and archive, XMP by
+editors and search engines; the C2PA manifest is signed, so that a change of the file shows. All are written
+to the file before it appears under its name.
 """
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from avtr_cli import __version__
 from avtr_cli.config import Preset
+from avtr_cli.errors import ConfigError
+from avtr_cli.output import isobmff, signing, xmp
+from avtr_cli.output.origin import DIGITAL_SOURCE_TYPE, Origin
+from avtr_cli.output.signing import Signer
 
-DIGITAL_SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
+INSTALL = "pip install 'avtr-cli[provenance]'"
 
 
-def metadata(models: dict[str, str]) -> dict[str, str]:
-    """Container metadata for a video made by `models` (role -> name)."""
-    made_by = ", ".join(f"{role} {name}" for role, name in models.items())
+def metadata(origin: Origin) -> dict[str, str]:
+    """Container metadata for ffmpeg; MP4 and MOV keep the comment, WebM both."""
     return {
-        "comment": f"AI-generated: a synthetic talking avatar made from one photo and a voice ({made_by}). "
-        f"digitalSourceType={DIGITAL_SOURCE_TYPE}",
-        "encoder": f"avtr {__version__}",
+        "comment": f"{origin.sentence} digitalSourceType={DIGITAL_SOURCE_TYPE}",
+        "digital_source_type": DIGITAL_SOURCE_TYPE,
     }
+
+
+def choose_signer(certificate: Path | None, key: Path | None) -> Signer | None:
+    """The user's signer, else the local one; None without the extra. Raises ConfigError, OutputError."""
+    if (certificate is None) != (key is None):
+        raise ConfigError("--cert and --key go together: a PEM chain of certificates and the signer's private key")
+    if not signing.installed():
+        if certificate is not None:
+            raise ConfigError(f"--cert needs C2PA: {INSTALL}")
+        return None
+    if certificate is not None and key is not None:
+        return signing.users_signer(certificate, key)
+    return signing.local_signer()
+
+
+def mark(path: Path, origin: Origin, signer: Signer | None) -> dict[str, Any]:
+    """Write XMP and manifest into the finished video at `path`; returns the report's `provenance` entry.
+
+    A WebM has room for neither and keeps the metadata alone. Raises OutputError; then `path` is not to be used.
+    """
+    done = unmarked(origin.label) | {"marked": True, "metadata": True}
+    if not isobmff.is_isobmff(path):
+        done["c2pa_absent"] = f"{path.suffix.lstrip('.')} has no room for a C2PA manifest; .mp4 and .mov have"
+        return done
+    isobmff.append_uuid(path, isobmff.XMP_UUID, _packet(origin, signed=signer is not None))
+    done["xmp"] = True
+    if signer is None:
+        done["c2pa_absent"] = f"C2PA is not installed: {INSTALL}"
+        return done
+    from avtr_cli.output import c2pa_manifest
+
+    signed = path.with_name(f".signed{path.name}")
+    try:
+        c2pa_manifest.sign(path, signed, origin, signer)
+        signed.replace(path)
+    finally:
+        signed.unlink(missing_ok=True)
+    done["c2pa"] = {
+        "signer": signer.name,
+        "certificate": "local" if signer.local else "user",
+        "algorithm": signer.algorithm,
+    }
+    return done
+
+
+def _packet(origin: Origin, signed: bool) -> bytes:
+    properties = {
+        "xmp:CreatorTool": origin.tool,
+        "Iptc4xmpExt:DigitalSourceType": DIGITAL_SOURCE_TYPE,
+        "Iptc4xmpExt:AISystemUsed": f"avtr ({origin.models_text})",
+        "Iptc4xmpExt:AISystemVersionUsed": __version__,
+        "avtr:Signed": "yes" if signed else "no",
+        **{f"avtr:{role.title().replace('_', '')}Sha256": digest for role, digest in origin.inputs.items()},
+    }
+    return xmp.packet(origin.sentence, properties)
+
+
+def unmarked(label: str = "") -> dict[str, Any]:
+    """The report's `provenance` entry for --no-provenance."""
+    return {"marked": False, "metadata": False, "xmp": False, "c2pa": None, "label": label or None}
 
 
 def made_by(preset: Preset, seed: int, command: str) -> dict[str, Any]:

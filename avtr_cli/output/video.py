@@ -19,6 +19,7 @@ import soundfile
 from avtr_cli.errors import OutputError
 from avtr_cli.output import ffmpeg
 from avtr_cli.output.formats import Format
+from avtr_cli.output.label import Label
 from avtr_cli.timing import FPS
 
 QUEUE_FRAMES = 20  # that may wait for the encoder; beyond that rendering waits
@@ -30,7 +31,8 @@ class SegmentWriter:
     `digests` are the SHA-256 of every frame's bytes, in order; `encode_ms` the time each took to hand over.
     """
 
-    def __init__(self, path: Path, shape: tuple[int, ...], form: Format):
+    def __init__(self, path: Path, shape: tuple[int, ...], form: Format, label: Label | None = None):
+        self._label = label
         self.path, self.digests, self.encode_ms = path, bytearray(), list[float]()
         height, width, channels = shape
         path.unlink(missing_ok=True)  # the encoder of a killed run may still be writing to it
@@ -47,11 +49,13 @@ class SegmentWriter:
         self._thread.start()
 
     def write(self, pixels: np.ndarray) -> None:
-        """Take a copy of one frame. Raises OutputError when the encoder has failed."""
+        """Take a copy of one frame and burn the label into it. Raises OutputError when the encoder has failed."""
         buffer = self._free.get()
         if self._failure is not None:
             raise self._failure
         np.copyto(buffer, pixels)
+        if self._label is not None:
+            self._label.burn(buffer)
         self._waiting.put(buffer)
 
     def close(self) -> None:

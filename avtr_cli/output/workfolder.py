@@ -51,20 +51,20 @@ class WorkFolder:
     def video(self, index: int) -> Path:
         return self.path / f"segment-{index:05d}.mkv"
 
-    def motion(self, index: int) -> Path:
-        return self.path / f"motion-{index:05d}.safetensors"
+    def motion(self, index: int, avatar: int = 0) -> Path:
+        return self.path / f"motion-{index:05d}-{avatar}.safetensors"
 
-    def state(self, index: int) -> Path:
-        """Where the session's state after segment `index` lies."""
-        return self.path / f"state-{index:05d}.safetensors"
+    def state(self, index: int, avatar: int = 0) -> Path:
+        """Where the state after segment `index` lies of the session of `avatar`, counted from 0."""
+        return self.path / f"state-{index:05d}-{avatar}.safetensors"
 
     def close_segment(self, segment: Segment) -> None:
         """Its video, motion and state are written: from now on it counts."""
         index = len(self.closed)
         _write(self.path / f"segment-{index:05d}.json", {"frames": segment.frames, "digests": segment.digests.hex()})
         self.closed.append(segment)
-        if index:
-            self.state(index - 1).unlink(missing_ok=True)
+        for outdated in self.path.glob(f"state-{index - 1:05d}-*.safetensors"):
+            outdated.unlink(missing_ok=True)
 
     def remove(self) -> None:
         shutil.rmtree(self.path, ignore_errors=True)

@@ -1,0 +1,138 @@
+"""One call fed to one session, or to two that hear it from either side: what comes out is what a video is made of.
+
+The sessions go in step, a chunk of each at a time, so memory does not grow with the call.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import zip_longest
+from typing import Protocol
+
+import numpy as np
+import torch
+
+from avtr_cli.audio.source import DialogueSource
+from avtr_cli.clocks import STAGES, StageClock
+from avtr_cli.output.workfolder import WorkFolder
+from avtr_cli.pace import RealtimePace
+from avtr_cli.session import StreamingSession
+from avtr_cli.types import Chunk
+
+
+class Layout(Protocol):
+    """Puts the pictures of two avatars into one."""
+
+    size: tuple[int, int]  # (width, height)
+
+    def compose(self, first: np.ndarray, second: np.ndarray, index: int) -> np.ndarray:
+        """Frame `index` of the video, uint8; may be scratch memory that the next call overwrites."""
+
+
+@dataclass(frozen=True)
+class Take:
+    """What one chunk gave: pictures that live until the next take, and the motion (T, C) of every avatar."""
+
+    pictures: Iterator[np.ndarray]
+    motions: tuple[torch.Tensor, ...]
+    count: int
+
+
+class Feed:
+    """Feeds `source` to `sessions`: the first hears it as it is, the second with the two sides swapped.
+
+    Two sessions need a `layout`; they may share a renderer. `pace` is `max` or `realtime`.
+    """
+
+    def __init__(
+        self,
+        sessions: Sequence[StreamingSession],
+        source: DialogueSource,
+        layout: Layout | None = None,
+        pace: str = "max",
+    ):
+        assert len(sessions) == (1 if layout is None else 2)
+        self.sessions, self.pace = tuple(sessions), None if pace == "max" else RealtimePace()
+        self._source, self._layout = source, layout
+        self._kept: list[np.ndarray] = []
+        self._layout_ms: list[float] = []  # per chunk
+
+    def takes(self) -> Iterator[Take]:
+        """Everything the sessions still owe; audio they have heard before is skipped, not heard again."""
+        blocks = _skipped(self._source.blocks(), self.sessions[0].heard)
+        if self.pace is not None:
+            self.pace = RealtimePace(self.sessions[0].heard)
+            blocks = self.pace.packets(blocks)
+        for block in blocks:
+            sides = (block, np.ascontiguousarray(block[::-1]))
+            streams = [session.stream(side) for session, side in zip(self.sessions, sides, strict=False)]
+            yield from self._in_step(streams)
+        yield from self._in_step([session.stream_tail() for session in self.sessions])
+
+    def _in_step(self, streams: list[Iterator[Chunk]]) -> Iterator[Take]:
+        for first in streams[0]:
+            count, index = len(first.frames), first.motion.first
+            if self._layout is None:
+                chunks, pictures = (first,), (frame.pixels for frame in first.frames)
+            else:
+                kept = self._keep(first)  # the second session may draw into the same scratch memory
+                second = next(streams[1])
+                chunks, pictures = (first, second), self._composed(kept, second)
+            motions = tuple(chunk.motion.values.cpu() for chunk in chunks)
+            if self.pace is not None:
+                self.pace.left(index, count)
+            yield Take(pictures, motions, count)
+        for stream in streams[1:]:
+            assert next(stream, None) is None, "the sessions hear equally much"
+
+    def _keep(self, chunk: Chunk) -> list[np.ndarray]:
+        while len(self._kept) < len(chunk.frames):
+            self._kept.append(np.empty_like(chunk.frames[0].pixels))
+        for buffer, frame in zip(self._kept, chunk.frames, strict=False):
+            np.copyto(buffer, frame.pixels)
+        return self._kept[: len(chunk.frames)]
+
+    def _composed(self, first: list[np.ndarray], second: Chunk) -> Iterator[np.ndarray]:
+        assert self._layout is not None
+        self._layout_ms.append(0.0)
+        for pixels, frame in zip(first, second.frames, strict=True):
+            began = time.perf_counter()
+            composed = self._layout.compose(pixels, frame.pixels, frame.index)
+            self._layout_ms[-1] += (time.perf_counter() - began) * 1e3
+            yield composed
+
+    def save(self, folder: WorkFolder, index: int) -> None:
+        """Write what every session remembers after segment `index`."""
+        for avatar, session in enumerate(self.sessions):
+            session.save(folder.state(index, avatar))
+
+    def restore(self, folder: WorkFolder, index: int) -> None:
+        for avatar, session in enumerate(self.sessions):
+            session.restore(folder.state(index, avatar))
+
+    def clock(self) -> StageClock:
+        """Milliseconds per chunk of all sessions and the layout together."""
+        clocks = [session.clock for session in self.sessions]
+        if len(clocks) == 1:
+            return clocks[0]
+        total = StageClock()
+        for clock in clocks:
+            clock.finish()
+        total.chunk_ms = _summed([*(clock.chunk_ms for clock in clocks), self._layout_ms])
+        total.stages_ms = {name: _summed([clock.stages_ms[name] for clock in clocks]) for name in STAGES}
+        total.stages_ms["composite"] = _summed([total.stages_ms["composite"], self._layout_ms])
+        return total
+
+
+def _summed(lists: list[list[float]]) -> list[float]:
+    return [sum(values) for values in zip_longest(*lists, fillvalue=0.0)]
+
+
+def _skipped(blocks: Iterator[np.ndarray], skip: int) -> Iterator[np.ndarray]:
+    for block in blocks:
+        passed = min(skip, block.shape[1])
+        skip -= passed
+        if passed < block.shape[1]:
+            yield block[:, passed:]
