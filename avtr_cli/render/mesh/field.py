@@ -177,7 +177,7 @@ def residual(field: FieldBasis, displaced: Tensor, back: Tensor) -> Tensor:
 
 
 def merge_layers(field: FieldBasis, back: Tensor) -> Tensor:
-    """One field for everything but the mouth: the lower layer's below the lips, the upper one's above. (2, rows, cols)"""
+    """One field (2, rows, columns) for all but the mouth: the lower layer's below the lips, the upper one's above."""
     where = field.home + (back[1:] * field.per_px).permute(0, 2, 3, 1)
     lower = functional.grid_sample(field.lower_side, where, padding_mode="border", align_corners=False)[0]
     return back[0] + (back[1] - back[0]) * lower
@@ -245,9 +245,7 @@ def _body(
     head = 1 - smoothstep(under_jaw, -0.02, 0.62)
     shoulders = smoothstep(below, 0.15, 0.9)
     bottom = stage.visible.y + stage.visible.height - 1
-    still = 1 - smoothstep(
-        nodes[:, 1], bottom - 0.75 * unit, bottom + 0.08 * unit
-    )  # the lower edge of the picture stays
+    still = 1 - smoothstep((nodes[:, 1] - bottom) / unit, -0.75, 0.08)  # the picture's lower edge stays
     body = (0.25 + 0.75 * head) * np.where(head < 0.999, 0.35 + 0.65 * still, 1)
     lift = BREATH_LIFT * unit * (shoulders * still + 0.35 * (1 - shoulders))
     return head, body, -lift[None] * down[:, None]
@@ -274,7 +272,7 @@ def _lower_side(points: np.ndarray, nodes: np.ndarray) -> np.ndarray:
     """(n,) 1 for nodes below the lip line, which goes on level from the corners; softened over some cells."""
     line = (points[list(INNER_UPPER_LIP), :2] + points[list(INNER_LOWER_LIP), :2]) / 2
     across = line[-1] - line[0]
-    width = np.linalg.norm(across)
+    width = float(np.linalg.norm(across))
     across = across / width
     down = np.array([-across[1], across[0]])
     along, height = (nodes - line[0]) @ across, (nodes - line[0]) @ down

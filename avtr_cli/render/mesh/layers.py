@@ -67,7 +67,7 @@ def fill_hole(picture: np.ndarray, hole: np.ndarray) -> np.ndarray:
     if not known.any():
         return picture.astype(np.float32)
     values = picture.astype(np.float32) * known[..., None]
-    levels = [(values, known)]
+    levels: list[tuple[np.ndarray, np.ndarray]] = [(values, known)]
     while min(levels[-1][1].shape) > 2:
         levels.append((cv2.pyrDown(levels[-1][0]), cv2.pyrDown(levels[-1][1])))
     coarse, weight = levels.pop()

@@ -104,8 +104,8 @@ def mouth_region(stage: Stage, geometry: Geometry, controls: Controls) -> tuple[
     """(x0, y0, x1, y1) stage px around the lips as they will be drawn, on whole cells, within the stage."""
     unit = geometry.unit
     moved = np.concatenate([moved_points(geometry, controls, OUTLINE, layer) for layer in (UPPER, LOWER)])
-    x0, y0 = moved.min(axis=0) - (0.22 * unit, 0.15 * unit)
-    x1, y1 = moved.max(axis=0) + (0.22 * unit, 0.16 * unit)
+    x0, y0 = moved.min(axis=0) - np.array([0.22, 0.15]) * unit
+    x1, y1 = moved.max(axis=0) + np.array([0.22, 0.16]) * unit
     cell = stage.cell
     x0, y0 = (max(0, int(value // cell) * cell) for value in (x0, y0))
     x1, y1 = min(stage.width, -int(-x1 // cell) * cell), min(stage.height, -int(-y1 // cell) * cell)
@@ -229,8 +229,8 @@ def _masks(stage: Stage) -> tuple[np.ndarray, tuple[int, int], np.ndarray]:
     """Masks uint8 (h, w, 3) of a region at FINE times the stage's resolution, its origin, and the gap (h, w)."""
     points, unit = stage.points[:, :2], stage.unit
     middle = points[[*MOUTH_CORNERS, *LIP_CENTRES]].mean(axis=0)
-    x0, y0 = np.maximum(middle - (0.85 * unit, 0.75 * unit), 0).astype(int)
-    x1, y1 = np.minimum(middle + (0.85 * unit, 0.85 * unit), (stage.width, stage.height)).astype(int)
+    x0, y0 = np.maximum(middle - np.array([0.85, 0.75]) * unit, 0).astype(int)
+    x1, y1 = np.minimum(middle + np.array([0.85, 0.85]) * unit, (stage.width, stage.height)).astype(int)
     size = (int(x1 - x0) * FINE, int(y1 - y0) * FINE)
     left, right = points[MOUTH_CORNERS[0]], points[MOUTH_CORNERS[1]]
     across = right - left

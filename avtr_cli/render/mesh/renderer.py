@@ -152,7 +152,7 @@ class MeshRenderer:
             return
         target = picture[:, oy - visible.y : ey - visible.y, ox - visible.x : ex - visible.x]
         inner = (slice(oy - y0, ey - y0), slice(ox - x0, ex - x0))
-        target.copy_(torch.lerp(target, drawn[(slice(None), *inner)], weight[inner][None]))
+        target.copy_(torch.lerp(target, drawn[:, inner[0], inner[1]], weight[inner][None]))
 
     def _eye_box(self, avatar: Avatar, eye: Eye, controls: Controls) -> tuple[slice, slice] | None:
         """Rows and columns of the visible part that a blink of this eye may change, or None if outside."""
