@@ -18,7 +18,7 @@ from avtr_cli.errors import ConfigError
 from avtr_cli.job import file_sha256
 from avtr_cli.perception.photo import read_bytes
 from avtr_cli.perception.portrait import find_portrait
-from avtr_cli.types import Cue, Identity, MotionGenerator, Portrait, Renderer
+from avtr_cli.types import Cue, Identity, MotionGenerator, MotionSpace, Portrait, Renderer
 
 if TYPE_CHECKING:
     import torch
@@ -35,7 +35,7 @@ class Engine:
         self.threads = runtime.use_threads(preset.runtime.threads)
         self.device = runtime.choose_device(preset.runtime.device)
         self.renderer: Renderer = _renderer(preset, self.device)
-        self._generator = _generator(preset, self.renderer, self.device)
+        self._generator = motion_generator(preset, self.renderer.space, self.device)
         self._avatars: OrderedDict[tuple[str, int | None], tuple[Portrait, Identity]] = OrderedDict()
         self._weights_sha256: dict[Path, str] = {}
         self.load_s = time.perf_counter() - began
@@ -87,7 +87,8 @@ def _renderer(preset: Preset, device: torch.device) -> Renderer:
     return LivePortraitRenderer.from_store(preset.render, preset.runtime, device)
 
 
-def _generator(preset: Preset, renderer: Renderer, device: torch.device) -> MotionGenerator:
+def motion_generator(preset: Preset, space: MotionSpace, device: torch.device) -> MotionGenerator:
+    """The preset's motion model, speaking `space` where a bridge to it is known."""
     if preset.motion.generator == "avtr1":
         from avtr_cli.motion.avtr1 import Avtr1Generator
 
@@ -95,7 +96,7 @@ def _generator(preset: Preset, renderer: Renderer, device: torch.device) -> Moti
     from avtr_cli.motion.generator import LmfmGenerator
 
     generator: MotionGenerator = LmfmGenerator(preset.motion)
-    if renderer.space.name == "keypoints":
+    if space.name == "keypoints":
         from avtr_cli.motion.retarget import Retargeted
 
         generator = Retargeted(generator)
