@@ -1,8 +1,8 @@
 """A HuBERT in ONNX becomes torchaudio's HuBERT: the same weights, in torch, on the GPU.
 
 Exporters keep the names of biases and norms (`encoder.layers.3.attention.k_proj.bias`) but turn a linear layer
-into MatMul with an unnamed, transposed weight; it is found as the one whose product that bias is added to. Names
-are those of the Hugging Face implementation, from which published HuBERTs are exported. Whether the mapping is
+into MatMul with an unnamed, transposed weight; it is found as the one whose product that bias is added to. A
+convolution whose weight was computed (the positional one) is unnamed as well, and found by its bias. Names are those of the Hugging Face implementation, from which published HuBERTs are exported. Whether the mapping is
 right is for the caller to prove by comparing outputs (hubert.py does).
 """
 
@@ -68,7 +68,7 @@ def read_weights(path: Path) -> dict[str, Tensor]:
             arrays[node.output[0]] = arrays[node.input[0]]
         elif node.op_type == "Constant" and node.attribute[0].name == "value":
             arrays[node.output[0]] = numpy_helper.to_array(node.attribute[0].t)
-    arrays |= _linear_weights(graph, arrays)
+    arrays |= _weights_by_bias(graph, arrays)
     first = next((name for name in arrays if name.endswith(_FIRST)), None)
     if first is None:
         raise Unmapped(f"no weight is called {_FIRST}")
@@ -80,8 +80,8 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     }
 
 
-def _linear_weights(graph, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """The weights of linear layers, (out, in), named after the bias added to their product."""
+def _weights_by_bias(graph, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The weights of linear layers, (out, in), and of convolutions, named after their bias."""
     products = {
         node.output[0]: arrays[node.input[1]].T
         for node in graph.node
@@ -89,6 +89,8 @@ def _linear_weights(graph, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarra
     }
     found = {}
     for node in graph.node:
+        if node.op_type == "Conv" and len(node.input) == 3 and node.input[1] in arrays:
+            found[node.input[2].removesuffix("bias") + "weight"] = arrays[node.input[1]]
         if node.op_type == "Add":
             for bias, product in (node.input, reversed(node.input)):
                 if bias.endswith(".bias") and product in products:
