@@ -74,12 +74,12 @@ class Feed:
     def _in_step(self, streams: list[Iterator[Chunk]]) -> Iterator[Take]:
         for first in streams[0]:
             count, index = len(first.frames), first.motion.first
-            if self._layout is None:
-                chunks, pictures = (first,), (frame.pixels for frame in first.frames)
-            else:
+            chunks = [first]
+            pictures: Iterator[np.ndarray] = (frame.pixels for frame in first.frames)
+            if self._layout is not None:
                 kept = self._keep(first)  # the second session may draw into the same scratch memory
-                second = next(streams[1])
-                chunks, pictures = (first, second), self._composed(kept, second)
+                chunks.append(next(streams[1]))
+                pictures = self._composed(kept, chunks[1])
             motions = tuple(chunk.motion.values.cpu() for chunk in chunks)
             if self.pace is not None:
                 self.pace.left(index, count)

@@ -14,7 +14,7 @@ PACKAGE = Path(__file__).parent.parent / "avtr_cli"
 FLOORS = [  # upper floors import lower ones, never the other way
     {"cli"},
     {"batch", "evaluation", "training", "dialogue", "benchmark", "doctor", "demos"},
-    {"offline", "feed"},
+    {"offline", "preparation", "account", "feed"},
     {"engine", "job", "session", "pace"},
     {"output"},
     {"motion", "render"},

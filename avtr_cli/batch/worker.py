@@ -16,8 +16,9 @@ from avtr_cli.config import RuntimeConfig
 from avtr_cli.engine import Engine
 from avtr_cli.errors import AvtrError, WeightsError
 from avtr_cli.job import Job
-from avtr_cli.offline import Watch, cast, render_file, space_needed
+from avtr_cli.offline import Watch, render_file
 from avtr_cli.output.formats import format_of
+from avtr_cli.preparation import cast, space_needed
 
 ENGINES_KEPT = 2  # presets whose models stay loaded
 MEASURED_S = 1.0  # of video, in the micro-run
@@ -32,9 +33,13 @@ class Worker:
 
     def answer(self, call: Call, watch: Watch | None = None) -> Answer:
         """Do what is asked. Every exception but an interruption becomes a Failure: one job never stops the rest."""
-        do = {"check": self._check, "measure": self._measure}.get(call.kind)
+        job = self._own(call.job)
         try:
-            return do(self._own(call.job)) if do else self._render(call, watch)
+            if call.kind == "check":
+                return self._check(job)
+            if call.kind == "measure":
+                return self._measure(job)
+            return self._render(job, call, watch)
         except AvtrError as error:
             return Failure(error.exit_code, str(error))
         except MemoryError:
@@ -90,8 +95,7 @@ class Worker:
         rendering_s = seconds / timing["realtime_factor"]
         return Measured(max(0.0, timing["wall_s"] - rendering_s), timing["realtime_factor"])
 
-    def _render(self, call: Call, watch: Watch | None) -> Rendered:
-        job = self._own(call.job)
+    def _render(self, job: Job, call: Call, watch: Watch | None) -> Rendered:
         engine = self._engine(job)
         weights = tuple(sorted(engine.sha256(path) for path in engine.weights_files()))
         if call.weights is not None and call.weights != weights:

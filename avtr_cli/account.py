@@ -1,0 +1,96 @@
+"""What a job has to tell when it is done: the origin that marks the video, and the report."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from avtr_cli import runtime
+from avtr_cli.job import file_sha256
+from avtr_cli.output import provenance
+from avtr_cli.output.origin import Origin
+from avtr_cli.output.report import Report, timing_entry
+from avtr_cli.output.video import frames_hash
+from avtr_cli.output.workfolder import WorkFolder
+from avtr_cli.preparation import Stage
+from avtr_cli.timing import FPS
+
+
+def origin_of(stage: Stage) -> Origin:
+    """What the video says of itself: content is told by hashes, never by names of files."""
+    job = stage.job
+    inputs = {f"photo{'_b' * at}": one.portrait.sha256 for at, one in enumerate(stage.casts)}
+    inputs |= {f"audio{'_partner' * at}": file_sha256(path) for at, path in enumerate(job.sound.paths)}
+    return Origin(
+        models={"motion": job.preset.motion.generator, "renderer": job.preset.render.renderer},
+        inputs=inputs,
+        weights={path.name: stage.engine.sha256(path) for path in stage.engine.weights_files()},
+        photos=job.photos,
+        people=len(stage.casts),
+        preset=job.preset.name,
+        seed=job.seed,
+        label=job.label,
+    )
+
+
+def report_of(
+    stage: Stage, folder: WorkFolder, marks: dict[str, Any], resumed: int, wall_s: float, rendering_s: float
+) -> Report:
+    """The report of a finished job, before its work folder is removed; docs/report.md names every key."""
+    job, engine, feed = stage.job, stage.engine, stage.feed
+    width, height = stage.size
+    timing = timing_entry(feed.clock(), stage.startup_s, wall_s, (stage.total - resumed) / FPS / rendering_s)
+    timing["pace"] = feed.pace.entry() if feed.pace is not None else {"mode": "max"}
+    doubts = [warning for one in stage.casts for warning in (*one.portrait.warnings, *one.identity.warnings)]
+    return Report(
+        {
+            "avtr": provenance.made_by(job.preset, job.seed, job.command),
+            "settings": job.preset.as_dict(),
+            "device": runtime.describe_device(engine.device, job.preset.runtime.precision, engine.threads),
+            "inputs": _inputs(stage),
+            "output": {
+                "path": str(job.out),
+                "sha256": file_sha256(job.out),
+                "frames": stage.total,
+                "fps": FPS,
+                "width": width,
+                "height": height,
+                "duration_s": stage.total / FPS,
+                "frames_sha256": frames_hash(folder.digests),
+                "resumed_from_frame": resumed,
+            },
+            "timing": timing,
+            "memory": {
+                "peak_rss_mb": round(runtime.peak_rss_mb(), 1),
+                "peak_gpu_mb": round(runtime.peak_gpu_mb(engine.device), 1),
+            },
+            "cues": [{"frame": cue.frame, "cue": cue.name, "strength": cue.strength} for cue in job.cues],
+            "provenance": marks,
+            "warnings": [*doubts, *stage.health.warnings],
+        }
+    )
+
+
+def _inputs(stage: Stage) -> dict[str, Any]:
+    """The report's `inputs`: `photo`, for a dialogue `photo_b` too, and `audio`."""
+    sound, facts = stage.job.sound, stage.source.facts
+    photos = {}
+    for at, (path, one) in enumerate(zip(stage.job.photos, stage.casts, strict=True)):
+        height, width = one.portrait.photo.shape[:2]
+        photos[f"photo{'_b' * at}"] = {
+            "path": str(path),
+            "sha256": one.portrait.sha256,
+            "width": width,
+            "height": height,
+        }
+    audio: dict[str, Any] = {
+        "path": str(sound.dialogue),
+        "sha256": file_sha256(sound.dialogue),
+        "duration_s": round(facts.duration_s, 3),
+        "sample_rate": facts.file_rate,
+        "channels": facts.channels,
+        "correlation": round(stage.health.correlation, 4),
+        "voice_share": [round(share, 4) for share in stage.health.voice_share],
+    }
+    if sound.partner is not None:
+        audio["partner"] = {"path": str(sound.partner), "sha256": file_sha256(sound.partner)}
+    return {**photos, "audio": audio}
