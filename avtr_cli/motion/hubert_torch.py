@@ -2,8 +2,9 @@
 
 Exporters keep the names of biases and norms (`encoder.layers.3.attention.k_proj.bias`) but turn a linear layer
 into MatMul with an unnamed, transposed weight; it is found as the one whose product that bias is added to. A
-convolution whose weight was computed (the positional one) is unnamed as well, and found by its bias. Names are those of the Hugging Face implementation, from which published HuBERTs are exported. Whether the mapping is
-right is for the caller to prove by comparing outputs (hubert.py does).
+convolution whose weight was computed (the positional one) is unnamed as well, and found by its bias. Names are
+those of the Hugging Face implementation, from which published HuBERTs are exported. Whether the mapping is right
+is for the caller to prove by comparing outputs (hubert.py does).
 """
 
 from __future__ import annotations
