@@ -79,8 +79,9 @@ class Layer(nn.Module):
         return self._split(self.past_keys_values(past))
 
     def forward(self, x: Tensor, moment: Tensor, memory: tuple[Tensor, Tensor], bias: Tensor) -> Tensor:
-        """x (B, N, D), moment (B, N, D) of time and identity, bias (heads or B x heads, N, P + N)."""
-        shift, scale, gate, shift2, scale2, gate2 = self.modulate(moment).chunk(6, dim=-1)
+        """x (B, N, D), moment (B, N / 5, D) of each chunk's time and identity, bias (heads, N, P + N)."""
+        modulation = self.modulate(moment).repeat_interleave(CHUNK_FRAMES, dim=1)
+        shift, scale, gate, shift2, scale2, gate2 = modulation.chunk(6, dim=-1)
         y = self.norm_attend(x) * (1 + scale) + shift
         keys, values = self._split(self.keys_values(y))
         query = self.query(y).unflatten(-1, (self.heads, -1)).transpose(1, 2)
@@ -139,7 +140,7 @@ class Track(nn.Module):
     ) -> Tensor:
         """x (B, N, C) at times t (B, N), N whole chunks -> the departure from the Gaussian velocity (B, N, C)."""
         place = self.place.repeat(x.shape[1] // CHUNK_FRAMES, 1)
-        moment = F.silu(self.time(_waves(t)) + self.person(person))
+        moment = F.silu(self.time(_waves(t[:, ::CHUNK_FRAMES])) + self.person(person[:, ::CHUNK_FRAMES]))
         y = self.noisy(x) + self.now(heard) + place
         for layer, memory in zip(self.layers, memories, strict=True):
             y = layer(y, moment, memory, bias)

@@ -88,7 +88,7 @@ def losses(model: Lmfm, batch: dict[str, Tensor], dropout: Dropout, generator: t
     flags = torch.cat([heard_flags[:, 0] * ~no_avatar, heard_flags[:, 1] * ~no_partner], dim=-1)
     person = torch.where(no_person, model.no_person, batch["person"].unsqueeze(1).expand(-1, frames, -1))
     given = model.conditions(avatar, partner, flags, batch["curves"], person)
-    hidden_past = drop(dropout.past).unsqueeze(1)
+    hidden_past = bool(torch.rand((), generator=generator) < dropout.past)  # for the whole batch: it is cheaper
     out |= _mouth_losses(model, batch, given, hidden_past, generator)
     out |= _face_losses(model, batch, given, hidden_past, generator)
     out |= _event_losses(model, batch, flags.detach(), person)
@@ -97,10 +97,10 @@ def losses(model: Lmfm, batch: dict[str, Tensor], dropout: Dropout, generator: t
 
 def _label_losses(said: hearing.Articulation, flags: Tensor, batch: dict[str, Tensor]) -> dict[str, Tensor]:
     return {
-        "visemes": F.cross_entropy(said.visemes.flatten(0, -2), batch["visemes"].flatten()),
-        "closures": F.binary_cross_entropy_with_logits(said.closures, batch["closures"]),
-        "activity": F.binary_cross_entropy_with_logits(said.activity, batch["activity"]),
-        "flags": F.binary_cross_entropy_with_logits(flags[:, :, 20:], batch["flags"][:, :, 20:]),
+        "visemes": F.cross_entropy(said.visemes.flatten(0, -2).float(), batch["visemes"].flatten()),
+        "closures": F.binary_cross_entropy_with_logits(said.closures.float(), batch["closures"]),
+        "activity": F.binary_cross_entropy_with_logits(said.activity.float(), batch["activity"]),
+        "flags": F.binary_cross_entropy_with_logits(flags[:, :, 20:].float(), batch["flags"][:, :, 20:]),
     }
 
 
@@ -115,16 +115,16 @@ def before(rows: Tensor) -> Tensor:
     return torch.cat([rows[:, :1], rows[:, :-1]], dim=1)
 
 
-def track_bias(track: Track, frames: int, hidden_past: Tensor) -> Tensor:
-    """The attention bias of a whole window; where `hidden_past` (B, 1, 1, 1) is true, nothing of the past is seen."""
-    bias = track.bias(0, frames, 0, frames).unsqueeze(0)
-    hide = torch.zeros(1, 1, 1, 2 * frames, device=bias.device)
-    hide[..., :frames] = float("-inf")
-    return torch.where(hidden_past, bias + hide, bias)
+def track_bias(track: Track, frames: int, hidden_past: bool) -> Tensor:
+    """The attention bias of a whole window (heads, T, 2 T), with nothing of the past to be seen if it is hidden."""
+    bias = track.bias(0, frames, 0, frames)
+    if hidden_past:
+        bias = torch.cat([torch.full_like(bias[..., :frames], float("-inf")), bias[..., frames:]], dim=-1)
+    return bias
 
 
 def _mouth_losses(
-    model: Lmfm, batch: dict[str, Tensor], given: Conditions, hidden_past: Tensor, generator: torch.Generator
+    model: Lmfm, batch: dict[str, Tensor], given: Conditions, hidden_past: bool, generator: torch.Generator
 ) -> dict[str, Tensor]:
     z = model.mouth_to_z(batch["mouth"])
     count, frames, channels = z.shape
@@ -132,7 +132,7 @@ def _mouth_losses(
     noise = flow.ar1_noise(uniform, None, NOISE_CORRELATION, NOISE_LIMIT).to(z)
     shake = torch.rand(count, 1, 1, generator=generator) * _SETTLE_MOUTH
     past = z + (torch.randn(z.shape, generator=generator) * shake).to(z)
-    mean, scale = model.guess_mouth(given)
+    mean, scale = (part.float() for part in model.guess_mouth(given))
     t = _times(count, frames, generator, z.device)
     x = torch.lerp(noise, z, t.unsqueeze(-1))
     skip = flow.gaussian_skip(x, t.unsqueeze(-1), mean.detach(), scale.detach(), NOISE_SD)
@@ -147,7 +147,7 @@ def _mouth_losses(
 
 
 def _face_losses(
-    model: Lmfm, batch: dict[str, Tensor], given: Conditions, hidden_past: Tensor, generator: torch.Generator
+    model: Lmfm, batch: dict[str, Tensor], given: Conditions, hidden_past: bool, generator: torch.Generator
 ) -> dict[str, Tensor]:
     centre = model.face_centre(batch["person"]).unsqueeze(1)
     z, lead = (batch["face"] - centre) / model.face_sd, (batch["lead"] - centre) / model.face_sd
@@ -156,11 +156,12 @@ def _face_losses(
     whole = torch.cat([lead, z], dim=1)
     chunks = z.unflatten(1, (-1, CHUNK_FRAMES))
     last = whole[:, :frames].unfold(1, 4, CHUNK_FRAMES).transpose(2, 3)  # the 4 frames before each chunk
-    codes = innovations.encode(chunks, last).flatten(1, 2).clamp(-6, 6)
+    with torch.autocast(z.device.type, enabled=False):
+        codes = innovations.encode(chunks, last).flatten(1, 2).clamp(-6, 6)
     noise = torch.randn(codes.shape, generator=generator).to(z)
     t = _times(count, frames, generator, z.device)
     x = torch.lerp(noise, codes, t.unsqueeze(-1))
-    scale = model.scale_face(given.person)
+    scale = model.scale_face(given.person).float()
     skip = flow.gaussian_skip(x, t.unsqueeze(-1), torch.zeros_like(x), scale.detach(), 1.0)
     track = model.face_track
     first_innovation = innovations.colour[:, 0].square().sum(-1).sqrt()
@@ -173,7 +174,7 @@ def _face_losses(
 
 def _event_losses(model: Lmfm, batch: dict[str, Tensor], flags: Tensor, person: Tensor) -> dict[str, Tensor]:
     memory = model.events.recall(F.pad(flags, (0, 0, listening.HISTORY, 0)))
-    hazards, gaze = model.events(memory, batch["since"], person)
+    hazards, gaze = (part.float() for part in model.events(memory, batch["since"], person))
     starts = batch["starts"]
     begun = starts[:, _UNHEARD:, list(listening.EVENTS).index("gaze")] > 0
     cells = batch["gaze_cell"][:, _UNHEARD:][begun]

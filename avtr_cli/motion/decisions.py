@@ -1,0 +1,93 @@
+"""Hazards into gestures: at every frame each gesture starts or not, and its curve is laid into the frames to come.
+
+The state is what is pending: curves of gestures that have begun, how long ago each began, where the eyes
+rest. One frame after the other, because a start forbids the next for a while.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from avtr_cli.motion import gestures
+from avtr_cli.motion.articulation import CURVES
+from avtr_cli.motion.controls import event_of_cue
+from avtr_cli.motion.gestures import EVENTS, GAZE_CELLS, LONGEST, REFRACTORY
+from avtr_cli.motion.listening import SINCE_LONGEST
+from avtr_cli.types import Cue
+
+Hazards = Callable[[int, np.ndarray], tuple[np.ndarray, np.ndarray]]
+"""(frame of the chunk, frames since each event) -> logits of the events (7,) and of the gaze cells (7,)."""
+
+NUMBERS = len(EVENTS) * (1 + gestures.NUMBERS) + 1  # uniform numbers that one frame takes
+_HELD_LOOK = 30  # frames that a look on cue is kept
+_GAZE = EVENTS.index("gaze")
+
+
+@dataclass
+class Pending:
+    """curves (64, 8) of the frames to come, since (7,) frames, gaze (2,) where the eyes rest."""
+
+    curves: np.ndarray
+    since: np.ndarray
+    gaze: np.ndarray
+
+    @classmethod
+    def empty(cls) -> Pending:
+        return cls(
+            np.zeros((LONGEST, len(CURVES)), np.float32),
+            np.full(len(EVENTS), SINCE_LONGEST, np.float32),
+            np.zeros(2, np.float32),
+        )
+
+
+def decide(
+    pending: Pending,
+    frames: int,
+    first: int,
+    hazards: Hazards,
+    numbers: np.ndarray,
+    odds: np.ndarray,
+    cues: Mapping[int, list[Cue]],
+) -> tuple[np.ndarray, Pending]:
+    """The gesture curves of the next `frames` frames, float32 (frames, 8), and what is then pending.
+
+    `numbers` (frames, NUMBERS) are uniform; `odds` (7,) multiply each gesture's odds; `first` is the index of
+    the first frame, to which `cues` refer. `pending` is not changed.
+    """
+    curves = np.concatenate([pending.curves, np.zeros((frames, len(CURVES)), np.float32)])
+    since, gaze = pending.since.copy(), pending.gaze.copy()
+    out = np.zeros((frames, len(CURVES)), np.float32)
+
+    def begin(frame: int, row: int, strength: float, target: tuple[float, float] | None) -> None:
+        drawn = numbers[frame, 1 + len(EVENTS) + row * gestures.NUMBERS :][: gestures.NUMBERS]
+        # Steps of a look that is still under way count as done.
+        resting = gaze + curves[frame:, -2:].sum(0)
+        curve = gestures.draw(EVENTS[row], drawn, strength, target, (float(resting[0]), float(resting[1])))
+        curves[frame : frame + len(curve)] += curve[: len(curves) - frame]
+        since[row] = 0.0
+
+    for frame in range(frames):
+        logits, cells = hazards(frame, np.maximum(since, 0.0))
+        chance = 1 / (1 + np.exp(-logits) / np.maximum(odds, 1e-9))
+        for row, event in enumerate(EVENTS):
+            if since[row] >= REFRACTORY[event] and numbers[frame, 1 + row] < chance[row] and odds[row] > 0:
+                target = _cell(cells, numbers[frame, 0]) if row == _GAZE else None
+                begin(frame, row, 1.0, target)
+        for cue in cues.get(first + frame, ()):
+            event, target = event_of_cue(cue)
+            begin(frame, EVENTS.index(event), cue.strength, target)
+            if event == "gaze":
+                since[_GAZE] = -_HELD_LOOK
+        gaze = gaze + curves[frame, -2:]
+        out[frame, :-2], out[frame, -2:] = curves[frame, :-2], gaze
+        since = np.minimum(since + 1, SINCE_LONGEST)
+    return out, Pending(curves[frames:], since.astype(np.float32), gaze.astype(np.float32))
+
+
+def _cell(logits: np.ndarray, number: float) -> tuple[float, float]:
+    """A gaze cell drawn from its logits by one uniform number."""
+    weights = np.exp(logits - logits.max())
+    return GAZE_CELLS[int(np.searchsorted(np.cumsum(weights / weights.sum())[:-1], number, side="right"))]
