@@ -6,6 +6,7 @@ its problem, so that it is reported like a failed job and the others are rendere
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -39,9 +40,10 @@ class Entry:
     problem: AvtrError | None = None
 
 
-def entries_of(source: Source, common: Row, folder: Path, command: str = "", provenance: bool = True) -> list[Entry]:
-    """An entry for every row, to be rendered into `folder`; `common` holds what the command line says for all.
+def entries_of(source: Source, common: Row, folder: Path, **fields: Any) -> list[Entry]:
+    """An entry for every row, to be rendered into `folder`.
 
+    `common` holds what the command line says of jobs that do not say otherwise, `fields` what it says of every Job.
     Raises ConfigError where the rows together cannot be: two of one name, an output outside of `folder`.
     """
     presets: dict[str, Preset] = {}
@@ -61,8 +63,8 @@ def entries_of(source: Source, common: Row, folder: Path, command: str = "", pro
                 raise ConfigError(f"{row.where} and {places[taken]} are both called '{name}'; give them other names")
             places[taken] = row.where
         try:
-            job = _job(row, _merged(*shared, _understood(row)), out, preset, command, provenance)
-            entries.append(Entry(name, out, job))
+            job = _job(row, _merged(*shared, _understood(row)), out, preset)
+            entries.append(Entry(name, out, dataclasses.replace(job, **fields)))
         except AvtrError as problem:
             entries.append(Entry(name, out, None, problem))
     return entries
@@ -128,9 +130,7 @@ def _merged(*said: dict[str, Any]) -> dict[str, Any]:
     return merged
 
 
-def _job(
-    row: Row, said: dict[str, Any], out: Path, preset: Callable[[str], Preset], command: str, provenance: bool
-) -> Job:
+def _job(row: Row, said: dict[str, Any], out: Path, preset: Callable[[str], Preset]) -> Job:
     if "dialogue" not in said:
         raise InputError(f"{row.where}: names no dialogue; add 'dialogue', the sound file")
     if "photo" not in said:
@@ -156,6 +156,4 @@ def _job(
         face=said.get("face"),
         cues=load_cues(cues) if isinstance(cues, Path) else parse_cues(cues, row.where),
         from_motion=said.get("from_motion"),
-        provenance=provenance,
-        command=command,
     )

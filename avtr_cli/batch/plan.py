@@ -1,0 +1,145 @@
+"""What remains to be done: every entry against the ledger and the files, without loading a model.
+
+A job is finished when its key (job.py) is the one the ledger recorded and its video still lies there as recorded.
+So a second run of a finished batch reads the ledger, looks at file sizes and times, and ends.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from avtr_cli.batch.calls import INPUT_EXIT, Checked, Failure, Rendered
+from avtr_cli.batch.entries import Entry
+from avtr_cli.batch.hashes import Hashes
+from avtr_cli.errors import AvtrError, OutputError
+from avtr_cli.job import Job, file_sha256
+
+State = Literal["to do", "finished", "done", "failed", "interrupted"]
+
+
+@dataclass
+class Item:
+    """An entry and how far it has come. `finished` was done by an earlier run, `done` by this one."""
+
+    entry: Entry
+    state: State = "to do"
+    why: str = ""
+    inputs: str = ""  # Job.key without weights
+    key: str = ""  # Job.key
+    past: dict[str, Any] | None = None  # the ledger's last word on it, before this run
+    checked: Checked | None = None
+    estimate_s: float = 0.0
+    attempts: int = 0
+    rendered: Rendered | None = None
+    failure: Failure | None = None
+    frames: int = field(default=0)  # of the video, as far as known
+
+    @property
+    def name(self) -> str:
+        return self.entry.name
+
+    @property
+    def job(self) -> Job:
+        assert self.entry.job is not None, "only items without a problem are looked at further"
+        return self.entry.job
+
+    def fail(self, failure: Failure, why: str = "") -> None:
+        self.state, self.failure, self.why = "failed", failure, why
+
+    def finish(self, why: str) -> None:
+        assert self.past is not None
+        self.state, self.why, self.key, self.frames = "finished", why, self.past["key"], self.past["frames"]
+
+
+def plan(
+    entries: list[Entry],
+    last: Callable[[str], dict[str, Any] | None],
+    hashes: Hashes,
+    resume: bool = True,
+    overwrite: bool = False,
+) -> list[Item]:
+    """An item for every entry; `last` gives the ledger's latest event of a name."""
+    items = [Item(entry, past=last(entry.name)) for entry in entries]
+    for item in items:
+        try:
+            _decide(item, hashes, resume, overwrite)
+        except AvtrError as error:
+            item.fail(Failure(error.exit_code, str(error)))
+    return items
+
+
+def recheck(item: Item, hashes: Hashes, resume: bool) -> None:
+    """Once a worker has told which weights it has, the key is exact: the item may prove to be finished."""
+    assert item.checked is not None
+    item.key = _key(item.job, hashes, item.checked.weights, trust=True)
+    if resume and item.past and item.past["event"] == "done" and item.past["key"] == item.key and _altered(item) == "":
+        item.finish("nothing has changed")
+
+
+def weights_root() -> str:
+    """Where published weights are looked for, as far as the user chose it."""
+    return os.environ.get("AVTR_WEIGHTS", "")
+
+
+def _decide(item: Item, hashes: Hashes, resume: bool, overwrite: bool) -> None:
+    if item.entry.problem is not None:
+        raise item.entry.problem
+    item.inputs = item.job.key((), hashes)
+    past = item.past
+    if past is None:
+        if item.entry.out.exists() and not overwrite:
+            raise OutputError(
+                f"{item.entry.out}: exists already and no batch of this folder made it; add --overwrite or rename it"
+            )
+        item.why = "new"
+    elif not resume:
+        item.why = "asked for anew"
+    elif past["event"] == "done":
+        _compare(item, past, hashes)
+    elif past["event"] == "failed":
+        item.why = "failed before"
+        if past["exit_code"] == INPUT_EXIT and past["inputs"] == item.inputs:
+            item.fail(Failure(INPUT_EXIT, past["reason"]), "failed before, and nothing has changed")
+    else:
+        item.why = "was interrupted"
+
+
+def _compare(item: Item, past: dict[str, Any], hashes: Hashes) -> None:
+    same_place = not past["weights"] or past["weights_root"] == weights_root()
+    if _key(item.job, hashes, past["weights"]) != past["key"]:
+        item.why = "has changed"
+    elif why := _altered(item):
+        item.why = why
+    elif not same_place:
+        item.why = "the weights may have changed"
+    else:
+        item.finish("nothing has changed")
+
+
+def _key(job: Job, hashes: Hashes, weights: Mapping[str, str], trust: bool = False) -> str:
+    """The job's key with these weights; those that do not lie on this machine, or are to be trusted, are not read."""
+
+    def sha256(path: Path) -> str:
+        known = weights.get(str(path))
+        return known if known is not None and (trust or not path.is_file()) else hashes(path)
+
+    return job.key([Path(name) for name in weights], sha256)
+
+
+def _altered(item: Item) -> str:
+    """What is wrong with the finished output, or nothing. It is read only where its times have changed."""
+    past, out = item.past, item.entry.out
+    assert past is not None
+    if not out.is_file():
+        return "its video is gone"
+    if not out.with_suffix(".json").is_file():
+        return "its report is gone"
+    stat = out.stat()
+    same = stat.st_size == past["bytes"]
+    if same and stat.st_mtime_ns != past["mtime_ns"]:
+        same = file_sha256(out) == past["sha256"]
+    return "" if same else "its video was altered"

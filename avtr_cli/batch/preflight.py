@@ -1,0 +1,115 @@
+"""Before anything is rendered: is every job possible, does the disk hold them, when will they be done?
+
+Faces are found and sound is heard by the workers, all at once; a first second of each kind of job is rendered to
+tell the time.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from avtr_cli.batch.calls import Answer, Began, Call, Checked, Ended, Event, Failure, Lost, Measured, Workers
+from avtr_cli.batch.hashes import Hashes
+from avtr_cli.batch.plan import Item, recheck
+from avtr_cli.errors import OutputError
+from avtr_cli.timing import FPS
+
+LOSSES_FORGIVEN = 2  # a worker or node that dies under a job is not the job's fault so often
+KINDS_MEASURED = 4  # micro-runs at most; what is not measured is taken for the slowest that was
+SPARE_BYTES = 64 << 20
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """What the jobs that are left will take."""
+
+    seconds: float  # of wall time, with all workers
+    disk_bytes: int  # at most
+    disk_free: int
+
+
+def steadily(workers: Workers) -> Iterator[Event]:
+    """`workers.events()`, where a call lost with its worker is given to another; lost too often, it has failed."""
+    losses: Counter[tuple[str, str]] = Counter()
+    for event in workers.events():
+        yield event
+        if isinstance(event, Lost):
+            call = event.call
+            losses[call.kind, call.name] += 1
+            if losses[call.kind, call.name] > LOSSES_FORGIVEN:
+                yield Ended(call, Failure(1, f"{call.job.out}: {losses[call.kind, call.name]} times {event.reason}"))
+            else:
+                workers.submit(call)
+
+
+def preflight(
+    items: list[Item], workers: Workers, folder: Path, hashes: Hashes, resume: bool, watch: Callable[[Event], None]
+) -> Forecast:
+    """Check every item that is to do, then foretell time and disk. Items that cannot be done have failed after it.
+
+    Raises OutputError where the disk of `folder` is too small for them all.
+    """
+    by_name = {item.name: item for item in items if item.state == "to do"}
+    for name, answer in _ask("check", by_name, workers, watch):
+        item = by_name[name]
+        if isinstance(answer, Failure):
+            item.fail(answer, "preflight")
+            continue
+        assert isinstance(answer, Checked)
+        item.checked, item.frames = answer, answer.frames
+        recheck(item, hashes, resume)
+    left = [item for item in items if item.state == "to do"]
+    _estimate(left, workers, watch)
+    return _forecast(left, workers.count, folder)
+
+
+def _ask(
+    kind: str, items: dict[str, Item], workers: Workers, watch: Callable[[Event], None]
+) -> Iterator[tuple[str, Answer]]:
+    for item in items.values():
+        workers.submit(Call("check" if kind == "check" else "measure", item.name, item.job))
+    for event in steadily(workers):
+        if not isinstance(event, Began):
+            watch(event)
+        if isinstance(event, Ended):
+            yield event.call.name, event.answer
+
+
+def _estimate(items: list[Item], workers: Workers, watch: Callable[[Event], None]) -> None:
+    """Each item's `estimate_s`, from a micro-run of the first of its kind."""
+    kinds: dict[object, list[Item]] = {}
+    for item in items:
+        assert item.checked is not None
+        preset = item.job.preset
+        cost = (preset.motion.generator, preset.motion.euler_steps, preset.render, preset.output, item.checked.size)
+        kinds.setdefault(cost, []).append(item)
+    firsts = {group[0].name: group for group in list(kinds.values())[:KINDS_MEASURED]}
+    measured: dict[str, Measured] = {}
+    for name, answer in _ask("measure", {name: group[0] for name, group in firsts.items()}, workers, watch):
+        if isinstance(answer, Measured):  # what fails here will fail in earnest, with its reason
+            measured[name] = answer
+    if not measured:
+        return
+    slowest = min(measured.values(), key=lambda one: one.realtime_factor)
+    for group in kinds.values():
+        cost_of = measured.get(group[0].name, slowest)
+        for item in group:
+            item.estimate_s = cost_of.startup_s + item.frames / FPS / cost_of.realtime_factor
+
+
+def _forecast(items: list[Item], workers: int, folder: Path) -> Forecast:
+    sizes = [item.checked.disk_bytes for item in items if item.checked]
+    need = sum(sizes) // 2 + max(sizes, default=0) // 2 * workers + SPARE_BYTES
+    free = shutil.disk_usage(next(place for place in (folder, *folder.absolute().parents) if place.is_dir())).free
+    if need > free:
+        raise OutputError(
+            f"{folder}: the disk has {free / 2**20:,.0f} MiB free and these {len(items)} jobs may need "
+            f"{need / 2**20:,.0f} MiB; free some, choose another -o, or give fewer jobs"
+        )
+    total = sum(item.estimate_s for item in items)
+    longest = max((item.estimate_s for item in items), default=0.0)
+    return Forecast(max(total / workers, longest), need, free)

@@ -1,0 +1,213 @@
+"""Workers as processes of this machine: spawned, with their models loaded once, on a GPU or some CPU cores each.
+
+Ctrl-C is the batch's to handle: a worker ignores it and stops on SIGTERM, putting its work down as an interrupted
+render does. A worker whose batch was killed does the same by itself.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import os
+import signal
+import threading
+import time
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from types import FrameType
+
+from avtr_cli import runtime
+from avtr_cli.batch.calls import Began, Call, Ended, Event, Lost, Moved
+from avtr_cli.batch.ledger import Lock
+
+CORES_PER_WORKER = 2  # one draws, one encodes
+GRACE_S = 20.0  # for a worker to put down its work
+TELL_EVERY_S = 0.5  # how often a worker says how far it is
+_THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "OPENCV_FOR_THREADS_NUM")
+
+
+@dataclass(frozen=True)
+class Crew:
+    """How many workers, with how many rendering threads, on which GPUs (CUDA_VISIBLE_DEVICES; none: CPU)."""
+
+    count: int
+    threads: int
+    gpus: tuple[str, ...] = ()
+
+
+def crew_for(jobs: int | None, calls: int, cores: int, gpus: tuple[str, ...] = ()) -> Crew:
+    """A crew for `calls` jobs, never more than the machine carries: one per GPU, or per two cores.
+
+    `jobs` is the user's number (None: choose). On a CPU it is at most the number of cores; several may share a GPU.
+    """
+    count = jobs or (len(gpus) if gpus else max(1, cores // CORES_PER_WORKER))
+    count = max(1, min(count, calls, cores))
+    return Crew(count, max(1, min(2, cores // count - 1)), gpus)
+
+
+def visible_gpus() -> tuple[str, ...]:
+    """CUDA_VISIBLE_DEVICES names of the GPUs that torch can use; torch is only loaded where there is a driver."""
+    if not any(Path(device).exists() for device in ("/dev/nvidiactl", "/dev/dxg")):
+        return ()
+    import torch
+
+    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    named = [name for name in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if name]
+    return tuple(named[:count] or map(str, range(count)))
+
+
+@dataclass
+class _Member:
+    process: BaseProcess
+    pipe: Connection
+    number: int
+    call: Call | None = None
+
+
+class Processes:
+    """A crew at work; see `calls.Workers`. Processes start when there is something for them to do."""
+
+    kind = "processes"
+
+    def __init__(self, crew: Crew, lock: Lock | None = None):
+        self.count = crew.count
+        self._crew, self._lock = crew, lock
+        self._context = multiprocessing.get_context("spawn")
+        self._queue: deque[Call] = deque()
+        self._members: list[_Member] = []
+
+    def submit(self, call: Call) -> None:
+        self._queue.append(call)
+
+    def events(self) -> Iterator[Event]:
+        while True:
+            for member in self._ready():
+                member.call = self._queue.popleft()
+                with contextlib.suppress(OSError):  # it died while idle: its end is noticed below
+                    member.pipe.send(member.call)
+                yield Began(member.call, f"process {member.process.pid}")
+            busy = {member.pipe: member for member in self._members if member.call is not None}
+            if not busy:
+                return
+            for pipe in wait(list(busy)):
+                yield from self._hear(busy[pipe])  # type: ignore[index]
+
+    def interrupt(self) -> None:
+        try:
+            for member in self._members:
+                member.process.terminate()
+            until = time.monotonic() + GRACE_S
+            for member in self._members:
+                member.process.join(max(0.0, until - time.monotonic()))
+        finally:
+            for member in self._members:
+                member.process.kill()
+                member.pipe.close()
+            self._members.clear()
+            self._queue.clear()
+
+    def close(self) -> None:
+        for member in self._members:
+            with contextlib.suppress(OSError):
+                member.pipe.send(None)
+        for member in self._members:
+            member.process.join(GRACE_S)
+            member.process.kill()
+            member.pipe.close()
+        self._members.clear()
+
+    def _ready(self) -> Iterator[_Member]:
+        """Idle workers for what is queued, new ones while the crew is not complete."""
+        idle = [member for member in self._members if member.call is None]
+        while self._queue:
+            if idle:
+                yield idle.pop(0)
+            elif len(self._members) < self.count:
+                self._members.append(self._start())
+                yield self._members[-1]
+            else:
+                return
+
+    def _start(self) -> _Member:
+        taken = {member.number for member in self._members}
+        number = next(number for number in range(self.count) if number not in taken)
+        gpu = self._crew.gpus[number % len(self._crew.gpus)] if self._crew.gpus else None
+        ours, theirs = self._context.Pipe()
+        process = self._context.Process(
+            target=_serve, args=(theirs, self._lock, self._crew.threads, gpu), name=f"avtr-worker-{number}"
+        )
+        process.start()
+        theirs.close()  # so that its death ends the pipe
+        return _Member(process, ours, number)
+
+    def _hear(self, member: _Member) -> Iterator[Event]:
+        assert member.call is not None
+        try:
+            event: Event = member.pipe.recv()
+        except (EOFError, OSError):
+            member.process.join(GRACE_S)
+            member.process.kill()
+            member.pipe.close()
+            self._members.remove(member)
+            yield Lost(member.call, _how_it_ended(member.process.exitcode))
+            return
+        if isinstance(event, Ended):
+            member.call = None
+        yield event
+
+
+def _how_it_ended(code: int | None) -> str:
+    if code == -signal.SIGKILL:
+        return "the worker was killed (signal 9); was the memory short? Fewer --jobs need less"
+    if code is not None and code < 0:
+        return f"the worker died ({signal.Signals(-code).name})"
+    return f"the worker ended by itself (exit code {code})"
+
+
+def _serve(pipe: Connection, lock: Lock | None, threads: int, gpu: str | None) -> None:
+    """A worker's whole life: answer calls until the pipe ends. `lock` is only kept, to be held as long as this."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, _stop)
+    runtime.settle()
+    os.environ.update(dict.fromkeys(_THREAD_VARIABLES, str(threads)))
+    if gpu is not None:
+        os.environ["CUDA_VISIBLE_DEVICES"] = gpu
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    with contextlib.suppress(KeyboardInterrupt, EOFError, BrokenPipeError):
+        from avtr_cli.batch.worker import Worker  # loads torch and MediaPipe, so only here
+
+        worker = Worker(threads)
+        while (call := pipe.recv()) is not None:
+            pipe.send(Ended(call, worker.answer(call, _Teller(pipe, call))))
+
+
+class _Teller:
+    """Tells the batch how far a call is, now and then."""
+
+    def __init__(self, pipe: Connection, call: Call):
+        self._pipe, self._call, self._next = pipe, call, 0.0
+
+    def __call__(self, done: int, total: int) -> None:
+        now = time.monotonic()
+        if now >= self._next:
+            self._next = now + TELL_EVERY_S
+            self._pipe.send(Moved(self._call, done, total))
+
+
+def _stop(number: int, frame: FrameType | None) -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # once is enough; the clean-up must not be cut short
+    raise KeyboardInterrupt
+
+
+def _end_with_parent() -> None:
+    """The batch was killed: put down the work, as on SIGTERM, and be gone soon."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    wait([parent.sentinel])
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(GRACE_S)
+    os._exit(1)

@@ -1,0 +1,220 @@
+"""A batch from its entries to its summary: what is done is skipped, one failure never stops the rest.
+
+The ledger is written here alone, by the process that gives out the work. After Ctrl-C or a kill the same command
+goes on: finished jobs are skipped and a job cut short resumes from its last closed segment (offline.py).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from avtr_cli.batch.calls import Began, Call, Ended, Event, Failure, Lost, Rendered, Workers
+from avtr_cli.batch.entries import Entry
+from avtr_cli.batch.hashes import Hashes
+from avtr_cli.batch.ledger import LEDGER, Ledger, Lock, read_ledger
+from avtr_cli.batch.plan import Item, plan, weights_root
+from avtr_cli.batch.preflight import Forecast, preflight, steadily
+
+HASHES = ".batch-hashes.json"
+
+MakeWorkers = Callable[[int, Lock | None], Workers]
+"""Workers for so many calls; each keeps the lock, where there is one, for as long as it lives."""
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """How a batch is to be done."""
+
+    resume: bool = True  # skip what is done; otherwise do everything anew
+    retries: int = 1  # further attempts at a job that failed for a reason that may pass
+    overwrite: bool = False  # replace videos that no batch of this folder made
+
+
+class Watch(Protocol):
+    """Is told what happens."""
+
+    def planned(self, items: list[Item]) -> None: ...
+
+    def forecast(self, items: list[Item], forecast: Forecast) -> None: ...
+
+    def event(self, event: Event) -> None: ...
+
+    def settled(self, item: Item) -> None:
+        """A job is done or has failed for good, and the ledger says so."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a batch."""
+
+    items: list[Item]
+    wall_s: float
+    workers: tuple[str, int]  # kind, count; ("none", 0) where there was nothing to do
+    estimate_s: float
+    interrupted: bool
+
+
+def look(entries: list[Entry], folder: Path, make_workers: MakeWorkers, wishes: Wishes, watch: Watch) -> Outcome:
+    """A dry run: plan and preflight; renders and writes nothing. Raises OutputError where the disk is too small."""
+    began = time.perf_counter()
+    past = {event["name"]: event for event in read_ledger(folder / LEDGER) if "name" in event}
+    hashes = Hashes(folder / HASHES)
+    items = plan(entries, past.get, hashes, wishes.resume, wishes.overwrite)
+    watch.planned(items)
+    count = sum(item.state == "to do" for item in items)
+    if not count:
+        return Outcome(items, time.perf_counter() - began, ("none", 0), 0.0, False)
+    workers = make_workers(count, None)
+    try:
+        forecast = preflight(items, workers, folder, hashes, wishes.resume, watch.event)
+    except BaseException:
+        workers.interrupt()
+        raise
+    finally:
+        workers.close()
+    watch.forecast(items, forecast)
+    return Outcome(items, time.perf_counter() - began, (workers.kind, workers.count), forecast.seconds, False)
+
+
+def run(entries: list[Entry], folder: Path, make_workers: MakeWorkers, wishes: Wishes, watch: Watch) -> Outcome:
+    """Render what is left of `entries` into `folder`; Ctrl-C ends it early with what is known then.
+
+    Raises OutputError where the folder, its ledger or its disk will not do; single jobs fail without raising.
+    """
+    began = time.perf_counter()
+    with Ledger(folder) as ledger:
+        batch = _Batch(ledger, Hashes(folder / HASHES), wishes, watch)
+        items = plan(entries, ledger.last, batch.hashes, wishes.resume, wishes.overwrite)
+        batch.hashes.save()
+        watch.planned(items)
+        for item in items:
+            if item.state == "failed":
+                batch.settle_failure(item)
+        estimate, crew, interrupted = 0.0, ("none", 0), False
+        count = sum(item.state == "to do" for item in items)
+        if count:
+            workers = make_workers(count, ledger.lock)
+            crew = (workers.kind, workers.count)
+            try:
+                estimate = batch.work(items, workers, folder)
+            except KeyboardInterrupt:
+                interrupted = True
+                workers.interrupt()
+                batch.put_down(items)
+            except BaseException:
+                workers.interrupt()
+                raise
+            finally:
+                workers.close()
+        batch.hashes.save()
+        return Outcome(items, time.perf_counter() - began, crew, estimate, interrupted)
+
+
+class _Batch:
+    """The ledger's side of a running batch."""
+
+    def __init__(self, ledger: Ledger, hashes: Hashes, wishes: Wishes, watch: Watch):
+        self.hashes = hashes
+        self._ledger, self._wishes, self._watch = ledger, wishes, watch
+        self._workers: dict[str, str] = {}  # name -> who renders it
+
+    def work(self, items: list[Item], workers: Workers, folder: Path) -> float:
+        """Preflight, then render; returns the seconds that were foretold."""
+        unsettled = [item for item in items if item.state == "to do"]
+        forecast = preflight(items, workers, folder, self.hashes, self._wishes.resume, self._watch.event)
+        for item in unsettled:
+            if item.state == "failed":
+                self.settle_failure(item)
+        self._watch.forecast(items, forecast)
+        left = {item.name: item for item in _by_preset(items)}
+        for item in left.values():
+            workers.submit(self._call(item))
+        for event in steadily(workers):
+            self._watch.event(event)
+            item = left[event.call.name]
+            if isinstance(event, Began):
+                item.attempts += 1
+                self._workers[item.name] = event.worker
+                self._write("started", item)
+            elif isinstance(event, Lost):
+                self._write("lost", item, reason=event.reason)
+            elif isinstance(event, Ended) and isinstance(event.answer, Rendered):
+                self._settle_done(item, event.answer)
+            elif isinstance(event, Ended) and isinstance(event.answer, Failure):
+                self._failed(item, event.answer, workers)
+        return forecast.seconds
+
+    def put_down(self, items: list[Item]) -> None:
+        """After Ctrl-C: what was begun and not ended is interrupted."""
+        for item in items:
+            if item.state == "to do":
+                item.state = "interrupted"
+                if item.attempts:
+                    self._write("interrupted", item)
+
+    def settle_failure(self, item: Item) -> None:
+        """A failure that no further attempt of this run will change; said once, however often the batch is run."""
+        assert item.failure is not None
+        past = item.past or {}
+        known = past.get("event") == "failed" and past.get("reason") == item.failure.reason and not item.attempts
+        if not known:
+            self._write_failure(item, item.failure)
+        self._watch.settled(item)
+
+    def _failed(self, item: Item, failure: Failure, workers: Workers) -> None:
+        if failure.permanent or item.attempts > self._wishes.retries:
+            item.fail(failure, "rendering")
+            self.settle_failure(item)
+        else:
+            self._write_failure(item, failure)
+            workers.submit(self._call(item))
+
+    def _settle_done(self, item: Item, rendered: Rendered) -> None:
+        assert item.checked is not None
+        item.state, item.rendered = "done", rendered
+        out = item.entry.out
+        self._write(
+            "done",
+            item,
+            key=item.key,
+            out=out.name,
+            bytes=rendered.size_bytes,
+            mtime_ns=out.stat().st_mtime_ns,
+            sha256=rendered.sha256,
+            frames=rendered.frames,
+            frames_sha256=rendered.frames_sha256,
+            wall_s=rendered.wall_s,
+            weights=item.checked.weights,
+            weights_root=weights_root(),
+        )
+        self._watch.settled(item)
+
+    def _write_failure(self, item: Item, failure: Failure) -> None:
+        facts = {"trace": failure.trace} if failure.trace else {}
+        self._write("failed", item, exit_code=failure.exit_code, reason=failure.reason, **facts)
+
+    def _write(self, event: str, item: Item, **facts: object) -> None:
+        worker = {"worker": self._workers[item.name]} if item.name in self._workers else {}
+        self._ledger.write(
+            event, name=item.name, inputs=item.inputs, **({"attempt": item.attempts} if item.attempts else {}),
+            **worker, **facts,
+        )  # fmt: skip
+
+    def _call(self, item: Item) -> Call:
+        assert item.checked is not None
+        weights = tuple(sorted(item.checked.weights.values()))
+        about = {"name": item.name, "key": item.key, "attempt": item.attempts + 1}
+        return Call("render", item.name, item.job, weights, about)
+
+
+def _by_preset(items: list[Item]) -> list[Item]:
+    """Those that are to do, jobs of one preset together, so that few models are loaded twice; else as they came."""
+    groups: dict[object, list[Item]] = {}
+    for item in items:
+        if item.state == "to do":
+            groups.setdefault((item.job.preset.motion, item.job.preset.render), []).append(item)
+    return [item for group in groups.values() for item in group]
