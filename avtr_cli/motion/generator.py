@@ -46,7 +46,8 @@ class LmfmGenerator:
 
     def __init__(self, config: MotionConfig, checkpoint: Path | None = None, cues: Sequence[Cue] = ()) -> None:
         self.config = config
-        self.model, self.about = load_lmfm(checkpoint or SHIPPED)
+        self.weights_files = (checkpoint or SHIPPED,)  # part of a job's key
+        self.model, self.about = load_lmfm(self.weights_files[0])
         self._cues = controls.checked_cues(cues)
         self._person = controls.person_vector(config)
         self._mel = LogMel()
