@@ -13,7 +13,7 @@ PACKAGE = Path(__file__).parent.parent / "avtr_cli"
 
 FLOORS = [  # upper floors import lower ones, never the other way
     {"cli"},
-    {"batch", "evaluation", "training", "dialogue", "benchmark", "doctor", "demos"},
+    {"batch", "evaluation", "training", "dialogue", "benchmark", "doctor", "demos", "verification"},
     {"offline", "preparation", "account", "feed"},
     {"engine", "job", "session", "pace"},
     {"output"},

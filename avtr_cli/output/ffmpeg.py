@@ -25,11 +25,17 @@ def executable() -> str:
 
 def run(arguments: list[str], purpose: str) -> None:
     """Run ffmpeg to its end; raises OutputError "`purpose`: ...what ffmpeg said" when it fails."""
+    capture(arguments, purpose)
+
+
+def capture(arguments: list[str], purpose: str) -> bytes:
+    """As `run`; returns what ffmpeg wrote to its standard output."""
     done = subprocess.run(
         [executable(), *_COMMON, *arguments], stdin=subprocess.DEVNULL, capture_output=True, check=False
     )
     if done.returncode:
         raise OutputError(f"{purpose}: {_reason(done.stderr.decode(errors='replace'))}")
+    return done.stdout
 
 
 class FramePipe:
