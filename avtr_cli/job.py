@@ -39,6 +39,10 @@ class Job:
     resume: bool = True  # go on from closed segments of an interrupted run
     command: str = ""  # as typed, for the report
 
+    def __post_init__(self) -> None:
+        if self.pace not in ("max", "realtime"):
+            raise ConfigError(f"--pace is '{self.pace}', but must be max or realtime")
+
     @property
     def photos(self) -> tuple[Path, ...]:
         return (self.photo,)

@@ -21,6 +21,7 @@ from avtr_cli.job import Job
 from avtr_cli.motion.file import load_motion, save_motion, write_live_link_csv
 from avtr_cli.output import provenance
 from avtr_cli.output.formats import Format, format_of
+from avtr_cli.output.label import check_label
 from avtr_cli.output.report import Report
 from avtr_cli.output.signing import Signer
 from avtr_cli.output.video import SegmentWriter, SoundWriter, join
@@ -53,6 +54,8 @@ def produce(
     began = time.perf_counter()
     form = format_of(job.out, job.preset.output)
     check_writable(job.out)
+    if job.label:
+        check_label(job.label)
     signer = provenance.choose_signer(job.certificate, job.private_key) if job.provenance else None
     with DialogueSource(job.sound) as source:
         health = examine(source, job.sound)

@@ -25,6 +25,14 @@ Size = Annotated[int | None, typer.Option(help="Side of the crop, or longer side
 View = Annotated[str | None, typer.Option(help="crop: around the head. photo: the whole picture.")]
 Background = Annotated[str | None, typer.Option(help="none, blur, transparent, #RRGGBB or an image file.")]
 Sound = Annotated[str | None, typer.Option(help="self, mix, stereo or none.")]
+Label = Annotated[str, typer.Option(help="Write this on every frame, such as 'AI-generated'.")]
+Provenance = Annotated[bool, typer.Option(help="Mark the file as AI-generated (metadata, XMP, C2PA).")]
+Certificate = Annotated[
+    Path | None, typer.Option("--cert", help="Sign the C2PA mark with this chain (PEM); else AVTR_CERT.")
+]
+Key = Annotated[Path | None, typer.Option("--key", help="The certificate's private key (PEM); else AVTR_KEY.")]
+Pace = Annotated[str, typer.Option(help="max, or realtime: hear the sound at the speed of a call.")]
+Page = Annotated[Path | None, typer.Option("--html", help="Write a report page here (one self-contained file).")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Print nothing but the path of the result.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace the output if it exists.")]
 

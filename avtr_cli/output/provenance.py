@@ -7,6 +7,7 @@ to the file before it appears under its name.
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,12 @@ def metadata(origin: Origin) -> dict[str, str]:
 
 
 def choose_signer(certificate: Path | None, key: Path | None) -> Signer | None:
-    """The user's signer, else the local one; None without the extra. Raises ConfigError, OutputError."""
+    """The user's signer (AVTR_CERT and AVTR_KEY where not given), else the local one; None without the extra.
+
+    Raises ConfigError, OutputError.
+    """
+    if certificate is None and key is None:
+        certificate, key = (_path_in(name) for name in ("AVTR_CERT", "AVTR_KEY"))
     if (certificate is None) != (key is None):
         raise ConfigError("--cert and --key go together: a PEM chain of certificates and the signer's private key")
     if not signing.installed():
@@ -39,6 +45,10 @@ def choose_signer(certificate: Path | None, key: Path | None) -> Signer | None:
     if certificate is not None and key is not None:
         return signing.users_signer(certificate, key)
     return signing.local_signer()
+
+
+def _path_in(variable: str) -> Path | None:
+    return Path(os.environ[variable]).expanduser() if os.environ.get(variable) else None
 
 
 def mark(path: Path, origin: Origin, signer: Signer | None) -> dict[str, Any]:
