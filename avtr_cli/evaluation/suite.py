@@ -14,10 +14,9 @@ import numpy as np
 
 from avtr_cli.evaluation import head, independence, life, lips, listening
 from avtr_cli.evaluation.follower import follow_loudness
-from avtr_cli.evaluation.table import MEASURES
+from avtr_cli.evaluation.table import MEASURES, plain, report_row
 from avtr_cli.evaluation.takes import (
     Dialogue,
-    Finding,
     Findings,
     Perform,
     Take,
@@ -58,17 +57,17 @@ def evaluate_motion(
     chosen = [first_seed + k for k in range(seeds)]
     model = _Round(dialogues, perform, chosen, long_minutes, say)
     say("the loudness follower")
-    plain = _Round(dialogues, follow_loudness, [0], min(long_minutes, 1.0), lambda line: None)
-    rows = {
-        name: _row(name, [found.get(name) for found in model.findings], plain.findings[0].get(name), model.controls)
-        for name in MEASURES
-        if any(name in found for found in model.findings)
-    }
+    follower = _Round(dialogues, follow_loudness, [0], min(long_minutes, 1.0), lambda line: None)
+    rows = {}
+    for name, measure in MEASURES.items():
+        findings = [found[name] for found in model.findings if name in found]
+        if findings:
+            rows[name] = report_row(measure, findings, **_controls(name, follower, model.controls))
     return {
         "dialogues": [_facts(dialogue) for dialogue in dialogues],
         "seeds": chosen,
         "measures": rows,
-        "told_apart": _plain(model.told_apart | {"follower_auc": plain.told_apart["auc"]}),
+        "told_apart": plain(model.told_apart | {"follower_auc": follower.told_apart["auc"]}),
     }
 
 
@@ -97,8 +96,9 @@ class _Round:
             self.findings[-1] |= life.in_silence([take(silence(SILENCE_SECONDS), perform, seed)])
             real.append(takes)
             shuffled.append(shifted if len(dialogues) == 1 else _with_others(dialogues, perform, seed, number + 1))
-        say(f"one take of {long_minutes:g} minutes")
-        self.findings[0] |= life.over_minutes(take(repeated(dialogues, 60 * long_minutes), perform, seeds[0]))
+        if long_minutes > 0:
+            say(f"one take of {long_minutes:g} minutes")
+            self.findings[0] |= life.over_minutes(take(repeated(dialogues, 60 * long_minutes), perform, seeds[0]))
         if len(seeds) > 1:
             self.findings[0]["seeds.head_r"] = head.seeds_correlation(real)
         self.told_apart = independence.told_apart(real, shuffled, np.random.default_rng(0))
@@ -122,33 +122,12 @@ def _with_others(dialogues: Sequence[Dialogue], perform: Perform, seed: int, ste
     ]
 
 
-def _row(
-    name: str, findings: list[Finding | None], plain: Finding | None, controls: dict[str, list[Findings]]
-) -> dict[str, Any]:
-    measure = MEASURES[name]
-    there = [finding for finding in findings if finding is not None]
-    values = [finding.value for finding in there]
-    finite = [value for value in values if math.isfinite(value)]
-    mean = float(np.mean(finite)) if finite else math.nan
-    row: dict[str, Any] = {
-        "what": measure.what,
-        "mean": mean,
-        "sd": float(np.std(finite, ddof=1)) if len(finite) > 1 else math.nan,
-        "values": values,
-        "count": there[0].count,
-        "chance": _mean([finding.chance for finding in there]),
-        "follower": plain.value if plain is not None else math.nan,
-        "needed": None if measure.low is None and measure.high is None else [measure.low, measure.high],
-        "met": measure.met(mean),
-    }
-    for control, found in controls.items():
-        if all(name in one for one in found):
-            row[control] = _mean([one[name].value for one in found])
-    if measure.control_high is not None and row["met"] is not None and math.isfinite(row.get("shifted", math.nan)):
-        row["control_needed"] = [None, measure.control_high]
-        row["met"] = row["met"] and row["shifted"] <= measure.control_high
-    cleaned: dict[str, Any] = _plain(row)
-    return cleaned
+def _controls(name: str, follower: _Round, controls: dict[str, list[Findings]]) -> dict[str, float]:
+    """What a measure is held against: the follower's number, and for listening the two controls'."""
+    numbers = {control: [one[name].value for one in found if name in one] for control, found in controls.items()}
+    means = {control: _mean(values) for control, values in numbers.items() if values}
+    baseline = follower.findings[0].get(name)
+    return {"follower": baseline.value if baseline else math.nan} | means
 
 
 def _facts(dialogue: Dialogue) -> dict[str, Any]:
@@ -166,14 +145,3 @@ def _facts(dialogue: Dialogue) -> dict[str, Any]:
 def _mean(values: Sequence[float]) -> float:
     finite = [value for value in values if math.isfinite(value)]
     return float(np.mean(finite)) if finite else math.nan
-
-
-def _plain(value: Any) -> Any:
-    """As JSON knows it: no NaN, rounded to what was measured."""
-    if isinstance(value, dict):
-        return {key: _plain(inner) for key, inner in value.items()}
-    if isinstance(value, list):
-        return [_plain(inner) for inner in value]
-    if isinstance(value, float):
-        return float(f"{value:.5g}") if math.isfinite(value) else None
-    return value

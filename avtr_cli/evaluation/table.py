@@ -7,9 +7,13 @@ gives their grounds. A control is the same number from motion that heard a shift
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+import numpy as np
+
+from avtr_cli.evaluation.takes import Finding
 
 
 @dataclass(frozen=True)
@@ -81,6 +85,64 @@ MEASURES: dict[str, Measure] = {
     "independence.brow_change": Measure("brows moved by another partner, in their sd", 0.25),
 }
 
+VIDEO_MEASURES: dict[str, Measure] = {
+    "face.found": Measure("share of frames in which Face Mesh finds the face", 0.99),
+    "mouth.energy_r": Measure("lip gap with own level in dB at the best lag", 0.45),
+    "mouth.energy_r_speaking": Measure("the same within the own speech, no lag"),
+    "mouth.lag_frames": Measure("frames by which the mouth is late", -1, 1),
+    "mouth.quiet_over_speaking": Measure("lip gap sd while silent / while speaking", None, 0.3),
+    "blink.per_minute": Measure("blinks a minute by the eye aspect ratio", 8, 30),
+    "blink.gap_median_s": Measure("median gap between blinks, seconds"),
+    "head.sd_listening": Measure("head sd while listening, degrees", 0.3),
+    "head.sd_speaking": Measure("head sd while speaking, degrees"),
+    "head.speed_listening": Measure("deg/s while listening, smoothed over 5 frames"),
+    "head.speed_speaking": Measure("deg/s while speaking, smoothed over 5 frames"),
+    "background.moved_mean": Measure("distance of background blocks from the first frame, of 255"),
+    "background.moved_p999": Measure("the same, 99.9 % of them below", None, 2.0),
+    "background.moved_max": Measure("the same, the farthest block of all frames"),
+    "background.differs_from_photo": Measure("mean distance of background blocks from the photo, of 255"),
+}
+
+
+def report_row(measure: Measure, findings: Sequence[Finding], **controls: float) -> dict[str, Any]:
+    """One measure's entry of a report: mean and spread over `findings` (of seeds), and numbers to hold it against.
+
+    `controls` may name follower, shifted and silent. What was not measured is None.
+    """
+    values = [finding.value for finding in findings]
+    finite = [value for value in values if math.isfinite(value)]
+    mean = float(np.mean(finite)) if finite else math.nan
+    chances = [finding.chance for finding in findings if math.isfinite(finding.chance)]
+    row: dict[str, Any] = {
+        "what": measure.what,
+        "mean": mean,
+        "sd": float(np.std(finite, ddof=1)) if len(finite) > 1 else math.nan,
+        "values": values,
+        "count": findings[0].count,
+        "chance": float(np.mean(chances)) if chances else math.nan,
+        **controls,
+        "needed": None if measure.low is None and measure.high is None else [measure.low, measure.high],
+        "met": measure.met(mean),
+    }
+    shifted = controls.get("shifted", math.nan)
+    if measure.control_high is not None and row["met"] is not None and math.isfinite(shifted):
+        row["control_needed"] = [None, measure.control_high]
+        row["met"] = row["met"] and shifted <= measure.control_high
+    cleaned: dict[str, Any] = plain(row)
+    return cleaned
+
+
+def plain(value: Any) -> Any:
+    """As JSON knows it: None for NaN, five digits."""
+    if isinstance(value, dict):
+        return {key: plain(inner) for key, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(inner) for inner in value]
+    if isinstance(value, float):
+        return float(f"{value:.5g}") if math.isfinite(value) else None
+    return value
+
+
 _COLUMNS = ("value", "sd", "chance", "follower", "shifted", "silent")
 
 
@@ -89,7 +151,7 @@ def table_lines(report: Mapping[str, Any]) -> Iterator[str]:
     yield f"{'':36}{'':3}" + "".join(f"{name:>10}" for name in _COLUMNS) + "  needed"
     for name, row in report["measures"].items():
         mark = {True: "ok", False: "NO", None: ""}[row["met"]]
-        cells = (row["mean"], row["sd"], *(row.get(column) for column in _COLUMNS[2:]))
+        cells = (row["mean"], *(row.get(column) for column in _COLUMNS[1:]))
         yield f"{name:36}{mark:3}" + "".join(f"{_number(cell):>10}" for cell in cells) + f"  {_bounds(row['needed'])}"
     apart = report.get("told_apart")
     if apart:

@@ -1,0 +1,165 @@
+"""`avtr eval …`: how well motion and pictures do, in numbers and curves."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from avtr_cli.cli import options
+from avtr_cli.errors import ConfigError
+
+if TYPE_CHECKING:
+    from avtr_cli.audio.source import DialogueFiles
+    from avtr_cli.evaluation.takes import Perform
+
+app = typer.Typer(help="Measures of motion, pictures and videos, with their bounds.", no_args_is_help=True)
+
+SelfChannel = Annotated[int, typer.Option(help="The avatar's channel.", min=1, max=2)]
+Partner = Annotated[Path | None, typer.Option(help="The partner's mono file; DIALOGUE is then the avatar's.")]
+Solo = Annotated[bool, typer.Option("--solo", help="DIALOGUE is the avatar's voice alone (mono).")]
+Start = Annotated[float, typer.Option(help="Begin here (seconds).", min=0)]
+Duration = Annotated[float | None, typer.Option(help="Take so much (seconds).")]
+JsonFile = Annotated[Path | None, typer.Option("--json", help="Write the report here.")]
+Quiet = Annotated[bool, typer.Option("--quiet", help="Do not say what is being done.")]
+
+
+@app.command("motion")
+def motion(
+    dialogues: Annotated[
+        list[Path], typer.Argument(help="Sound files as for avtr render, or folders of .wav files.", show_default=False)
+    ],
+    self_channel: SelfChannel = 1,
+    partner: Partner = None,
+    solo: Solo = False,
+    preset: options.PresetName = "default",
+    settings: options.Settings = None,
+    device: options.Device = None,
+    seed: Annotated[int, typer.Option(help="The first seed.", min=0, max=2**31 - 1)] = 0,
+    seeds: Annotated[int, typer.Option(help="How many; mean and spread are over them.", min=1)] = 3,
+    minutes: Annotated[float, typer.Option(help="Length of the long take; 0 leaves it out.", min=0)] = 10.0,
+    start: Start = 0.0,
+    duration: Duration = None,
+    phones: Annotated[
+        Path | None, typer.Option(help="Label file of the avatar's voice; NAME.lab beside a sound is found by itself.")
+    ] = None,
+    weights: Annotated[Path | None, typer.Option(help="Judge this LMFM checkpoint, not the shipped one.")] = None,
+    follower: Annotated[bool, typer.Option("--follower", help="Judge the plain loudness follower instead.")] = False,
+    json_file: JsonFile = None,
+    plot: Annotated[Path | None, typer.Option(help="Draw the first dialogue's curves here (.png, .svg, .pdf).")] = None,
+    quiet: Quiet = False,
+) -> None:
+    """Judge the motion model on dialogues: mouth, head, listening, life, independence of the two sides."""
+    from avtr_cli.evaluation.suite import evaluate_motion
+    from avtr_cli.evaluation.table import table_lines
+    from avtr_cli.evaluation.takes import load_dialogue, take
+    from avtr_cli.output.report import write_json
+
+    files = [
+        _files(path, partner, solo, self_channel, start, duration) for given in dialogues for path in _expanded(given)
+    ]
+    if len(files) > 1 and (partner or phones):
+        raise ConfigError("--partner and --phones go with one DIALOGUE, not with several")
+    loaded = [load_dialogue(one, phones) for one in files]
+    perform = _performer(preset, settings, device, weights, follower)
+    say = (lambda line: None) if quiet else (lambda line: typer.echo(line, err=True))
+    report = {"command": options.typed()} | evaluate_motion(loaded, perform, seeds, minutes, seed, say)
+    for line in table_lines(report):
+        typer.echo(line)
+    if json_file is not None:
+        write_json(json_file, report)
+    if plot is not None:
+        from avtr_cli.evaluation.picture import draw_take
+
+        draw_take(take(loaded[0], perform, seed), plot, f"{loaded[0].name}, seed {seed}")
+
+
+@app.command("video")
+def video(
+    file: Annotated[Path, typer.Argument(help="A video that avtr rendered.", show_default=False)],
+    photo: Annotated[Path, typer.Option(help="The photo it was made from.", show_default=False)],
+    face: Annotated[int | None, typer.Option(help="Which face of the photo, from 1.", min=1)] = None,
+    dialogue: Annotated[
+        Path | None, typer.Option(help="Its dialogue; else the video's first sound channel is the avatar's voice.")
+    ] = None,
+    self_channel: SelfChannel = 1,
+    partner: Partner = None,
+    solo: Solo = False,
+    start: Start = 0.0,
+    duration: Duration = None,
+    json_file: JsonFile = None,
+    quiet: Quiet = False,
+) -> None:
+    """Measure a rendered video with Face Mesh: face, lips against sound, blinks, head, a background that stays."""
+    from avtr_cli.evaluation.table import table_lines
+    from avtr_cli.evaluation.takes import load_dialogue
+    from avtr_cli.evaluation.video import evaluate_video
+    from avtr_cli.output.report import write_json
+    from avtr_cli.perception.portrait import find_portrait
+
+    sound = None
+    if dialogue is not None:
+        sound = load_dialogue(_files(dialogue, partner, solo, self_channel, start, duration)).sound
+    portrait = find_portrait(photo, face)
+    with options.progress(quiet, file.name) as watch:
+        report: dict[str, Any] = {"command": options.typed()} | evaluate_video(file, portrait, sound, watch)
+    for line in table_lines(report):
+        typer.echo(line)
+    if json_file is not None:
+        write_json(json_file, report)
+
+
+@app.command("stage")
+def stage(
+    avatar: Annotated[Path, typer.Argument(help="Folder of recordings of one voice.", show_default=False)],
+    partners: Annotated[list[Path], typer.Argument(help="Folders of other voices, by turns.", show_default=False)],
+    out: Annotated[Path, typer.Option("-o", "--out", help="Folder for the calls.")],
+    count: Annotated[int, typer.Option(help="How many calls.", min=1)] = 30,
+    seconds: Annotated[float, typer.Option(help="Length of a call.", min=10)] = 40.0,
+    seed: Annotated[int, typer.Option(min=0)] = 0,
+) -> None:
+    """Lay recordings of single voices out as two-channel calls, to judge listening on many of them."""
+    from avtr_cli.evaluation.staging import stage_calls
+
+    written = stage_calls(avatar, partners, out, count, seconds, seed)
+    typer.echo(f"{len(written)} calls of {seconds:g} s in {out}")
+
+
+def _files(
+    path: Path, partner: Path | None, solo: bool, self_channel: int, start: float, duration: float | None
+) -> DialogueFiles:
+    from avtr_cli.audio.source import DialogueFiles
+
+    return DialogueFiles(
+        dialogue=path, partner=partner, solo=solo, self_channel=self_channel, start_s=start, duration_s=duration
+    )
+
+
+def _expanded(given: Path) -> list[Path]:
+    if not given.is_dir():
+        return [given]
+    inside = sorted(given.glob("*.wav"))
+    if not inside:
+        raise ConfigError(f"{given}: this folder holds no .wav files")
+    return inside
+
+
+def _performer(
+    preset: str, settings: list[str] | None, device: str | None, weights: Path | None, follower: bool
+) -> Perform:
+    from avtr_cli import runtime
+    from avtr_cli.engine import motion_generator
+    from avtr_cli.evaluation.follower import follow_loudness
+    from avtr_cli.evaluation.rollout import SessionPerformer
+    from avtr_cli.types import CONTROLS
+
+    chosen = options.settle_preset(preset, settings, device)
+    if follower:
+        return follow_loudness
+    runtime.use_threads(chosen.runtime.threads)
+    if weights is not None:
+        from avtr_cli.motion.generator import LmfmGenerator
+
+        return SessionPerformer(LmfmGenerator(chosen.motion, weights))
+    return SessionPerformer(motion_generator(chosen, CONTROLS, runtime.choose_device(chosen.runtime.device)))
