@@ -29,6 +29,7 @@ ROI_REACH = 1.75  # half eye widths around the eye that a blink may change
 LASHES = 0.10  # strip above the upper lid that is moved, not stretched
 BELOW = 0.55  # skin below the lower lid that takes part
 GAZE_X, GAZE_Y = 0.42, 0.26  # how far the iris goes at a look of 1
+LID_DOWN, LID_UP = 0.45, 0.22  # share of a blink that the upper lid follows a look down or up
 LUMA = np.array([0.299, 0.587, 0.114])
 
 
@@ -48,7 +49,8 @@ class Eye:
     corners: tuple[int, int]  # face points
     sclera: object  # textures of CANVAS px
     iris_picture: object
-    lid: object
+    lid: object  # RGB of the skin that a closed lid shows, and where it may be painted
+    lashes: object  # what they leave of the light
 
     def place(self, geometry: Geometry, controls: Controls) -> np.ndarray:
         """Where its middle lies in the frame, (2,) stage px."""
@@ -65,7 +67,7 @@ class EyeFrame:
     opening: Tensor  # (h, w) where it shows
     lid: Tensor  # (3, h, w) unfolded skin
     unfolded: Tensor  # (h, w) where it shows
-    darker: Tensor  # (h, w) lashes and crease: what the skin is multiplied by
+    darker: Tensor  # (h, w) lashes: what the skin is multiplied by
 
 
 def curve(coefficients: np.ndarray, u):
@@ -89,7 +91,7 @@ def open_eye(eye: Eye, control: EyeControl, sampler: Sampler, x: Tensor, y: Tens
     upper, lower = curve(eye.upper, within), curve(eye.lower, within)
     opened = lower - upper
     # The upper lid goes with the gaze; a shut eye meets a little above the lower lid.
-    closing = min(max(control.blink + 0.22 * max(control.look_y, 0) - 0.12 * max(-control.look_y, 0), -0.3), 1.0)
+    closing = min(max(control.blink + LID_DOWN * max(control.look_y, 0) - LID_UP * max(-control.look_y, 0), -0.3), 1.0)
     meet = lower - 0.10 * opened
     new_upper = (
         upper + (meet - upper) * closing - 0.16 * control.wide * (1 - within**2) + 0.12 * control.squint * opened
@@ -108,22 +110,25 @@ def open_eye(eye: Eye, control: EyeControl, sampler: Sampler, x: Tensor, y: Tens
     ball = _eyeball(eye, control, sampler, u, v)
     ball *= 1 - 0.35 * (1 - _smoothstep(v - new_upper, 0.0, 0.22)) - 0.12 * (1 - _smoothstep(new_lower - v, 0.0, 0.12))
 
-    unfolded = _smoothstep(v, upper - 0.34, upper - 0.02) * (1 - _smoothstep(v, new_upper - 0.05, new_upper + 0.01))
-    unfolded *= min(max(closing * 6, 0.0), 1.0) * (1 - _smoothstep(u.abs(), 0.80, 1.02)) * 0.94
-    shut = float(_step(closing, 0.45, 0.95))
-    lash = torch.exp(-0.5 * ((v - new_upper + 0.015) / 0.042) ** 2) * (1 - within.abs() ** 3) * shut
-    crease = torch.exp(-0.5 * ((v - (upper - 0.16)) / 0.045) ** 2) * (1 - _smoothstep(u.abs(), 0.7, 1.0))
-    crease *= float(_step(closing, 0.3, 0.9))
-    lid = _canvas_sample(eye.lid, sampler, u, v) * (1 - 0.10 * torch.exp(-0.5 * ((v - new_upper) / 0.12) ** 2))
+    lid = _canvas_sample(eye.lid, sampler, u, v)
+    # Over the old opening the new skin is needed at once, above it only as the fold flattens.
+    over_fold = _smoothstep(v, upper - 0.10, upper - 0.02)
+    at_once, later = min(max(closing * 6, 0.0), 1.0), _step(closing, 0.1, 0.7)
+    unfolded = lid[3] / 255 * (later + (at_once - later) * over_fold)
+    unfolded *= 1 - _smoothstep(v, new_upper - 0.02, new_upper + 0.03)
+    shut = _step(closing, 0.3, 1.0)
+    from_edge = v - new_upper
+    bulge = torch.exp(-0.5 * ((from_edge + 0.25) / 0.16) ** 2) - 1.6 * torch.exp(-0.5 * (from_edge / 0.10) ** 2)
+    skin = lid[:3] * (1 + 0.05 * later * (1 - within**2) * bulge)
     height, width = x.shape
     return EyeFrame(
         rows=slice(at[0], at[0] + height),
         columns=slice(at[1], at[1] + width),
         ball=ball,
         opening=opening * at_rest,
-        lid=lid,
+        lid=skin,
         unfolded=unfolded,
-        darker=(1 - 0.07 * crease) * (1 - 0.48 * lash),
+        darker=_lashes(eye, sampler, u, from_edge, upper, at_once, shut),
     )
 
 
@@ -147,6 +152,16 @@ def _column_map(eye: Eye, v: Tensor, upper: Tensor, lower: Tensor, new_upper: Te
     inside = ((v - new_upper) / (new_lower - new_upper).clamp(min=1e-3)).clamp(0, 1)
     between = upper + inside * (lower - upper)
     return torch.where(v < new_upper, above, torch.where(v > new_lower, below, between))
+
+
+def _lashes(
+    eye: Eye, sampler: Sampler, u: Tensor, from_edge: Tensor, upper: Tensor, drawn: float, shut: float
+) -> Tensor:
+    """What the lashes leave of the light, (h, w): the photo's own, moved with the lid and turned down as it shuts."""
+    own = _canvas_sample(eye.lashes, sampler, u, upper - from_edge.abs())[0] / 255
+    weight = drawn * torch.where(from_edge < 0, 1 - 0.75 * shut, 0.9 * shut)
+    line = 0.20 * shut * torch.exp(-0.5 * (from_edge / 0.035) ** 2) * (1 - u.abs().clamp(0, 1) ** 4)
+    return (1 - weight * (1 - own)) * (1 - line)
 
 
 def _eyeball(eye: Eye, control: EyeControl, sampler: Sampler, u: Tensor, v: Tensor) -> Tensor:
@@ -213,7 +228,7 @@ def _prepare_eye(stage: Stage, sampler: Sampler, points: EyePoints, skin: np.nda
     from_iris = np.hypot(u - iris[0], v - iris[1])
     sclera, white = _sclera(canvas, visible & (from_iris > 1.12 * radius), skin)
     iris_picture = _iris(canvas, visible, u, v, iris, radius, white)
-    lid = _lid(canvas, look, u, v, lids, (upper_curve, lower_curve), brow, skin)
+    lid, lashes = _lid(canvas, u, v, lids, brow)
 
     def texture(picture: np.ndarray) -> object:
         return sampler.texture(np.rint(picture).clip(0, 255).astype(np.uint8))
@@ -232,6 +247,7 @@ def _prepare_eye(stage: Stage, sampler: Sampler, points: EyePoints, skin: np.nda
         sclera=texture(sclera),
         iris_picture=texture(iris_picture),
         lid=texture(lid),
+        lashes=texture(lashes),
     )
 
 
@@ -283,28 +299,29 @@ def _iris(
     return np.dstack([canvas * sure + guessed * (1 - sure), alpha])
 
 
-def _lid(canvas, look, u, v, lids, curves, brow: float, skin: np.ndarray) -> np.ndarray:
-    """Skin of a closed lid (CANVAS, CANVAS, 3): from the skin above the fold to that below the eye, with its grain."""
-    along = np.linspace(-CANVAS_REACH, CANVAS_REACH, CANVAS)
-    inside = along.clip(-1, 1)
+def _lid(
+    canvas: np.ndarray, u: np.ndarray, v: np.ndarray, lids: tuple[np.ndarray, np.ndarray], brow: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Skin of a closed lid (CANVAS, CANVAS, 4) with its alpha, and what the lashes leave of the light, (CANVAS, CANVAS).
 
-    def row(lid_curve: np.ndarray, offset: float) -> np.ndarray:
-        colours = [look(along[None], (curve(lid_curve, inside) + offset + step)[None]) for step in (-0.05, 0.0, 0.05)]
-        return cv2.GaussianBlur(np.mean(colours, axis=0), (0, 0), 9, sigmaY=0.1)
-
-    above, below = row(curves[0], max(-0.34, brow * 0.55)), row(curves[1], 0.30)
-    t = np.clip((v - (lids[0] - 0.2)) / (lids[1] - lids[0] + 0.2).clip(0.1), 0, 1)[..., None]
-    colour = above * (1 - 0.6 * t) + below * 0.6 * t
-    # A dark socket must not make a black lid, and scaling it up would make it orange: mix in cheek colour instead.
-    floor = 0.62 * float(skin @ LUMA)
-    mix = np.clip((floor - colour @ LUMA) / max(floor, 1.0) * 1.6, 0, 0.7)[..., None]
-    under_eye = below.mean(axis=(0, 1))
-    tone = 0.5 * skin + 0.5 * under_eye * (skin @ LUMA) / max(float(under_eye @ LUMA), 12.0)
-    colour = colour * (1 - mix) + mix * 0.62 * tone
+    The skin is what surrounds the eye, continued smoothly across it: sampling the socket gives grey or black lids,
+    stretching the photo's lid smears its lashes.
+    """
+    # The curves know no lid beyond the corners: they end there.
+    upper, lower = (np.where(np.abs(u) < 1, lid, 0) for lid in lids)
+    fold = np.maximum(upper - 0.26 * np.sqrt(np.clip(1.15**2 - u**2, 0, 1)), brow + 0.10)
+    eye = (v > fold) & (v < lower + 0.16 * np.sqrt(np.clip(1.15**2 - u**2, 0, 1))) & (np.abs(u) < 1.15)
+    skin = fill_hole(canvas, eye | (v < brow))
+    skin = cv2.GaussianBlur(skin, (0, 0), 3)
     # Grain from well below the eye: nearer, it would bring the lower lid's contour along.
     detail = canvas - cv2.GaussianBlur(canvas, (0, 0), 2.5)
     scale = (CANVAS - 1) / (2 * CANVAS_REACH)
     at_x = ((u + CANVAS_REACH) * scale).astype(np.float32)
     at_y = ((v + 0.95 + CANVAS_REACH) * scale).astype(np.float32)
     grain = cv2.remap(detail, at_x, at_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
-    return colour + np.clip(grain, -15, 15)
+    alpha = cv2.GaussianBlur(eye.astype(np.float32), (0, 0), 2.5) * 255
+
+    left = np.clip((canvas @ LUMA) / np.maximum(skin @ LUMA, 1), 0.35, 1)
+    strip = np.clip((v - (upper - 0.20)) / 0.08, 0, 1) * np.clip((1.12 - np.abs(u)) / 0.12, 0, 1)
+    lashes = 255 * (1 - (1 - left) * strip)
+    return np.dstack([skin + np.clip(grain, -15, 15), alpha]), lashes

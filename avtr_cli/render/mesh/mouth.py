@@ -16,6 +16,7 @@ from scipy.interpolate import CubicSpline
 from torch import Tensor
 from torch.nn import functional
 
+from avtr_cli.perception.crop import scale_of
 from avtr_cli.perception.topology import (
     CHEEKS,
     INNER_LOWER_LIP,
@@ -32,14 +33,15 @@ from avtr_cli.render.mesh.sampling import Sampler
 from avtr_cli.render.mesh.shapes import JAW_DROP, LOWER, MOUTH_SHAPES, SHAPES, UPPER
 from avtr_cli.render.mesh.stage import Stage
 
-CAVITY = np.array([0.20, 0.075, 0.07])
+CAVITY = np.array([0.13, 0.045, 0.042])
 TONGUE = np.array([0.62, 0.30, 0.29])
 LUMA = np.array([0.299, 0.587, 0.114])
 FINE = 2  # masks are drawn at the resolution of the person's texture
 OUTLINE = (*MOUTH_CORNERS, OUTER_UPPER_LIP[5], OUTER_LOWER_LIP[5])
-LOWER_TEETH_DOWN = 0.085  # EO under the lip: nearer, they peep out as white dashes
+LOWER_TEETH_DOWN = 0.06  # EO under the lip: nearer, they peep out as white dashes
 UPPER_TEETH_DOWN = 0.036  # EO that the incisors show under the resting upper lip: 3 mm
 SHADE_REACH = 0.035  # EO
+ROUNDING = [SHAPES.index("mouthFunnel"), SHAPES.index("mouthPucker")]
 
 
 @dataclass(frozen=True)
@@ -69,8 +71,10 @@ def prepare_mouth(stage: Stage, geometry: Geometry, sampler: Sampler) -> Mouth:
     skin = _colour_at(stage, CHEEKS)
     photo, opening = _on_canvas(stage, geometry, centre, per_eo, hole)
     own = teeth.photo_row(photo, opening, skin)
-    upper = own if own is not None else teeth.drawn_row(True, skin, per_eo) * (0.93, 0.93, 0.93, 1.0)
-    lower = teeth.drawn_row(False, skin, per_eo) * (0.8, 0.8, 0.8, 1.0)
+    # As soft as the photo: half a pixel of the stage, or of the photo where that is coarser.
+    softness = 0.55 * per_eo / geometry.unit * max(1.0, scale_of(stage.affine))
+    upper = own if own is not None else teeth.drawn_row(True, skin, per_eo, softness)
+    lower = teeth.drawn_row(False, skin, per_eo, softness) * (0.72, 0.72, 0.72, 1.0)
     light = float(skin @ LUMA) / 255
     saturation = _lip_saturation(stage)
 
@@ -174,14 +178,20 @@ def _interior(
     lower = _row(mouth, sampler, mouth.lower_teeth, jaw_u, jaw_v - mouth.lower_edge)
     u, v = jaw_u / mouth.half_width, jaw_v / mouth.half_width
 
+    light = _ambient(gap, geometry.unit)
     inside = mouth.cavity * (1 - 0.55 * u.abs().clamp(0, 1) ** 2)
-    tongue = torch.exp(-0.5 * (u / 0.50) ** 4) * _smoothstep(v, -0.42, 0.02)
-    lit = 0.55 + 0.30 * _smoothstep(v, -0.4, 0.15) - 0.05 * torch.exp(-0.5 * (u / 0.10) ** 2)
+    # The tongue: a hump that darkens towards the throat, drawn up by l, n and th.
+    lift = 0.55 * min(max(controls.tongue, 0.0), 1.0)
+    hump = -0.36 - lift + 0.62 * u * u
+    tongue = _smoothstep(v - hump, 0.0, 0.20) * torch.exp(-0.5 * (u / 0.62) ** 6)
+    lit = 0.14 + 0.72 * _smoothstep(v - hump, 0.0, 0.45) - 0.07 * torch.exp(-0.5 * (u / 0.07) ** 2)
     inside = torch.lerp(inside, mouth.tongue * lit, tongue)
     inside = torch.lerp(inside, lower[:3], lower[3:] / 255)
-    light = _ambient(gap, geometry.unit)
-    inside = inside * (0.22 + 0.78 * light)
-    return torch.lerp(inside, upper[:3] * (0.42 + 0.58 * light), upper[3:] / 255)
+    inside = inside * (0.25 + 0.75 * light)
+    # Rounded lips stand in front of the teeth and shade them.
+    rounded = float(controls.weights[ROUNDING].sum())
+    teeth_light = 0.34 + 0.66 * light - 0.20 * min(max(rounded, 0.0), 1.0)
+    return torch.lerp(inside, upper[:3] * teeth_light.clamp(min=0.08), upper[3:] / 255)
 
 
 def _ambient(gap: Tensor, unit: float) -> Tensor:

@@ -189,13 +189,15 @@ def _jaw(author: _Author) -> None:
 
 def _rounding(author: _Author) -> None:
     my = author.mouth_y
-    bow = np.clip(1 - np.clip(np.abs(author.x) / author.mouth_half, 0, 1.3) ** 2, 0, 1)
+    # An elliptic opening, and the whole mouth narrowed alike: a parabola, or less at the corners, makes a diamond.
+    bow = np.clip(1 - np.clip(np.abs(author.x) / author.mouth_half, 0, 1.3) ** 2, 0, 1) ** 0.6
+    level = 1 - smoothstep(np.abs(author.x), 0.9 * author.mouth_half, 2.9 * author.mouth_half)
     fuller = np.exp(-0.5 * ((np.abs(author.y - my) - 0.10) / 0.06) ** 2 - 0.5 * (author.x / 0.2) ** 2)
     for shape, narrow, apart, forward, thick in (
-        ("mouthPucker", 0.50, 0.0, -0.10, 0.025),
-        ("mouthFunnel", 0.26, 0.055, -0.09, 0.02),
+        ("mouthPucker", 0.40, 0.0, -0.10, 0.022),
+        ("mouthFunnel", 0.22, 0.050, -0.09, 0.015),
     ):
-        author.along(shape, 0, -narrow * author.x * author.window(0, my, 0.30, 0.22))
+        author.along(shape, 0, -narrow * author.x * level * author.window(0, my, 9, 0.22))
         author.along(shape, 2, forward * author.window(0, my, 0.36, 0.20))
         parting = apart * bow * author.window(0, my, 0.4, 0.16) + thick * fuller
         author.along(shape, 1, -parting, (UPPER,))

@@ -21,12 +21,16 @@ GUMS = np.array([0.62, 0.33, 0.32])
 LUMA = np.array([0.299, 0.587, 0.114])
 
 
-def drawn_row(upper: bool, skin: np.ndarray, per_eo: float) -> np.ndarray:
-    """A row of teeth under the light that gives the cheeks the colour `skin` (3,), 0 .. 255."""
+def drawn_row(upper: bool, skin: np.ndarray, per_eo: float, softness: float) -> np.ndarray:
+    """A row of teeth under the light that gives the cheeks the colour `skin` (3,), 0 .. 255.
+
+    `softness` is the sigma, in canvas px, that makes it as soft as the photo.
+    """
     light = float(skin @ LUMA) / 255
     cast = skin / max(float(skin.mean()), 1.0) / (1.18, 0.98, 0.84)  # skin under white light has this cast itself
-    enamel = ENAMEL * (0.65 + 0.35 * cast) * np.clip(0.30 + 0.85 * light, 0.25, 0.98)
-    gums = GUMS * np.clip(0.35 + 0.8 * light, 0.3, 1.0)
+    enamel = ENAMEL * (0.25 + 0.75 * cast)
+    enamel = enamel / float(enamel @ LUMA) * min(0.20 + 0.72 * light, 0.86)
+    gums = GUMS * np.clip(0.25 + 0.7 * light, 0.2, 1.0)
     coverage, shade = _outlines(UPPER_TEETH if upper else LOWER_TEETH, upper, per_eo)
 
     core = cv2.GaussianBlur(coverage, (0, 0), 2.2)
@@ -43,7 +47,7 @@ def drawn_row(upper: bool, skin: np.ndarray, per_eo: float) -> np.ndarray:
     gum_line = _step(-(y + arch), 0.035, 0.05) if upper else _step(y + arch, 0.03, 0.045)
     gum_line = gum_line * (1 - _step(np.abs(y), 0.15, 0.20))
     alpha = np.maximum(cv2.GaussianBlur(closed, (0, 0), 0.7), gum_line) * (1 - _step(np.abs(span), 0.26, 0.36))[None]
-    return np.dstack([colour, alpha]).astype(np.float32) * 255
+    return cv2.GaussianBlur(np.dstack([colour, alpha]).astype(np.float32) * 255, (0, 0), softness)
 
 
 def photo_row(photo: np.ndarray, hole: np.ndarray, skin: np.ndarray) -> np.ndarray | None:
@@ -57,8 +61,9 @@ def photo_row(photo: np.ndarray, hole: np.ndarray, skin: np.ndarray) -> np.ndarr
         return None
     bright = photo @ LUMA
     light = float(skin @ LUMA)
-    tooth = open_ & (bright > max(0.7 * light, 0.8 * float(np.percentile(bright[open_], 40))))
-    tooth &= np.ptp(photo, axis=2) < 0.35 * 255
+    # Teeth behind parted lips lie in shade, but are greyer than lips and tongue.
+    tooth = open_ & (bright > max(0.38 * light, 0.8 * float(np.percentile(bright[open_], 40))))
+    tooth &= np.ptp(photo, axis=2) < 0.36 * photo.max(axis=2)
     if tooth.sum() <= 0.35 * open_.sum():
         return None
     core = cv2.erode((hole > 0.85).astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
