@@ -1,0 +1,97 @@
+"""What a person sees of a running batch, on stderr: a bar with the time left on a terminal, else a line a job."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from typing import Any
+
+from avtr_cli.batch.calls import Checked, Ended, Event, Failure, Lost, Moved
+from avtr_cli.batch.plan import Item
+from avtr_cli.batch.preflight import Forecast
+from avtr_cli.batch.summary import duration_text
+
+
+class Progress:
+    """Follows a batch; see `run.Watch`. `quiet` says nothing."""
+
+    def __init__(self, quiet: bool = False, terminal: bool | None = None):
+        self._quiet = quiet
+        self._terminal = sys.stderr.isatty() if terminal is None else terminal
+        self._bar: Any = None
+        self._jobs = self._settled = 0
+        self._frames: Counter[str] = Counter()  # name -> frames drawn
+        self._rendering = False
+
+    def planned(self, items: list[Item]) -> None:
+        self._jobs = sum(item.state == "to do" for item in items)
+        counts = Counter(item.state for item in items)
+        said = ", ".join(f"{counts[state]} {state}" for state in ("to do", "finished", "failed") if counts[state])
+        self._say(f"{len(items)} job{'s' * (len(items) > 1)}: {said}")
+        if self._jobs:
+            self._open(self._jobs, "preflight")
+
+    def forecast(self, items: list[Item], forecast: Forecast) -> None:
+        self._close()
+        left = [item for item in items if item.state == "to do"]
+        self._jobs, self._settled, self._rendering = len(left), 0, True
+        if left:
+            self._say(
+                f"{len(left)} to render: about {duration_text(forecast.seconds)}, at most "
+                f"{forecast.disk_bytes / 2**20:,.0f} MiB of disk ({forecast.disk_free / 2**30:,.1f} GiB free)"
+            )
+            self._open(sum(item.frames for item in left), f"0/{len(left)} jobs")
+
+    def event(self, event: Event) -> None:
+        if isinstance(event, Ended) and isinstance(event.answer, Checked):
+            for warning in event.answer.warnings:
+                self._say(f"warning: {warning}")
+        if isinstance(event, Lost):
+            self._say(f"{event.call.name}: {event.reason}; given to another worker")
+        if isinstance(event, Ended) and isinstance(event.answer, Failure) and self._rendering:
+            self._say(f"{event.call.name}: failed: {event.answer.reason}")
+        if isinstance(event, Moved) and self._rendering:
+            self._draw(event.call.name, event.done)
+        if isinstance(event, Ended) and event.call.kind == "check" and self._bar is not None:
+            self._bar.update(1)
+
+    def settled(self, item: Item) -> None:
+        if not self._rendering:  # failed in plan or preflight
+            assert item.failure is not None
+            self._say(f"{item.name}: cannot be rendered: {item.failure.reason}")
+            return
+        self._settled += 1
+        self._draw(item.name, item.frames)
+        if self._bar is not None:
+            self._bar.set_description_str(f"{self._settled}/{self._jobs} jobs")
+        elif item.rendered is not None:
+            done = item.rendered
+            self._say(f"[{self._settled}/{self._jobs}] {item.name}: {done.frames} frames in {done.wall_s:.1f} s")
+
+    def close(self) -> None:
+        self._close()
+
+    def _draw(self, name: str, frames: int) -> None:
+        if self._bar is not None and frames > self._frames[name]:
+            self._bar.update(frames - self._frames[name])
+            self._frames[name] = frames
+
+    def _open(self, total: int, description: str) -> None:
+        if self._terminal and not self._quiet:
+            from tqdm import tqdm
+
+            form = "{desc} {percentage:3.0f}%|{bar}| {elapsed} so far, {remaining} left"
+            self._bar = tqdm(total=total, desc=description, bar_format=form, dynamic_ncols=True, leave=False)
+
+    def _close(self) -> None:
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None
+
+    def _say(self, line: str) -> None:
+        if self._quiet:
+            return
+        if self._bar is not None:
+            self._bar.write(line, file=sys.stderr)
+        else:
+            print(line, file=sys.stderr, flush=True)

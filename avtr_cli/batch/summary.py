@@ -1,0 +1,115 @@
+"""What a batch has to tell when it ends: batch.json for programs, tables for people."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from avtr_cli import __version__
+from avtr_cli.batch.plan import Item
+from avtr_cli.batch.run import Outcome
+from avtr_cli.timing import FPS
+
+SUMMARY = "batch.json"
+WIDEST_NAME = 40  # characters of a table's first column
+
+
+def summary_of(outcome: Outcome, folder: Path, source: Path, command: str = "") -> dict[str, Any]:
+    """The content of DIR/batch.json; docs/batch.md names every key. Paths are relative to `folder`."""
+    counts = Counter(item.state for item in outcome.items)
+    done = [item for item in outcome.items if item.state == "done"]
+    kind, workers = outcome.workers
+    video_s = sum(item.frames for item in done) / FPS
+    return {
+        "avtr": {"version": __version__, "command": command},
+        "source": str(source),
+        "counts": {
+            "jobs": len(outcome.items),
+            "done": counts["done"],
+            "finished_before": counts["finished"],
+            "failed": counts["failed"],
+            "interrupted": counts["interrupted"],
+        },
+        "interrupted": outcome.interrupted,
+        "workers": {"kind": kind, "count": workers},
+        "wall_s": round(outcome.wall_s, 3),
+        "estimate_s": round(outcome.estimate_s, 1),
+        "video_s": round(video_s, 2),
+        "jobs_per_minute": round(60 * len(done) / outcome.wall_s, 2),
+        "jobs": [_entry(item, folder) for item in outcome.items],
+        "failures": [_failure(item) for item in outcome.items if item.failure is not None],
+    }
+
+
+def plan_table(items: list[Item]) -> list[str]:
+    """A line a job: what will be done with it, why, how long it is, how long it may take."""
+    rows = [("job", "plan", "video", "time", "")]
+    for item in items:
+        plan = {"to do": "render", "finished": "skip", "failed": "cannot"}.get(item.state, item.state)
+        length = f"{item.frames / FPS:.2f} s" if item.frames else ""
+        time = duration_text(item.estimate_s) if item.estimate_s else ""
+        note = item.failure.reason if item.failure else item.why
+        warned = item.checked.warnings if item.checked and not item.failure else ()
+        rows.append((item.name, plan, length, time, "; ".join((note, *warned))))
+    return table(rows)
+
+
+def failures_table(items: list[Item]) -> list[str]:
+    """A line for every job that failed, with the exit code that it would have ended `avtr render` with."""
+    rows = [("job", "exit", "reason")]
+    rows += [(item.name, str(item.failure.exit_code), item.failure.reason) for item in items if item.failure]
+    return table(rows)
+
+
+def table(rows: Sequence[tuple[str, ...]]) -> list[str]:
+    """Left-aligned columns; the last one is as wide as it likes."""
+    widths = [min(WIDEST_NAME, max(map(len, column))) for column in zip(*rows, strict=True)]
+    lines = []
+    for row in rows:
+        cells = [cell.ljust(width) for cell, width in zip(row[:-1], widths[:-1], strict=True)]
+        lines.append("  ".join([*cells, row[-1]]).rstrip())
+    return lines
+
+
+def duration_text(seconds: float) -> str:
+    """`42 s`, `7 min` or `2 h 05 min`."""
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def _entry(item: Item, folder: Path) -> dict[str, Any]:
+    out = item.entry.out.relative_to(folder)
+    exists = item.state in ("done", "finished")
+    entry: dict[str, Any] = {
+        "name": item.name,
+        "state": item.state,
+        "why": item.why,
+        "video": str(out) if exists else None,
+        "report": str(out.with_suffix(".json")) if exists else None,
+        "key": item.key or None,
+        "frames": item.frames,
+        "attempts": item.attempts,
+    }
+    if item.rendered is not None:
+        entry |= {
+            "frames_sha256": item.rendered.frames_sha256,
+            "wall_s": item.rendered.wall_s,
+            "estimate_s": round(item.estimate_s, 2),
+            "resumed_from_frame": item.rendered.resumed_from_frame,
+            "warnings": list(item.rendered.warnings),
+        }
+    return entry
+
+
+def _failure(item: Item) -> dict[str, Any]:
+    assert item.failure is not None
+    return {
+        "name": item.name,
+        "exit_code": item.failure.exit_code,
+        "reason": item.failure.reason,
+        "attempts": item.attempts,
+    }

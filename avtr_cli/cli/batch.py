@@ -1,0 +1,149 @@
+"""`avtr batch`: many jobs in one go."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+import typer.core
+
+from avtr_cli.cli import options
+from avtr_cli.errors import BatchError, ConfigError
+
+if TYPE_CHECKING:
+    from avtr_cli.batch.calls import Workers
+    from avtr_cli.batch.entries import Entry
+    from avtr_cli.batch.ledger import Lock
+    from avtr_cli.batch.run import Outcome
+
+
+class BatchCommand(typer.core.TyperCommand):
+    """Takes `--ray` without an address too, as the last word or before another option."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        at = args.index("--ray") if "--ray" in args else None
+        if at is not None and (at + 1 == len(args) or args[at + 1].startswith("-")):
+            args.insert(at + 1, "auto")
+        return super().parse_args(ctx, args)
+
+
+def batch(
+    source: Annotated[
+        Path,
+        typer.Argument(help="A folder of NAME.wav + NAME.png, or a manifest: .yaml, .csv, .jsonl.", show_default=False),
+    ],
+    out: Annotated[
+        Path, typer.Option("-o", "--out", help="Folder for videos, reports and ledger.", show_default=False)
+    ],
+    photo: Annotated[Path | None, typer.Option(help="The photo of every job that has none of its own.")] = None,
+    self_channel: Annotated[
+        int | None, typer.Option(help="The avatar's channel (1 if left out).", min=1, max=2)
+    ] = None,
+    solo: Annotated[bool, typer.Option("--solo", help="The sound files are the avatar's voice alone (mono).")] = False,
+    preset: Annotated[str | None, typer.Option(metavar="NAME|FILE", help="Settings: default, fast, quality, …")] = None,
+    settings: options.Settings = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of jobs that name none.", min=0, max=2**31 - 1)] = None,
+    device: options.Device = None,
+    start: Annotated[float | None, typer.Option(help="Begin here (seconds).", min=0)] = None,
+    duration: Annotated[float | None, typer.Option(help="Render so much of each (seconds).")] = None,
+    size: options.Size = None,
+    view: options.View = None,
+    background: options.Background = None,
+    sound: options.Sound = None,
+    form: Annotated[str | None, typer.Option("--format", help="mp4, or with alpha webm or mov.")] = None,
+    label: Annotated[str, typer.Option(help="Burn this text into every frame.")] = "",
+    provenance: Annotated[bool, typer.Option(help="Mark the videos as generated.")] = True,
+    jobs: Annotated[str, typer.Option(metavar="N|auto", help="Workers; auto: one per GPU, or per two cores.")] = "auto",
+    ray: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS", help="Use this Ray cluster: host:port, auto (the one here), local (start one)."
+        ),
+    ] = None,
+    retries: Annotated[int, typer.Option(help="Further attempts at a job that fails for a passing reason.", min=0)] = 1,
+    resume: Annotated[bool, typer.Option(help="Skip what is done; otherwise do everything anew.")] = True,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Check everything, print the plan, render nothing.")
+    ] = False,
+    overwrite: options.Overwrite = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing but the path of the summary.")] = False,
+) -> None:
+    """Render many jobs. Run again, it skips what is done and goes on where it stopped.
+
+    Ends with exit code 6 and a table when some jobs failed; the others are done.
+    """
+    from avtr_cli.batch.entries import entries_of
+    from avtr_cli.batch.manifest import Row, read_source
+    from avtr_cli.batch.progress import Progress
+    from avtr_cli.batch.run import Wishes, look, run
+    from avtr_cli.batch.summary import SUMMARY, plan_table, summary_of
+    from avtr_cli.output.report import write_json
+
+    command = options.typed()
+    named = {"runtime.device": device, "render.size": size, "render.view": view, "render.background": background}
+    said: dict[str, Any] = {
+        "photo": photo, "self_channel": self_channel, "solo": solo or None, "preset": preset, "set": settings or None,
+        "seed": seed, "start": start, "duration": duration, "format": form, **named, "output.sound": sound,
+    }  # fmt: skip
+    common = Row("the command line", Path(), {key: value for key, value in said.items() if value is not None})
+    entries = entries_of(
+        read_source(source), common, out, label=label, provenance=provenance, resume=resume, command=command
+    )
+    make_workers = _workers(entries, jobs, ray)
+    wishes = Wishes(resume, retries, overwrite)
+    progress = Progress(quiet)
+    try:
+        outcome = (look if dry_run else run)(entries, out, make_workers, wishes, progress)
+    finally:
+        progress.close()
+    if dry_run:
+        for line in plan_table(outcome.items):
+            typer.echo(line)
+    else:
+        write_json(out / SUMMARY, summary_of(outcome, out, source, command))
+        typer.echo(out / SUMMARY if quiet else _last_line(outcome, out / SUMMARY))
+    if outcome.interrupted:
+        raise KeyboardInterrupt
+    _complain(outcome, dry_run)
+
+
+def _workers(entries: list[Entry], jobs: str, ray: str | None) -> Any:
+    """How to get workers once it is known how many calls there are for them. Raises ConfigError."""
+    if jobs != "auto" and not (jobs.isdecimal() and int(jobs) > 0):
+        raise ConfigError(f"--jobs {jobs}: write a number of workers from 1, or auto")
+    wanted = None if jobs == "auto" else int(jobs)
+    devices = {entry.job.preset.runtime.device for entry in entries if entry.job is not None}
+
+    def processes(calls: int, lock: Lock | None) -> Workers:
+        from avtr_cli import runtime
+        from avtr_cli.batch.processes import Processes, crew_for, visible_gpus
+
+        gpus = visible_gpus() if devices & {"auto", "cuda"} else ()
+        return Processes(crew_for(wanted, calls, runtime.cores(), gpus), lock)
+
+    def cluster(calls: int, lock: Lock | None) -> Workers:
+        from avtr_cli.batch.cluster import Cluster
+
+        assert ray is not None
+        return Cluster(ray, wanted, use_gpus=bool(devices & {"auto", "cuda"}))
+
+    return processes if ray is None else cluster
+
+
+def _last_line(outcome: Outcome, summary: Path) -> str:
+    states = [item.state for item in outcome.items]
+    said = [f"{states.count('done')} done"]
+    said += [f"{states.count('finished')} finished before"] if "finished" in states else []
+    said += [f"{states.count(state)} {state}" for state in ("failed", "interrupted") if state in states]
+    return f"{', '.join(said)} in {outcome.wall_s:.1f} s; {summary}"
+
+
+def _complain(outcome: Outcome, dry_run: bool) -> None:
+    from avtr_cli.batch.summary import failures_table
+
+    failed = [item for item in outcome.items if item.failure is not None]
+    if failed:
+        verb = "cannot be rendered" if dry_run else "failed"
+        lines = "\n".join(failures_table(failed))
+        raise BatchError(f"{len(failed)} of {len(outcome.items)} jobs {verb}\n{lines}")
