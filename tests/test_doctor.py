@@ -1,0 +1,90 @@
+"""avtr doctor: every part is really tried, what is missing comes with its fix, the exit code follows."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from avtr_cli.doctor import FAIL, NOTE, OK, _disk, _published_weights, examine_machine
+from avtr_cli.weights.store import Store
+
+
+def doctor(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    words = [sys.executable, "-c", "from avtr_cli.cli import main; main()", "doctor", *arguments]
+    return subprocess.run(words, capture_output=True, text=True, check=False, env=os.environ | environment)
+
+
+@pytest.fixture(scope="module")
+def checks():
+    return {check.name: check for check in examine_machine()}
+
+
+def test_every_part_is_looked_at(checks):
+    assert {"python", "torch", "cpu", "gpu", "ffmpeg", "encoder libx264", "encoder h264_nvenc"} <= checks.keys()
+    assert {"mediapipe", "embedded model", "weights avtr1", "weights liveportrait", "disk"} <= checks.keys()
+    assert {f"extra {name}" for name in ("neural", "ray", "train", "provenance", "demo")} <= checks.keys()
+    assert "extra dev" not in checks
+
+
+def test_what_the_tests_themselves_need_is_found_to_work(checks):
+    for name in ("python", "torch", "cpu", "ffmpeg", "encoder libx264", "mediapipe"):
+        assert checks[name].state == OK, checks[name]
+
+
+def test_whatever_is_not_well_comes_with_a_fix(checks):
+    for check in checks.values():
+        assert check.found
+        assert check.state == OK or check.fix, check
+
+
+def test_nvenc_is_used_before_it_is_called_usable(checks):
+    from avtr_cli.output import ffmpeg
+
+    assert (checks["encoder h264_nvenc"].state == OK) == ffmpeg.works("h264_nvenc")
+
+
+def test_damaged_weights_are_a_failure_and_absent_ones_are_not(tmp_path, monkeypatch):
+    monkeypatch.setenv("AVTR_WEIGHTS", str(tmp_path))
+    file = next(file for file in Store().registry.files.values() if file.size and "liveportrait" in file.sets)
+    assert {check.state for check in _published_weights()} == {NOTE}
+    path = Store().target(file)
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"cut short")
+    (damaged,) = [check for check in _published_weights() if check.name == "weights liveportrait"]
+    assert damaged.state == FAIL
+    assert str(path) in damaged.found
+    assert "avtr weights pull liveportrait" in damaged.fix
+
+
+def test_an_ffmpeg_that_does_not_work_fails_with_exit_code_1_and_the_rest_is_still_looked_at():
+    done = doctor("--json", IMAGEIO_FFMPEG_EXE="/bin/false")
+    told = json.loads(done.stdout)
+    states = {check["name"]: check["state"] for check in told["checks"]}
+    assert done.returncode == 1
+    assert told["good"] is False
+    assert states["ffmpeg"] == FAIL
+    assert states["mediapipe"] == OK
+    assert {"disk", "extra demo"} <= states.keys()
+
+
+def test_the_exit_code_says_what_the_text_says():
+    done = doctor()
+    assert done.returncode in (0, 1)
+    assert (done.returncode == 0) == ("avtr can render here" in done.stdout.splitlines()[-1])
+    assert (done.returncode == 1) == any(line.startswith("FAIL") for line in done.stdout.splitlines())
+
+
+def test_a_full_disk_is_a_failure(monkeypatch):
+    import shutil
+    from collections import namedtuple
+
+    usage = namedtuple("usage", "total used free")
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage(10, 10, 100 << 20))
+    (disk,) = _disk()
+    assert disk.state == FAIL
+    assert str(Path.cwd()) in disk.found
