@@ -302,7 +302,7 @@ def _iris(
 def _lid(
     canvas: np.ndarray, u: np.ndarray, v: np.ndarray, lids: tuple[np.ndarray, np.ndarray], brow: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Skin of a closed lid (CANVAS, CANVAS, 4) with its alpha, and what the lashes leave of the light, (CANVAS, CANVAS).
+    """Skin of a closed lid (CANVAS, CANVAS, 4) with alpha, and what the lashes leave of the light, (CANVAS, CANVAS).
 
     The skin is what surrounds the eye, continued smoothly across it: sampling the socket gives grey or black lids,
     stretching the photo's lid smears its lashes.

@@ -3,7 +3,7 @@
 The person's layer is premultiplied, F = photo - (1 - alpha) plate, so that F + (1 - alpha) plate is the photo bit
 for bit as long as nothing moves, and loose hair travels with the head. Around the silhouette alpha is
 no less than the smallest that explains the pixel as *some* colour over the plate; so F never leaves 0 .. 255
-and the layer fits into uint8.
+and the layer fits into uint8. Before another background the person is cut out along the matte instead.
 
 It is kept at twice the stage's resolution by a Lanczos filter, even texels being the pixels themselves: bilinear
 reading of the plain picture would blur whenever the head starts to move.
@@ -18,6 +18,8 @@ import numpy as np
 
 BAND = 0.075  # EO around the matte in which loose hair is looked for
 PLATE_MARGIN = 0.11  # EO around the matte that the plate does not take from the photo
+TEXTURE = 0.15  # EO: structure finer than this is mirrored into the plate from outside the silhouette
+TEXTURE_REACH = 0.7  # EO behind the silhouette to which a turning head may uncover the plate
 OVERSAMPLING = 2
 
 
@@ -28,19 +30,53 @@ class Layers:
 
 
 def split_layers(photo: np.ndarray, matte: np.ndarray, unit: float) -> Layers:
-    """`photo` uint8 (h, w, 3), `matte` float32 (h, w) in 0 .. 1, `unit` px per EO."""
+    """Layers for the photo's own background: `photo` uint8 (h, w, 3), `matte` float32 (h, w), `unit` px per EO."""
     solid = matte > 0.06
     band = _grown(solid, BAND * unit)
-    hidden = _grown(solid, PLATE_MARGIN * unit)
-    filled = fill_hole(photo, hidden > 0)
+    hidden = _grown(solid, PLATE_MARGIN * unit) > 0
+    filled = fill_plate(photo, hidden, unit)
     # The fill gives way to the photo itself towards the rim of the hidden part.
     trust = cv2.GaussianBlur(band.astype(np.float32), (0, 0), max(0.6, 0.012 * unit))
-    trust = np.where(hidden > 0, trust, 0)[..., None]
-    plate = np.rint(photo + (filled - photo) * trust).astype(np.uint8)
+    trust = np.where(hidden, trust, 0)[..., None]
+    plate = np.rint(photo + (filled - photo) * trust).clip(0, 255).astype(np.uint8)
     alpha = np.ceil(255 * np.maximum(matte.clip(0, 1), _least_alpha(photo, plate))).astype(np.uint8)
     cover = 1 - alpha[..., None].astype(np.float64) / 255
     person = np.floor(photo - cover * plate + 0.5).clip(0, 255).astype(np.uint8)
     return Layers(np.dstack([person, alpha]), plate)
+
+
+def cut_out(photo: np.ndarray, matte: np.ndarray, unit: float) -> Layers:
+    """Layers for another background: the person with soft edges in her own colours, none of the old background's."""
+    alpha = np.clip((matte - 0.10) / 0.82, 0, 1)
+    sure = cv2.erode((matte > 0.93).astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+    own = fill_hole(photo, ~sure)
+    colour = own + (photo - own) * alpha[..., None] ** 2
+    person = np.rint(colour * alpha[..., None]).clip(0, 255)
+    hidden = _grown(matte > 0.06, PLATE_MARGIN * unit) > 0
+    plate = np.rint(fill_hole(photo, hidden)).clip(0, 255)
+    return Layers(np.dstack([person, np.rint(alpha * 255)]).astype(np.uint8), plate.astype(np.uint8))
+
+
+def fill_plate(photo: np.ndarray, hidden: np.ndarray, unit: float) -> np.ndarray:
+    """`photo` as float32 with the pixels of the mask `hidden` made up: smooth colour, and texture mirrored in.
+
+    Each hidden pixel takes the fine structure found as far outside the silhouette as it lies inside.
+    """
+    smooth = fill_hole(photo, hidden)
+    if hidden.all():
+        return smooth
+    detail = smooth - cv2.GaussianBlur(smooth, (0, 0), TEXTURE * unit)
+    depth = cv2.distanceTransform(hidden.astype(np.uint8), cv2.DIST_L2, 5)
+    depth -= cv2.distanceTransform((~hidden).astype(np.uint8), cv2.DIST_L2, 5)
+    depth = cv2.GaussianBlur(depth, (0, 0), max(1.0, 0.05 * unit))
+    inward_y, inward_x = np.gradient(depth)
+    y, x = np.mgrid[0 : hidden.shape[0], 0 : hidden.shape[1]].astype(np.float32)
+    from_x = (x - 2 * depth * inward_x).astype(np.float32)
+    from_y = (y - 2 * depth * inward_y).astype(np.float32)
+    mirrored = cv2.remap(detail, from_x, from_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
+    known = cv2.remap((~hidden).astype(np.float32), from_x, from_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
+    weight = known * np.clip(2 - depth / (0.5 * TEXTURE_REACH * unit), 0, 1) * hidden
+    return smooth + mirrored * weight[..., None]
 
 
 def oversample(picture: np.ndarray) -> np.ndarray:

@@ -16,11 +16,11 @@ from torch import Tensor
 
 from avtr_cli.config import RenderConfig
 from avtr_cli.perception.crop import resample
-from avtr_cli.render.composite import background, is_transparent
+from avtr_cli.render.composite import OWN, background, is_transparent
 from avtr_cli.render.mesh.controls import Controls, read_controls
 from avtr_cli.render.mesh.eyes import ROI_REACH, Eye, open_eye, paint_eye, prepare_eyes
 from avtr_cli.render.mesh.field import FieldBasis, Geometry, displacement, invert, merge_layers, prepare_field
-from avtr_cli.render.mesh.layers import OVERSAMPLING, oversample, split_layers
+from avtr_cli.render.mesh.layers import OVERSAMPLING, cut_out, oversample, split_layers
 from avtr_cli.render.mesh.mouth import Mouth, draw_mouth, feather, mouth_activity, mouth_region, prepare_mouth
 from avtr_cli.render.mesh.sampling import Sampler, choose_sampler
 from avtr_cli.render.mesh.shading import Shading, gain, prepare_shading
@@ -64,9 +64,9 @@ class MeshRenderer:
         stage = make_stage(portrait, config.size)
         geometry, field = prepare_field(stage, sampler.device)
         canvas_height, canvas_width = stage.canvas.shape[:2]
-        layers = split_layers(
-            stage.canvas, resample(portrait.matte, stage.affine, canvas_width, canvas_height), stage.unit
-        )
+        matte = resample(portrait.matte, stage.affine, canvas_width, canvas_height)
+        separate = split_layers if config.background == OWN else cut_out
+        layers = separate(stage.canvas, matte, stage.unit)
         behind = background(config.background, stage.frame.of(layers.plate))
         visible = stage.visible
         avatar = Avatar(
