@@ -7,6 +7,8 @@ everywhere; the others come from archive.py and onnx_files.py. Records say "made
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -32,13 +34,13 @@ def write_set(root: Path, small: bool = False, optional: bool = True) -> Store:
         raise WeightsError(
             "making up ONNX files needs the package onnx; install it with `pip install 'avtr-cli[neural]'`"
         ) from None
-    makers = {
+    makers: dict[str, Callable[[Path], None]] = {
         "avtr1/motion": lambda path: write_archive(path, layers=1 if small else 8),
         "avtr1/hubert": lambda path: onnx_files.write_hubert(path, onnx_files.SMALL if small else None),
         "avtr1/modnet": onnx_files.write_modnet,
         "liveportrait/stitching_retargeting_module": _write_shared,
         "liveportrait/landmark": onnx_files.write_landmark,
-        **{f"liveportrait/{name}": lambda path, name=name: torch.save(made_up.weights(name), path) for name in BASE},
+        **{f"liveportrait/{name}": partial(_write_base, name) for name in BASE},
     }
     store = Store(root)
     for name, file in store.registry.files.items():
@@ -46,11 +48,15 @@ def write_set(root: Path, small: bool = False, optional: bool = True) -> Store:
         if store.present(file) or (file.optional and not optional):
             continue
         path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_name(path.name + ".partial")
-        makers[name](partial)
-        partial.replace(path)
+        unfinished = path.with_name(path.name + ".partial")
+        makers[name](unfinished)
+        unfinished.replace(path)
         store.note(path, Record(sha256=sha256_of(path), size=path.stat().st_size, source=MADE_UP))
     return store
+
+
+def _write_base(network: str, path: Path) -> None:
+    torch.save(made_up.weights(network), path)
 
 
 def _write_shared(path: Path) -> None:
