@@ -96,6 +96,7 @@ class Moved:
 class Ended:
     call: Call
     answer: Answer
+    worker: str = ""  # where it became known only now
 
 
 @dataclass(frozen=True)

@@ -172,8 +172,7 @@ def _serve(pipe: Connection, lock: Lock | None, threads: int, gpu: str | None) -
     """A worker's whole life: answer calls until the pipe ends. `lock` is only kept, to be held as long as this."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, _stop)
-    runtime.settle()
-    os.environ.update(dict.fromkeys(_THREAD_VARIABLES, str(threads)))
+    set_threads(threads)
     if gpu is not None:
         os.environ["CUDA_VISIBLE_DEVICES"] = gpu
     threading.Thread(target=_end_with_parent, daemon=True).start()
@@ -183,6 +182,12 @@ def _serve(pipe: Connection, lock: Lock | None, threads: int, gpu: str | None) -
         worker = Worker(threads)
         while (call := pipe.recv()) is not None:
             pipe.send(Ended(call, worker.answer(call, _Teller(pipe, call))))
+
+
+def set_threads(threads: int) -> None:
+    """Before any numerical library is loaded: none of them takes more than its share of the cores."""
+    runtime.settle()
+    os.environ.update(dict.fromkeys(_THREAD_VARIABLES, str(threads)))
 
 
 class _Teller:

@@ -136,6 +136,8 @@ class _Batch:
         for event in steadily(workers):
             self._watch.event(event)
             item = left[event.call.name]
+            if isinstance(event, Ended) and event.worker:
+                self._workers[item.name] = event.worker
             if isinstance(event, Began):
                 item.attempts += 1
                 self._workers[item.name] = event.worker

@@ -76,7 +76,7 @@ class Worker:
             frames=chosen.frames,
             size=size,
             disk_bytes=space_needed(size, chosen.frames),
-            warnings=(*chosen.portrait.warnings, *chosen.identity.warnings, *health.warnings),
+            warnings=tuple(dict.fromkeys((*chosen.portrait.warnings, *chosen.identity.warnings, *health.warnings))),
             weights={str(path): engine.sha256(path) for path in engine.weights_files()},
         )
 

@@ -90,7 +90,7 @@ def batch(
     entries = entries_of(
         read_source(source), common, out, label=label, provenance=provenance, resume=resume, command=command
     )
-    make_workers = _workers(entries, jobs, ray)
+    make_workers = _workers(entries, out, jobs, ray)
     wishes = Wishes(resume, retries, overwrite)
     progress = Progress(quiet)
     try:
@@ -108,7 +108,7 @@ def batch(
     _complain(outcome, dry_run)
 
 
-def _workers(entries: list[Entry], jobs: str, ray: str | None) -> Any:
+def _workers(entries: list[Entry], folder: Path, jobs: str, ray: str | None) -> Any:
     """How to get workers once it is known how many calls there are for them. Raises ConfigError."""
     if jobs != "auto" and not (jobs.isdecimal() and int(jobs) > 0):
         raise ConfigError(f"--jobs {jobs}: write a number of workers from 1, or auto")
@@ -126,7 +126,7 @@ def _workers(entries: list[Entry], jobs: str, ray: str | None) -> Any:
         from avtr_cli.batch.cluster import Cluster
 
         assert ray is not None
-        return Cluster(ray, wanted, use_gpus=bool(devices & {"auto", "cuda"}))
+        return Cluster(ray, wanted, folder, use_gpus=bool(devices & {"auto", "cuda"}))
 
     return processes if ray is None else cluster
 

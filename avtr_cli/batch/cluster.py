@@ -1,0 +1,269 @@
+"""Workers as tasks on a Ray cluster: the same calls and events as processes.py, on any number of machines.
+
+Every node has avtr and its weights installed. Files are used by path where a node sees the same bytes there, else
+they travel through Ray's object store, as do videos where a node does not see the output folder. A task that dies
+with its node is reported as lost, and the batch gives its job to another.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import secrets
+import signal
+import time
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from avtr_cli import __version__, runtime
+from avtr_cli.batch.calls import Answer, Began, Call, Ended, Event, Failure, Lost, Rendered
+from avtr_cli.batch.processes import CORES_PER_WORKER, GRACE_S, set_threads
+from avtr_cli.batch.shipping import Needs, Parcel, everywhere, parcels_of, read_parcel, received, renamed
+from avtr_cli.errors import AvtrError, ConfigError, OutputError
+
+NODE_PATIENCE_S = 600.0  # without any node that could work, before the batch gives up
+POLL_S = 1.0
+
+
+@dataclass(frozen=True)
+class _Order:
+    """What a task needs besides the call itself."""
+
+    call: Call
+    parcels: list[Parcel]
+    sent: dict[str, Any]  # SHA-256 -> reference into the object store
+    token: tuple[Path, str] | None  # a file of the output folder and its content: whoever reads it sees the folder
+    threads: int
+    version: str
+
+
+@dataclass(frozen=True)
+class _Running:
+    call: Call
+    parcels: list[Parcel]
+
+
+@dataclass(frozen=True)
+class _Reply:
+    """What comes back from a task; the files only where the node could not write them itself."""
+
+    answer: Answer | Needs
+    node: str
+    video: bytes | None = None
+    report: str | None = None
+
+
+class Cluster:
+    """The nodes of a Ray cluster at work; see `calls.Workers`.
+
+    `address` is host:port, `auto` for the cluster that runs here, or `local` to start one on this machine.
+    Raises ConfigError where Ray is not installed or no cluster answers.
+    """
+
+    kind = "ray"
+
+    def __init__(
+        self, address: str, jobs: int | None, folder: Path | None, use_gpus: bool = True, by_path: bool = True
+    ):
+        self._ray = _connected(address)
+        resources = self._ray.cluster_resources()
+        self._gpus = use_gpus and resources.get("GPU", 0) >= 1
+        nodes = [node["Resources"].get("CPU", 0) for node in self._ray.nodes() if node["Alive"]]
+        self._cpus = int(min([CORES_PER_WORKER, *(cpus for cpus in nodes if cpus >= 1)]))
+        self._jobs, self._by_path = jobs, by_path
+        self._token = _leave_token(folder) if folder is not None and by_path else None
+        self._task = self._ray.remote(_work).options(
+            num_cpus=self._cpus, num_gpus=1 if self._gpus else 0, max_retries=0, scheduling_strategy="SPREAD"
+        )
+        self._queue: deque[Call] = deque()
+        self._running: dict[Any, _Running] = {}
+        self._stored: dict[str, Any] = {}  # SHA-256 -> reference
+        self._ship = not by_path
+        self.count = max(1, self._places())
+
+    def submit(self, call: Call) -> None:
+        self._queue.append(call)
+
+    def events(self) -> Iterator[Event]:
+        idle_since = time.monotonic()
+        while self._queue or self._running:
+            places = self._places()
+            while self._queue and len(self._running) < places:
+                call = self._queue.popleft()
+                yield Began(call, "ray")
+                yield from self._send(call)
+            if self._running:
+                idle_since = time.monotonic()
+                done, _ = self._ray.wait(list(self._running), num_returns=1, timeout=POLL_S)
+                for reference in done:
+                    yield from self._hear(reference)
+            elif self._queue:
+                if time.monotonic() - idle_since > NODE_PATIENCE_S:
+                    raise AvtrError(
+                        f"the Ray cluster has had no node that could work for {NODE_PATIENCE_S / 60:.0f} minutes; "
+                        "start nodes and run the same command again to go on"
+                    )
+                time.sleep(POLL_S)
+
+    def interrupt(self) -> None:
+        for reference in self._running:
+            with contextlib.suppress(Exception):  # it may have ended or been lost meanwhile
+                self._ray.cancel(reference, force=False)
+        if self._running:
+            self._ray.wait(list(self._running), num_returns=len(self._running), timeout=GRACE_S)
+        self._running.clear()
+        self._queue.clear()
+
+    def close(self) -> None:
+        if self._token is not None:
+            self._token[0].unlink(missing_ok=True)
+        self._stored.clear()
+        self._ray.shutdown()
+
+    def _places(self) -> int:
+        """How many tasks the nodes that are alive can do at the same time."""
+        places = 0
+        for node in self._ray.nodes():
+            if node["Alive"]:
+                resources = node["Resources"]
+                fit = int(resources.get("CPU", 0) // self._cpus)
+                places += min(fit, int(resources.get("GPU", 0))) if self._gpus else fit
+        return min(places, self._jobs) if self._jobs else places
+
+    def _send(self, call: Call) -> Iterator[Event]:
+        job = everywhere(call.job)
+        try:
+            parcels = parcels_of(job)
+            sent = self._sent(parcels)
+        except AvtrError as error:  # a file vanished since it was planned
+            yield Ended(call, Failure(error.exit_code, str(error)))
+            return
+        order = _Order(replace(call, job=job), parcels, sent, self._token, max(1, self._cpus - 1), __version__)
+        self._running[self._task.remote(order)] = _Running(call, parcels)
+
+    def _sent(self, parcels: list[Parcel]) -> dict[str, Any]:
+        """References to the parcels' bytes, where they have to travel; what no task needs any more is let go."""
+        wanted = {parcel.sha256 for running in self._running.values() for parcel in running.parcels}
+        for sha256 in self._stored.keys() - wanted - {parcel.sha256 for parcel in parcels}:
+            del self._stored[sha256]  # Ray frees what nobody refers to
+        sent = {}
+        for parcel in parcels if self._ship else ():
+            if parcel.sha256 not in self._stored:
+                self._stored[parcel.sha256] = self._ray.put(read_parcel(parcel))
+            sent[parcel.sha256] = self._stored[parcel.sha256]
+        return sent
+
+    def _hear(self, reference: Any) -> Iterator[Event]:
+        call = self._running.pop(reference).call
+        try:
+            reply: _Reply = self._ray.get(reference)
+        except self._ray.exceptions.RayTaskError as error:
+            said = str(error.cause or error).strip().splitlines()[-1]
+            yield Ended(call, Failure(1, f"{call.job.out}: a Ray node cannot work: {said}", str(error)))
+            return
+        except self._ray.exceptions.RayError as error:
+            yield Lost(call, f"the Ray node or its worker was lost ({type(error).__name__})")
+            return
+        if isinstance(reply.answer, Needs):
+            self._ship = True  # there are nodes without our files: from now on they go along
+            yield from self._send(call)
+            return
+        answer = reply.answer
+        if isinstance(answer, Rendered) and reply.video is not None:
+            try:
+                _write(call.job.out, reply.video, reply.report or "")
+            except OSError as error:
+                answer = Failure(OutputError.exit_code, f"{call.job.out}: cannot be written ({error.strerror})")
+        yield Ended(call, answer, f"ray node {reply.node}")
+
+
+def _connected(address: str) -> Any:
+    """Ray itself, connected. Raises ConfigError."""
+    if address not in ("auto", "local") and ":" not in address:
+        raise ConfigError(f"--ray {address}: write host:port, auto (the cluster that runs here) or local (start one)")
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    try:
+        import ray
+    except ImportError:
+        raise ConfigError("--ray needs Ray; install it: pip install 'avtr-cli[ray]'") from None
+    quiet: dict[str, Any] = {"logging_level": logging.ERROR, "log_to_driver": False, "ignore_reinit_error": True}
+    if address == "local":
+        quiet |= {"num_cpus": runtime.cores(), "include_dashboard": False}
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        ray.init(address=address, **quiet)
+    except (ConnectionError, ValueError, RuntimeError) as error:
+        said = str(error).strip().splitlines()[0]
+        raise ConfigError(
+            f"--ray {address}: no Ray cluster answers ({said}); start one with `ray start --head`, or use --ray local"
+        ) from None
+    finally:
+        signal.signal(signal.SIGTERM, before)  # a polite kill still ends as Ctrl-C does
+    return ray
+
+
+def _leave_token(folder: Path) -> tuple[Path, str] | None:
+    if not folder.is_dir():  # a dry run
+        return None
+    token = (folder.absolute() / f".avtr-here-{secrets.token_hex(4)}", secrets.token_hex(16))
+    token[0].write_text(token[1], encoding="ascii")
+    return token
+
+
+def _write(out: Path, video: bytes, report: str) -> None:
+    """A video and its report that came through the object store; each appears whole or not at all."""
+    out.parent.mkdir(parents=True, exist_ok=True)
+    for path, data in ((out, video), (out.with_suffix(".json"), report.encode())):
+        partial = path.with_name(f".{path.name}.partial")
+        partial.write_bytes(data)
+        partial.replace(path)
+
+
+def _work(order: _Order) -> _Reply:
+    """Runs on a node, in a process that Ray keeps for further tasks, so that models stay loaded."""
+    import ray
+
+    call = order.call
+    node = ray.get_runtime_context().get_node_id()[:8]
+    if order.version != __version__:
+        reason = f"{call.job.out}: a Ray node has avtr {__version__}, the batch {order.version}; install the same"
+        return _Reply(Failure(ConfigError.exit_code, reason), node)
+    set_threads(order.threads)
+    keep_out = call.kind != "render" or _sees(order.token)
+
+    def fetch(sha256: str) -> bytes | None:
+        return ray.get(order.sent[sha256]) if sha256 in order.sent else None
+
+    try:
+        with received(call.job, order.parcels, fetch, keep_out) as arrived:
+            if isinstance(arrived, Needs):
+                return _Reply(arrived, node)
+            job, called = arrived
+            answer = _worker(order.threads).answer(replace(call, job=job))
+            answer = renamed(answer, called)
+            if keep_out or not isinstance(answer, Rendered):
+                return _Reply(answer, node)
+            report = job.out.with_suffix(".json").read_text(encoding="utf-8")
+            for here, there in called.items():
+                report = report.replace(here, there)
+            return _Reply(answer, node, job.out.read_bytes(), report)
+    except AvtrError as error:
+        return _Reply(Failure(error.exit_code, str(error)), node)
+
+
+@lru_cache(maxsize=1)
+def _worker(threads: int) -> Any:
+    from avtr_cli.batch.worker import Worker  # loads torch and MediaPipe, so only on nodes
+
+    return Worker(threads)
+
+
+def _sees(token: tuple[Path, str] | None) -> bool:
+    with contextlib.suppress(OSError):
+        return token is not None and token[0].read_text(encoding="ascii") == token[1]
+    return False
