@@ -54,6 +54,7 @@ def report_of(
                 "fps": FPS,
                 "width": width,
                 "height": height,
+                "layout": feed.layout.name if feed.layout is not None else "single",
                 "duration_s": stage.total / FPS,
                 "frames_sha256": frames_hash(folder.digests),
                 "resumed_from_frame": resumed,

@@ -9,26 +9,17 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
-from typing import Protocol
 
 import numpy as np
 import torch
 
 from avtr_cli.audio.source import DialogueSource
 from avtr_cli.clocks import STAGES, StageClock
+from avtr_cli.output.layout import Layout
 from avtr_cli.output.workfolder import WorkFolder
 from avtr_cli.pace import RealtimePace
 from avtr_cli.session import StreamingSession
 from avtr_cli.types import Chunk
-
-
-class Layout(Protocol):
-    """Puts the pictures of two avatars into one."""
-
-    size: tuple[int, int]  # (width, height)
-
-    def compose(self, first: np.ndarray, second: np.ndarray, index: int) -> np.ndarray:
-        """Frame `index` of the video, uint8; may be scratch memory that the next call overwrites."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +46,7 @@ class Feed:
     ):
         assert len(sessions) == (1 if layout is None else 2)
         self.sessions, self.pace = tuple(sessions), None if pace == "max" else RealtimePace()
-        self._source, self._layout = source, layout
+        self._source, self.layout = source, layout
         self._kept: list[np.ndarray] = []
         self._layout_ms: list[float] = []  # per chunk
 
@@ -76,7 +67,7 @@ class Feed:
             count, index = len(first.frames), first.motion.first
             chunks = [first]
             pictures: Iterator[np.ndarray] = (frame.pixels for frame in first.frames)
-            if self._layout is not None:
+            if self.layout is not None:
                 kept = self._keep(first)  # the second session may draw into the same scratch memory
                 chunks.append(next(streams[1]))
                 pictures = self._composed(kept, chunks[1])
@@ -95,11 +86,11 @@ class Feed:
         return self._kept[: len(chunk.frames)]
 
     def _composed(self, first: list[np.ndarray], second: Chunk) -> Iterator[np.ndarray]:
-        assert self._layout is not None
+        assert self.layout is not None
         self._layout_ms.append(0.0)
         for pixels, frame in zip(first, second.frames, strict=True):
             began = time.perf_counter()
-            composed = self._layout.compose(pixels, frame.pixels, frame.index)
+            composed = self.layout.compose(pixels, frame.pixels, frame.index)
             self._layout_ms[-1] += (time.perf_counter() - began) * 1e3
             yield composed
 

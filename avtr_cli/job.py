@@ -8,6 +8,7 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from avtr_cli import __version__
 from avtr_cli.audio.source import DialogueFiles
@@ -15,6 +16,10 @@ from avtr_cli.config import Preset
 from avtr_cli.errors import ConfigError, InputError
 from avtr_cli.timing import FPS
 from avtr_cli.types import CUES, Cue
+
+if TYPE_CHECKING:
+    from avtr_cli.audio.source import DialogueSource
+    from avtr_cli.output.layout import Layout
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +51,14 @@ class Job:
     @property
     def photos(self) -> tuple[Path, ...]:
         return (self.photo,)
+
+    def sides(self) -> tuple[Job, ...]:
+        """A job for every avatar in the picture; the second hears the call with the voices swapped."""
+        return (self,)
+
+    def arrange(self, sizes: list[tuple[int, int]], source: DialogueSource) -> Layout | None:
+        """What puts the pictures of two avatars, of these (width, height), into one."""
+        return None
 
     def key(self, weights: Sequence[Path] = (), sha256: Callable[[Path], str] | None = None) -> str:
         """SHA-256 (hex) of everything that shapes the video: two jobs of one key give the same frames.

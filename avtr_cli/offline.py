@@ -1,4 +1,4 @@
-"""One job: photo and dialogue become a video and a report, by feeding `StreamingSession`s from a file.
+"""One job: photos and a dialogue become a video and a report, by feeding `StreamingSession`s from a file.
 
 Video is written in closed segments of a minute with the session's state at every border, and the file
 appears under its name when it is whole: a job that was killed goes on from its last border, bit for bit.
@@ -7,7 +7,7 @@ appears under its name when it is whole: a job that was killed goes on from its 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ from avtr_cli.output.report import Report
 from avtr_cli.output.signing import Signer
 from avtr_cli.output.video import SegmentWriter, SoundWriter, join
 from avtr_cli.output.workfolder import Segment, WorkFolder
-from avtr_cli.preparation import Arrange, Stage, check_writable, prepare
+from avtr_cli.preparation import Stage, check_writable, prepare
 from avtr_cli.timing import CHUNK_FRAMES, FPS
 
 SEGMENT_FRAMES = 60 * FPS // CHUNK_FRAMES * CHUNK_FRAMES  # a minute, in whole chunks
@@ -41,16 +41,6 @@ def render_file(job: Job, engine: Engine | None = None, watch: Watch | None = No
     `engine` must be of the job's preset; one is made where none is given. Raises AvtrError; then no file of the
     job exists under its name, and closed segments, if any, wait beside it for the same job to be run again.
     """
-    return produce(job, (job,), None, engine, watch)
-
-
-def produce(
-    job: Job, sides: Sequence[Job], arrange: Arrange | None, engine: Engine | None = None, watch: Watch | None = None
-) -> Report:
-    """As `render_file`, for one or two `sides` of the call; `job` says what becomes of the pictures.
-
-    The second side hears the sound of `job` with the voices swapped, and `arrange` puts both into one picture.
-    """
     began = time.perf_counter()
     form = format_of(job.out, job.preset.output)
     check_writable(job.out)
@@ -60,7 +50,7 @@ def produce(
     with DialogueSource(job.sound) as source:
         health = examine(source, job.sound)
         engine = engine or Engine(job.preset)
-        stage = prepare(job, sides, arrange, engine, source, health)
+        stage = prepare(job, engine, source, health)
         folder = WorkFolder(job.out, job.key(engine.weights_files(), engine.sha256), job.resume)
         resumed = folder.frames
         rendering = time.perf_counter()

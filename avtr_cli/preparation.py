@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from avtr_cli.audio.source import DialogueSource
 from avtr_cli.clocks import StageClock
 from avtr_cli.engine import Engine
 from avtr_cli.errors import InputError, OutputError
-from avtr_cli.feed import Feed, Layout
+from avtr_cli.feed import Feed
 from avtr_cli.job import Job
 from avtr_cli.motion.file import ReplayGenerator
 from avtr_cli.output.label import Label
@@ -25,9 +24,6 @@ from avtr_cli.types import Identity, MotionGenerator, Portrait
 
 SPARE_BYTES = 64 << 20  # of disk, beside what the video is expected to take
 BYTES_PER_PIXEL_SECOND = 2.0  # segments and finished file together, generous for H.264 at crf 18
-
-Arrange = Callable[["Sequence[Cast]", DialogueSource], Layout]
-"""Makes the layout of two avatars once they are known."""
 
 
 @dataclass(frozen=True)
@@ -85,17 +81,16 @@ def cast(job: Job, engine: Engine, source: DialogueSource) -> Cast:
 
 def prepare(
     job: Job,
-    sides: Sequence[Job],
-    arrange: Arrange | None,
     engine: Engine,
     source: DialogueSource,
     health: Health,
 ) -> Stage:
-    """Prepare the avatars and their sessions; `arrange` where there are two. Raises AvtrError."""
+    """Prepare the avatars and their sessions. Raises AvtrError."""
+    sides = job.sides()
     began = time.perf_counter()
     casts = tuple(cast(side, engine, source) for side in sides)
     portrait_s = time.perf_counter() - began
-    layout = arrange(casts, source) if arrange is not None else None
+    layout = job.arrange([one.identity.size for one in casts], source)
     size = layout.size if layout is not None else casts[0].identity.size
     label = Label(job.label, size) if job.label else None
     _check_space(job.out, size, casts[0].frames)

@@ -14,7 +14,7 @@ from typing import Any
 import typer
 
 from avtr_cli import __version__
-from avtr_cli.cli import batch, bench, demo, doctor, evaluate, render, verify
+from avtr_cli.cli import batch, bench, demo, dialogue, doctor, evaluate, render, verify
 from avtr_cli.errors import EXIT_INTERRUPTED, AvtrError
 
 _ClickException: Any = typer.BadParameter.__mro__[2]  # typer brings click along, from some releases on as its own copy
@@ -28,6 +28,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.command("render")(render.render)
+app.command("dialogue")(dialogue.dialogue)
 app.command("batch", cls=batch.BatchCommand)(batch.batch)
 app.command("demo")(demo.demo)
 app.command("verify")(verify.verify)

@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from avtr_cli.config import Preset, load_preset
+from avtr_cli.errors import OutputError
 
 if TYPE_CHECKING:
+    from avtr_cli.job import Job
     from avtr_cli.offline import Watch
 
 PresetName = Annotated[str, typer.Option("--preset", metavar="NAME|FILE", help="Settings: default, fast, quality, …")]
@@ -73,6 +75,24 @@ def progress(quiet: bool, name: str) -> Iterator[Watch | None]:
             bar.update(done - bar.n)
 
         yield watch
+
+
+def render_and_tell(job: Job, report: Path | None, overwrite: bool, quiet: bool) -> None:
+    """Render one job with a progress bar, write its report, and say what a person wants to know."""
+    if job.out.is_file() and not overwrite:
+        raise OutputError(f"{job.out}: exists already; add --overwrite or choose another -o")
+    from avtr_cli.offline import render_file
+
+    with progress(quiet, job.out.name) as watch:
+        done = render_file(job, watch=watch)
+    if report is not None:
+        done.write(report)
+    if quiet:
+        typer.echo(job.out)
+        return
+    echo_warnings(done["warnings"])
+    for line in done.summary():
+        typer.echo(line)
 
 
 def echo_warnings(warnings: list[str]) -> None:

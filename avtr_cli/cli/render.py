@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 
 from avtr_cli.cli import options
-from avtr_cli.errors import OutputError
 
 
 def render(
@@ -52,11 +51,8 @@ def render(
     """Render the avatar's side of DIALOGUE to a video, with sound."""
     from avtr_cli.audio.source import DialogueFiles
     from avtr_cli.job import Job, load_cues
-    from avtr_cli.offline import render_file
 
     chosen = options.settle_preset(preset, settings, device, size, view, background, sound)
-    if out.is_file() and not overwrite:
-        raise OutputError(f"{out}: exists already; add --overwrite or choose another -o")
     files = DialogueFiles(
         dialogue=dialogue,
         partner=partner,
@@ -84,13 +80,4 @@ def render(
         resume=resume,
         command=options.typed(),
     )
-    with options.progress(quiet, out.name) as watch:
-        done = render_file(job, watch=watch)
-    if report is not None:
-        done.write(report)
-    if quiet:
-        typer.echo(out)
-        return
-    options.echo_warnings(done["warnings"])
-    for line in done.summary():
-        typer.echo(line)
+    options.render_and_tell(job, report, overwrite, quiet)

@@ -1,0 +1,72 @@
+"""`avtr dialogue`: both sides of a call in one video."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from avtr_cli.cli import options
+
+
+def dialogue(
+    photo_a: Annotated[Path, typer.Argument(help="A picture of the person on channel 1.", show_default=False)],
+    photo_b: Annotated[Path, typer.Argument(help="A picture of the person on channel 2.", show_default=False)],
+    dialogue: Annotated[Path, typer.Argument(help="Sound with two channels.", show_default=False)],
+    out: Annotated[Path, typer.Option("-o", "--out", help="The video to write: .mp4, .webm or .mov.")] = Path(
+        "dialogue.mp4"
+    ),
+    layout: Annotated[str, typer.Option(help="side-by-side, active-speaker or stack.")] = "side-by-side",
+    self_channel: Annotated[int, typer.Option(help="The channel of PHOTO_A.", min=1, max=2)] = 1,
+    partner: Annotated[Path | None, typer.Option(help="PHOTO_B's mono file; DIALOGUE is then PHOTO_A's.")] = None,
+    preset: options.PresetName = "default",
+    settings: options.Settings = None,
+    seed: options.Seed = 0,
+    device: options.Device = None,
+    start: Annotated[float, typer.Option(help="Begin here (seconds).", min=0)] = 0.0,
+    duration: Annotated[float | None, typer.Option(help="Render so much (seconds).")] = None,
+    size: options.Size = None,
+    view: options.View = None,
+    background: options.Background = None,
+    sound: Annotated[str | None, typer.Option(help="stereo (A left, B right), mix or none.")] = None,
+    face_a: Annotated[int | None, typer.Option(help="Which face of PHOTO_A, from 1.", min=1)] = None,
+    face_b: Annotated[int | None, typer.Option(help="Which face of PHOTO_B, from 1.", min=1)] = None,
+    report: Annotated[Path | None, typer.Option(help="Write the report here (JSON).")] = None,
+    page: options.Page = None,
+    label: options.Label = "",
+    provenance: options.Provenance = True,
+    certificate: options.Certificate = None,
+    private_key: options.Key = None,
+    pace: options.Pace = "max",
+    resume: Annotated[bool, typer.Option(help="Go on from where an interrupted run stopped.")] = True,
+    overwrite: options.Overwrite = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Render both sides of DIALOGUE in one video: each person speaks their own channel and hears the other's."""
+    from avtr_cli.audio.source import DialogueFiles
+    from avtr_cli.dialogue import DialogueJob
+
+    files = DialogueFiles(
+        dialogue=dialogue, partner=partner, self_channel=self_channel, start_s=start, duration_s=duration
+    )
+    job = DialogueJob(
+        photo=photo_a,
+        photo_b=photo_b,
+        face=face_a,
+        face_b=face_b,
+        layout=layout,
+        sound=files,
+        out=out,
+        preset=options.settle_preset(preset, settings, device, size, view, background, sound),
+        seed=seed,
+        provenance=provenance,
+        certificate=certificate,
+        private_key=private_key,
+        label=label,
+        pace=pace,
+        page=page,
+        resume=resume,
+        command=options.typed(),
+    )
+    options.render_and_tell(job, report, overwrite, quiet)
