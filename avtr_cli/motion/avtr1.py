@@ -73,7 +73,7 @@ class Avtr1Generator:
         return {
             "past": neutral.expand(PAST_FRAMES, -1).clone(),
             "audio": torch.zeros(PAST_FRAMES, 2 * SIDE_WIDTH, device=device),
-            "noise": torch.zeros(CHANNELS, device=device),  # of the last frame; nothing before the first chunk
+            "noise": torch.zeros(CHANNELS, dtype=torch.float64),  # of the last frame, on the CPU, where it is drawn
             "portrait": portrait,
             "neutral": neutral,
             "expression": expression.flatten(),
@@ -89,7 +89,9 @@ class Avtr1Generator:
         noise = self._noise(window.index, int(state["seed"]), state["noise"])
         encoded = self._model.encode(state["past"], audio, state["portrait"])
         x = euler(
-            lambda x, time: self._model.velocity(x, time, encoded, self._guidance), noise, self._config.euler_steps
+            lambda x, time: self._model.velocity(x, time, encoded, self._guidance),
+            noise.float().to(device),
+            self._config.euler_steps,
         )
         after = dict(state) | {
             "past": torch.cat([state["past"], x])[CHUNK_FRAMES:],
@@ -99,12 +101,11 @@ class Avtr1Generator:
         return Motion(KEYPOINTS, self._keypoints(x, state), window.index * CHUNK_FRAMES), after
 
     def _noise(self, index: int, seed: int, last: Tensor) -> Tensor:
-        """Base noise (5, 42), drawn on the CPU from (seed, index) so that it is the same on every device."""
+        """Base noise, float64 (5, 42), drawn on the CPU from (seed, index) so that it is the same on every device."""
         generator = torch.Generator().manual_seed((seed * 1_000_003 + index) % 2**63)
         uniform = torch.rand(CHUNK_FRAMES, CHANNELS, dtype=torch.float64, generator=generator)
-        carried = last.double().cpu() if index else None
         config = self._config
-        return ar1_noise(uniform, carried, config.noise_correlation, config.noise_limit).float().to(last.device)
+        return ar1_noise(uniform, last if index else None, config.noise_correlation, config.noise_limit)
 
     def _keypoints(self, x: Tensor, state: MotionState) -> Tensor:
         """(5, 42), z-scored -> (5, 66): rotation vector and the whole expression."""
