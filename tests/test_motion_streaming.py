@@ -94,7 +94,7 @@ def test_streaming_with_carried_state_equals_the_training_graph(checkpoint, soun
 
     def mouth_velocity(x, t):
         times = torch.full((1, frames), t)
-        departure = track(x, times, given.avatar, person, memories, bias)
+        departure = track(x, track.listen(given.avatar), track.modulations(times, person), memories, bias)
         return departure + flow.gaussian_skip(x, t, mean, scale, NOISE_SD)
 
     assert_close(flow.euler(mouth_velocity, mouth_noise[None], steps), mouth, atol=1e-4, rtol=0)
@@ -106,7 +106,7 @@ def test_streaming_with_carried_state_equals_the_training_graph(checkpoint, soun
 
     def face_velocity(x, t):
         times = torch.full((1, frames), t)
-        departure = track(x, times, given.fused, person, memories, bias)
+        departure = track(x, track.listen(given.fused), track.modulations(times, person), memories, bias)
         return departure + flow.gaussian_skip(x, t, torch.zeros_like(x), face_scale, 1.0)
 
     codes = flow.euler(face_velocity, face_noise[None], steps).clamp(-6, 6)

@@ -27,7 +27,9 @@ def data(
         "runs/data"
     ),
     calls: Annotated[int, typer.Option(help="Simulated calls of 30 s.")] = 1500,
-    sentences: Annotated[int, typer.Option(help="Sentences spoken by each flite voice; other engines in proportion.")] = 240,
+    sentences: Annotated[
+        int, typer.Option(help="Sentences spoken by each flite voice; other engines in proportion.")
+    ] = 240,
     seed: _Seed = 1,
 ) -> None:
     """Speak sentences with the installed engines, simulate calls, and write features and ground truth."""
@@ -43,6 +45,25 @@ def data(
         for done in dataset.write_corpus(folder, corpus, calls, seed):
             bar.update(done - bar.n)
     typer.echo(str(folder))
+
+
+@app.command()
+def validation(
+    folder: Annotated[Path, typer.Argument(help="Where the calls go, for `avtr eval motion`.")] = Path(
+        "runs/validation"
+    ),
+    calls: Annotated[int, typer.Option(help="Simulated calls of a recorded voice that is never trained on.")] = 16,
+    seconds: Annotated[float, typer.Option(help="Length of each.")] = 30.0,
+    seed: _Seed = 77,
+) -> None:
+    """Make validation calls from recorded prompts (Debian's asterisk-core-sounds-en-g722), with phones and truth."""
+    from avtr_cli.training.recordings import recorded_voice
+    from avtr_cli.training.validation import write_validation_calls
+
+    voice = recorded_voice(folder / "recorded.safetensors")
+    typer.echo(f"{len(voice)} prompts, {sum(u.seconds for u in voice) / 60:.1f} minutes")
+    for path in write_validation_calls(folder, voice, calls, seconds, seed):
+        typer.echo(str(path))
 
 
 @app.command()
@@ -78,9 +99,7 @@ def dyadic(
     """Stage 2: both voices come in. Starts from stage 1 where --prior names it."""
     from avtr_cli.training.stages import TrainConfig, export
 
-    config = TrainConfig(
-        stage="dyadic", steps=steps, batch=batch, seed=seed, audio_partner=partner, phones=phones
-    )
+    config = TrainConfig(stage="dyadic", steps=steps, batch=batch, seed=seed, audio_partner=partner, phones=phones)
     start = prior_run / "last.safetensors" if prior_run and prior_run.is_dir() else prior_run
     _train(folder, run, config, start, device, threads)
     if out:

@@ -126,7 +126,12 @@ def compose(
     for name in "xyz":
         put("head" + name.upper(), 0.01 * f[name] * head_gain)
 
-    _look(put, g["gazeX"] * gaze - _VOR * yaw / _EYE_RANGE_DEGREES, g["gazeY"] * gaze - _VOR * pitch / _EYE_RANGE_DEGREES, blink)
+    _look(
+        put,
+        g["gazeX"] * gaze - _VOR * yaw / _EYE_RANGE_DEGREES,
+        g["gazeY"] * gaze - _VOR * pitch / _EYE_RANGE_DEGREES,
+        blink,
+    )
     out[:, : _COLUMN["headPitch"]].clamp_(0, 1)
     return out
 

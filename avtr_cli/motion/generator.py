@@ -51,6 +51,7 @@ class LmfmGenerator:
         self._cues = controls.checked_cues(cues)
         self._person = controls.person_vector(config)
         self._mel = LogMel()
+        self._moments: dict[tuple[Track, bool, float], list[tuple[Tensor, ...]]] = {}
         self._odds = np.ones(len(EVENTS))
         self._odds[EVENTS.index("blink")] = config.blink_rate
 
@@ -192,9 +193,7 @@ class LmfmGenerator:
         x = self._flow(self.model.mouth_track, index, noise, state["mouth"], branches, heard, skip)
         return x, noise[-1].clone()
 
-    def _face(
-        self, index: int, given: dict[str, Conditions], state: MotionState, rng: np.random.Generator
-    ) -> Tensor:
+    def _face(self, index: int, given: dict[str, Conditions], state: MotionState, rng: np.random.Generator) -> Tensor:
         """The face's 5 frames in z-units: white noise carried to innovations, decoded after the last 4 frames."""
         noise = torch.from_numpy(rng.standard_normal((CHUNK_FRAMES, len(FACE)), np.float32))
         scales = {name: self.model.scale_face(g.person[:, -CHUNK_FRAMES:]) for name, g in given.items()}
@@ -217,17 +216,27 @@ class LmfmGenerator:
             for name, sound in heard.items()
         }
 
+        told = {name: track.listen(sound[:, -CHUNK_FRAMES:]) for name, sound in heard.items()}
+        others = [name for name in given if name != "all"]
+        weights = [self._weight(name) for name in others]
+
         def velocity(x: Tensor, t: float) -> Tensor:
-            times = torch.full((1, CHUNK_FRAMES), t)
             made = {
-                name: skip(name, x, t)
-                + track(x, times, heard[name][:, -CHUNK_FRAMES:], g.person[:, -CHUNK_FRAMES:], memories[name], bias)
-                for name, g in given.items()
+                name: skip(name, x, t) + track(x, told[name], self._modulations(track, name, t), memories[name], bias)
+                for name in given
             }
-            others = [name for name in made if name != "all"]
-            return flow.guided(made["all"], [made[name] for name in others], [self._weight(name) for name in others])
+            return flow.guided(made["all"], [made[name] for name in others], weights)
 
         return flow.euler(velocity, noise.unsqueeze(0), self.config.euler_steps)[0]
+
+    def _modulations(self, track: Track, condition: str, t: float) -> list[tuple[Tensor, ...]]:
+        """Time and identity as each layer takes them: they recur in every chunk, so they are made once."""
+        key = (track, condition == "person", t)
+        if key not in self._moments:
+            person = self.model.no_person if condition == "person" else self._person
+            person = person.expand(1, CHUNK_FRAMES, -1)
+            self._moments[key] = track.modulations(torch.full((1, CHUNK_FRAMES), t), person)
+        return self._moments[key]
 
 
 def ramp(p: Tensor, low: float, high: float) -> Tensor:

@@ -42,9 +42,7 @@ class Hearing(nn.Module):
         self.second = nn.Conv1d(width, width, _KERNEL, dilation=2)
         self.ahead = nn.Conv1d(width, width, 5 + LOOKAHEAD_FRAMES)  # frames t-4 ... t+5
         self.norm = nn.LayerNorm(width)
-        self.articulate = nn.Sequential(
-            nn.Linear(width, width), nn.GELU(), nn.Linear(width, SUBFRAMES * VISEMES + 3)
-        )
+        self.articulate = nn.Sequential(nn.Linear(width, width), nn.GELU(), nn.Linear(width, SUBFRAMES * VISEMES + 3))
         self.back = nn.Linear(SUBFRAMES * VISEMES + 3, width)
         self.listen_near = nn.Conv1d(width, width // 2, _KERNEL, dilation=3)
         self.listen_far = nn.Conv1d(width // 2, width // 2, _KERNEL, dilation=8)

@@ -10,6 +10,7 @@ Training computes all chunks of a window at once (`Track.forward` with many chun
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import NamedTuple
 
@@ -78,18 +79,17 @@ class Layer(nn.Module):
         """Keys and values of the clean past (B, P, D) -> two of (B, heads, P, D / heads)."""
         return self._split(self.past_keys_values(past))
 
-    def forward(self, x: Tensor, moment: Tensor, memory: tuple[Tensor, Tensor], bias: Tensor) -> Tensor:
-        """x (B, N, D), moment (B, N / 5, D) of each chunk's time and identity, bias (heads, N, P + N)."""
-        modulation = self.modulate(moment).repeat_interleave(CHUNK_FRAMES, dim=1)
-        shift, scale, gate, shift2, scale2, gate2 = modulation.chunk(6, dim=-1)
-        y = self.norm_attend(x) * (1 + scale) + shift
+    def forward(self, x: Tensor, modulation: Sequence[Tensor], memory: tuple[Tensor, Tensor], bias: Tensor) -> Tensor:
+        """x (B, N, D), modulation six of (B, N, D), bias (heads, N, P + N)."""
+        shift, scale, gate, shift2, scale2, gate2 = modulation
+        y = torch.addcmul(shift, self.norm_attend(x), scale)
         keys, values = self._split(self.keys_values(y))
         query = self.query(y).unflatten(-1, (self.heads, -1)).transpose(1, 2)
         attended = F.scaled_dot_product_attention(
             query, torch.cat([memory[0], keys], 2), torch.cat([memory[1], values], 2), attn_mask=bias
         )
-        x = x + (1 + gate) * self.out(attended.transpose(1, 2).flatten(-2))
-        return x + (1 + gate2) * self.mlp(self.norm_mlp(x) * (1 + scale2) + shift2)
+        x = torch.addcmul(x, gate, self.out(attended.transpose(1, 2).flatten(-2)))
+        return torch.addcmul(x, gate2, self.mlp(torch.addcmul(shift2, self.norm_mlp(x), scale2)))
 
     def _split(self, both: Tensor) -> tuple[Tensor, Tensor]:
         keys, values = both.unflatten(-1, (2, self.heads, -1)).permute(2, 0, 3, 1, 4)
@@ -135,15 +135,34 @@ class Track(nn.Module):
         table = self.distance[:, apart + CHUNK_FRAMES]
         return table.masked_fill(~torch.cat([seen_past, seen_own], dim=1), float("-inf"))
 
-    def forward(
-        self, x: Tensor, t: Tensor, heard: Tensor, person: Tensor, memories: list[tuple[Tensor, Tensor]], bias: Tensor
-    ) -> Tensor:
-        """x (B, N, C) at times t (B, N), N whole chunks -> the departure from the Gaussian velocity (B, N, C)."""
-        place = self.place.repeat(x.shape[1] // CHUNK_FRAMES, 1)
+    def modulations(self, t: Tensor, person: Tensor) -> list[tuple[Tensor, ...]]:
+        """Each layer's scales and shifts at times t (B, N) for identities (B, N, P); both are constant in a chunk."""
         moment = F.silu(self.time(_waves(t[:, ::CHUNK_FRAMES])) + self.person(person[:, ::CHUNK_FRAMES]))
-        y = self.noisy(x) + self.now(heard) + place
-        for layer, memory in zip(self.layers, memories, strict=True):
-            y = layer(y, moment, memory, bias)
+        made = []
+        for layer in self.layers:
+            parts = layer.modulate(moment).repeat_interleave(CHUNK_FRAMES, dim=1).chunk(6, dim=-1)
+            made.append(tuple(part + 1 if k % 3 else part for k, part in enumerate(parts)))
+        return made
+
+    def listen(self, heard: Tensor) -> Tensor:
+        """What the tokens of (B, N, H) know before they see their noise: (B, N, D)."""
+        return self.now(heard) + self.place.repeat(heard.shape[1] // CHUNK_FRAMES, 1)
+
+    def forward(
+        self,
+        x: Tensor,
+        told: Tensor,
+        modulations: list[tuple[Tensor, ...]],
+        memories: list[tuple[Tensor, Tensor]],
+        bias: Tensor,
+    ) -> Tensor:
+        """x (B, N, C), N whole chunks, with what `listen`, `modulations`, `remember` and `bias` made of the rest.
+
+        Returns the departure from the Gaussian velocity (B, N, C).
+        """
+        y = self.noisy(x) + told
+        for layer, modulation, memory in zip(self.layers, modulations, memories, strict=True):
+            y = layer(y, modulation, memory, bias)
         return self.out(self.norm(y))
 
 

@@ -97,7 +97,13 @@ def flags(prosody: Prosody, frames: int) -> np.ndarray:
 
 
 def behave(
-    own: Prosody, partner: Prosody, frames: int, style: np.ndarray, emotion: str, intensity: float, rng: np.random.Generator
+    own: Prosody,
+    partner: Prosody,
+    frames: int,
+    style: np.ndarray,
+    emotion: str,
+    intensity: float,
+    rng: np.random.Generator,
 ) -> Behaviour:
     """One avatar's face in one call. `style` (8,) in +-2; `intensity` in [0, 1] of the emotion."""
     made = Behaviour(
@@ -200,7 +206,13 @@ def wander(frames: int, tau: float, sd: float, smooth: int, rng: np.random.Gener
 
 
 def _face(
-    own: Prosody, partner: Prosody, frames: int, style: np.ndarray, emotion: str, intensity: float, rng: np.random.Generator
+    own: Prosody,
+    partner: Prosody,
+    frames: int,
+    style: np.ndarray,
+    emotion: str,
+    intensity: float,
+    rng: np.random.Generator,
 ) -> np.ndarray:
     """Posture, the head's murmur while speaking, and where the face rests: (frames, 18)."""
     person = dict(zip(STYLE, style, strict=True))

@@ -65,19 +65,21 @@ class _Speaker:
 
 
 def simulate(
-    corpus: dict[str, list[Utterance]], seconds: float, rng: np.random.Generator, sides: int | None = None
+    corpus: dict[str, list[Utterance]],
+    seconds: float,
+    rng: np.random.Generator,
+    sides: int | None = None,
+    chosen: tuple[str, str] | None = None,
+    factors: tuple[float, float] | None = None,
 ) -> tuple[Side, Side]:
-    """A call between two voices of the corpus; `sides` forces 0, 1 or 2 speaking sides."""
+    """A call between two voices of the corpus; `sides` forces 0, 1 or 2 speaking sides.
+
+    `chosen` names the two voices and `factors` stretches them; both are drawn where they are not given.
+    """
     count = int(seconds * SAMPLE_RATE)
     call = (Side(np.zeros(count, np.float32)), Side(np.zeros(count, np.float32)))
-    names = sorted(corpus)
-    engines = sorted({name.split("-")[0] for name in names})
-    voices = []
-    for _ in call:
-        engine = engines[rng.integers(len(engines))]
-        voices.append([name for name in names if name.startswith(engine)])
-    chosen = [pool[rng.integers(len(pool))] for pool in voices]
-    speakers = [_speaker(corpus[name], rng) for name in chosen]
+    names = chosen or tuple(_voice(corpus, rng) for _ in call)
+    speakers = [_speaker(corpus[name], rng, factors and factors[k]) for k, name in enumerate(names)]
     draw = rng.random()
     if sides is None:
         sides = 0 if draw < SILENT else 1 if draw < SILENT + ONE_SIDED else 2
@@ -88,10 +90,20 @@ def simulate(
     return call
 
 
-def _speaker(utterances: list[Utterance], rng: np.random.Generator) -> _Speaker:
+def _voice(corpus: dict[str, list[Utterance]], rng: np.random.Generator) -> str:
+    """A voice's name: every engine as often as the others, whatever its number of voices."""
+    engines = sorted({name.split("-")[0] for name in corpus})
+    engine = engines[rng.integers(len(engines))]
+    pool = sorted(name for name in corpus if name.startswith(engine))
+    return pool[rng.integers(len(pool))]
+
+
+def _speaker(utterances: list[Utterance], rng: np.random.Generator, factor: float | None) -> _Speaker:
     sentences = [u for u in utterances if not u.feedback]
     feedback = [u for u in utterances if u.feedback] or sentences[:1]
-    return _Speaker(sentences, feedback, float(rng.uniform(0.84, 1.2)), float(10 ** (rng.uniform(-3, 3) / 20)))
+    return _Speaker(
+        sentences, feedback, factor or float(rng.uniform(0.84, 1.2)), float(10 ** (rng.uniform(-3, 3) / 20))
+    )
 
 
 def _pause(rng: np.random.Generator) -> float:

@@ -69,7 +69,12 @@ def make_call(call: tuple[Side, Side], rng: np.random.Generator, augmented: bool
 
 
 def write_corpus(
-    folder: Path, corpus: dict[str, list[Utterance]], calls: int, seed: int, seconds: float = CALL_SECONDS, shard: int = 50
+    folder: Path,
+    corpus: dict[str, list[Utterance]],
+    calls: int,
+    seed: int,
+    seconds: float = CALL_SECONDS,
+    shard: int = 50,
 ) -> Iterator[int]:
     """Write the shards that are missing, yielding the number of calls done; each shard has its own seed."""
     folder.mkdir(parents=True, exist_ok=True)

@@ -138,7 +138,13 @@ def _mouth_losses(
     skip = flow.gaussian_skip(x, t.unsqueeze(-1), mean.detach(), scale.detach(), NOISE_SD)
     track = model.mouth_track
     memories = track.remember(past, before(past), given.avatar)
-    velocity = skip + track(x, t, given.avatar, given.person, memories, track_bias(track, frames, hidden_past))
+    velocity = skip + track(
+        x,
+        track.listen(given.avatar),
+        track.modulations(t, given.person),
+        memories,
+        track_bias(track, frames, hidden_past),
+    )
     off = (z - mean.detach()) / scale
     return {
         "mouth": F.mse_loss(velocity, z - noise),
@@ -167,7 +173,13 @@ def _face_losses(
     first_innovation = innovations.colour[:, 0].square().sum(-1).sqrt()
     past = z + torch.randn(z.shape, generator=generator).to(z) * _SETTLE_FACE * first_innovation
     memories = track.remember(past, before(past), given.fused)
-    velocity = skip + track(x, t, given.fused, given.person, memories, track_bias(track, frames, hidden_past))
+    velocity = skip + track(
+        x,
+        track.listen(given.fused),
+        track.modulations(t, given.person),
+        memories,
+        track_bias(track, frames, hidden_past),
+    )
     spread = (0.5 * (codes / scale).square() + scale.log()).mean()
     return {"face": F.mse_loss(velocity, codes - noise) + 0.1 * spread}
 

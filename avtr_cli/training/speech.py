@@ -55,7 +55,7 @@ def speak_flite(voice: str, sentences: list[str], rng: np.random.Generator) -> I
             done = subprocess.run(command, capture_output=True, text=True, timeout=60)
             if done.returncode == 0 and out.exists():
                 ends = [item.rsplit(":", 1) for item in done.stdout.split() if ":" in item]
-                yield _utterance(*soundfile.read(out, dtype="float32"), _rows(ends, phones.phone_id), line)
+                yield make_utterance(*soundfile.read(out, dtype="float32"), _rows(ends, phones.phone_id), line)
 
 
 def speak_festival(voice: str, sentences: list[str], rng: np.random.Generator) -> Iterator[Utterance]:
@@ -77,7 +77,7 @@ def speak_festival(voice: str, sentences: list[str], rng: np.random.Generator) -
             if wav.exists() and labels.exists():
                 columns = [row.split() for row in labels.read_text().splitlines() if row and row != "#"]
                 ends = [[column[2], column[0]] for column in columns if len(column) == 3]
-                yield _utterance(*soundfile.read(wav, dtype="float32"), _rows(ends, phones.phone_id), line)
+                yield make_utterance(*soundfile.read(wav, dtype="float32"), _rows(ends, phones.phone_id), line)
 
 
 def speak_espeak(voice: str, sentences: list[str], rng: np.random.Generator) -> Iterator[Utterance]:
@@ -94,7 +94,7 @@ def speak_espeak(voice: str, sentences: list[str], rng: np.random.Generator) -> 
             starts = [start for start, _ in events] + [total]
             ends = [[name, str(starts[k + 1])] for k, (_, name) in enumerate(events)]
             lead = [["_", str(starts[0])]] if starts[0] > 0 else []
-            yield _utterance(samples, engine.rate, _rows(lead + ends, phones.phone_id_of_ipa), line)
+            yield make_utterance(samples, engine.rate, _rows(lead + ends, phones.phone_id_of_ipa), line)
 
 
 class _Espeak:
@@ -116,9 +116,7 @@ class _Espeak:
             raise AvtrError(f"espeak-ng has no voice '{voice}'; reinstall it with apt-get install espeak-ng")
         self._blocks: list[np.ndarray] = []
         self._events: list[tuple[float, str]] = []
-        kind = ctypes.CFUNCTYPE(
-            ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.POINTER(self._Event)
-        )
+        kind = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.POINTER(self._Event))
         self._callback = kind(self._take)
         self._library.espeak_SetSynthCallback(self._callback)
 
@@ -220,7 +218,7 @@ def _rows(ends: list[list[str]], identify: Callable[[str], int]) -> np.ndarray:
     return np.array(rows, np.float32).reshape(-1, 3)
 
 
-def _utterance(samples: np.ndarray, rate: int, rows: np.ndarray, line: str) -> Utterance:
+def make_utterance(samples: np.ndarray, rate: int, rows: np.ndarray, line: str) -> Utterance:
     """At 16 kHz, at one loudness (-23 dB of the loud half), cut to 80 ms around the speech."""
     if rate != SAMPLE_RATE:
         samples = soxr.resample(samples, rate, SAMPLE_RATE)

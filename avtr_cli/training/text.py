@@ -20,7 +20,9 @@ _NOUNS = (
     "umbrella football computer ticket story language chocolate birthday market airport blanket shadow village"
 ).split()
 _VERBS = "find bring remember buy move open follow build keep watch finish borrow paint forget believe improve".split()
-_QUALITIES = "big small beautiful warm famous simple purple empty broken quiet possible wonderful heavy blue soft".split()
+_QUALITIES = (
+    "big small beautiful warm famous simple purple empty broken quiet possible wonderful heavy blue soft".split()
+)
 _TEMPLATES = (
     "I think we should {v} the {n} before the {n}.",
     "Did you ever {v} a {q} {n}?",
