@@ -45,7 +45,7 @@ def measure(takes: Sequence[Take], rng: np.random.Generator) -> Findings:
     found = {
         "nod.after_degrees": Finding(level, count=phrases),
         "nod.elsewhere_degrees": Finding(base),
-        "nod.ratio": Finding(ratio, float(np.nanmedian(by_chance)), phrases),
+        "nod.ratio": Finding(ratio, _median(by_chance), phrases),
         "nod.ratio_p": Finding(upper_p(ratio, by_chance)),
         "nod.per_minute": Finding(_nods_per_minute(nods, silent)),
         **_hits(takes, silent, after),
@@ -147,6 +147,12 @@ def _turn(frames: int, rng: np.random.Generator) -> int:
     """Frames to turn a take's phrase ends round by: at least 2 s either way where the take is that long."""
     margin = min(2 * FPS, frames // 4)
     return int(rng.integers(margin, max(frames - margin, margin + 1)))
+
+
+def _median(values: np.ndarray) -> float:
+    """Not the mean: one almost still stretch elsewhere makes a huge ratio."""
+    finite = values[np.isfinite(values)]
+    return float(np.median(finite)) if len(finite) else float("nan")
 
 
 def _nanmean(values: np.ndarray) -> float:

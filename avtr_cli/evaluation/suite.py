@@ -33,6 +33,7 @@ from avtr_cli.timing import FPS, SAMPLE_RATE
 
 SILENCE_SECONDS = 60.0
 LONG_MINUTES = 10.0
+SHIFTED_SECONDS, MOST_SHIFTS = 240.0, 6  # as much of the shifted control, a seed; at most so many shifts of each call
 
 Say = Callable[[str], None]
 """Told what is being done, a line at a time."""
@@ -82,12 +83,14 @@ class _Round:
         real, shuffled = [], []
         for number, seed in enumerate(seeds):
             say(f"seed {seed}: {len(dialogues)} dialogues with their partner, a shifted, a silent and another one")
-            share = (number + 1) / (len(seeds) + 1)
-            rolls = [shifted_partner(dialogue, share) for dialogue in dialogues]
             takes = [take(dialogue, perform, seed) for dialogue in dialogues]
-            shifted = [take(d, perform, seed, heard=roll) for d, roll in zip(dialogues, rolls, strict=True)]
+            shifted = [
+                take(dialogue, perform, seed, heard=shifted_partner(dialogue, share))
+                for share in _shares(dialogues, number / len(seeds))
+                for dialogue in dialogues
+            ]
             silent = [take(d, perform, seed, heard=silent_partner(d)) for d in dialogues]
-            self.findings.append(_of_takes(takes, silent, shifted, seed))
+            self.findings.append(_of_takes(takes, silent, shifted[: len(takes)], seed))
             for name, others in (("shifted", shifted), ("silent", silent)):
                 self.controls[name].append(listening.measure(others, np.random.default_rng(seed)))
             say(f"seed {seed}: silence")
@@ -95,13 +98,20 @@ class _Round:
             self.findings[-1] |= lips.stillness([take(dialogue, perform, seed) for dialogue in quiet])
             self.findings[-1] |= life.in_silence([take(silence(SILENCE_SECONDS), perform, seed)])
             real.append(takes)
-            shuffled.append(shifted if len(dialogues) == 1 else _with_others(dialogues, perform, seed, number + 1))
+            shuffled.append(shifted[:1] if len(dialogues) == 1 else _with_others(dialogues, perform, seed, number + 1))
         if long_minutes > 0:
             say(f"one take of {long_minutes:g} minutes")
             self.findings[0] |= life.over_minutes(take(repeated(dialogues, 60 * long_minutes), perform, seeds[0]))
         if len(seeds) > 1:
             self.findings[0]["seeds.head_r"] = head.seeds_correlation(real)
         self.told_apart = independence.told_apart(real, shuffled, np.random.default_rng(0))
+
+
+def _shares(dialogues: Sequence[Dialogue], offset: float) -> list[float]:
+    """By which shares of a call its partner is shifted: a single shift of a short call may fit by accident."""
+    seconds = sum(dialogue.sound.shape[1] for dialogue in dialogues) / SAMPLE_RATE
+    count = min(MOST_SHIFTS, math.ceil(SHIFTED_SECONDS / seconds))
+    return [0.2 + 0.6 * (k + 0.5 + 0.5 * offset) / count for k in range(count)]
 
 
 def _of_takes(takes: list[Take], silent: list[Take], shifted: list[Take], seed: int) -> Findings:
