@@ -42,13 +42,14 @@ def face_points(image: np.ndarray) -> np.ndarray | None:
 def find_faces(image: np.ndarray) -> list[np.ndarray]:
     """Points of every face found in `image` (uint8 RGB), each once, from the left of the picture to the right.
 
-    Face Mesh sees faces that fill a good part of the picture; smaller ones are found by the long-range
-    detector first and then measured in an enlarged cut-out.
+    Face Mesh sees faces that fill a good part of the picture; smaller ones are found by the long-range detector first,
+    in parts of the picture if need be, and then measured in an enlarged cut-out.
     """
     shrink = min(1.0, SEARCH_SIDE / max(image.shape[:2]))
     seen = cv2.resize(image, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA) if shrink < 1 else image
     faces = [points / shrink for points in _run_mesh(seen, MOST_FACES)]
-    for centre, side in _far_boxes(seen):
+    boxes = _far_boxes(seen) or ([] if faces else _boxes_in_tiles(seen))
+    for centre, side in boxes:
         points = _measure_around(image, centre / shrink, side / shrink)
         if points is not None:
             faces.append(points)
@@ -80,6 +81,26 @@ def _far_boxes(image: np.ndarray) -> list[tuple[np.ndarray, float]]:
         centre = np.array([(box.xmin + box.width / 2) * width, (box.ymin + box.height / 2) * height])
         boxes.append((centre, max(box.width * width, box.height * height)))
     return boxes[:MOST_FACES]
+
+
+def _boxes_in_tiles(image: np.ndarray) -> list[tuple[np.ndarray, float]]:
+    """As `_far_boxes`, looked for in overlapping squares of half and then a third of the longer side."""
+    for parts in (2, 3):
+        side = -(-max(image.shape[:2]) // parts)
+        boxes = []
+        for top in _starts(image.shape[0], side):
+            for left in _starts(image.shape[1], side):
+                tile = image[top : top + side, left : left + side]
+                boxes += [(centre + (left, top), width) for centre, width in _far_boxes(tile)]
+        if boxes:
+            return boxes
+    return []
+
+
+def _starts(length: int, side: int) -> list[int]:
+    """Where tiles of `side` px begin along `length` px so that they overlap by half."""
+    count = max(1, -(-2 * (length - side) // side) + 1)
+    return sorted({round(k * max(0, length - side) / max(1, count - 1)) for k in range(count)})
 
 
 def _measure_around(image: np.ndarray, centre: np.ndarray, side: float) -> np.ndarray | None:

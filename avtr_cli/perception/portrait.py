@@ -13,13 +13,14 @@ from avtr_cli.perception.landmarks import face_height, face_points, find_faces
 from avtr_cli.perception.matting import person_matte
 from avtr_cli.perception.photo import decode_photo, read_bytes
 from avtr_cli.perception.template import Pose, fit_pose, head_shape, template
-from avtr_cli.perception.topology import RIGID
+from avtr_cli.perception.topology import OUTER_EYE_CORNERS, RIGID
 from avtr_cli.types import Portrait
 
 CROP_SIZE = 512  # px; Face Mesh is most precise when the face fills about half of it
 SMALLEST_FACE = 36.0  # px of height; below it lids and lips are one pixel
 SMALL_FACE = 110.0  # px; the picture will look soft
 LARGEST_TURN, LARGE_TURN = 40.0, 26.0  # degrees of yaw or pitch
+LARGEST_TILT = 50.0  # degrees; beyond, the picture itself must lie on its side
 LEVEL_PITCH = 9.0  # degrees; what a head held level measures, as the template stands upright and foreheads recede
 UNLIKE_FACE = 0.05  # EO, rms distance to the average head after fitting; portraits measure 0.012 to 0.034
 
@@ -60,10 +61,17 @@ def _choose(faces: list[np.ndarray], face: int | None, photo: np.ndarray, path: 
 
 
 def _lies_on_its_side(photo: np.ndarray) -> str:
-    for turns, advice in ((1, "clockwise"), (3, "counter-clockwise"), (2, "upside down")):
+    for turns in (1, 3, 2):  # clockwise
         if find_faces(np.ascontiguousarray(np.rot90(photo, -turns))):
-            return f"it lies on its side: turn it {advice}" if turns != 2 else "it stands upside down: turn it"
+            return _turning_advice(-90.0 * turns if turns < 3 else 90.0)
     return ""
+
+
+def _turning_advice(tilt: float) -> str:
+    """What to do about a face tilted by `tilt` degrees, clockwise positive."""
+    if abs(tilt) > 135:
+        return "the photo stands upside down; turn it round"
+    return f"the photo lies on its side; turn it {'counter-' if tilt > 0 else ''}clockwise"
 
 
 def _measure_again(photo: np.ndarray, points: np.ndarray) -> np.ndarray:
@@ -83,6 +91,9 @@ def _refuse(points: np.ndarray, pose: Pose, path: str | Path) -> None:
         raise PhotoError(
             f"{path}: the face is only {tall:.0f} px tall; use a photo in which it has at least {SMALLEST_FACE:.0f} px"
         )
+    tilt = _tilt(points)
+    if abs(tilt) > LARGEST_TILT:
+        raise PhotoError(f"{path}: {_turning_advice(tilt)}")
     turn = _turn(pose)
     if turn > LARGEST_TURN:
         raise PhotoError(
@@ -108,6 +119,12 @@ def unlikeness(points: np.ndarray, pose: Pose) -> float:
     rigid = list(RIGID)
     difference = head_shape(points, pose)[rigid] - template().points[rigid]
     return float(np.sqrt((difference[:, :2] ** 2).sum(axis=1).mean()))
+
+
+def _tilt(points: np.ndarray) -> float:
+    """Degrees by which the line of the eyes leaves the horizontal, clockwise positive."""
+    x, y = np.diff(points[list(OUTER_EYE_CORNERS), :2], axis=0)[0]
+    return float(np.degrees(np.arctan2(y, x)))
 
 
 def _turn(pose: Pose) -> float:

@@ -67,7 +67,7 @@ def fill_plate(photo: np.ndarray, hidden: np.ndarray, unit: float) -> np.ndarray
         return smooth
     detail = smooth - cv2.GaussianBlur(smooth, (0, 0), TEXTURE * unit)
     depth = cv2.distanceTransform(hidden.astype(np.uint8), cv2.DIST_L2, 5)
-    depth -= cv2.distanceTransform((~hidden).astype(np.uint8), cv2.DIST_L2, 5)
+    depth = depth - cv2.distanceTransform((~hidden).astype(np.uint8), cv2.DIST_L2, 5)
     depth = cv2.GaussianBlur(depth, (0, 0), max(1.0, 0.05 * unit))
     inward_y, inward_x = np.gradient(depth)
     y, x = np.mgrid[0 : hidden.shape[0], 0 : hidden.shape[1]].astype(np.float32)

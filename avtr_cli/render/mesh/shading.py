@@ -37,8 +37,9 @@ def prepare_shading(
     def on_device(values: np.ndarray) -> Tensor:
         return torch.from_numpy(np.ascontiguousarray(values, dtype=np.float32)).to(device)
 
-    normals = _normals(geometry, stage) * field.head_weight.cpu().numpy()
-    return Shading(on_device(normals), on_device(_folds(stage, geometry)), strength)
+    inside = field.inside.cpu().numpy()
+    normals = _normals(geometry, stage) * field.head_weight.cpu().numpy() * inside
+    return Shading(on_device(normals), on_device(_folds(stage, geometry) * inside), strength)
 
 
 def gain(shading: Shading, field: FieldBasis, controls: Controls, back: Tensor) -> Tensor:

@@ -1,0 +1,188 @@
+"""The renderer's parts, each against what it promises."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from avtr_cli.perception.portrait import find_portrait
+from avtr_cli.perception.template import template
+from avtr_cli.perception.topology import CHIN, INNER_LOWER_LIP, INNER_UPPER_LIP
+from avtr_cli.render.mesh import thinplate
+from avtr_cli.render.mesh.controls import read_controls, seal_weights
+from avtr_cli.render.mesh.field import displacement, invert, prepare_field, residual
+from avtr_cli.render.mesh.layers import fill_hole, oversample, split_layers
+from avtr_cli.render.mesh.sampling import OpenCVSampler, TorchSampler
+from avtr_cli.render.mesh.shapes import (
+    JAW_DROP,
+    LOWER,
+    SHAPES,
+    UPPER,
+    agree_where_shared,
+    layer_points,
+    shape_deltas,
+)
+from avtr_cli.render.mesh.stage import Stage, crop_stage
+from avtr_cli.types import CONTROLS
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(scope="module")
+def stage(photo: Path) -> Stage:
+    return crop_stage(find_portrait(photo), 384)
+
+
+def row(**values: float) -> np.ndarray:
+    result = np.zeros(len(CONTROLS))
+    for name, value in values.items():
+        result[CONTROLS.index(name)] = value
+    return result
+
+
+def test_a_thin_plate_spline_meets_its_points_and_reproduces_planes():
+    random = np.random.default_rng(2)
+    centres = random.uniform(0, 3, (40, 2))
+    values = np.column_stack([centres @ (0.5, -2.0) + 1, np.sin(centres[:, 0])])
+    spline = thinplate.fit(centres, values, stiffness=0)
+    assert np.allclose(thinplate.evaluate(centres, thinplate.kernel(centres, centres), spline), values, atol=1e-6)
+    elsewhere = random.uniform(0, 3, (30, 2))
+    read = thinplate.evaluate(elsewhere, thinplate.kernel(elsewhere, centres), spline)
+    assert np.allclose(read[:, 0], elsewhere @ (0.5, -2.0) + 1, atol=1e-6)
+
+
+def test_shapes_are_mirror_images_of_each_other():
+    points, mirror = template()
+    deltas = shape_deltas(points)
+    flip = np.array([-1, 1, 1])
+    for left, name in enumerate(SHAPES):
+        other = name.replace("Left", "#").replace("Right", "Left").replace("#", "Right")
+        right = SHAPES.index(other)
+        assert np.allclose(deltas[:, left][:, mirror] * flip, deltas[:, right], atol=1e-6), name
+
+
+def test_the_jaw_drops_the_lower_lip_and_hardly_the_upper():
+    deltas = shape_deltas(template().points)[:, SHAPES.index("jawOpen")]
+    assert np.isclose(deltas[LOWER, 14, 1], JAW_DROP, rtol=0.05)
+    assert abs(deltas[UPPER, 13, 1]) < 0.02
+    assert deltas[LOWER, CHIN, 1] > 0.8 * JAW_DROP
+
+
+def test_layers_agree_on_every_point_they_share():
+    points, _ = template()
+    deltas = agree_where_shared(shape_deltas(points), points)
+    upper, lower, _ = layer_points(points)
+    shared = np.intersect1d(upper, lower)
+    assert len(shared) > 200
+    assert np.array_equal(deltas[UPPER][:, shared], deltas[LOWER][:, shared])
+
+
+def test_the_seals_close_what_jaw_and_photo_open():
+    points = template().points.copy()
+    points[list(INNER_LOWER_LIP[1:-1]), 1] += 0.08
+    deltas = shape_deltas(points)
+    weights = dict(zip(("sealJaw", "sealPhoto"), seal_weights(0.4, 0.4), strict=True)) | {"jawOpen": 0.4}
+    upper, lower = list(INNER_UPPER_LIP[1:-1]), list(INNER_LOWER_LIP[1:-1])
+    top = points[upper, 1] + sum(w * deltas[UPPER, SHAPES.index(n), upper, 1] for n, w in weights.items())
+    bottom = points[lower, 1] + sum(w * deltas[LOWER, SHAPES.index(n), lower, 1] for n, w in weights.items())
+    assert (bottom - top < 0.02).all()
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        {"jawOpen": 0.7},
+        {"headYaw": 0.26},
+        {"headPitch": 0.17, "jawOpen": 0.4},
+        {"headRoll": -0.17, "mouthPucker": 1.0},
+        {"browDownLeft": 1.0, "mouthSmileLeft": 1.0, "mouthSmileRight": 1.0},
+    ],
+)
+def test_the_inverse_field_leads_back_to_where_skin_came_from(stage: Stage, wanted: dict[str, float]):
+    _, field = prepare_field(stage, CPU)
+    moved = displacement(field, read_controls(row(**wanted), 0))
+    missed = residual(field, moved, invert(field, moved))
+    assert float(torch.quantile(missed.flatten(), 0.99)) < 0.6
+
+
+def test_the_inverse_of_a_shift_is_the_opposite_shift(stage: Stage):
+    _, field = prepare_field(stage, CPU)
+    moved = torch.zeros(2, 2, field.arms.shape[1])
+    moved[:, 0], moved[:, 1] = 5.5, -3.25
+    back = invert(field, moved)
+    assert torch.allclose(back[:, 0], torch.tensor(-5.5), atol=1e-3)
+    assert torch.allclose(back[:, 1], torch.tensor(3.25), atol=1e-3)
+
+
+def test_layers_put_together_are_the_photo(stage: Stage):
+    random = np.random.default_rng(5)
+    matte = random.uniform(0, 1, stage.canvas.shape[:2]).astype(np.float32)
+    layers = split_layers(stage.canvas, matte, stage.unit)
+    cover = 1 - layers.person[..., 3:].astype(np.float32) / 255
+    assert np.array_equal(np.floor(layers.person[..., :3] + cover * layers.plate + 0.5), stage.canvas)
+
+
+def test_a_filled_hole_keeps_what_is_known_and_stays_within_its_range():
+    picture = np.zeros((60, 80, 3), np.uint8)
+    picture[:, 40:] = 200
+    hole = np.zeros((60, 80), bool)
+    hole[20:40, 20:60] = True
+    filled = fill_hole(picture, hole)
+    assert np.array_equal(filled[~hole], picture[~hole])
+    assert filled.min() >= -0.01
+    assert filled.max() <= 200.01
+    assert filled[30, 24].mean() < 60
+    assert filled[30, 56].mean() > 140
+
+
+def test_oversampling_keeps_every_pixel(stage: Stage):
+    fine = oversample(stage.canvas)
+    assert np.array_equal(fine[::2, ::2], stage.canvas)
+    height, width = stage.canvas.shape[:2]
+    assert fine.shape == (2 * height - 1, 2 * width - 1, 3)
+
+
+def test_samplers_agree_between_pixels_and_outside(stage: Stage):
+    y, x = torch.meshgrid(torch.linspace(-9, 395, 200), torch.linspace(-9, 395, 210), indexing="ij")
+    fast, plain = OpenCVSampler(), TorchSampler(CPU)
+    smooth = np.ascontiguousarray(oversample(stage.canvas))
+    a = fast.sample(fast.texture(smooth), x.contiguous(), y.contiguous())
+    b = plain.sample(plain.texture(smooth), x, y)
+    assert float((a - b).abs().mean()) < 0.5
+    assert float((a - b).abs().max()) <= 4
+
+
+def test_enlarging_a_grid_is_linear_between_nodes():
+    grid = torch.arange(12.0).reshape(1, 3, 4)
+    for sampler in (OpenCVSampler(), TorchSampler(CPU)):
+        large = sampler.enlarge(grid, 4)[0]
+        assert large.shape == (12, 16)
+        assert torch.allclose(large[1:3, 1:3].mean(), grid[0, 0, 0], atol=2)
+        middle = large[5, 5:9]
+        assert torch.allclose(middle.diff(), torch.full((3,), 0.25), atol=1e-5)
+
+
+def test_mouth_close_equal_to_jaw_open_is_a_full_seal():
+    assert seal_weights(0.4, 0.4) == (0.4, 1.0)
+    assert seal_weights(0.0, 0.4) == (0.0, 0.0)
+    assert seal_weights(0.2, 0.4) == (0.2, 0.5)
+
+
+def test_breath_is_a_function_of_the_frame_number():
+    zero = np.zeros(len(CONTROLS))
+    assert read_controls(zero, 0).breath == 0
+    assert read_controls(zero, 1000).breath == read_controls(zero, 1000).breath
+    cycle = [read_controls(zero, frame).breath for frame in range(2500)]
+    assert abs(np.mean(cycle)) < 0.01
+    assert max(cycle) > 0.99
+    assert read_controls(zero, 33, breathing=0).breath == 0
+
+
+def test_far_commands_saturate_and_small_ones_are_exact():
+    small = read_controls(row(headYaw=0.2), 0).pose.rotation
+    assert np.isclose(np.arcsin(small[0, 2]), 0.2)
+    far = read_controls(row(headYaw=2.0), 0).pose.rotation
+    assert np.degrees(np.arcsin(far[0, 2])) < 26.1
