@@ -136,8 +136,8 @@ def compose(
     return out
 
 
-def _look(put, x: Tensor, y: Tensor, blink: Tensor) -> None:  # type: ignore[no-untyped-def]
-    """Gaze to the eight look weights and the lids that follow it; +x is the left of the picture, the subject's right."""
+def _look(put, x: Tensor, y: Tensor, blink: Tensor) -> None:
+    """Gaze to the look weights and the lids that follow it; +x is the picture's left, the subject's right."""
     put("eyeLookOutRight", x.clamp(min=0))
     put("eyeLookInLeft", x.clamp(min=0))
     put("eyeLookInRight", (-x).clamp(min=0))

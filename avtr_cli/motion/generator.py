@@ -21,7 +21,7 @@ from avtr_cli.config import MotionConfig
 from avtr_cli.errors import WeightsError
 from avtr_cli.motion import controls, decisions, flow, hearing, listening
 from avtr_cli.motion.articulation import CURVES, FACE, MOUTH, compose
-from avtr_cli.motion.encoders import FEATURES, NEW_FRAMES, SILENCE, LogMel
+from avtr_cli.motion.encoders import FEATURES, SILENCE, LogMel
 from avtr_cli.motion.gestures import EVENTS
 from avtr_cli.motion.lmfm import NOISE_SD, Conditions, Lmfm, LmfmShape, Track
 from avtr_cli.timing import CHUNK_FRAMES, PAST_FRAMES
@@ -205,7 +205,7 @@ class LmfmGenerator:
         codes = self._flow(self.model.face_track, index, noise, state["face"], given, heard, skip)
         return self.model.innovations.decode(codes.clamp(-6, 6), state["face"][-4:])
 
-    def _flow(self, track: Track, index: int, noise: Tensor, history: Tensor, given, heard, skip) -> Tensor:  # type: ignore[no-untyped-def]
+    def _flow(self, track: Track, index: int, noise: Tensor, history: Tensor, given, heard, skip) -> Tensor:
         """Euler steps from noise (5, C), guided by every branch of `given`; the past's memory is made once."""
         frames = min(index * CHUNK_FRAMES, PAST_FRAMES)
         first = index * CHUNK_FRAMES

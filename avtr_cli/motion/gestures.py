@@ -51,7 +51,7 @@ def _between(u: float, low: float, high: float) -> float:
     return low + (high - low) * float(u)
 
 
-def _nod(u, strength, target, present):  # type: ignore[no-untyped-def]
+def _nod(u, strength, target, present):
     """1-3 decaying cycles, downwards first; starts and ends at rest with no step in speed."""
     cycles = 1 + int(u[0] * 2.6)
     hertz, degrees = _between(u[1], 1.8, 3.2), _between(u[2], 3.0, 7.0) * strength
@@ -72,14 +72,14 @@ def _hump(rise: float, hold: float, fall: float) -> np.ndarray:
     return np.minimum(up, down)
 
 
-def _brow(u, strength, target, present):  # type: ignore[no-untyped-def]
+def _brow(u, strength, target, present):
     shape = _hump(0.14, _between(u[0], 0.1, 0.3), 0.26)
     curve = _empty(len(shape))
     curve[:, _COLUMN["brow"]] = _between(u[1], 0.25, 0.55) * strength * shape[: len(curve)]
     return curve
 
 
-def _smile(u, strength, target, present):  # type: ignore[no-untyped-def]
+def _smile(u, strength, target, present):
     shape = _hump(0.4, _between(u[0], 0.4, 1.1), _between(u[2], 0.6, 0.9))
     curve = _empty(len(shape))
     curve[:, _COLUMN["smile"]] = _between(u[1], 0.2, 0.45) * strength * shape[: len(curve)]
@@ -87,7 +87,7 @@ def _smile(u, strength, target, present):  # type: ignore[no-untyped-def]
     return curve
 
 
-def _blink(u, strength, target, present):  # type: ignore[no-untyped-def]
+def _blink(u, strength, target, present):
     """Two frames shut, one held (sometimes two), four to open; the phase within a frame is drawn."""
     t = (np.arange(10) + _between(u[0], 0.3, 0.9)) / _FPS
     held = 0.13 + (0.04 if u[1] > 0.8 else 0.0)
@@ -98,7 +98,7 @@ def _blink(u, strength, target, present):  # type: ignore[no-untyped-def]
     return curve
 
 
-def _gaze(u, strength, target, present):  # type: ignore[no-untyped-def]
+def _gaze(u, strength, target, present):
     """A saccade in two frames to `target`, with the scatter that fixations have."""
     curve = _empty(2)
     for axis, (column, number) in enumerate((("gazeX", u[0]), ("gazeY", u[1]))):
@@ -107,7 +107,7 @@ def _gaze(u, strength, target, present):  # type: ignore[no-untyped-def]
     return curve
 
 
-def _accent(u, strength, target, present):  # type: ignore[no-untyped-def]
+def _accent(u, strength, target, present):
     """The head's beat on a stressed word: a small move up, then down and back."""
     degrees = _between(u[0], 1.0, 2.7) * strength
     curve = _empty(22)
@@ -122,7 +122,7 @@ def _accent(u, strength, target, present):  # type: ignore[no-untyped-def]
     return curve
 
 
-def _turn(u, strength, target, present):  # type: ignore[no-untyped-def]
+def _turn(u, strength, target, present):
     """A shift of the head held for a second or two, as at the start of a turn."""
     shape = _hump(_between(u[0], 0.5, 0.8), _between(u[1], 0.2, 0.8), 0.8)
     curve = _empty(len(shape))

@@ -29,9 +29,10 @@ class EventHead(nn.Module):
         self.second = nn.Conv1d(width, width, 5, dilation=3)
         self.third = nn.Conv1d(width, width, 5, dilation=8)
         seen = width + 2 * FLAGS + len(_HALF_LIVES) * len(EVENTS) + person
-        self.decide = nn.Sequential(nn.Linear(seen, 96), nn.GELU(), nn.Linear(96, len(EVENTS) + len(GAZE_CELLS)))
+        last = nn.Linear(96, len(EVENTS) + len(GAZE_CELLS))
+        self.decide = nn.Sequential(nn.Linear(seen, 96), nn.GELU(), last)
         with torch.no_grad():
-            self.decide[-1].bias[: len(EVENTS)] = _RARE  # type: ignore[index]
+            last.bias[: len(EVENTS)] = _RARE
 
     def recall(self, flags: Tensor) -> Tensor:
         """Flag probabilities (B, HISTORY + T, 12) -> memory (B, T, 60)."""

@@ -10,7 +10,7 @@ Training computes all chunks of a window at once (`Track.forward` with many chun
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import NamedTuple
 
@@ -115,10 +115,13 @@ class Track(nn.Module):
         nn.init.zeros_(self.out.weight)
         nn.init.zeros_(self.out.bias)
 
+    def _layers(self) -> Iterator[Layer]:
+        return (layer for layer in self.layers if isinstance(layer, Layer))
+
     def remember(self, motion: Tensor, before: Tensor, heard: Tensor) -> list[tuple[Tensor, Tensor]]:
         """Clean frames (B, P, C), the frame before each (B, P, C), what was heard then -> each layer's memory."""
         tokens = self.past(torch.cat([motion, motion - before, heard], dim=-1))
-        return [layer.memory(tokens) for layer in self.layers]
+        return [layer.memory(tokens) for layer in self._layers()]
 
     def bias(self, first: int, count: int, past_first: int, past_count: int) -> Tensor:
         """Who may look at whom: (heads, count, past_count + count); a learned bias by distance, -inf for none.
@@ -139,7 +142,7 @@ class Track(nn.Module):
         """Each layer's scales and shifts at times t (B, N) for identities (B, N, P); both are constant in a chunk."""
         moment = F.silu(self.time(_waves(t[:, ::CHUNK_FRAMES])) + self.person(person[:, ::CHUNK_FRAMES]))
         made = []
-        for layer in self.layers:
+        for layer in self._layers():
             parts = layer.modulate(moment).repeat_interleave(CHUNK_FRAMES, dim=1).chunk(6, dim=-1)
             made.append(tuple(part + 1 if k % 3 else part for k, part in enumerate(parts)))
         return made
@@ -161,7 +164,7 @@ class Track(nn.Module):
         Returns the departure from the Gaussian velocity (B, N, C).
         """
         y = self.noisy(x) + told
-        for layer, modulation, memory in zip(self.layers, modulations, memories, strict=True):
+        for layer, modulation, memory in zip(self._layers(), modulations, memories, strict=True):
             y = layer(y, modulation, memory, bias)
         return self.out(self.norm(y))
 
@@ -173,7 +176,7 @@ def _waves(t: Tensor) -> Tensor:
 
 
 class Conditions(NamedTuple):
-    """What a chunk is told besides its past: own voice (B, N, D), fused voices with gestures (B, N, D + 8), identity."""
+    """What a chunk is told besides its past: own voice (B, N, D), both voices and gestures (B, N, D + 8), identity."""
 
     avatar: Tensor
     fused: Tensor
@@ -182,6 +185,15 @@ class Conditions(NamedTuple):
 
 class Lmfm(nn.Module):
     """The whole network; its buffers hold the corpus statistics that give channels their z-units."""
+
+    mouth_mean: Tensor
+    mouth_sd: Tensor
+    face_mean: Tensor
+    face_slope: Tensor
+    face_sd: Tensor
+    face_predictor: Tensor
+    face_whiten: Tensor
+    face_colour: Tensor
 
     def __init__(self, shape: LmfmShape | None = None) -> None:
         super().__init__()
@@ -217,7 +229,7 @@ class Lmfm(nn.Module):
         return person @ self.face_slope + self.face_mean
 
     def conditions(self, avatar: Tensor, partner: Tensor, flags: Tensor, curves: Tensor, person: Tensor) -> Conditions:
-        """Encoded sides (B, N, D), flag probabilities of both (B, N, 12), gesture curves (B, N, 8), identity (B, N, P)."""
+        """Encoded sides (B, N, D), both flag probabilities (B, N, 12), gesture curves (B, N, 8), identity (B, N, P)."""
         fused = self.fusion(avatar, partner) + self.flag_back(flags)
         return Conditions(avatar, torch.cat([fused, curves * _CURVE_UNITS.to(curves)], dim=-1), person)
 

@@ -131,7 +131,7 @@ def _speaks(prosody: Prosody, second: float) -> bool:
     return bool(0 <= at < len(prosody.speech) and prosody.speech[at])
 
 
-def _gestures(own: Prosody, partner: Prosody, chance, rng: np.random.Generator) -> list[tuple[float, str, float]]:  # type: ignore[no-untyped-def]
+def _gestures(own: Prosody, partner: Prosody, chance, rng: np.random.Generator) -> list[tuple[float, str, float]]:
     """(second, event, strength) of every answer to the partner and every beat of the own speech."""
     out = []
     for start, end, _, lively in partner.units:

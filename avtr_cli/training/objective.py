@@ -157,7 +157,7 @@ def _face_losses(
 ) -> dict[str, Tensor]:
     centre = model.face_centre(batch["person"]).unsqueeze(1)
     z, lead = (batch["face"] - centre) / model.face_sd, (batch["lead"] - centre) / model.face_sd
-    count, frames, channels = z.shape
+    count, frames = z.shape[:2]
     innovations = model.innovations
     whole = torch.cat([lead, z], dim=1)
     chunks = z.unflatten(1, (-1, CHUNK_FRAMES))

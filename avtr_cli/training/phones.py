@@ -31,7 +31,7 @@ _ALIASES = {
 }  # fmt: skip
 _PARTING = 0.34  # of the jaw's opening: how far the lips part above what the jaw does by itself
 
-VOWELS = frozenset("aa ae ah ax ao eh ih iy ow uw uh er aw ay ey oy".split())
+VOWELS = frozenset(("aa", "ae", "ah", "ax", "ao", "eh", "ih", "iy", "ow", "uw", "uh", "er", "aw", "ay", "ey", "oy"))
 BILABIAL = frozenset(("p", "b", "m"))
 LABIODENTAL = frozenset(("f", "v"))
 SILENCE = "sil"

@@ -95,7 +95,7 @@ def align(samples: np.ndarray, words: list[str]) -> np.ndarray | None:
     return np.array(rows, np.float32).reshape(-1, 3) if rows else None
 
 
-def _feed(decoder, data: bytes) -> None:  # type: ignore[no-untyped-def]
+def _feed(decoder, data: bytes) -> None:
     decoder.start_utt()
     decoder.process_raw(data, full_utt=True)
     decoder.end_utt()

@@ -55,7 +55,8 @@ def speak_flite(voice: str, sentences: list[str], rng: np.random.Generator) -> I
             done = subprocess.run(command, capture_output=True, text=True, timeout=60)
             if done.returncode == 0 and out.exists():
                 ends = [item.rsplit(":", 1) for item in done.stdout.split() if ":" in item]
-                yield make_utterance(*soundfile.read(out, dtype="float32"), _rows(ends, phones.phone_id), line)
+                samples, rate = soundfile.read(out, dtype="float32")
+                yield make_utterance(samples, rate, _rows(ends, phones.phone_id), line)
 
 
 def speak_festival(voice: str, sentences: list[str], rng: np.random.Generator) -> Iterator[Utterance]:
@@ -77,7 +78,8 @@ def speak_festival(voice: str, sentences: list[str], rng: np.random.Generator) -
             if wav.exists() and labels.exists():
                 columns = [row.split() for row in labels.read_text().splitlines() if row and row != "#"]
                 ends = [[column[2], column[0]] for column in columns if len(column) == 3]
-                yield make_utterance(*soundfile.read(wav, dtype="float32"), _rows(ends, phones.phone_id), line)
+                samples, rate = soundfile.read(wav, dtype="float32")
+                yield make_utterance(samples, rate, _rows(ends, phones.phone_id), line)
 
 
 def speak_espeak(voice: str, sentences: list[str], rng: np.random.Generator) -> Iterator[Utterance]:
@@ -130,7 +132,7 @@ class _Espeak:
         self._library.espeak_Synchronize()
         return np.concatenate(self._blocks or [np.zeros(0, np.float32)]), self._events
 
-    def _take(self, wave, count: int, events) -> int:  # type: ignore[no-untyped-def]
+    def _take(self, wave, count: int, events) -> int:
         if wave and count > 0:
             block = np.ctypeslib.as_array(wave, shape=(count,))
             self._blocks.append(block.astype(np.float32) / 32768)

@@ -14,14 +14,14 @@ FEEDBACK = (
     "mhm", "yeah", "right", "okay", "I see", "oh really", "sure", "wow", "of course", "hm", "uh huh", "exactly",
     "oh no", "that is true", "no way", "good point", "go on", "ah, I see",
 )  # fmt: skip
-_NOUNS = (
-    "morning river window mother garden music paper problem bottle village summer picture brother coffee people "
-    "monday building weather family movie bicycle mountain kitchen doctor money bridge number holiday question "
-    "umbrella football computer ticket story language chocolate birthday market airport blanket shadow village"
-).split()
-_VERBS = "find bring remember buy move open follow build keep watch finish borrow paint forget believe improve".split()
+_NOUNS = """
+    morning river window mother garden music paper problem bottle village summer picture brother coffee people
+    monday building weather family movie bicycle mountain kitchen doctor money bridge number holiday question
+    umbrella football computer ticket story language chocolate birthday market airport blanket shadow village
+""".split()  # noqa: SIM905
+_VERBS = "find bring remember buy move open follow build keep watch finish borrow paint forget believe improve".split()  # noqa: SIM905
 _QUALITIES = (
-    "big small beautiful warm famous simple purple empty broken quiet possible wonderful heavy blue soft".split()
+    "big small beautiful warm famous simple purple empty broken quiet possible wonderful heavy blue soft".split()  # noqa: SIM905
 )
 _TEMPLATES = (
     "I think we should {v} the {n} before the {n}.",
