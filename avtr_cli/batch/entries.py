@@ -106,16 +106,18 @@ def _understood(row: Row) -> dict[str, Any]:
 
 
 def _settings(row: Row) -> dict[str, Any]:
+    """`set`, a table or `key=value` strings, with what is said by dotted names on top."""
     said = row.values.get("set", {})
-    if isinstance(said, str):
-        said = [said]
-    if isinstance(said, list):
-        said = parse_settings([str(pair) for pair in said])
-    if not isinstance(said, dict):
+    said = [said] if isinstance(said, str) else said
+    if not isinstance(said, dict | list):
         raise ConfigError(f"{row.where}: 'set' is a table or list of settings, as in {{render.size: 256}}")
     dotted = {key: value for key, value in row.values.items() if "." in key}
-    settings = said | (parse_settings([f"{k}={v}" for k, v in dotted.items() if isinstance(v, str)]))
-    settings |= {key: value for key, value in dotted.items() if not isinstance(value, str)}
+    texts = [f"{key}={value}" for key, value in dotted.items() if isinstance(value, str)]
+    try:
+        settings = parse_settings([str(pair) for pair in said]) if isinstance(said, list) else dict(said)
+        settings |= dotted | parse_settings(texts)
+    except ConfigError as error:
+        raise ConfigError(f"{row.where}: {error}") from None
     background = settings.get("render.background")
     if isinstance(background, str) and (row.base / background).is_file():
         settings["render.background"] = str(row.base / background)
