@@ -58,19 +58,19 @@ def data(request, tmp_path):
     return folder
 
 
-def test_both_sides_of_every_call_are_rendered_each_hearing_the_other(weights, data, tmp_path):
-    pairs = page_jobs(data, tmp_path / "out")
-    assert [a.out.stem for a, _ in pairs] == [f"{call}_P0947" for call in CALLS]
-    for a, b in pairs:
-        assert a.sound.partner == b.sound.dialogue
-        assert b.sound.partner == a.sound.dialogue
-        assert a.preset.motion.generator == "avtr1"
-        assert a.preset.render.renderer == "liveportrait"
+def test_every_call_becomes_one_video_of_both_sides_each_hearing_the_other(weights, data, tmp_path):
+    jobs = page_jobs(data, tmp_path / "out")
+    assert [job.out.name for job in jobs] == [f"{call}.mp4" for call in CALLS]
+    for job, call in zip(jobs, CALLS, strict=True):
+        assert [path.stem for path in job.sound.paths] == [f"{call}_{side}" for side in SIDES]
+        assert [path.stem for path in job.photos] == [f"{call}_{side}" for side in SIDES]
+        assert job.layout == "side-by-side"
+        assert job.preset.motion.generator == "avtr1"
+        assert job.preset.render.renderer == "liveportrait"
 
 
 def test_a_portrait_is_a_frame_of_the_participants_own_video(weights, data, tmp_path):
-    a, _ = page_jobs(data, tmp_path / "out")[0]
-    picture = cv2.imread(str(a.photo))
+    picture = cv2.imread(str(page_jobs(data, tmp_path / "out")[0].photo))
     assert picture.shape == (48, 64, 3)
     assert picture.mean() > 150  # one second in
 
@@ -78,7 +78,7 @@ def test_a_portrait_is_a_frame_of_the_participants_own_video(weights, data, tmp_
 def test_a_picture_beside_the_sound_wins_over_the_video(weights, data, tmp_path):
     sound = next(data.rglob(f"{CALLS[0]}_P0947.wav"))
     cv2.imwrite(str(sound.with_suffix(".png")), np.zeros((10, 10, 3), np.uint8))
-    assert page_jobs(data, tmp_path / "out")[0][0].photo == sound.with_suffix(".png")
+    assert page_jobs(data, tmp_path / "out")[0].photo == sound.with_suffix(".png")
 
 
 def test_another_call_of_the_session_is_not_mistaken(data):

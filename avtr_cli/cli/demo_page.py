@@ -1,4 +1,4 @@
-"""The calls of AVTR-1's page, found in a user's copy of the Seamless Interaction data set, as pairs of jobs.
+"""The calls of AVTR-1's page, found in a user's copy of the Seamless Interaction data set, as dialogue jobs.
 
 The data set keeps one sound file and one video per participant, `V00_S2047_I00001188_P0947.wav` and `.mp4`, in
 several folder layouts (by batch and archive, or by kind of data), so files are looked for by name.
@@ -13,8 +13,8 @@ from typing import Any
 from avtr_cli.audio.source import DialogueFiles
 from avtr_cli.config import Preset, load_preset
 from avtr_cli.demos import examples_folder
+from avtr_cli.dialogue import DialogueJob
 from avtr_cli.errors import InputError, WeightsError
-from avtr_cli.job import Job
 from avtr_cli.weights.registry import registry
 from avtr_cli.weights.store import Store
 
@@ -32,8 +32,8 @@ class Participant:
 
 def page_jobs(
     data: Path, out: Path, settings: list[str] | tuple[str, ...] = (), command: str = ""
-) -> list[tuple[Job, Job]]:
-    """Both sides of every call of examples/avtr1_page.yaml, ready to render to `out`/ID_SIDE.mp4.
+) -> list[DialogueJob]:
+    """Every call of examples/avtr1_page.yaml, both sides in one video `out`/ID.mp4, side by side as on the page.
 
     Portraits are written to `out` first. Raises InputError where `data` lacks a call, and WeightsError where a
     published weight that the preset needs is not usable; both say where it comes from.
@@ -45,24 +45,22 @@ def page_jobs(
     found = {call["id"]: find_participants(data, call["id"]) for call in page["calls"]}
     _check(data, page, [id for id, sides in found.items() if len(sides) != 2], preset)
     out.mkdir(parents=True, exist_ok=True)
-    pairs = []
+    jobs = []
     for call in page["calls"]:
         a, b = found[call["id"]]
-        photos = [portrait_of(side, out, call["photo_s"]) for side in (a, b)]
-        first, second = (
-            Job(
-                photo=photo,
-                sound=DialogueFiles(
-                    dialogue=own.sound, partner=other.sound, start_s=call["start_s"], duration_s=call["duration_s"]
-                ),
-                out=out / f"{own.name}.mp4",
+        sound = DialogueFiles(dialogue=a.sound, partner=b.sound, start_s=call["start_s"], duration_s=call["duration_s"])
+        photo_a, photo_b = (portrait_of(side, out, call["photo_s"]) for side in (a, b))
+        jobs.append(
+            DialogueJob(
+                photo=photo_a,
+                photo_b=photo_b,
+                sound=sound,
+                out=out / f"{call['id']}.mp4",
                 preset=preset,
                 command=command,
             )
-            for photo, own, other in ((photos[0], a, b), (photos[1], b, a))
         )
-        pairs.append((first, second))
-    return pairs
+    return jobs
 
 
 def _check(data: Path, page: dict[str, Any], absent: list[str], preset: Preset) -> None:
