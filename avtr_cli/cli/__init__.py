@@ -14,7 +14,7 @@ from typing import Any
 import typer
 
 from avtr_cli import __version__
-from avtr_cli.cli import batch, bench, demo, dialogue, doctor, evaluate, render, verify
+from avtr_cli.cli import batch, bench, demo, dialogue, doctor, evaluate, render, train, verify, weights
 from avtr_cli.errors import EXIT_INTERRUPTED, AvtrError
 
 _ClickException: Any = typer.BadParameter.__mro__[2]  # typer brings click along, from some releases on as its own copy
@@ -34,6 +34,8 @@ app.command("demo")(demo.demo)
 app.command("verify")(verify.verify)
 app.command("doctor")(doctor.doctor)
 app.add_typer(bench.app, name="bench")
+app.add_typer(weights.app, name="weights")
+app.add_typer(train.app, name="train")
 app.add_typer(evaluate.app, name="eval")
 
 
@@ -65,8 +67,9 @@ def main() -> None:
         typer.echo(f"error: {error}", err=True)
         code = error.exit_code
     except (KeyboardInterrupt, typer.Abort):
-        typer.echo("interrupted: nothing half-written is left; run the same command again to go on", err=True)
         code = EXIT_INTERRUPTED
+    if code == EXIT_INTERRUPTED:  # newer typers turn Ctrl-C into this code themselves
+        typer.echo("interrupted: nothing half-written is left; run the same command again to go on", err=True)
     sys.exit(code or 0)
 
 

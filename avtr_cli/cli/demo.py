@@ -3,20 +3,32 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from avtr_cli.cli import options
 
+if TYPE_CHECKING:
+    from avtr_cli.engine import Engine
+    from avtr_cli.job import Job
+
 
 def demo(
-    name: Annotated[str | None, typer.Argument(help="One clip; all of them if left out.", show_default=False)] = None,
+    name: Annotated[
+        str | None, typer.Argument(help="One clip, or avtr1-page; all clips if left out.", show_default=False)
+    ] = None,
     out: Annotated[Path, typer.Option("-o", "--out", help="Folder for the videos and reports.")] = Path("out"),
     listing: Annotated[bool, typer.Option("--list", help="Say which clips there are and render none.")] = False,
+    data: Annotated[
+        Path | None, typer.Option(help="For avtr1-page: your copy of the Seamless Interaction data set.")
+    ] = None,
     quiet: options.Quiet = False,
 ) -> None:
-    """Render the demo clips into a folder, each with its report."""
+    """Render the demo clips into a folder, each with its report; avtr1-page renders the calls of AVTR-1's page."""
+    if name == "avtr1-page":
+        _page(data, out, quiet)
+        return
     from avtr_cli.demos import choose_demos, demo_job
 
     clips = choose_demos(name)
@@ -24,13 +36,31 @@ def demo(
         for clip in clips:
             typer.echo(f"{clip.name:24} {clip.description}")
         return
+    for clip in clips:
+        _render(demo_job(clip, out, options.typed()), clip.name, quiet)
+
+
+def _page(data: Path | None, out: Path, quiet: bool) -> None:
+    """The calls of AVTR-1's page, both sides of each in one video."""
+    from avtr_cli.cli.demo_page import page_jobs
+    from avtr_cli.errors import ConfigError
+
+    if data is None:
+        raise ConfigError("avtr1-page needs --data FOLDER, your copy of the Seamless Interaction data set")
+    from avtr_cli.engine import Engine
+
+    jobs = page_jobs(data, out, command=options.typed())
+    engine = Engine(jobs[0].preset)
+    for job in jobs:
+        _render(job, job.out.stem, quiet, engine)
+
+
+def _render(job: Job, title: str, quiet: bool, engine: Engine | None = None) -> None:
     from avtr_cli.offline import render_file
 
-    for clip in clips:
-        job = demo_job(clip, out, options.typed())
-        with options.progress(quiet, clip.name) as watch:
-            report = render_file(job, watch=watch)
-        report.write(job.out.with_suffix(".json"))
-        options.echo_warnings(report["warnings"])
-        for line in [str(job.out)] if quiet else report.summary():
-            typer.echo(line)
+    with options.progress(quiet, title) as watch:
+        report = render_file(job, engine, watch)
+    report.write(job.out.with_suffix(".json"))
+    options.echo_warnings(report["warnings"])
+    for line in [str(job.out)] if quiet else report.summary():
+        typer.echo(line)
