@@ -34,7 +34,7 @@ def list_command(as_json: AsJson = False) -> None:
         return
     typer.echo(f"weights folder: {store.root}  (AVTR_WEIGHTS chooses another)\n")
     for row in rows:
-        typer.echo(f"{row['name']:<42} {row['size_text']:>9}  {row['licence']:<17} {row['state']}")
+        typer.echo(f"{row['name']:<42} {row['size_text']:>11}  {row['licence']:<17} {row['state']}")
         typer.echo(f"    {row['what']}\n    {row['repo']}: {row['path']}")
     for licence in store.registry.licences.values():
         typer.echo(f"\n{licence_text(licence, store.accepted(licence))}")

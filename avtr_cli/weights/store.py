@@ -147,9 +147,10 @@ class Store:
                     "leave these weights out, or use them non-commercially with --licence-policy any"
                 )
             if not self.accepted(licence):
+                under_it = next(file for file in self.registry.files.values() if file.licence == licence.id)
                 raise WeightsError(
                     f"{licence.name} ({licence.url}) is not accepted yet; read it, then run "
-                    "`avtr weights pull … --accept-licence`"
+                    f"`avtr weights pull {under_it.sets[0]} --accept-licence`"
                 )
 
     def _acceptance(self, licence: Licence) -> Path:
