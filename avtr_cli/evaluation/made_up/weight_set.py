@@ -7,6 +7,7 @@ everywhere; the others come from archive.py and onnx_files.py. Records say "made
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -16,7 +17,7 @@ import torch
 from avtr_cli.errors import WeightsError
 from avtr_cli.evaluation.made_up.archive import write_archive
 from avtr_cli.render.liveportrait import made_up
-from avtr_cli.weights.store import MADE_UP, Record, Store, sha256_of
+from avtr_cli.weights.store import MADE_UP, Record, Store, default_root, sha256_of
 
 SHARED = {"retarget_shoulder": "stitching", "retarget_mouth": "lip", "retarget_eye": "eye"}
 BASE = ("appearance_feature_extractor", "motion_extractor", "warping_module", "spade_generator")
@@ -53,6 +54,16 @@ def write_set(root: Path, small: bool = False, optional: bool = True) -> Store:
         unfinished.replace(path)
         store.note(path, Record(sha256=sha256_of(path), size=path.stat().st_size, source=MADE_UP))
     return store
+
+
+def use_made_up() -> Store:
+    """Make this process use the whole made-up set instead of published weights; written once per machine.
+
+    It lies in `made-up` beside the weights folder and is about 2 GB; AVTR_WEIGHTS then names it.
+    """
+    root = default_root().with_name("made-up")
+    os.environ["AVTR_WEIGHTS"] = str(root)
+    return write_set(root)
 
 
 def _write_base(network: str, path: Path) -> None:
