@@ -21,9 +21,11 @@ from avtr_cli.job import Job
 from avtr_cli.motion.file import load_motion, save_motion, write_live_link_csv
 from avtr_cli.output import provenance
 from avtr_cli.output.formats import Format, format_of
+from avtr_cli.output.html import write_page
 from avtr_cli.output.label import check_label
 from avtr_cli.output.report import Report
 from avtr_cli.output.signing import Signer
+from avtr_cli.output.timeline import collect
 from avtr_cli.output.video import SegmentWriter, SoundWriter, join
 from avtr_cli.output.workfolder import Segment, WorkFolder
 from avtr_cli.preparation import Stage, check_writable, prepare
@@ -44,6 +46,8 @@ def render_file(job: Job, engine: Engine | None = None, watch: Watch | None = No
     began = time.perf_counter()
     form = format_of(job.out, job.preset.output)
     check_writable(job.out)
+    if job.page is not None:
+        check_writable(job.page)
     if job.label:
         check_label(job.label)
     signer = provenance.choose_signer(job.certificate, job.private_key) if job.provenance else None
@@ -62,6 +66,9 @@ def render_file(job: Job, engine: Engine | None = None, watch: Watch | None = No
             raise
         ended = time.perf_counter()
         report = report_of(stage, folder, marks, resumed, ended - began, ended - rendering)
+        if job.page is not None:
+            neutrals = [one.identity.neutral.cpu().numpy() for one in stage.casts]
+            write_page(job.page, report, collect(source, folder, neutrals))
         folder.remove()
     return report
 

@@ -1,7 +1,7 @@
 """Two pictures into one: both sides of a call in a single video.
 
 `side-by-side` and `stack` show both at the same size; `active-speaker` shows who has the turn large and the
-listener in a corner, with a short fade when the turn passes.
+listener in the lower right corner, below the head of most pictures, with a short fade when the turn passes.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ class Layout:
         _mix(first, second, weight, self._canvas)
         width, height = self._cell
         inset = (round(width * _INSET), round(height * _INSET))
-        right, top = width - round(width * _MARGIN), round(width * _MARGIN)
+        right, top = width - round(width * _MARGIN), height - round(width * _MARGIN) - inset[1]
         line = max(1, round(width * _BORDER))
         outer = self._canvas[top - line : top + inset[1] + line, right - inset[0] - line : right + line]
         outer[..., :3] = _LIGHT
