@@ -1,0 +1,192 @@
+"""What users may ask of the embedded model: cues, emotions, gains; and the rules of gestures and closures."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from avtr_cli.config import EMOTIONS, MotionConfig
+from avtr_cli.errors import ConfigError
+from avtr_cli.motion import controls, decisions, gestures
+from avtr_cli.motion.articulation import CURVES, FACE, MOUTH, aperture, compose
+from avtr_cli.motion.generator import SHIPPED, LmfmGenerator
+from avtr_cli.timing import WINDOW_SAMPLES
+from avtr_cli.types import CONTROLS, Cue, Window
+
+NEVER = np.full(len(gestures.EVENTS), -60.0)
+
+
+def spoken(frames=10, **changes):
+    """Controls of a wide open mouth and a still face, with some things changed."""
+    given = {
+        "mouth": torch.full((frames, len(MOUTH)), 0.5),
+        "bilabial": torch.zeros(frames),
+        "labiodental": torch.zeros(frames),
+        "activity": torch.ones(frames),
+        "face": torch.zeros(frames, len(FACE)),
+        "curves": torch.zeros(frames, len(CURVES)),
+    }
+    return compose(**(given | changes))
+
+
+def decide(hazards=NEVER, cues=(), frames=100, odds=None, seed=1):
+    """Gesture curves (frames, 8) of constant hazards."""
+    numbers = np.random.default_rng(seed).random((frames, decisions.NUMBERS))
+    cells = np.zeros(len(gestures.GAZE_CELLS))
+    odds = np.ones(len(gestures.EVENTS)) if odds is None else odds
+    cues = controls.checked_cues(cues)
+    pending, out = decisions.Pending.empty(), []
+    for first in range(0, frames, 5):
+        curves, pending = decisions.decide(
+            pending, 5, first, lambda frame, since: (hazards, cells), numbers[first : first + 5], odds, cues
+        )
+        out.append(curves)
+    return np.concatenate(out)
+
+
+def column(name):
+    return CURVES.index(name)
+
+
+@pytest.mark.parametrize("expressiveness", [0.3, 1.0, 3.0])
+def test_lips_close_at_a_bilabial_however_expressive_the_face(expressiveness):
+    values = spoken(bilabial=torch.ones(10), expressiveness=expressiveness)
+    assert aperture(values).max() < 0.0
+
+
+def test_a_silent_avatar_has_its_mouth_exactly_at_rest():
+    values = spoken(activity=torch.zeros(10), bilabial=torch.ones(10))
+    assert float(values[:, : CONTROLS.index("headPitch")].abs().max()) == 0.0
+
+
+def test_zeros_return_the_photo():
+    still = spoken(mouth=torch.zeros(10, len(MOUTH)))
+    assert float(still.abs().max()) == 0.0
+
+
+def test_gains_scale_what_they_name():
+    face = torch.zeros(10, len(FACE))
+    face[:, FACE.index("yaw")] = 10.0
+    curves = torch.zeros(10, len(CURVES))
+    curves[:, column("gazeX")] = 0.4
+    yaw, look = CONTROLS.index("headYaw"), CONTROLS.index("eyeLookOutRight")
+    plain, half = spoken(face=face), spoken(face=face, head_gain=0.5)
+    assert torch.allclose(half[:, yaw], 0.5 * plain[:, yaw])
+    away, ahead = spoken(curves=curves), spoken(curves=curves, gaze=0.0)
+    assert float(away[0, look]) == pytest.approx(0.4)
+    assert float(ahead[0, look]) == 0.0
+    assert float(spoken(smile=0.3)[0, CONTROLS.index("mouthSmileLeft")]) > 0.15
+
+
+def test_eyes_stay_on_the_camera_while_the_head_turns():
+    face = torch.zeros(10, len(FACE))
+    face[:, FACE.index("yaw")] = 10.0  # towards the left of the picture
+    values = spoken(face=face)
+    assert float(values[0, CONTROLS.index("eyeLookOutLeft")]) > 0.1  # the subject's left eye looks to the picture's right
+    assert float(values[0, CONTROLS.index("eyeLookOutRight")]) == 0.0
+
+
+@pytest.mark.parametrize("event", ["nod", "brow", "smile", "blink", "accent", "turn"])
+def test_every_gesture_begins_and_ends_at_rest(event):
+    for seed in range(20):
+        curve = gestures.draw(event, np.random.default_rng(seed).random(gestures.NUMBERS))
+        assert len(curve) <= gestures.LONGEST
+        peak = np.abs(curve).max(0)
+        assert np.abs(curve[-1]).max() <= 0.05 * peak.max()
+        if event != "blink":
+            assert np.abs(curve[0]).max() <= 0.2 * peak.max()
+
+
+def test_nods_are_as_fast_and_as_large_as_people_nod():
+    for seed in range(20):
+        pitch = gestures.draw("nod", np.random.default_rng(seed).random(gestures.NUMBERS))[:, column("pitch")]
+        assert pitch.min() > -0.5  # downwards first
+        assert 1.5 < pitch.max() <= 7.0
+
+
+def test_cues_happen_at_their_frame_and_nowhere_else():
+    curves = decide(cues=[Cue(42, "nod"), Cue(60, "smile", 0.5), Cue(10, "blink")])
+    pitch, smile, blink = (curves[:, column(name)] for name in ("pitch", "smile", "blink"))
+    assert not pitch[:42].any()
+    assert pitch[42:70].max() > 1.5
+    assert not smile[:60].any()
+    assert 0.05 < smile[60:].max() < 0.25
+    assert blink[:10].max() == 0
+    assert blink[10:14].max() > 0.7
+
+
+def test_a_look_on_cue_is_held():
+    curves = decide(cues=[Cue(20, "look_left")])
+    assert np.abs(curves[:20, -2:]).max() == 0
+    assert (curves[23:50, column("gazeX")] > 0.25).all()
+
+
+def test_gestures_of_one_kind_keep_their_distance():
+    hazards = NEVER.copy()
+    hazards[gestures.EVENTS.index("blink")] = 60.0  # always
+    blink = decide(hazards, frames=200)[:, column("blink")]
+    starts = np.flatnonzero((blink[1:] > 0.1) & (blink[:-1] <= 0.1))
+    assert np.diff(starts).min() >= gestures.REFRACTORY["blink"] - 1
+
+
+def test_odds_of_nought_forbid_and_larger_odds_bring_more():
+    blinks = gestures.EVENTS.index("blink")
+    hazards = NEVER.copy()
+    hazards[blinks] = -3.5
+    seen = []
+    for factor in (0.0, 1.0, 3.0):
+        odds = np.ones(len(gestures.EVENTS))
+        odds[blinks] = factor
+        seen.append(decide(hazards, frames=1500, odds=odds)[:, column("blink")].sum())
+    assert seen[0] == 0
+    assert seen[0] < seen[1] < seen[2]
+
+
+@pytest.mark.parametrize("cue", [Cue(3, "dance"), Cue(-1, "nod"), Cue(3, "nod", 9.0)])
+def test_a_cue_that_cannot_be_is_one_sentence(cue):
+    with pytest.raises(ConfigError, match=r"cue"):
+        controls.checked_cues([cue])
+
+
+def test_an_emotion_is_its_intensity_in_its_own_place():
+    happy = controls.person_vector(MotionConfig(emotion="happy", emotion_intensity=0.7))
+    neutral = controls.person_vector(MotionConfig(emotion="neutral", emotion_intensity=0.7))
+    assert float(happy[controls.STYLE_NUMBERS + EMOTIONS.index("happy")]) == pytest.approx(0.7)
+    assert float(neutral.abs().sum()) == 0.0
+
+
+def perform(config, cues=(), seconds=8, seed=4):
+    """Controls of the shipped model in silence, (T, 58)."""
+    generator = LmfmGenerator(config, cues=cues)
+    state, out = generator.start(None, seed), []
+    for index in range(seconds * 5):
+        motion, state = generator.step(Window(np.zeros((2, WINDOW_SAMPLES), np.float32), index), state)
+        out.append(motion.values)
+    return torch.cat(out).numpy()
+
+
+@pytest.mark.parametrize(
+    ("emotion", "channel"),
+    [("happy", "mouthSmileLeft"), ("serious", "browDownLeft"), ("surprised", "browInnerUp"), ("sad", "mouthFrownLeft")],
+)
+def test_the_shipped_model_wears_the_emotion_it_is_asked_for(emotion, channel):
+    at = CONTROLS.index(channel)
+    worn = perform(MotionConfig(emotion=emotion, emotion_intensity=1.0))[100:, at].mean()
+    plain = perform(MotionConfig())[100:, at].mean()
+    assert worn > plain + 0.12
+
+
+def test_the_shipped_model_in_silence_keeps_its_mouth_shut_and_its_head_alive():
+    values = perform(MotionConfig(), seconds=20)
+    assert float(np.abs(aperture(torch.from_numpy(values))).max()) <= 0.06
+    pitch_yaw_roll = np.rad2deg(values[:, CONTROLS.index("headPitch") :][:, :3])
+    assert pitch_yaw_roll.std(0).max() > 0.2
+    assert np.abs(pitch_yaw_roll).max() < 20
+
+
+def test_the_shipped_checkpoint_is_small_and_says_how_it_was_made():
+    assert SHIPPED.stat().st_size <= 20 * 2**20
+    about = LmfmGenerator(MotionConfig()).about
+    assert int(about["step"]) > 0
+    assert "dyadic" in about["training"]
