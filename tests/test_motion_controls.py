@@ -83,7 +83,9 @@ def test_eyes_stay_on_the_camera_while_the_head_turns():
     face = torch.zeros(10, len(FACE))
     face[:, FACE.index("yaw")] = 10.0  # towards the left of the picture
     values = spoken(face=face)
-    assert float(values[0, CONTROLS.index("eyeLookOutLeft")]) > 0.1  # the subject's left eye looks to the picture's right
+    assert (
+        float(values[0, CONTROLS.index("eyeLookOutLeft")]) > 0.1
+    )  # the subject's left eye looks to the picture's right
     assert float(values[0, CONTROLS.index("eyeLookOutRight")]) == 0.0
 
 

@@ -1,0 +1,207 @@
+"""The corpus: phones, simulated calls, and ground truth that keeps the rules it claims to follow."""
+
+from __future__ import annotations
+
+import shutil
+
+import numpy as np
+import pytest
+import torch
+from tiny_speech import tiny_corpus, tiny_utterance
+
+from avtr_cli.errors import AvtrError
+from avtr_cli.motion import gestures
+from avtr_cli.motion.articulation import aperture, compose
+from avtr_cli.timing import SAMPLE_RATE
+from avtr_cli.training import augment, behaviour, conversation, dataset, phones, recordings, speech, text
+from avtr_cli.training.mouth import mouth_truth
+from avtr_cli.training.prosody import analyse, pitch
+
+CALL_SECONDS = 20
+
+
+@pytest.fixture(scope="module")
+def corpus():
+    return tiny_corpus()
+
+
+@pytest.fixture(scope="module")
+def call(corpus):
+    return conversation.simulate(corpus, CALL_SECONDS, np.random.default_rng(8), sides=2)
+
+
+@pytest.fixture(scope="module")
+def made(call):
+    return dataset.make_call(call, np.random.default_rng(9))
+
+
+def lips(made, side):
+    """Aperture of the true motion, (T,)."""
+
+    def get(name):
+        return torch.from_numpy(made[name][side].astype(np.float32))
+
+    closures = get("closures")
+    return aperture(
+        compose(get("mouth"), closures[:, 0], closures[:, 1], get("activity"), get("face"), get("curves"))
+    ).numpy()
+
+
+def test_names_of_three_engines_mean_the_same_phones():
+    assert phones.phone_id("B") == phones.phone_id_of_ipa("b") == phones.PHONES.index("b")
+    assert phones.phone_id("aa1") == phones.phone_id_of_ipa("ˈɑː") == phones.PHONES.index("aa")
+    assert phones.phone_id("jh") == phones.phone_id_of_ipa("dʒ") == phones.PHONES.index("sh")
+    assert phones.phone_id("pau") == phones.phone_id_of_ipa("_:") == 0
+    assert len(phones.VISEME_OF_PHONE) == len(phones.PHONES) == len(phones.TARGETS) == len(phones.DOMINANCE)
+    assert phones.VISEME_OF_PHONE.max() == len(phones.VISEMES) - 1
+
+
+def test_sentences_are_filled_and_repeat_with_their_seed():
+    lines = [text.sentence(np.random.default_rng(k), ["marble"]) for k in range(30)]
+    assert not any("{" in line for line in lines)
+    assert len(set(lines)) > 20
+    assert lines[3] == text.sentence(np.random.default_rng(3), ["marble"])
+
+
+def test_lips_close_at_every_bilabial_and_open_at_open_vowels(made):
+    shut, wide = [], []
+    for side in (0, 1):
+        opening, classes = lips(made, side), made["visemes"][side]
+        shut.append(opening[(classes == 1).sum(1) >= 3])
+        wide.append(opening[(classes == 10).sum(1) >= 3])
+    shut, wide = np.concatenate(shut), np.concatenate(wide)
+    assert len(shut) > 10
+    assert shut.max() < 0.06
+    assert np.median(wide) > 0.3
+
+
+def test_a_mouth_is_exactly_still_while_its_side_says_nothing(made, call):
+    for side in (0, 1):
+        t = (np.arange(made["activity"].shape[1]) + 0.5) / 25
+        speaking = np.zeros(len(t), bool)
+        for start, end, _ in call[side].units:
+            speaking |= (t > start - 0.3) & (t < end + 0.3)
+        assert (~speaking).any()
+        assert np.abs(lips(made, side)[~speaking]).max() == 0.0
+
+
+def test_pitch_is_found_where_there_is_a_voice():
+    utterance = tiny_utterance(np.random.default_rng(1), hertz=140.0)
+    speech_mask = np.zeros(len(utterance.samples) // 160, bool)
+    speech_mask[10:-10] = True
+    found = pitch(utterance.samples, speech_mask)
+    voiced = found[found > 0]
+    assert len(voiced) > 0.5 * speech_mask.sum()
+    assert abs(np.median(voiced) - 140) < 8
+
+
+def test_listeners_nod_after_phrases_far_more_than_elsewhere(corpus):
+    after, elsewhere, nods = 0, 0, 0
+    nod = gestures.EVENTS.index("nod")
+    for seed in range(12):
+        rng = np.random.default_rng(seed)
+        own, partner = conversation.simulate(corpus, CALL_SECONDS, rng, sides=2)
+        seen = analyse(partner)
+        frames = CALL_SECONDS * 25
+        face = behaviour.behave(analyse(own), seen, frames, np.zeros(8), "neutral", 0.0, rng)
+        near = np.zeros(frames, bool)
+        for start, end, _, _ in seen.units:
+            if end - start > 0.7:
+                near[int(end * 25) : int(end * 25) + 35] = True
+        starts = face.starts[:, nod]
+        after += starts[near].sum() / max(near.sum(), 1)
+        elsewhere += starts[~near].sum() / max((~near).sum(), 1)
+        nods += starts.sum()
+    assert nods > 12
+    assert after > 3 * elsewhere
+
+
+def test_blinks_come_as_often_as_people_blink_also_in_silence(corpus):
+    blinks = 0
+    for seed in range(10):
+        rng = np.random.default_rng(seed)
+        silent = analyse(conversation.simulate(corpus, CALL_SECONDS, rng, sides=0)[0])
+        face = behaviour.behave(silent, silent, CALL_SECONDS * 25, np.zeros(8), "neutral", 0.0, rng)
+        blinks += face.starts[:, gestures.EVENTS.index("blink")].sum()
+    assert 10 <= blinks / (10 * CALL_SECONDS / 60) <= 25
+
+
+def test_a_head_at_rest_sways_but_stays(corpus):
+    silent = analyse(conversation.Side(np.zeros(120 * SAMPLE_RATE, np.float32)))
+    face = behaviour.behave(silent, silent, 120 * 25, np.zeros(8), "neutral", 0.0, np.random.default_rng(3))
+    yaw = face.face[:, 1]
+    assert 0.3 < yaw.std() < 3
+    assert abs(yaw[:250].mean() - yaw[-250:].mean()) < 3
+
+
+def test_augmentation_keeps_length_and_stays_in_range():
+    for seed in range(8):
+        rng = np.random.default_rng(seed)
+        sound = tiny_utterance(rng).samples
+        heard = augment.colour(sound, rng)
+        assert heard.shape == sound.shape
+        assert heard.dtype == np.float32
+        assert np.abs(heard).max() <= 1
+        assert np.isfinite(heard).all()
+
+
+def test_a_call_is_made_again_to_the_same_bits(corpus):
+    def once():
+        rng = np.random.default_rng(21)
+        return dataset.make_call(conversation.simulate(corpus, 8, rng), rng)
+
+    first, second = once(), once()
+    for name, value in first.items():
+        assert np.array_equal(value, second[name]), name
+
+
+def test_utterances_survive_their_file(tmp_path, corpus):
+    voice = next(iter(corpus.values()))
+    speech.save_utterances(tmp_path / "voice.safetensors", voice)
+    again = speech.load_utterances(tmp_path / "voice.safetensors")
+    assert [u.feedback for u in again] == [u.feedback for u in voice]
+    assert np.abs(again[2].samples - voice[2].samples).max() < 1e-4
+    assert np.array_equal(again[2].phones, voice[2].phones)
+
+
+def test_no_engine_is_one_sentence_that_says_what_to_install(tmp_path, monkeypatch):
+    monkeypatch.setattr(speech, "available_voices", lambda: {})
+    with pytest.raises(AvtrError, match="apt-get install"):
+        speech.speak_corpus(tmp_path, {}, 1)
+
+
+def test_missing_recordings_are_one_sentence_that_says_what_to_install(tmp_path, monkeypatch):
+    monkeypatch.setattr(recordings, "SOUNDS", tmp_path / "none")
+    with pytest.raises(AvtrError, match="asterisk-core-sounds-en"):
+        recordings.recorded_voice(tmp_path / "cache.safetensors")
+
+
+ENGINES = {
+    "espeak-ng": (speech.speak_espeak, "gmw/en-US+f1"),
+    "flite": (speech.speak_flite, "slt"),
+    "festival": (speech.speak_festival, "kal_diphone"),
+}
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_an_installed_engine_speaks_with_phone_times_that_fit_its_sound(engine):
+    if not shutil.which(engine):
+        pytest.skip(f"{engine} is not installed here")
+    speak, voice = ENGINES[engine]
+    (said,) = speak(voice, ["Bob may pay my mom."], np.random.default_rng(1))
+    names = [phones.PHONES[int(row[0])] for row in said.phones]
+    assert sum(name in phones.BILABIAL for name in names) >= 6
+    assert 0.6 < said.seconds < 4
+    assert (np.diff(said.phones[:, 1]) >= 0).all()
+    assert said.phones[said.phones[:, 0] > 0][-1, 2] <= said.seconds
+    prosody = analyse(_side(said))
+    truth = mouth_truth(said.phones, prosody, 1.0, np.random.default_rng(0))
+    level = prosody.level_db.reshape(-1)[: len(truth.activity) * 4].reshape(-1, 4).mean(1)
+    assert np.corrcoef(truth.shapes[:, 0], level)[0, 1] > 0.2  # open where it is loud
+
+
+def _side(utterance):
+    samples = np.zeros(len(utterance.samples) // 640 * 640 + 640, np.float32)
+    side = conversation.Side(samples)
+    side.say(utterance, 0.0, 1.0, 1.0)
+    return side

@@ -1,0 +1,154 @@
+"""Training: both stages run in seconds on a tiny corpus, learn, resume to the same bits, and make a checkpoint."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from tiny_speech import tiny_corpus
+from typer.testing import CliRunner
+
+from avtr_cli.cli import train
+from avtr_cli.config import MotionConfig
+from avtr_cli.errors import AvtrError
+from avtr_cli.motion.generator import LmfmGenerator
+from avtr_cli.timing import WINDOW_SAMPLES
+from avtr_cli.training import speech, stages
+from avtr_cli.training.dataset import Corpus, since_starts, write_corpus
+from avtr_cli.training.stages import Run, TrainConfig
+from avtr_cli.types import Window
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread():
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    path = tmp_path_factory.mktemp("data")
+    done = list(write_corpus(path, tiny_corpus(), calls=4, seed=1, seconds=10, shard=2))
+    assert done[-1] == 4
+    return path
+
+
+@pytest.fixture(scope="module")
+def corpus(folder):
+    return Corpus.load(folder)
+
+
+def settings(stage, **more):
+    return TrainConfig(**({"stage": stage, "steps": 4, "batch": 2, "warmup": 2, "save_every": 2} | more))
+
+
+def run_to_end(run):
+    return [progress.parts for progress in run.steps()]
+
+
+def test_a_second_making_of_the_corpus_keeps_what_is_there(folder):
+    before = {path.name: path.stat().st_mtime_ns for path in folder.glob("*.safetensors")}
+    assert len(before) == 2
+    list(write_corpus(folder, tiny_corpus(), calls=4, seed=1, seconds=10, shard=2))
+    assert before == {path.name: path.stat().st_mtime_ns for path in folder.glob("*.safetensors")}
+
+
+def test_windows_hold_what_the_objective_needs_and_repeat_with_their_seed(corpus):
+    batch = corpus.batch(np.random.default_rng(3), 3, 125)
+    again = corpus.batch(np.random.default_rng(3), 3, 125)
+    assert batch["features"].shape == (3, 2, 130, 320)
+    assert batch["lead"].shape == (3, 4, 18)
+    assert batch["starts"].shape == batch["since"].shape == (3, 125, 7)
+    for name, value in batch.items():
+        assert torch.equal(value, again[name]), name
+        assert torch.isfinite(value.float()).all(), name
+
+
+def test_time_since_a_gesture_counts_from_the_frame_before():
+    starts = np.zeros((6, 1), np.uint8)
+    starts[2] = 1
+    assert since_starts(starts, longest=9)[:, 0].tolist() == [9, 9, 9, 1, 2, 3]
+
+
+def test_the_prior_hears_nothing_and_the_second_stage_starts_from_it(tmp_path, corpus):
+    prior = Run(tmp_path / "prior", settings("prior"), corpus)
+    parts = run_to_end(prior)
+    assert set(parts[-1]) == {"mouth", "guess", "face", "events", "gaze"}
+    dyadic = Run(tmp_path / "dyadic", settings("dyadic"), corpus, tmp_path / "prior" / "last.safetensors")
+    assert torch.equal(dyadic.model.face_track.noisy.weight, prior.average["face_track.noisy.weight"])
+    parts = run_to_end(dyadic)
+    assert {"visemes", "closures", "activity", "flags"} < set(parts[-1])
+    assert all(np.isfinite(value) for value in parts[-1].values())
+
+
+def test_a_resumed_run_goes_on_as_if_it_had_not_been_stopped(tmp_path, corpus):
+    whole = Run(tmp_path / "whole", settings("dyadic"), corpus)
+    straight = run_to_end(whole)
+    stopped = Run(tmp_path / "stopped", settings("dyadic"), corpus)
+    for progress in stopped.steps():
+        if progress.step == 2:
+            break
+    resumed = Run(tmp_path / "stopped", settings("dyadic"), corpus)
+    assert resumed.step == 2
+    assert run_to_end(resumed) == straight[2:]
+    for name, value in whole.average.items():
+        assert torch.equal(value, resumed.average[name]), name
+
+
+def test_training_learns(tmp_path, corpus):
+    run = Run(tmp_path, settings("dyadic", steps=24, batch=3, learning_rate=2e-3, save_every=24), corpus)
+    parts = run_to_end(run)
+
+    def mean(name, part):
+        return np.mean([row[name] for row in part])
+
+    for name in ("visemes", "activity", "flags", "guess"):
+        assert mean(name, parts[-4:]) < 0.9 * mean(name, parts[:4]), name
+
+
+def test_an_exported_checkpoint_streams(tmp_path, corpus):
+    run = Run(tmp_path / "run", settings("dyadic", steps=2), corpus)
+    run_to_end(run)
+    stages.export(tmp_path / "run", tmp_path / "lmfm.safetensors", {"licence": "Apache-2.0"})
+    generator = LmfmGenerator(MotionConfig(), tmp_path / "lmfm.safetensors")
+    assert generator.about["step"] == "2"
+    assert generator.about["licence"] == "Apache-2.0"
+    sound = np.random.default_rng(0).standard_normal((2, WINDOW_SAMPLES)).astype(np.float32) * 0.1
+    motion, _ = generator.step(Window(sound, 0), generator.start(None, 1))
+    assert torch.isfinite(motion.values).all()
+
+
+def test_an_empty_folder_is_one_sentence(tmp_path):
+    with pytest.raises(AvtrError, match="avtr train data"):
+        Corpus.load(tmp_path)
+
+
+def test_the_commands_make_data_train_both_stages_and_write_a_checkpoint(tmp_path, monkeypatch):
+    """The whole path as a user walks it, with the tests' own speech in place of the engines'."""
+    monkeypatch.setattr(speech, "speak_corpus", lambda folder, shares, seed: tiny_corpus())
+    data, out = tmp_path / "data", tmp_path / "lmfm.safetensors"
+    prior, dyadic = tmp_path / "prior", tmp_path / "dyadic"
+    for line in (
+        ["data", str(data), "--calls", "1"],
+        ["prior", str(data), "--run", str(prior), "--steps", "1", "--batch", "2"],
+        [
+            "dyadic",
+            str(data),
+            "--run",
+            str(dyadic),
+            "--prior",
+            str(prior),
+            "--steps",
+            "1",
+            "--batch",
+            "2",
+            "-o",
+            str(out),
+        ],
+    ):
+        done = CliRunner().invoke(train.app, line)
+        assert done.exit_code == 0, done.output
+    assert LmfmGenerator(MotionConfig(), out).about["step"] == "1"
+    assert (dyadic / "curve.csv").exists()
