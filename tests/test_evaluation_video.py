@@ -104,7 +104,7 @@ def test_the_sound_of_a_video_is_read_at_16_khz(portrait, tmp_path):
 def test_a_rendered_face_shows_what_it_was_told(portrait, photo, tmp_path):
     from avtr_cli.render.mesh.renderer import MeshRenderer
 
-    dialogue = call(4, own=[(0.5, 1.8), (2.6, 3.6)], partner=[(1.9, 2.5)])
+    dialogue = call(5, own=[(0.5, 1.6), (3.4, 4.4)], partner=[(1.9, 2.9)])
     controls = add_blinks(follow_loudness(dialogue.sound), [6, 50, 92])
     yaw = np.radians(4 * np.sin(np.arange(len(controls)) / 12))
     put(controls, "headYaw", yaw)
