@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from avtr_cli.audio.source import DialogueFiles
 from avtr_cli.cli import app
-from avtr_cli.errors import AudioError, ConfigError, InputError
+from avtr_cli.errors import AudioError, ConfigError, InputError, OutputError
 from avtr_cli.evaluation import staging
 from avtr_cli.evaluation.follower import follow_loudness
 from avtr_cli.evaluation.rollout import SessionPerformer
@@ -200,3 +200,10 @@ def test_staged_calls_are_two_voices_taking_turns(voices, tmp_path):
 def test_a_folder_without_recordings_is_refused(tmp_path):
     with pytest.raises(AudioError, match="at least two"):
         staging.read_voice(tmp_path)
+
+
+def test_a_report_that_cannot_be_written_is_refused_before_the_work(wav, tmp_path):
+    arguments = ["eval", "motion", str(wav), "--follower", "--json", str(tmp_path / "none" / "report.json")]
+    done = CliRunner().invoke(app, arguments)
+    assert isinstance(done.exception, OutputError)
+    assert "seed 0" not in done.output

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from avtr_cli.cli import options
-from avtr_cli.errors import ConfigError
+from avtr_cli.errors import ConfigError, OutputError
 
 if TYPE_CHECKING:
     from avtr_cli.audio.source import DialogueFiles
@@ -56,6 +56,7 @@ def motion(
     from avtr_cli.evaluation.takes import load_dialogue, take
     from avtr_cli.output.report import write_json
 
+    _check_folders(json_file, plot)
     files = [
         _files(path, partner, solo, self_channel, start, duration) for given in dialogues for path in _expanded(given)
     ]
@@ -98,6 +99,7 @@ def video(
     from avtr_cli.output.report import write_json
     from avtr_cli.perception.portrait import find_portrait
 
+    _check_folders(json_file)
     sound = None
     if dialogue is not None:
         sound = load_dialogue(_files(dialogue, partner, solo, self_channel, start, duration)).sound
@@ -134,6 +136,13 @@ def _files(
     return DialogueFiles(
         dialogue=path, partner=partner, solo=solo, self_channel=self_channel, start_s=start, duration_s=duration
     )
+
+
+def _check_folders(*wanted: Path | None) -> None:
+    """Raises OutputError before hours of work, not after them."""
+    for path in wanted:
+        if path is not None and not path.absolute().parent.is_dir():
+            raise OutputError(f"{path}: the folder does not exist; make it or choose another name")
 
 
 def _expanded(given: Path) -> list[Path]:
