@@ -64,8 +64,13 @@ def hear(model: Lmfm, features: Tensor) -> tuple[Tensor, hearing.Articulation, T
     return encoded.unflatten(0, (batch, 2)), own, flags.unflatten(0, (batch, 2))
 
 
-def losses(model: Lmfm, batch: dict[str, Tensor], dropout: Dropout, generator: torch.Generator) -> dict[str, Tensor]:
-    """Every loss by name, unweighted; the keys of `batch` are those of `dataset.Corpus.batch`."""
+def losses(
+    model: Lmfm, batch: dict[str, Tensor], dropout: Dropout, generator: torch.Generator, tracks: bool = True
+) -> dict[str, Tensor]:
+    """Every loss by name, unweighted; the keys of `batch` are those of `dataset.Corpus.batch`.
+
+    Without `tracks` the two flows are left out, which are three quarters of the work.
+    """
     count, frames = batch["mouth"].shape[:2]
     device = batch["mouth"].device
 
@@ -88,10 +93,14 @@ def losses(model: Lmfm, batch: dict[str, Tensor], dropout: Dropout, generator: t
     flags = torch.cat([heard_flags[:, 0] * ~no_avatar, heard_flags[:, 1] * ~no_partner], dim=-1)
     person = torch.where(no_person, model.no_person, batch["person"].unsqueeze(1).expand(-1, frames, -1))
     given = model.conditions(avatar, partner, flags, batch["curves"], person)
-    hidden_past = bool(torch.rand((), generator=generator) < dropout.past)  # for the whole batch: it is cheaper
-    out |= _mouth_losses(model, batch, given, hidden_past, generator)
-    out |= _face_losses(model, batch, given, hidden_past, generator)
+    mean, scale = (part.float() for part in model.guess_mouth(given))
+    out["guess"] = _guess_loss(model.mouth_to_z(batch["mouth"]), mean, scale)
     out |= _event_losses(model, batch, flags.detach(), person)
+    if tracks:
+        hidden_past = bool(torch.rand((), generator=generator) < dropout.past)  # for the whole batch: it is cheaper
+        guess = (mean.detach(), scale.detach())
+        out["mouth"] = _mouth_loss(model, batch, given, guess, hidden_past, generator)
+        out["face"] = _face_loss(model, batch, given, hidden_past, generator)
     return out
 
 
@@ -123,19 +132,29 @@ def track_bias(track: Track, frames: int, hidden_past: bool) -> Tensor:
     return bias
 
 
-def _mouth_losses(
-    model: Lmfm, batch: dict[str, Tensor], given: Conditions, hidden_past: bool, generator: torch.Generator
-) -> dict[str, Tensor]:
+def _guess_loss(z: Tensor, mean: Tensor, scale: Tensor) -> Tensor:
+    """Squared error of the mean, and a little of the Gaussian likelihood, which alone sets the scale."""
+    off = (z - mean.detach()) / scale
+    return F.mse_loss(mean, z) + 0.1 * (0.5 * off.square() + scale.log()).mean()
+
+
+def _mouth_loss(
+    model: Lmfm,
+    batch: dict[str, Tensor],
+    given: Conditions,
+    guess: tuple[Tensor, Tensor],
+    hidden_past: bool,
+    generator: torch.Generator,
+) -> Tensor:
     z = model.mouth_to_z(batch["mouth"])
     count, frames, channels = z.shape
     uniform = torch.rand(count, frames, channels, generator=generator)
     noise = flow.ar1_noise(uniform, None, NOISE_CORRELATION, NOISE_LIMIT).to(z)
     shake = torch.rand(count, 1, 1, generator=generator) * _SETTLE_MOUTH
     past = z + (torch.randn(z.shape, generator=generator) * shake).to(z)
-    mean, scale = (part.float() for part in model.guess_mouth(given))
     t = _times(count, frames, generator, z.device)
     x = torch.lerp(noise, z, t.unsqueeze(-1))
-    skip = flow.gaussian_skip(x, t.unsqueeze(-1), mean.detach(), scale.detach(), NOISE_SD)
+    skip = flow.gaussian_skip(x, t.unsqueeze(-1), *guess, NOISE_SD)
     track = model.mouth_track
     memories = track.remember(past, before(past), given.avatar)
     velocity = skip + track(
@@ -145,16 +164,12 @@ def _mouth_losses(
         memories,
         track_bias(track, frames, hidden_past),
     )
-    off = (z - mean.detach()) / scale
-    return {
-        "mouth": F.mse_loss(velocity, z - noise),
-        "guess": F.mse_loss(mean, z) + 0.1 * (0.5 * off.square() + scale.log()).mean(),
-    }
+    return F.mse_loss(velocity, z - noise)
 
 
-def _face_losses(
+def _face_loss(
     model: Lmfm, batch: dict[str, Tensor], given: Conditions, hidden_past: bool, generator: torch.Generator
-) -> dict[str, Tensor]:
+) -> Tensor:
     centre = model.face_centre(batch["person"]).unsqueeze(1)
     z, lead = (batch["face"] - centre) / model.face_sd, (batch["lead"] - centre) / model.face_sd
     count, frames = z.shape[:2]
@@ -181,7 +196,7 @@ def _face_losses(
         track_bias(track, frames, hidden_past),
     )
     spread = (0.5 * (codes / scale).square() + scale.log()).mean()
-    return {"face": F.mse_loss(velocity, codes - noise) + 0.1 * spread}
+    return F.mse_loss(velocity, codes - noise) + 0.1 * spread
 
 
 def _event_losses(model: Lmfm, batch: dict[str, Tensor], flags: Tensor, person: Tensor) -> dict[str, Tensor]:

@@ -47,6 +47,7 @@ class TrainConfig:
     average: float = 0.999  # decay of the weights' running mean
     seed: int = 0
     save_every: int = 200  # steps
+    tracks_every: int = 3  # steps; hearing needs more of them than the flows, which are most of the work
     audio_partner: bool = True  # false: the ablation without partner audio
     mixed: bool = True  # matrix products in bfloat16, where this machine has them in hardware 4 times as fast
     phones: bool = True  # false: the ablation without the phone head's labels
@@ -141,7 +142,8 @@ class Run:
             group["lr"] = config.rate(self.step)
         self.optimiser.zero_grad(set_to_none=True)
         with torch.autocast(self.device.type, torch.bfloat16) if config.mixed else contextlib.nullcontext():
-            parts = losses(self.model, batch, dropout, generator)
+            tracks = config.stage == "prior" or self.step % config.tracks_every == 0
+            parts = losses(self.model, batch, dropout, generator, tracks)
             loss = total(parts, weights)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
