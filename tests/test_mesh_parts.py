@@ -110,7 +110,7 @@ def test_the_inverse_field_leads_back_to_where_skin_came_from(stage: Stage, want
 
 def test_the_inverse_of_a_shift_is_the_opposite_shift(stage: Stage):
     _, field = prepare_field(stage, CPU)
-    moved = torch.zeros(2, 2, field.arms.shape[1])
+    moved = torch.zeros(2, 2, *field.grid)
     moved[:, 0], moved[:, 1] = 5.5, -3.25
     back = invert(field, moved)
     assert torch.allclose(back[:, 0], torch.tensor(-5.5), atol=1e-3)

@@ -152,7 +152,7 @@ def test_faces_are_numbered_from_left_to_right_and_the_largest_is_the_default(tm
     assert find_portrait(path).landmarks[:, 0].mean() > 450
     assert find_portrait(path, face=1).landmarks[:, 0].mean() < 400
     assert find_portrait(path, face=2).landmarks[:, 0].mean() > 450
-    with pytest.raises(PhotoError, match="no face 3.*2 faces"):
+    with pytest.raises(PhotoError, match=r"no face 3.*2 faces"):
         find_portrait(path, face=3)
 
 

@@ -91,7 +91,7 @@ def _boxes_in_tiles(image: np.ndarray) -> list[tuple[np.ndarray, float]]:
         for top in _starts(image.shape[0], side):
             for left in _starts(image.shape[1], side):
                 tile = image[top : top + side, left : left + side]
-                boxes += [(centre + (left, top), width) for centre, width in _far_boxes(tile)]
+                boxes += [(centre + np.array([left, top]), width) for centre, width in _far_boxes(tile)]
         if boxes:
             return boxes
     return []

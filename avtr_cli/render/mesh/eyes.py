@@ -18,14 +18,14 @@ from torch import Tensor
 
 from avtr_cli.perception.topology import CHEEKS, EYES, EyePoints
 from avtr_cli.render.mesh.controls import Controls, EyeControl
-from avtr_cli.render.mesh.field import Geometry, moved_points
+from avtr_cli.render.mesh.geometry import Geometry
 from avtr_cli.render.mesh.layers import fill_hole
 from avtr_cli.render.mesh.sampling import Sampler
 from avtr_cli.render.mesh.shapes import UPPER
-from avtr_cli.render.mesh.stage import Stage
+from avtr_cli.render.mesh.stage import Rectangle, Stage
 
 CANVAS, CANVAS_REACH = 128, 1.3  # px of the square eye pictures; they span u, v in -1.3 .. 1.3
-ROI_REACH = 1.75  # half eye widths around the eye that a blink may change
+ROI_SIDE = 1.32  # half eye widths to both sides that a blink may change
 LASHES = 0.10  # strip above the upper lid that is moved, not stretched
 BELOW = 0.55  # skin below the lower lid that takes part
 GAZE_X, GAZE_Y = 0.42, 0.26  # how far the iris goes at a look of 1
@@ -52,9 +52,14 @@ class Eye:
     lid: object  # RGB of the skin that a closed lid shows, and where it may be painted
     lashes: object  # what they leave of the light
 
-    def place(self, geometry: Geometry, controls: Controls) -> np.ndarray:
-        """Where its middle lies in the frame, (2,) stage px."""
-        return moved_points(geometry, controls, self.corners, UPPER).mean(axis=0)
+    def region(self, geometry: Geometry, controls: Controls) -> Rectangle:
+        """Stage pixels that its lids may change in this frame: from the brow to the cheek; may leave the stage."""
+        middle = geometry.moved_points(self.corners, UPPER, controls).mean(axis=0)
+        u, v = np.meshgrid((-ROI_SIDE, ROI_SIDE), (min(self.brow, -0.75) - 0.1, BELOW + 0.25))
+        corners = u.reshape(-1, 1) * self.across + v.reshape(-1, 1) * self.down
+        corners = middle + corners @ controls.pose.rotation[:2, :2].T * (self.half_width * max(1.0, controls.pose.zoom))
+        (x0, y0), (x1, y1) = corners.min(axis=0).astype(int), corners.max(axis=0).astype(int) + 1
+        return Rectangle(int(x0), int(y0), int(x1 - x0), int(y1 - y0))
 
 
 @dataclass

@@ -9,263 +9,217 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from avtr_cli.perception.template import fit_pose, head_shape
-from avtr_cli.perception.topology import (
-    CHIN,
-    EARS,
-    FACE_OVAL,
-    FOREHEAD,
-    INNER_LOWER_LIP,
-    INNER_UPPER_LIP,
-    SKIN_POINTS,
-)
+from avtr_cli.perception.topology import FACE_OVAL, INNER_LOWER_LIP, INNER_UPPER_LIP, SKIN_POINTS
 from avtr_cli.render.mesh import thinplate
-from avtr_cli.render.mesh.controls import BREATH_LIFT, Controls
-from avtr_cli.render.mesh.shapes import SHAPES, agree_where_shared, layer_points, shape_deltas, smoothstep
+from avtr_cli.render.mesh.controls import Controls
+from avtr_cli.render.mesh.geometry import (
+    Geometry,
+    body_weights,
+    inside_weight,
+    measure,
+    outlines_away,
+    smooth_depth,
+)
+from avtr_cli.render.mesh.shapes import LOWER, SHAPES, UPPER, layer_points, smoothstep
 from avtr_cli.render.mesh.stage import Stage
 
-RINGS = (1.3, 1.75, 2.6)  # outer anchors: the face's outline enlarged about its centre
+RINGS = (1.3, 1.75, 2.6)  # outer anchors: the face's outline enlarged about its middle
 # Share of the outline's displacement that the rings follow. None at all on the first ring would fold the skin under
 # the chin when the jaw opens far.
 RING_SHARES = (0.45, 0.10, 0.0)
-BEHIND_EARS = 0.15  # EO: the plane on which hair and the turning axis lie, so that hair hardly moves under yaw
-STEEPEST = 2.4  # limit of the depth's slope, px per px: steeper flanks would fold over when the head turns
-FADE = 0.9  # EO over which motion dies at those sides of the stage behind which the photo goes on
+# Outlines from the middle of the face at which expressions fade out, and the two lip layers become one.
+SKIN_ENDS, LIPS_END = (1.55, 1.95), (0.95, 1.2)
 DAMPING = (1.0, 1.0, 1.0, 0.5, 0.5, 0.5, 0.5)  # per iteration; plain steps oscillate at nose and jaw
 
 
 @dataclass(frozen=True)
-class Geometry:
-    """The face as measured, in the frames that the renderer's parts need."""
+class Block:
+    """A table over a rectangle of the grid: rows and columns of nodes, and a tensor (shapes, ...) over them."""
 
-    head: np.ndarray  # (478, 3) EO, the person's points in the head's own frame
-    rotation: np.ndarray  # (3, 3) head frame -> camera, as in the photo
-    shift: np.ndarray  # (3,) px
-    unit: float  # px per EO
-    pivot: np.ndarray  # (3,) px: what the head turns about
-    deltas: np.ndarray  # (2, shapes, 478, 3) EO in the head frame, layers agreeing where they share points
-    depth: np.ndarray  # (rows, columns) px: z of the grid nodes
+    rows: slice
+    columns: slice
+    table: Tensor
 
-    def to_stage(self, head_points: np.ndarray) -> np.ndarray:
-        return head_points @ self.rotation.T * self.unit + self.shift
+    @property
+    def size(self) -> tuple[int, int]:
+        return self.rows.stop - self.rows.start, self.columns.stop - self.columns.start
 
 
 @dataclass(frozen=True)
 class FieldBasis:
-    """The tensors behind `displacement`; n nodes, row by row."""
+    """The tensors behind `displacement` on a grid of (rows, columns) nodes."""
 
     grid: tuple[int, int]
-    basis: Tensor  # (shapes, 2 layers * 3 * n) px in the camera frame
-    arms: Tensor  # (3, n) px from the pivot
-    head_weight: Tensor  # (n,) 1 on the head, falling to 0 down the neck
-    body_weight: Tensor  # (n,) how much of the head's shift is followed
-    breath: Tensor  # (2, n) px at full breath
-    inside: Tensor  # (n,) 0 where motion must have died
+    depth: np.ndarray  # (rows, columns) px
+    skin: Block  # (shapes, 3 * nodes) px in the camera frame: the upper layer, and all that is not mouth
+    lips: Block  # the same: what the lower layer has more
+    arms: Tensor  # (3, rows * columns) px from the pivot
+    head_weight: Tensor  # (rows * columns,) 1 on the head, falling to 0 down the neck
+    body_weight: Tensor  # (rows * columns,) how much of the head's shift is followed
+    breath: Tensor  # (2, rows * columns) px at full breath
+    inside: Tensor  # (rows, columns) 0 where motion must have died
     per_px: Tensor  # (2, 1, 1) grid_sample units per px
     home: Tensor  # (1, rows, columns, 2) grid_sample coordinates of the nodes
     lower_side: Tensor  # (1, 1, rows, columns) 1 below the lip line, softly
-    unit: float
+    unit: float  # px per EO
 
 
 def prepare_field(stage: Stage, device: torch.device) -> tuple[Geometry, FieldBasis]:
-    points, nodes = stage.points, stage.nodes()
-    pose = fit_pose(points)
-    head = head_shape(points, pose)
-    unit, rotation = pose.scale, pose.rotation
-    centre = points[[*EARS, FOREHEAD, CHIN], :2].mean(axis=0)
-    outline = points[list(FACE_OVAL[::2]), :2]
-    anchors = np.concatenate([centre + (outline - centre) * ring for ring in RINGS])
-    places = np.concatenate([points[:SKIN_POINTS, :2], anchors]) / unit
-    node_kernel = thinplate.kernel(nodes / unit, places)
+    geometry, nodes, grid = measure(stage), stage.nodes(), stage.grid
+    unit = geometry.unit
+    away = outlines_away(stage, geometry, nodes)
+    skin_part = _bounds(away.reshape(grid) < SKIN_ENDS[1])
+    near = np.arange(len(nodes)).reshape(grid)[skin_part].ravel()
+    places = np.concatenate([stage.points[:SKIN_POINTS, :2], _rings(stage, geometry)]) / unit
+    spline = _Spline(nodes[near] / unit, places)
 
-    deltas = agree_where_shared(shape_deltas(head), head)
-    basis = np.stack(
-        [
-            _spread(deltas[layer], carriers, places, nodes / unit, node_kernel)
-            for layer, carriers in enumerate(layer_points(head)[:2])
-        ]
-    )  # (2, shapes, n, 3)
-    basis = np.einsum("ij,lkgj->klig", rotation * unit, basis)
-
-    pivot_z = points[list(EARS), 2].mean() + BEHIND_EARS * unit
-    pivot = np.array([points[list(EARS), 0].mean(), (points[list(EARS), 1].mean() + points[CHIN, 1]) / 2, pivot_z])
-    depth = _depth(points, places, nodes / unit, node_kernel, pivot_z, unit, stage)
-    head_weight, body_weight, breath = _body(stage, nodes, points, rotation, unit)
-
-    rows, columns = stage.grid
-    lower = _lower_side(points, nodes).reshape(rows, columns)
+    fields = [
+        spline.spread(geometry.deltas[layer], carriers)
+        for layer, carriers in enumerate(layer_points(geometry.head)[:2])
+    ]
+    window = 1 - smoothstep(away[near], *SKIN_ENDS)
+    skin = fields[UPPER] * window[:, None]
+    lips = (fields[LOWER] - fields[UPPER]) * (1 - smoothstep(away[near], *LIPS_END))[:, None]
+    to_camera = geometry.rotation.astype(np.float32) * np.float32(unit)
+    relief = np.full(grid, geometry.pivot[2])
+    heights = spline.relief(stage.points[:SKIN_POINTS, 2], geometry.pivot[2]) - geometry.pivot[2]
+    relief[skin_part] += (heights * window).reshape(relief[skin_part].shape)
+    depth = smooth_depth(relief, stage, geometry)
+    head_weight, body_weight, breath = body_weights(stage, geometry, nodes)
 
     def on_device(values: np.ndarray) -> Tensor:
         return torch.from_numpy(np.ascontiguousarray(values, dtype=np.float32)).to(device)
 
+    def block(part: tuple[slice, slice], values: np.ndarray) -> Block:
+        """`values` (shapes, rows, columns, 3) in the head frame."""
+        planes = (values @ to_camera.T).transpose(0, 3, 1, 2)
+        return Block(*part, on_device(planes.reshape(len(SHAPES), -1)))
+
+    high, wide = relief[skin_part].shape
+    skin_grid = skin.reshape(len(SHAPES), high, wide, 3)
+    lips_grid = lips.reshape(len(SHAPES), high, wide, 3)
+    inner = _bounds(np.abs(lips_grid).max(axis=(0, 3)) > 1e-4)
+    lips_part = tuple(
+        slice(outer.start + part.start, outer.start + part.stop) for outer, part in zip(skin_part, inner, strict=True)
+    )
     home = (nodes + 0.5) * 2 / (stage.width, stage.height) - 1
-    return (
-        Geometry(head, rotation, pose.shift, unit, pivot, deltas, depth),
-        FieldBasis(
-            grid=(rows, columns),
-            basis=on_device(basis.reshape(len(SHAPES), -1)),
-            arms=on_device(np.column_stack([nodes, depth.ravel()]).T - pivot[:, None]),
-            head_weight=on_device(head_weight),
-            body_weight=on_device(body_weight),
-            breath=on_device(breath),
-            inside=on_device(_inside(stage, nodes)),
-            per_px=on_device(np.array([2 / stage.width, 2 / stage.height])[:, None, None]),
-            home=on_device(home.reshape(1, rows, columns, 2)),
-            lower_side=on_device(lower[None, None]),
-            unit=unit,
-        ),
+    return geometry, FieldBasis(
+        grid=grid,
+        depth=depth,
+        skin=block(skin_part, skin_grid),
+        lips=block((lips_part[0], lips_part[1]), lips_grid[:, inner[0], inner[1]]),
+        arms=on_device(np.column_stack([nodes, depth.ravel()]).T - geometry.pivot[:, None]),
+        head_weight=on_device(head_weight),
+        body_weight=on_device(body_weight),
+        breath=on_device(breath),
+        inside=on_device(inside_weight(stage, nodes).reshape(grid)),
+        per_px=on_device(np.array([2 / stage.width, 2 / stage.height])[:, None, None]),
+        home=on_device(home.reshape(1, *grid, 2)),
+        lower_side=on_device(_lower_side(stage.points, nodes).reshape(1, 1, *grid)),
+        unit=unit,
     )
 
 
-def place(geometry: Geometry, controls: Controls, head_points: np.ndarray) -> np.ndarray:
-    """Where points of the head's frame lie in the picture under the pose, (n, 2) stage px."""
-    pose = controls.pose
-    arms = geometry.to_stage(head_points) - geometry.pivot
-    turned = arms @ pose.rotation.T * pose.zoom + geometry.pivot
-    return turned[:, :2] + pose.shift * geometry.unit
-
-
-def moved_points(geometry: Geometry, controls: Controls, points: tuple[int, ...], layer: int) -> np.ndarray:
-    """Where face points lie in the picture under pose and shapes, (n, 2) stage px."""
-    deltas = np.tensordot(controls.weights, geometry.deltas[layer][:, list(points)], 1)
-    return place(geometry, controls, geometry.head[list(points)] + deltas)
-
-
 def displacement(field: FieldBasis, controls: Controls) -> Tensor:
-    """Where skin goes: (2 layers, 2, n) px."""
-    pose, count = controls.pose, field.arms.shape[1]
-    device = field.basis.device
+    """Where skin goes: (2 layers, 2, rows, columns) px."""
+    pose, device = controls.pose, field.arms.device
     rotation = torch.from_numpy(pose.rotation.astype(np.float32)).to(device)
     weights = torch.from_numpy(controls.weights).to(device)
-    moved = (weights @ field.basis).view(2, 3, count)
-    result = torch.matmul(rotation[:2], moved) * pose.zoom
+    turned = rotation[:2] * pose.zoom
+    moved = torch.zeros((2, field.arms.shape[1]), device=device)
     if not pose.at_rest:
-        turn = rotation[:2] * pose.zoom - torch.eye(3, device=device)[:2]
-        result += torch.matmul(turn, field.arms) * field.head_weight
+        torch.matmul(turned - torch.eye(3, device=device)[:2], field.arms, out=moved)
+        moved *= field.head_weight
         shift = torch.from_numpy((pose.shift * field.unit).astype(np.float32)).to(device)
-        result += shift[:, None] * field.body_weight
+        moved.addcmul_(shift[:, None], field.body_weight)
     if controls.breath:
-        result += field.breath * controls.breath
-    return result * field.inside
+        moved.add_(field.breath, alpha=controls.breath)
+    result = torch.empty((2, 2, *field.grid), device=device)
+    result[UPPER] = moved.view(2, *field.grid)
+    _add_block(result[UPPER], field.skin, weights, turned)
+    result[LOWER] = result[UPPER]
+    _add_block(result[LOWER], field.lips, weights, turned)
+    return result.mul_(field.inside)
 
 
 def invert(field: FieldBasis, displaced: Tensor) -> Tensor:
     """Where the nodes' skin comes from: `source - node`, (2 layers, 2, rows, columns) px, of `displacement`'s field.
 
-    Fixed point of source = node - displacement(source). On 16000 nodes an iteration takes a tenth of a millisecond.
+    Fixed point of source = node - displacement(source). On 20000 nodes an iteration takes a tenth of a millisecond.
     """
-    scaled = displaced.view(2, 2, *field.grid) * field.per_px
+    scaled = displaced * field.per_px
     source = field.home.expand(2, -1, -1, -1)
     for damping in DAMPING:
         step = field.home - _read(scaled, source)
-        source = step if damping == 1 else source + damping * (step - source)
+        source = step if damping == 1 else torch.lerp(source, step, damping)
     return (source - field.home).permute(0, 3, 1, 2) / field.per_px
 
 
 def residual(field: FieldBasis, displaced: Tensor, back: Tensor) -> Tensor:
     """How far `invert` missed, px (2, rows, columns): |source + displacement(source) - node|."""
-    scaled = displaced.view(2, 2, *field.grid) * field.per_px
     source = field.home + (back * field.per_px).permute(0, 2, 3, 1)
-    miss = (source + _read(scaled, source) - field.home).permute(0, 3, 1, 2) / field.per_px
-    return miss.norm(dim=1)
+    miss = source + _read(displaced * field.per_px, source) - field.home
+    return (miss.permute(0, 3, 1, 2) / field.per_px).norm(dim=1)
 
 
 def merge_layers(field: FieldBasis, back: Tensor) -> Tensor:
     """One field (2, rows, columns) for all but the mouth: the lower layer's below the lips, the upper one's above."""
-    where = field.home + (back[1:] * field.per_px).permute(0, 2, 3, 1)
-    lower = functional.grid_sample(field.lower_side, where, padding_mode="border", align_corners=False)[0]
-    return back[0] + (back[1] - back[0]) * lower
+    return torch.lerp(back[UPPER], back[LOWER], warp_grid(field, field.lower_side[0], back[LOWER]))
 
 
 def warp_grid(field: FieldBasis, values: Tensor, back: Tensor) -> Tensor:
     """Node values (C, rows, columns) carried along with the skin; `back` (2, rows, columns) px."""
-    where = field.home[0] + (back * field.per_px).permute(1, 2, 0)
-    return functional.grid_sample(values[None], where[None], padding_mode="border", align_corners=False)[0]
+    where = field.home + (back * field.per_px).permute(1, 2, 0)
+    return functional.grid_sample(values[None], where, padding_mode="border", align_corners=False)[0]
+
+
+def _add_block(target: Tensor, block: Block, weights: Tensor, turned: Tensor) -> None:
+    """Adds a block's shapes, turned into the picture by the (2, 3) matrix `turned`, to `target` (2, rows, columns)."""
+    shaped = torch.matmul(turned, (weights @ block.table).view(3, -1))
+    target[:, block.rows, block.columns] += shaped.view(2, *block.size)
 
 
 def _read(scaled: Tensor, source: Tensor) -> Tensor:
     return functional.grid_sample(scaled, source, padding_mode="border", align_corners=False).permute(0, 2, 3, 1)
 
 
-def _spread(
-    deltas: np.ndarray, carriers: np.ndarray, places: np.ndarray, nodes: np.ndarray, node_kernel: np.ndarray
-) -> np.ndarray:
-    """(shapes, n, 3): displacements of the `carriers` and the rings, interpolated to the nodes."""
-    oval = list(FACE_OVAL[::2])
-    values = np.concatenate([deltas[:, carriers], *(deltas[:, oval] * share for share in RING_SHARES)], axis=1)
-    rings = np.arange(SKIN_POINTS, len(places))
-    used = np.concatenate([carriers, rings])
-    flat = values.transpose(1, 0, 2).reshape(len(used), -1)
-    spline = thinplate.fit(places[used], flat, stiffness=2e-4)
-    return thinplate.evaluate(nodes, node_kernel[:, used], spline).reshape(len(nodes), -1, 3).transpose(1, 0, 2)
+class _Spline:
+    """Values at face points and rings, interpolated to nodes; the costly kernel is computed once. Lengths in EO."""
+
+    def __init__(self, nodes: np.ndarray, places: np.ndarray):
+        self.nodes, self.places = nodes, places
+        self.kernel = thinplate.kernel(nodes, places)
+
+    def spread(self, deltas: np.ndarray, carriers: np.ndarray) -> np.ndarray:
+        """(shapes, n, 3): displacements (shapes, 478, 3) of the `carriers`; the rings follow the outline."""
+        oval = list(FACE_OVAL[::2])
+        values = np.concatenate([deltas[:, carriers], *(deltas[:, oval] * share for share in RING_SHARES)], axis=1)
+        used = np.concatenate([carriers, np.arange(SKIN_POINTS, len(self.places))])
+        flat = values.transpose(1, 0, 2).reshape(len(used), -1)
+        spline = thinplate.fit(self.places[used], flat, stiffness=2e-4)
+        spread = thinplate.evaluate(self.nodes, self.kernel[:, used], spline)
+        return spread.reshape(len(self.nodes), -1, 3).transpose(1, 0, 2)
+
+    def relief(self, heights: np.ndarray, back: float) -> np.ndarray:
+        """(n,): depth of the face points, the rings lying at `back`."""
+        values = np.concatenate([heights, np.full(len(self.places) - len(heights), back)])[:, None]
+        return thinplate.evaluate(self.nodes, self.kernel, thinplate.fit(self.places, values, stiffness=1e-3))[:, 0]
 
 
-def _depth(
-    points: np.ndarray,
-    places: np.ndarray,
-    nodes: np.ndarray,
-    node_kernel: np.ndarray,
-    back: float,
-    unit: float,
-    stage: Stage,
-) -> np.ndarray:
-    """z of the nodes in px: the face's relief on a plane behind the ears, nowhere steeper than STEEPEST."""
-    values = np.concatenate([points[:SKIN_POINTS, 2], np.full(len(places) - SKIN_POINTS, back)])
-    spline = thinplate.fit(places, values[:, None], stiffness=1e-3)
-    depth = thinplate.evaluate(nodes, node_kernel, spline)[:, 0]
-    depth = np.minimum(depth, back + 0.3 * unit).reshape(stage.grid).astype(np.float32)
-    step = STEEPEST * stage.cell
-    for _ in range(60):
-        before = depth.copy()
-        depth[:, 1:] = np.minimum(depth[:, 1:], depth[:, :-1] + step)
-        depth[:, :-1] = np.minimum(depth[:, :-1], depth[:, 1:] + step)
-        depth[1:] = np.minimum(depth[1:], depth[:-1] + step)
-        depth[:-1] = np.minimum(depth[:-1], depth[1:] + step)
-        if np.array_equal(before, depth):
-            break
-    return cv2.GaussianBlur(depth, (0, 0), 0.035 * unit / stage.cell)
+def _rings(stage: Stage, geometry: Geometry) -> np.ndarray:
+    outline = stage.points[list(FACE_OVAL[::2]), :2]
+    return np.concatenate([geometry.centre + (outline - geometry.centre) * ring for ring in RINGS])
 
 
-def _body(
-    stage: Stage, nodes: np.ndarray, points: np.ndarray, rotation: np.ndarray, unit: float
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Weights (n,) of turning and shifting, and the breath (2, n) px: what follows the head, and how far."""
-    down = rotation[:2, 1] / np.linalg.norm(rotation[:2, 1])
-    from_chin = nodes - points[CHIN, :2]
-    below = from_chin @ down / unit
-    aside = np.abs(from_chin @ (down[1], -down[0])) / unit
-    # The jaw line rises from the chin to the ears.
-    under_jaw = below + 0.33 * np.clip(aside / 0.8, 0, 1) ** 2
-    head = 1 - smoothstep(under_jaw, -0.02, 0.62)
-    shoulders = smoothstep(below, 0.15, 0.9)
-    bottom = stage.visible.y + stage.visible.height - 1
-    still = 1 - smoothstep((nodes[:, 1] - bottom) / unit, -0.75, 0.08)  # the picture's lower edge stays
-    body = (0.25 + 0.75 * head) * np.where(head < 0.999, 0.35 + 0.65 * still, 1)
-    lift = BREATH_LIFT * unit * (shoulders * still + 0.35 * (1 - shoulders))
-    return head, body, -lift[None] * down[:, None]
-
-
-def _inside(stage: Stage, nodes: np.ndarray) -> np.ndarray:
-    """(n,) 1 inside, falling to 0 at the sides of the stage behind which the photo goes on unmoved."""
-    weight = np.ones(len(nodes))
-    left, top, right, bottom = stage.still_sides
-    fade = FADE * stage.unit
-    distances = (
-        (left, nodes[:, 0]),
-        (top, nodes[:, 1]),
-        (right, stage.width - 1 - nodes[:, 0]),
-        (bottom, stage.height - 1 - nodes[:, 1]),
-    )
-    for still, distance in distances:
-        if still:
-            weight *= smoothstep(distance, 1.5 * stage.cell, fade)
-    return weight
+def _bounds(mask: np.ndarray) -> tuple[slice, slice]:
+    """The smallest rectangle of rows and columns that holds a mask's true cells."""
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
 
 
 def _lower_side(points: np.ndarray, nodes: np.ndarray) -> np.ndarray:

@@ -28,10 +28,10 @@ from avtr_cli.perception.topology import (
 )
 from avtr_cli.render.mesh import teeth
 from avtr_cli.render.mesh.controls import Controls
-from avtr_cli.render.mesh.field import Geometry, moved_points, place
+from avtr_cli.render.mesh.geometry import Geometry
 from avtr_cli.render.mesh.sampling import Sampler
 from avtr_cli.render.mesh.shapes import JAW_DROP, LOWER, MOUTH_SHAPES, SHAPES, UPPER
-from avtr_cli.render.mesh.stage import Stage
+from avtr_cli.render.mesh.stage import Rectangle, Stage
 
 CAVITY = np.array([0.13, 0.045, 0.042])
 TONGUE = np.array([0.62, 0.30, 0.29])
@@ -104,16 +104,12 @@ def mouth_activity(mouth: Mouth, controls: Controls) -> float:
     return min(1.0, 12 * (float(np.abs(controls.weights) @ mouth.activity) + controls.tongue))
 
 
-def mouth_region(stage: Stage, geometry: Geometry, controls: Controls) -> tuple[int, int, int, int]:
-    """(x0, y0, x1, y1) stage px around the lips as they will be drawn, on whole cells, within the stage."""
-    unit = geometry.unit
-    moved = np.concatenate([moved_points(geometry, controls, OUTLINE, layer) for layer in (UPPER, LOWER)])
-    x0, y0 = moved.min(axis=0) - np.array([0.22, 0.15]) * unit
-    x1, y1 = moved.max(axis=0) + np.array([0.22, 0.16]) * unit
-    cell = stage.cell
-    x0, y0 = (max(0, int(value // cell) * cell) for value in (x0, y0))
-    x1, y1 = min(stage.width, -int(-x1 // cell) * cell), min(stage.height, -int(-y1 // cell) * cell)
-    return x0, y0, x1, y1
+def mouth_region(stage: Stage, geometry: Geometry, controls: Controls) -> Rectangle:
+    """Stage pixels around the lips as they will be drawn; may reach out of the stage."""
+    moved = np.concatenate([geometry.moved_points(OUTLINE, layer, controls) for layer in (UPPER, LOWER)])
+    x0, y0 = (moved.min(axis=0) - np.array([0.22, 0.15]) * stage.unit).astype(int)
+    x1, y1 = (moved.max(axis=0) + np.array([0.22, 0.16]) * stage.unit).astype(int)
+    return Rectangle(int(x0), int(y0), int(x1 - x0), int(y1 - y0))
 
 
 def draw_mouth(
@@ -123,16 +119,14 @@ def draw_mouth(
     sampler: Sampler,
     person: object,
     back: Tensor,
-    region: tuple[int, int, int, int],
+    region: Rectangle,
 ) -> Tensor:
     """The mouth's region, (4, h, w): premultiplied RGB and alpha in 0 .. 255, without the skin's gain.
 
     `back` (2 layers, 2, h, w) px says where the region's pixels come from; `region` is that of `mouth_region`.
     """
-    x0, y0, x1, y1 = region
-    device = back.device
-    columns = torch.arange(x0, x1, dtype=torch.float32, device=device)[None]
-    rows = torch.arange(y0, y1, dtype=torch.float32, device=device)[:, None]
+    columns = torch.arange(region.x, region.x + region.width, dtype=torch.float32, device=back.device)[None]
+    rows = torch.arange(region.y, region.y + region.height, dtype=torch.float32, device=back.device)[:, None]
     lips, masks = [], []
     for layer in (UPPER, LOWER):
         x, y = back[layer, 0] + columns, back[layer, 1] + rows
@@ -150,15 +144,14 @@ def draw_mouth(
     return torch.cat([colour, lips[LOWER][3:]])
 
 
-def feather(region: tuple[int, int, int, int], width: int, device: torch.device) -> Tensor:
+def feather(region: Rectangle, width: int, device: torch.device) -> Tensor:
     """(h, w) weights that rise from 0 at the region's border to 1 `width` px inside."""
-    x0, y0, x1, y1 = region
 
     def ramp(length: int) -> Tensor:
         place = torch.arange(length, dtype=torch.float32, device=device)
         return (torch.minimum(place, length - 1 - place) / width).clamp(0, 1)
 
-    return ramp(y1 - y0)[:, None] * ramp(x1 - x0)[None]
+    return ramp(region.height)[:, None] * ramp(region.width)[None]
 
 
 def _interior(
@@ -214,7 +207,7 @@ def _canvas_places(
     mouth: Mouth, geometry: Geometry, controls: Controls, offset: np.ndarray, columns: Tensor, rows: Tensor
 ) -> tuple[Tensor, Tensor]:
     """Coordinates, EO from the mouth's middle, of the plane in the mouth that lies `offset` from the skull's."""
-    middle = place(geometry, controls, (mouth.centre + offset)[None])[0]
+    middle = geometry.place((mouth.centre + offset)[None], controls)[0]
     to_px = (controls.pose.rotation @ geometry.rotation)[:2, :2] * geometry.unit * controls.pose.zoom
     back = np.linalg.inv(to_px)
     start = -back @ middle

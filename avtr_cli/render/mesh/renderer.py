@@ -18,14 +18,15 @@ from avtr_cli.config import RenderConfig
 from avtr_cli.perception.crop import resample
 from avtr_cli.render.composite import OWN, background, is_transparent
 from avtr_cli.render.mesh.controls import Controls, read_controls
-from avtr_cli.render.mesh.eyes import ROI_REACH, Eye, open_eye, paint_eye, prepare_eyes
-from avtr_cli.render.mesh.field import FieldBasis, Geometry, displacement, invert, merge_layers, prepare_field
+from avtr_cli.render.mesh.eyes import Eye, open_eye, paint_eye, prepare_eyes
+from avtr_cli.render.mesh.field import FieldBasis, displacement, invert, merge_layers, prepare_field
+from avtr_cli.render.mesh.geometry import Geometry
 from avtr_cli.render.mesh.layers import OVERSAMPLING, cut_out, oversample, split_layers
 from avtr_cli.render.mesh.mouth import Mouth, draw_mouth, feather, mouth_activity, mouth_region, prepare_mouth
 from avtr_cli.render.mesh.sampling import Sampler, choose_sampler
 from avtr_cli.render.mesh.shading import Shading, gain, prepare_shading
 from avtr_cli.render.mesh.shapes import UPPER
-from avtr_cli.render.mesh.stage import Stage, crop_stage, photo_stage
+from avtr_cli.render.mesh.stage import Rectangle, Stage, crop_stage, photo_stage
 from avtr_cli.types import CONTROLS, Identity, Motion, Portrait
 
 
@@ -44,6 +45,7 @@ class Avatar:
     still: np.ndarray  # uint8 (H, W, 3 or 4): the frame at rest
     columns: Tensor  # (1, w) and rows (h, 1): stage pixels of the visible part
     rows: Tensor
+    scratch: Tensor  # (4, h, w) of the visible part, overwritten by every frame
 
 
 class MeshRenderer:
@@ -85,6 +87,7 @@ class MeshRenderer:
             rows=torch.arange(visible.y, visible.y + visible.height, dtype=torch.float32, device=sampler.device)[
                 :, None
             ],
+            scratch=torch.empty((4, visible.height, visible.width), device=sampler.device),
         )
         return Identity(
             space=CONTROLS,
@@ -110,68 +113,60 @@ class MeshRenderer:
     def draw_stage(self, avatar: Avatar, controls: Controls) -> np.ndarray:
         """The visible part of the stage, uint8 (h, w, 3 or 4)."""
         stage, field, sampler = avatar.stage, avatar.field, self.sampler
-        visible = stage.visible
         back = invert(field, displacement(field, controls))
-        main = merge_layers(field, back)
         light = gain(avatar.shading, field, controls, back[UPPER])
-        large = sampler.enlarge(torch.cat([main, light]), stage.cell)
-        large = large[:, visible.y : visible.y + visible.height, visible.x : visible.x + visible.width]
-        x, y, light = large[0] + avatar.columns, large[1] + avatar.rows, large[2:]
+        main = torch.cat([merge_layers(field, back), light])
+        x, y, light = self._enlarged(main, stage.visible, stage.cell).split([1, 1, 1])
+        x, y = x[0].add_(avatar.columns), y[0].add_(avatar.rows)
         eyes = [
             open_eye(eye, controls.eyes[eye.side], sampler, x[box], y[box], (box[0].start, box[1].start))
             for eye in avatar.eyes
             if not controls.eyes[eye.side].at_rest and (box := self._eye_box(avatar, eye, controls)) is not None
         ]
-        picture = sampler.sample(avatar.person, x * OVERSAMPLING, y * OVERSAMPLING)
+        picture = sampler.sample(avatar.person, x.mul_(OVERSAMPLING), y.mul_(OVERSAMPLING), out=avatar.scratch)
         self._mouth(avatar, controls, back, picture)
-        picture[:3] *= light
+        picture[:3].mul_(light)
         for eye in eyes:
             paint_eye(eye, picture[:3], light)
         return self._finish(picture, avatar.plate)
 
+    def _enlarged(self, grid: Tensor, part: Rectangle, cell: int) -> Tensor:
+        """`grid` (C, rows, columns) interpolated to the pixels of `part` of the stage, (C, height, width)."""
+        # One node more on each side, so that the border is interpolated as it is in the whole grid.
+        top, left = max(part.y // cell - 1, 0), max(part.x // cell - 1, 0)
+        nodes = grid[:, top : (part.y + part.height) // cell + 2, left : (part.x + part.width) // cell + 2]
+        large = self.sampler.enlarge(nodes.contiguous(), cell)
+        y, x = part.y - top * cell, part.x - left * cell
+        return large[:, y : y + part.height, x : x + part.width]
+
     def _mouth(self, avatar: Avatar, controls: Controls, back: Tensor, picture: Tensor) -> None:
         """Draws the mouth's region into `picture` (4, h, w), faded in as the mouth begins to move."""
         activity = mouth_activity(avatar.mouth, controls)
-        if not activity:
+        visible = avatar.stage.visible
+        region = mouth_region(avatar.stage, avatar.geometry, controls).within(visible)
+        if not activity or region.empty:
             return
-        stage, cell, visible = avatar.stage, avatar.stage.cell, avatar.stage.visible
-        region = mouth_region(stage, avatar.geometry, controls)
-        x0, y0, x1, y1 = region
-        # One cell more on each side, so that interpolation is that of the whole grid.
-        rows = slice(max(y0 // cell - 1, 0), y1 // cell + 1)
-        columns = slice(max(x0 // cell - 1, 0), x1 // cell + 1)
-        nodes = back[:, :, rows, columns]
-        large = self.sampler.enlarge(nodes.reshape(4, *nodes.shape[2:]).contiguous(), cell)
-        top, left = y0 - rows.start * cell, x0 - columns.start * cell
-        large = large[:, top : top + y1 - y0, left : left + x1 - x0].view(2, 2, y1 - y0, x1 - x0)
-        drawn = draw_mouth(avatar.mouth, avatar.geometry, controls, self.sampler, avatar.person, large, region)
-        weight = activity * feather(region, 2 * cell, drawn.device)
-        ox, oy = max(x0, visible.x), max(y0, visible.y)
-        ex, ey = min(x1, visible.x + visible.width), min(y1, visible.y + visible.height)
-        if ox >= ex or oy >= ey:
-            return
-        target = picture[:, oy - visible.y : ey - visible.y, ox - visible.x : ex - visible.x]
-        inner = (slice(oy - y0, ey - y0), slice(ox - x0, ex - x0))
-        target.copy_(torch.lerp(target, drawn[:, inner[0], inner[1]], weight[inner][None]))
+        source = self._enlarged(back.flatten(0, 1), region, avatar.stage.cell).unflatten(0, (2, 2))
+        drawn = draw_mouth(avatar.mouth, avatar.geometry, controls, self.sampler, avatar.person, source, region)
+        weight = activity * feather(region, 2 * avatar.stage.cell, drawn.device)
+        y, x = region.y - visible.y, region.x - visible.x
+        picture[:, y : y + region.height, x : x + region.width].lerp_(drawn, weight[None])
 
     def _eye_box(self, avatar: Avatar, eye: Eye, controls: Controls) -> tuple[slice, slice] | None:
         """Rows and columns of the visible part that a blink of this eye may change, or None if outside."""
         visible = avatar.stage.visible
-        x, y = eye.place(avatar.geometry, controls) - (visible.x, visible.y)
-        reach = ROI_REACH * eye.half_width * max(1.0, controls.pose.zoom)
-        rows = slice(max(0, int(y - reach)), min(visible.height, int(y + reach)))
-        columns = slice(max(0, int(x - reach)), min(visible.width, int(x + reach)))
-        return (rows, columns) if rows.stop > rows.start and columns.stop > columns.start else None
+        box = eye.region(avatar.geometry, controls).within(visible)
+        rows = slice(box.y - visible.y, box.y - visible.y + box.height)
+        return None if box.empty else (rows, slice(box.x - visible.x, box.x - visible.x + box.width))
 
     def _finish(self, picture: Tensor, plate: Tensor) -> np.ndarray:
-        """Premultiplied `picture` (4, h, w) over `plate` (3, h, w), 0 .. 255, as uint8 (h, w, 3 or 4)."""
+        """Premultiplied `picture` (4, h, w), changed in place, over `plate` (3, h, w): uint8 (h, w, 3 or 4)."""
         colour, alpha = picture[:3], picture[3:]
         if self.transparent:
-            straight = torch.where(alpha > 0, colour * (255 / alpha.clamp(min=1)), 0)
-            result = torch.cat([straight, alpha])
-        else:
-            result = colour + (1 - alpha / 255) * plate
-        return (result + 0.5).clamp(0, 255).to(torch.uint8).permute(1, 2, 0).contiguous().cpu().numpy()
+            colour.mul_(255 / alpha.clamp(min=1))
+            return self.sampler.picture(picture)
+        colour.addcmul_(alpha.mul_(-1 / 255).add_(1), plate)
+        return self.sampler.picture(colour)
 
 
 def _planes(picture: np.ndarray, device: torch.device) -> Tensor:

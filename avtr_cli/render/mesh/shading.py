@@ -16,7 +16,8 @@ from torch import Tensor
 
 from avtr_cli.perception.topology import MOUTH_CORNERS, NOSE_WINGS
 from avtr_cli.render.mesh.controls import Controls
-from avtr_cli.render.mesh.field import FieldBasis, Geometry, warp_grid
+from avtr_cli.render.mesh.field import FieldBasis, warp_grid
+from avtr_cli.render.mesh.geometry import Geometry
 from avtr_cli.render.mesh.shapes import SHAPES
 from avtr_cli.render.mesh.stage import Stage
 
@@ -37,9 +38,9 @@ def prepare_shading(
     def on_device(values: np.ndarray) -> Tensor:
         return torch.from_numpy(np.ascontiguousarray(values, dtype=np.float32)).to(device)
 
-    inside = field.inside.cpu().numpy()
-    normals = _normals(geometry, stage) * field.head_weight.cpu().numpy() * inside
-    return Shading(on_device(normals), on_device(_folds(stage, geometry) * inside), strength)
+    inside = field.inside.cpu().numpy().ravel()
+    normals = _normals(field.depth, stage) * field.head_weight.cpu().numpy() * inside
+    return Shading(on_device(normals), on_device(_folds(stage, geometry, field.depth) * inside), strength)
 
 
 def gain(shading: Shading, field: FieldBasis, controls: Controls, back: Tensor) -> Tensor:
@@ -54,15 +55,15 @@ def gain(shading: Shading, field: FieldBasis, controls: Controls, back: Tensor) 
     return 1 + shading.strength * warp_grid(field, change.view(1, *field.grid), back)
 
 
-def _normals(geometry: Geometry, stage: Stage) -> np.ndarray:
-    relief = cv2.GaussianBlur(-geometry.depth, (0, 0), 0.045 * geometry.unit / stage.cell)
+def _normals(depth: np.ndarray, stage: Stage) -> np.ndarray:
+    relief = cv2.GaussianBlur(-depth, (0, 0), 0.045 * stage.unit / stage.cell)
     slope_y, slope_x = np.gradient(relief, stage.cell)
     length = np.sqrt(slope_x**2 + slope_y**2 + 1)
     return np.stack([-slope_x / length, -slope_y / length, 1 / length]).reshape(3, -1)
 
 
-def _folds(stage: Stage, geometry: Geometry) -> np.ndarray:
-    nodes = np.column_stack([stage.nodes(), geometry.depth.ravel()])
+def _folds(stage: Stage, geometry: Geometry, depth: np.ndarray) -> np.ndarray:
+    nodes = np.column_stack([stage.nodes(), depth.ravel()])
     head = (nodes - geometry.shift) @ geometry.rotation / geometry.unit
     x, y = head[:, 0], head[:, 1]
     folds = np.zeros((len(SHAPES), len(nodes)))

@@ -31,8 +31,21 @@ class Rectangle:
     width: int
     height: int
 
+    @property
+    def empty(self) -> bool:
+        return self.width <= 0 or self.height <= 0
+
     def of(self, picture: np.ndarray) -> np.ndarray:
         return picture[self.y : self.y + self.height, self.x : self.x + self.width]
+
+    def within(self, other: Rectangle) -> Rectangle:
+        """The part of it that lies in `other`."""
+        x, y = max(self.x, other.x), max(self.y, other.y)
+        right, bottom = (
+            min(self.x + self.width, other.x + other.width),
+            min(self.y + self.height, other.y + other.height),
+        )
+        return Rectangle(x, y, right - x, bottom - y)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,132 @@
+"""The head as measured on the stage: pose, shape, depth, and what of the picture follows it.
+
+Depth is the face's relief, from the face points, on a plane behind the ears; hair lies on that plane, which is
+also the turning axis, so that it hardly moves when the head turns. That is what makes turning hair look right.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from avtr_cli.perception.template import fit_pose, head_shape
+from avtr_cli.perception.topology import CHIN, EARS, FACE_OVAL, FOREHEAD
+from avtr_cli.render.mesh.controls import BREATH_LIFT, Controls
+from avtr_cli.render.mesh.shapes import agree_where_shared, shape_deltas, smoothstep
+from avtr_cli.render.mesh.stage import Stage
+
+BEHIND_EARS = 0.15  # EO from the ears to the plane on which hair and turning axis lie
+STEEPEST = 2.4  # limit of the depth's slope, px per px: steeper flanks would fold over when the head turns
+FADE = 0.9  # EO over which motion dies at those sides of the stage behind which the photo goes on
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """One person's head on one stage. The head frame is the template's: EO, upright, origin between the eyes."""
+
+    head: np.ndarray  # (478, 3) EO, the person's points in the head frame
+    rotation: np.ndarray  # (3, 3) head frame -> camera, as in the photo
+    shift: np.ndarray  # (3,) px
+    unit: float  # px per EO
+    centre: np.ndarray  # (2,) px: middle of the face
+    pivot: np.ndarray  # (3,) px: what the head turns about
+    deltas: np.ndarray  # (2, shapes, 478, 3) EO in the head frame, layers agreeing where they share points
+
+    def to_stage(self, head_points: np.ndarray) -> np.ndarray:
+        return head_points @ self.rotation.T * self.unit + self.shift
+
+    def place(self, head_points: np.ndarray, controls: Controls) -> np.ndarray:
+        """Where points of the head frame lie in the picture under the pose, (n, 2) px."""
+        pose = controls.pose
+        arms = self.to_stage(head_points) - self.pivot
+        turned = arms @ pose.rotation.T * pose.zoom + self.pivot
+        return turned[:, :2] + pose.shift * self.unit
+
+    def moved_points(self, points: tuple[int, ...], layer: int, controls: Controls) -> np.ndarray:
+        """Where face points lie in the picture under pose and shapes, (n, 2) px."""
+        which = list(points)
+        return self.place(self.head[which] + np.tensordot(controls.weights, self.deltas[layer][:, which], 1), controls)
+
+
+def measure(stage: Stage) -> Geometry:
+    points = stage.points
+    pose = fit_pose(points)
+    head = head_shape(points, pose)
+    ears = points[list(EARS)]
+    pivot = np.array([
+        ears[:, 0].mean(), (ears[:, 1].mean() + points[CHIN, 1]) / 2, ears[:, 2].mean() + BEHIND_EARS * pose.scale,
+    ])  # fmt: skip
+    return Geometry(
+        head=head,
+        rotation=pose.rotation,
+        shift=pose.shift,
+        unit=pose.scale,
+        centre=points[[*EARS, FOREHEAD, CHIN], :2].mean(axis=0),
+        pivot=pivot,
+        deltas=agree_where_shared(shape_deltas(head), head),
+    )
+
+
+def outlines_away(stage: Stage, geometry: Geometry, nodes: np.ndarray) -> np.ndarray:
+    """How far from the middle of the face the nodes lie (n,): 1 on its outline, 2 twice as far out."""
+    outline = stage.points[list(FACE_OVAL), :2] - geometry.centre
+    offset = nodes - geometry.centre
+    angles, radii = np.arctan2(outline[:, 1], outline[:, 0]), np.hypot(*outline.T)
+    order = np.argsort(angles)
+    radius = np.interp(np.arctan2(offset[:, 1], offset[:, 0]), angles[order], radii[order], period=2 * np.pi)
+    return np.hypot(*offset.T) / radius
+
+
+def limit_slope(depth: np.ndarray, step: float) -> np.ndarray:
+    """`depth` (rows, columns) pulled towards the camera until no neighbours differ by more than `step`."""
+    depth = depth.copy()
+    for _ in range(60):
+        before = depth.copy()
+        depth[:, 1:] = np.minimum(depth[:, 1:], depth[:, :-1] + step)
+        depth[:, :-1] = np.minimum(depth[:, :-1], depth[:, 1:] + step)
+        depth[1:] = np.minimum(depth[1:], depth[:-1] + step)
+        depth[:-1] = np.minimum(depth[:-1], depth[1:] + step)
+        if np.array_equal(before, depth):
+            break
+    return depth
+
+
+def smooth_depth(relief: np.ndarray, stage: Stage, geometry: Geometry) -> np.ndarray:
+    """Depth map (rows, columns) px from the splined `relief`: behind the ears nothing recedes, flanks stay gentle."""
+    depth = np.minimum(relief, geometry.pivot[2] + 0.3 * geometry.unit).astype(np.float32)
+    return cv2.GaussianBlur(limit_slope(depth, STEEPEST * stage.cell), (0, 0), 0.035 * geometry.unit / stage.cell)
+
+
+def body_weights(stage: Stage, geometry: Geometry, nodes: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """What follows the head: weights (n,) of turning and of shifting, and the breath (2, n) px."""
+    unit, down = geometry.unit, geometry.rotation[:2, 1] / np.linalg.norm(geometry.rotation[:2, 1])
+    from_chin = nodes - stage.points[CHIN, :2]
+    below = from_chin @ down / unit
+    aside = np.abs(from_chin @ (down[1], -down[0])) / unit
+    # The jaw line rises from the chin to the ears.
+    under_jaw = below + 0.33 * np.clip(aside / 0.8, 0, 1) ** 2
+    head = 1 - smoothstep(under_jaw, -0.02, 0.62)
+    shoulders = smoothstep(below, 0.15, 0.9)
+    bottom = stage.visible.y + stage.visible.height - 1
+    moving = 1 - smoothstep((nodes[:, 1] - bottom) / unit, -0.75, 0.08)  # the picture's lower edge stays
+    body = (0.25 + 0.75 * head) * np.where(head < 0.999, 0.35 + 0.65 * moving, 1)
+    lift = BREATH_LIFT * unit * (shoulders * moving + 0.35 * (1 - shoulders))
+    return head, body, -lift[None] * down[:, None]
+
+
+def inside_weight(stage: Stage, nodes: np.ndarray) -> np.ndarray:
+    """(n,) 1 inside, falling to 0 at the sides of the stage behind which the photo goes on unmoved."""
+    weight = np.ones(len(nodes))
+    left, top, right, bottom = stage.still_sides
+    distances = (
+        (left, nodes[:, 0]),
+        (top, nodes[:, 1]),
+        (right, stage.width - 1 - nodes[:, 0]),
+        (bottom, stage.height - 1 - nodes[:, 1]),
+    )
+    for still, distance in distances:
+        if still:
+            weight *= smoothstep(distance, 1.5 * stage.cell, FADE * stage.unit)
+    return weight
