@@ -6,12 +6,19 @@ from avtr_cli import runtime
 
 runtime.settle()  # before torch is imported by any test
 
+import os  # noqa: E402
 from collections.abc import Callable  # noqa: E402
 from pathlib import Path  # noqa: E402
 
 import numpy as np  # noqa: E402
 import pytest  # noqa: E402
 import soundfile  # noqa: E402
+
+
+@pytest.fixture(scope="session", autouse=True)
+def local_certificate(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Videos of the tests are signed with a certificate of the tests, not with the developer's."""
+    os.environ["AVTR_IDENTITY"] = str(tmp_path_factory.mktemp("identity") / "identity.pem")
 
 
 @pytest.fixture(scope="session")

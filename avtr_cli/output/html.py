@@ -22,6 +22,7 @@ from avtr_cli.output.timeline import Curves, Timeline
 
 STILLS = 12  # on a job's page
 TEMPLATE = Path(__file__).parent.parent / "assets" / "report.html"
+POSTER_WIDTH = 640  # px, before the video plays
 CARD_WIDTH = 320  # px of a still on the batch page
 STAGE_WORDS = {
     "audio": "hearing",
@@ -76,7 +77,8 @@ def _job_body(path: Path, report: Mapping[str, Any], timeline: Timeline | None) 
     times = still_times(output["duration_s"], min(STILLS, output["frames"]))
     pictures = stills(video, times)
     yield "<section><h2>Video</h2>"
-    poster = f' poster="{_data(pictures[0])}"' if pictures else ""
+    large = stills(video, [_open_eyed(timeline, times)], min(POSTER_WIDTH, output["width"]))
+    poster = f' poster="{_data(large[0])}"' if large else ""
     yield f'<video controls preload="metadata" src="{_link(path, video)}"{poster}></video>'
     yield f'<p class="small"><a href="{_link(path, video)}">{escape(video.name)}</a></p>'
     yield '<div class="sheet">'
@@ -118,6 +120,14 @@ def _tiles(report: Mapping[str, Any]) -> str:
         tiles.append((f"{latency['p99']:.0f} ms", "from sound to picture at call speed (99 of 100)", ""))
     cells = "".join(f'<div class="tile"><b class="{css}">{value}</b>{escape(text)}</div>' for value, text, css in tiles)
     return f'<div class="tiles">{cells}</div>'
+
+
+def _open_eyed(timeline: Timeline | None, times: Sequence[float]) -> float:
+    """The first of `times` at which no eye of the first avatar is closing."""
+    if timeline is None:
+        return times[0]
+    blink = timeline.curves[0].blink
+    return min(times, key=lambda time: round(float(blink[int(time / timeline.duration_s * len(blink))]), 1))
 
 
 def _doing(timeline: Timeline | None, time: float) -> str:
@@ -167,7 +177,8 @@ def _timing(timing: Mapping[str, Any]) -> str:
     limit = max(timing["deadline_ms"] * 1.05, *(stage["p99"] for _, stage, _ in rows))
     lines = []
     for name, stage, deadline in rows:
-        numbers = "".join(f'<td class="n">{stage[key]:.1f}</td>' for key in ("p50", "p90", "p99", "max"))
+        keys = ("p50", "p90", "p99", "max")
+        numbers = "".join(f'<td class="n" data-name="{key}">{stage[key]:.1f}</td>' for key in keys)
         bar = charts.spread(stage, limit, deadline)
         lines.append(f'<tr><td>{escape(name)}</td><td class="spread">{bar}</td>{numbers}</tr>')
     startup = ", ".join(f"{name} {seconds:.2f} s" for name, seconds in timing["startup_s"].items())
@@ -182,9 +193,9 @@ def _timing(timing: Mapping[str, Any]) -> str:
             f"{delay['count']} came later than {pace['deadline_ms']:.0f} ms.</p>"
         )
     return (
-        '<section><h2>Timing of a chunk (5 frames, 200 ms)</h2><div class="scroll"><table><thead><tr><th>stage</th>'
+        '<section><h2>Timing of a chunk (5 frames, 200 ms)</h2><table class="stages"><thead><tr><th>stage</th>'
         '<th>median and p99, mark at the largest</th><th class="n">p50</th><th class="n">p90</th><th class="n">p99</th>'
-        f'<th class="n">max ms</th></tr></thead><tbody>{"".join(lines)}</tbody></table></div>'
+        f'<th class="n">max ms</th></tr></thead><tbody>{"".join(lines)}</tbody></table>'
         f'<p class="small soft">The dashed line is the deadline of a live call, {timing["deadline_ms"]:.0f} ms. '
         f"The first frame waits {first['algorithmic_ms']:.0f} ms for sound and {first['compute_ms']:.0f} ms for the "
         f"machine. Start-up: {startup}; {timing['wall_s']:.1f} s in all.</p>{live}</section>"
@@ -200,8 +211,7 @@ def _origin(report: Mapping[str, Any]) -> str:
         lines.append(f"Marked as AI-generated in {' and '.join(where)}")
         signed = marks.get("c2pa")
         if signed:
-            local = " (made on this machine: nobody vouches for it)" if signed["certificate"] == "local" else ""
-            lines.append(f"C2PA manifest signed by {escape(signed['signer'])}{local}")
+            lines.append(f"C2PA manifest signed by “{escape(signed['signer'])}”")
         elif marks.get("c2pa_absent"):
             lines.append(f"No C2PA manifest: {escape(marks['c2pa_absent'])}")
     if marks.get("label"):
