@@ -68,7 +68,7 @@ def test_a_wrong_setting_is_refused(setting):
 
 
 def test_an_unknown_preset_says_which_there_are():
-    with pytest.raises(ConfigError, match="there are .*default"):
+    with pytest.raises(ConfigError, match=r"there are .*default"):
         load_preset("defualt")
 
 

@@ -97,11 +97,15 @@ def test_nothing_stays_when_the_encoder_fails(tmp_path):
     form = format_of(tmp_path / "a.mp4", OutputConfig())
     writer = SegmentWriter(tmp_path / "no folder" / "a.mkv", (SIZE, SIZE, 3), form)
     with pytest.raises(OutputError, match="cannot be written"):
-        for _ in range(1_000):
-            writer.write(picture(0))
-        writer.close()
+        _write_many(writer)
     writer.abandon()
     assert list(tmp_path.iterdir()) == []
+
+
+def _write_many(writer: SegmentWriter) -> None:
+    for _ in range(1_000):
+        writer.write(picture(0))
+    writer.close()
 
 
 def test_an_unknown_kind_of_file_is_refused_with_those_that_are_known(tmp_path):

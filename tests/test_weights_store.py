@@ -105,9 +105,7 @@ def test_reports_carry_the_attribution_of_published_models():
 
 
 def test_unknown_names_are_answered_with_the_known_ones():
-    with pytest.raises(
-        ConfigError, match=r"no weights are called 'avtr2'; there are avtr1, liveportrait"
-    ):
+    with pytest.raises(ConfigError, match=r"no weights are called 'avtr2'; there are avtr1, liveportrait"):
         registry().choose(["avtr2"])
 
 
@@ -123,9 +121,7 @@ def test_the_folder_is_the_users_choice_or_the_platforms_cache(monkeypatch, tmp_
 
 
 def test_absent_weights_are_named_with_the_way_to_get_them(store):
-    with pytest.raises(
-        WeightsError, match=r"net\.pth: the weights 'part/pinned' are not here; .*weights pull part"
-    ):
+    with pytest.raises(WeightsError, match=r"net\.pth: the weights 'part/pinned' are not here; .*weights pull part"):
         store.find("part/pinned")
     assert store.find_optional("part/extra") is None
 
@@ -142,9 +138,7 @@ def test_a_file_cut_short_is_damaged(store, folder):
     brought(store, folder, PINNED)
     path = store.target(PINNED)
     path.write_bytes(CONTENT[:-1])
-    with pytest.raises(
-        WeightsError, match=r"net\.pth: damaged: 6,999 bytes where 7,000 were published; fetch"
-    ):
+    with pytest.raises(WeightsError, match=r"net\.pth: damaged: 6,999 bytes where 7,000 were published; fetch"):
         store.find("part/pinned")
     assert store.verify(PINNED)[0] is False
 

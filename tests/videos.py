@@ -13,7 +13,8 @@ import numpy as np
 
 
 def ffmpeg(*arguments: str) -> subprocess.CompletedProcess[bytes]:
-    return subprocess.run([imageio_ffmpeg.get_ffmpeg_exe(), "-hide_banner", *arguments], capture_output=True, check=False)
+    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-hide_banner", *arguments]
+    return subprocess.run(command, capture_output=True, check=False)
 
 
 def describe(path: Path) -> str:

@@ -1,1 +1,1 @@
-"""Audio windows into motion: Latent Motion Flow Matching (LMFM), and the published AVTR-1 model behind the same calls."""
+"""Audio windows into motion: Latent Motion Flow Matching (LMFM), and AVTR-1's published model by the same calls."""
