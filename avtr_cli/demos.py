@@ -8,6 +8,7 @@ from typing import Any
 
 from avtr_cli.audio.source import DialogueFiles
 from avtr_cli.config import load_preset
+from avtr_cli.dialogue import DialogueJob
 from avtr_cli.errors import AvtrError, ConfigError
 from avtr_cli.job import Job
 
@@ -20,6 +21,8 @@ class Demo:
     description: str
     photo: str
     dialogue: str
+    photo_b: str | None = None  # then both sides of the call are shown
+    layout: str = "side-by-side"  # of the two
     self_channel: int = 1
     start_s: float = 0.0
     duration_s: float | None = None
@@ -53,20 +56,22 @@ def choose_demos(name: str | None = None) -> list[Demo]:
 
 def demo_job(demo: Demo, folder: Path, command: str = "") -> Job:
     """The job that renders `demo` to `folder`/NAME.mp4."""
-    examples = examples_folder()
-    return Job(
-        photo=_photo(demo.photo, folder),
-        sound=DialogueFiles(
-            dialogue=examples / demo.dialogue,
+    shared: dict[str, Any] = {
+        "photo": _photo(demo.photo, folder),
+        "sound": DialogueFiles(
+            dialogue=examples_folder() / demo.dialogue,
             self_channel=demo.self_channel,
             start_s=demo.start_s,
             duration_s=demo.duration_s,
         ),
-        out=folder / f"{demo.name}.mp4",
-        preset=load_preset(demo.preset).with_settings(**(demo.settings or {})),
-        seed=demo.seed,
-        command=command,
-    )
+        "out": folder / f"{demo.name}.mp4",
+        "preset": load_preset(demo.preset).with_settings(**(demo.settings or {})),
+        "seed": demo.seed,
+        "command": command,
+    }
+    if demo.photo_b is None:
+        return Job(**shared)
+    return DialogueJob(photo_b=_photo(demo.photo_b, folder), layout=demo.layout, **shared)
 
 
 def _photo(name: str, folder: Path) -> Path:
