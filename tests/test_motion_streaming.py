@@ -12,7 +12,7 @@ from avtr_cli.config import MotionConfig
 from avtr_cli.errors import WeightsError
 from avtr_cli.motion import flow
 from avtr_cli.motion.articulation import FACE, MOUTH
-from avtr_cli.motion.generator import LmfmGenerator
+from avtr_cli.motion.generator import MOUTH_TEMPERATURE, LmfmGenerator
 from avtr_cli.motion.lmfm import NOISE_CORRELATION, NOISE_LIMIT, NOISE_SD, Lmfm, LmfmShape
 from avtr_cli.timing import CHUNK_FRAMES, SAMPLES_PER_FRAME, TAIL_FRAMES, WINDOW_SAMPLES
 from avtr_cli.training import objective
@@ -128,7 +128,7 @@ def base_noise(seed: int, generator: LmfmGenerator) -> tuple[torch.Tensor, torch
         uniform = torch.from_numpy(rng.random((CHUNK_FRAMES, len(MOUTH)), np.float32))
         rows = flow.ar1_noise(uniform, last, NOISE_CORRELATION, NOISE_LIMIT)
         last = rows[-1]
-        mouth.append(rows)
+        mouth.append(MOUTH_TEMPERATURE * rows)
         face.append(torch.from_numpy(rng.standard_normal((CHUNK_FRAMES, len(FACE)), np.float32)))
     return torch.cat(mouth), torch.cat(face)
 

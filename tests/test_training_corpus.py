@@ -205,3 +205,28 @@ def _side(utterance):
     side = conversation.Side(samples)
     side.say(utterance, 0.0, 1.0, 1.0)
     return side
+
+
+def test_other_throats_and_rooms_leave_times_alone_and_differ_by_side():
+    from avtr_cli.motion.encoders import FEATURES, SILENCE
+    from avtr_cli.training.perturb import perturb
+
+    features = torch.full((3, 2, 40, FEATURES), SILENCE)
+    features[:, :, 20:30] = 1.0
+    heard = perturb(features, torch.Generator().manual_seed(1))
+    again = perturb(features, torch.Generator().manual_seed(1))
+    assert torch.equal(heard, again)
+    assert heard.shape == features.shape
+    assert heard.min() >= SILENCE
+    loud = heard.mean(-1)
+    assert (loud[..., 20:30].amin(-1) > loud[..., :20].amax(-1)).all()
+    assert not torch.allclose(heard[0, 0], heard[0, 1])
+
+
+def test_a_warp_of_one_changes_nothing_and_a_longer_throat_lowers_formants():
+    from avtr_cli.training.perturb import _warp
+
+    rows = torch.zeros(1, 1, 1, 80)
+    rows[..., 40] = 1.0
+    assert torch.allclose(_warp(rows, torch.ones(1, 1)), rows, atol=1e-3)
+    assert _warp(rows, torch.full((1, 1), 1.15))[0, 0, 0].argmax() < 40

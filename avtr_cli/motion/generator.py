@@ -7,6 +7,7 @@ save in between changes a bit.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
 SHIPPED = Path(__file__).parent.parent / "assets" / "lmfm.safetensors"
 _FORMAT = "avtr-lmfm-1"
+MOUTH_TEMPERATURE = 0.4  # of the mouth's base noise: less scatter around what is heard, closer to the true shapes
 _OPEN_BELOW, _SHUT_ABOVE = 0.22, 0.62  # closure probabilities between which the lips come together
 _STILL_BELOW, _SPEAKS_ABOVE = 0.12, 0.75  # the same for the own voice, which lets the mouth move at all
 
@@ -54,6 +56,12 @@ class LmfmGenerator:
         self._moments: dict[tuple[Track, bool, float], list[tuple[Tensor, ...]]] = {}
         self._odds = np.ones(len(EVENTS))
         self._odds[EVENTS.index("blink")] = config.blink_rate
+
+    def with_cues(self, cues: Sequence[Cue]) -> LmfmGenerator:
+        """The same model, for a job that wishes `cues`. Raises ConfigError for a cue that is none."""
+        twin = copy.copy(self)
+        twin._cues = controls.checked_cues(cues)
+        return twin
 
     def start(self, identity: Identity | None, seed: int) -> MotionState:
         """The state before the first chunk. The controls space is relative to the photo, so identity adds nothing."""
@@ -190,7 +198,7 @@ class LmfmGenerator:
             return flow.gaussian_skip(x, t, mean, scale, NOISE_SD)
 
         heard = {name: g.avatar for name, g in branches.items()}
-        x = self._flow(self.model.mouth_track, index, noise, state["mouth"], branches, heard, skip)
+        x = self._flow(self.model.mouth_track, index, MOUTH_TEMPERATURE * noise, state["mouth"], branches, heard, skip)
         return x, noise[-1].clone()
 
     def _face(self, index: int, given: dict[str, Conditions], state: MotionState, rng: np.random.Generator) -> Tensor:

@@ -29,6 +29,7 @@ from avtr_cli.motion.lmfm import Lmfm, LmfmShape
 from avtr_cli.timing import CHUNK_FRAMES
 from avtr_cli.training.dataset import Corpus
 from avtr_cli.training.objective import AUDIO_FREE, Dropout, Weights, losses, total
+from avtr_cli.training.perturb import perturb
 
 STAGES = ("prior", "dyadic")
 _MOUTH_SD_FLOOR = 0.02  # sparse channels would else be all spikes in z-units
@@ -136,8 +137,9 @@ class Run:
         config = self.config
         key = [config.seed, STAGES.index(config.stage), self.step]
         batch = self.corpus.batch(np.random.default_rng(key), config.batch, config.frames)
-        batch = {name: value.to(self.device) for name, value in batch.items()}
         generator = torch.Generator().manual_seed(key[0] * 1_000_003 + key[1] * 500_009 + key[2])
+        batch["features"] = perturb(batch["features"], generator)
+        batch = {name: value.to(self.device) for name, value in batch.items()}
         for group in self.optimiser.param_groups:
             group["lr"] = config.rate(self.step)
         self.optimiser.zero_grad(set_to_none=True)
