@@ -1,0 +1,89 @@
+"""The report: every key of real reports is named in docs/report.md, and nothing there is made up."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import soundfile
+
+from avtr_cli.audio.source import DialogueFiles
+from avtr_cli.dialogue import DialogueJob
+from avtr_cli.job import Job
+from avtr_cli.offline import render_file
+from avtr_cli.output import signing
+from avtr_cli.types import Cue
+
+DOCUMENT = Path(__file__).parent.parent / "docs" / "report.md"
+STATISTICS = {"count", "mean", "p50", "p90", "p99", "max"}
+WHOLE = {"settings"}  # tables that the document names as a whole, and tests/test_config.py holds to presets/
+
+
+def keys_of(value: Any, prefix: str = "") -> Iterator[str]:
+    """Dotted keys of everything in a report; a table of statistics counts as one."""
+    if isinstance(value, dict) and value.keys() != STATISTICS and prefix not in WHOLE:
+        for key, inner in value.items():
+            yield from keys_of(inner, f"{prefix}.{key}" if prefix else key)
+    elif isinstance(value, list) and value and isinstance(value[0], dict):
+        yield prefix
+        yield from keys_of(value[0], f"{prefix}[]")
+    else:
+        yield prefix
+
+
+@pytest.fixture(scope="module")
+def reports(engine, photo, wav, dialogue, tmp_path_factory) -> list[dict[str, Any]]:
+    """Three real jobs that between them have every key: live with two mono files, both sides, unmarked webm."""
+    folder = tmp_path_factory.mktemp("reports")
+    for name, row in (("self", 0), ("other", 1)):
+        soundfile.write(folder / f"{name}.wav", dialogue[row, :8000], 16_000)
+    mono = DialogueFiles(dialogue=folder / "self.wav", partner=folder / "other.wav")
+    shared = {"photo": photo, "preset": engine.preset}
+    both = DialogueFiles(dialogue=wav(0.4))
+    jobs = [
+        Job(sound=mono, out=folder / "a.mp4", pace="realtime", label="AI", cues=(Cue(5, "nod"),), **shared),
+        DialogueJob(sound=both, out=folder / "b.mov", photo_b=photo, **shared),
+        Job(sound=both, out=folder / "c.webm", **shared),
+        Job(sound=both, out=folder / "d.mp4", provenance=False, **shared),
+    ]
+    return [render_file(job, engine) for job in jobs]
+
+
+@pytest.mark.skipif(not signing.installed(), reason="needs the provenance extra: c2pa-python, cryptography")
+def test_the_document_names_every_key_and_no_other(reports):
+    named = set(re.findall(r"^\| `([^`]+)` \|", DOCUMENT.read_text(encoding="utf-8"), re.MULTILINE))
+    real = {key for report in reports for key in keys_of(report)}
+    assert real - named == set(), "keys that docs/report.md does not name"
+    assert named - real - {"provenance.c2pa"} == set(), "keys of docs/report.md that no report has"
+
+
+def test_a_report_says_how_the_video_is_marked(reports):
+    live, _, webm, unmarked = (report["provenance"] for report in reports)
+    assert (live["marked"], live["xmp"], live["label"]) == (True, True, "AI")
+    assert (webm["marked"], webm["xmp"], webm["c2pa"]) == (True, False, None)
+    assert "webm has no room" in webm["c2pa_absent"]
+    assert unmarked == {"marked": False, "metadata": False, "xmp": False, "c2pa": None, "label": None}
+
+
+def test_the_label_is_part_of_the_frames_and_of_the_key(reports, engine, photo, wav, tmp_path):
+    def job(label: str) -> Job:
+        files = DialogueFiles(dialogue=wav(0.4))
+        return Job(photo=photo, sound=files, out=tmp_path / "a.mp4", preset=engine.preset, label=label)
+
+    plain, labelled = render_file(job(""), engine), render_file(job("AI-generated"), engine)
+    assert plain["output"]["frames_sha256"] == reports[3]["output"]["frames_sha256"]  # marks change no frame
+    assert labelled["output"]["frames_sha256"] != plain["output"]["frames_sha256"]
+    assert job("").key() != job("AI-generated").key()
+
+
+def test_a_video_without_marks_says_nothing_of_itself(reports):
+    from avtr_cli.verification import verify
+
+    assert not verify(Path(reports[3]["output"]["path"])).generated
+    marked = verify(Path(reports[2]["output"]["path"]))
+    assert marked.generated
+    assert "a synthetic talking avatar" in marked.lines[0]
+    assert "2 synthetic talking avatars" in verify(Path(reports[1]["output"]["path"])).lines[0]
