@@ -30,8 +30,19 @@ CALLS = [call(40, own=[(34.5 + k, 39)], partner=telling_partner(34, k), name=f"c
 
 
 @pytest.fixture(scope="module")
-def listener():
-    return evaluate_motion(CALLS, attentive, seeds=2, long_minutes=0.5)
+def watched():
+    return []
+
+
+@pytest.fixture(scope="module")
+def listener(watched):
+    return evaluate_motion(CALLS, attentive, 2, 0.5, watch=lambda done, total: watched.append((done, total)))
+
+
+def test_progress_ends_at_what_was_announced(listener, watched):
+    done, totals = zip(*watched, strict=True)
+    assert list(done) == sorted(set(done))
+    assert set(totals) == {done[-1]}
 
 
 def test_every_measure_of_the_report_is_described(listener):
@@ -206,4 +217,3 @@ def test_a_report_that_cannot_be_written_is_refused_before_the_work(wav, tmp_pat
     arguments = ["eval", "motion", str(wav), "--follower", "--json", str(tmp_path / "none" / "report.json")]
     done = CliRunner().invoke(app, arguments)
     assert isinstance(done.exception, OutputError)
-    assert "seed 0" not in done.output

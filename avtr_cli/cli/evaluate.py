@@ -22,7 +22,7 @@ Solo = Annotated[bool, typer.Option("--solo", help="DIALOGUE is the avatar's voi
 Start = Annotated[float, typer.Option(help="Begin here (seconds).", min=0)]
 Duration = Annotated[float | None, typer.Option(help="Take so much (seconds).")]
 JsonFile = Annotated[Path | None, typer.Option("--json", help="Write the report here.")]
-Quiet = Annotated[bool, typer.Option("--quiet", help="Do not say what is being done.")]
+Quiet = Annotated[bool, typer.Option("--quiet", help="Show no progress.")]
 
 
 @app.command("motion")
@@ -64,8 +64,8 @@ def motion(
         raise ConfigError("--partner and --phones go with one DIALOGUE, not with several")
     loaded = [load_dialogue(one, phones) for one in files]
     perform = _performer(preset, settings, device, weights, follower)
-    say = (lambda line: None) if quiet else (lambda line: typer.echo(line, err=True))
-    report = {"command": options.typed()} | evaluate_motion(loaded, perform, seeds, minutes, seed, say)
+    with options.progress(quiet, "takes") as watch:
+        report = {"command": options.typed()} | evaluate_motion(loaded, perform, seeds, minutes, seed, watch)
     for line in table_lines(report):
         typer.echo(line)
     if json_file is not None:

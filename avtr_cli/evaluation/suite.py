@@ -29,14 +29,14 @@ from avtr_cli.evaluation.takes import (
     take,
 )
 from avtr_cli.evaluation.voice import hear
-from avtr_cli.timing import FPS, SAMPLE_RATE
+from avtr_cli.timing import FPS, SAMPLE_RATE, frames_of
 
 SILENCE_SECONDS = 60.0
 LONG_MINUTES = 10.0
 SHIFTED_SECONDS, MOST_SHIFTS = 240.0, 6  # as much of the shifted control, a seed; at most so many shifts of each call
 
-Say = Callable[[str], None]
-"""Told what is being done, a line at a time."""
+Watch = Callable[[int, int], None]
+"""Called after every take with the frames done and the frames in all."""
 
 
 def evaluate_motion(
@@ -45,7 +45,7 @@ def evaluate_motion(
     seeds: int = 3,
     long_minutes: float = LONG_MINUTES,
     first_seed: int = 0,
-    say: Say = lambda line: None,
+    watch: Watch | None = None,
 ) -> dict[str, Any]:
     """Judge `perform` on `dialogues`; frames and phrases are pooled over them, mean and spread are over seeds.
 
@@ -56,9 +56,10 @@ def evaluate_motion(
     assert dialogues
     assert seeds > 0
     chosen = [first_seed + k for k in range(seeds)]
-    model = _Round(dialogues, perform, chosen, long_minutes, say)
-    say("the loudness follower")
-    follower = _Round(dialogues, follow_loudness, [0], min(long_minutes, 1.0), lambda line: None)
+    if watch is not None:
+        perform = _watched(perform, watch, _frames_in_all(dialogues, seeds, long_minutes))
+    model = _Round(dialogues, perform, chosen, long_minutes)
+    follower = _Round(dialogues, follow_loudness, [0], min(long_minutes, 1.0))
     rows = {}
     for name, measure in MEASURES.items():
         findings = [found[name] for found in model.findings if name in found]
@@ -75,14 +76,11 @@ def evaluate_motion(
 class _Round:
     """All takes of one performer and what was found in them, seed by seed."""
 
-    def __init__(
-        self, dialogues: Sequence[Dialogue], perform: Perform, seeds: Sequence[int], long_minutes: float, say: Say
-    ):
+    def __init__(self, dialogues: Sequence[Dialogue], perform: Perform, seeds: Sequence[int], long_minutes: float):
         self.findings: list[Findings] = []
         self.controls: dict[str, list[Findings]] = {"shifted": [], "silent": []}
         real, shuffled = [], []
         for number, seed in enumerate(seeds):
-            say(f"seed {seed}: {len(dialogues)} dialogues with their partner, a shifted, a silent and another one")
             takes = [take(dialogue, perform, seed) for dialogue in dialogues]
             shifted = [
                 take(dialogue, perform, seed, heard=shifted_partner(dialogue, share))
@@ -93,18 +91,37 @@ class _Round:
             self.findings.append(_of_takes(takes, silent, shifted[: len(takes)], seed))
             for name, others in (("shifted", shifted), ("silent", silent)):
                 self.controls[name].append(listening.measure(others, np.random.default_rng(seed)))
-            say(f"seed {seed}: silence")
             quiet = [silent_avatar(dialogue) for dialogue in dialogues]
             self.findings[-1] |= lips.stillness([take(dialogue, perform, seed) for dialogue in quiet])
             self.findings[-1] |= life.in_silence([take(silence(SILENCE_SECONDS), perform, seed)])
             real.append(takes)
             shuffled.append(shifted[:1] if len(dialogues) == 1 else _with_others(dialogues, perform, seed, number + 1))
         if long_minutes > 0:
-            say(f"one take of {long_minutes:g} minutes")
             self.findings[0] |= life.over_minutes(take(repeated(dialogues, 60 * long_minutes), perform, seeds[0]))
         if len(seeds) > 1:
             self.findings[0]["seeds.head_r"] = head.seeds_correlation(real)
         self.told_apart = independence.told_apart(real, shuffled, np.random.default_rng(0))
+
+
+def _watched(perform: Perform, watch: Watch, total: int) -> Perform:
+    done = 0
+
+    def performed(sound: np.ndarray, seed: int) -> np.ndarray:
+        nonlocal done
+        motion = perform(sound, seed)
+        done += len(motion)
+        watch(done, total)
+        return motion
+
+    return performed
+
+
+def _frames_in_all(dialogues: Sequence[Dialogue], seeds: int, long_minutes: float) -> int:
+    calls = sum(frames_of(dialogue.sound.shape[1]) for dialogue in dialogues)
+    takes = (
+        3 + len(_shares(dialogues, 0.0)) + (len(dialogues) > 1)
+    )  # real, silent partner, silent avatar; shifted; other
+    return seeds * (takes * calls + round(SILENCE_SECONDS * FPS)) + round(long_minutes * 60 * FPS)
 
 
 def _shares(dialogues: Sequence[Dialogue], offset: float) -> list[float]:
