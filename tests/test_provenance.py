@@ -227,7 +227,7 @@ def test_the_local_certificate_is_made_once_and_for_its_owner_alone():
 def certificate(tmp_path):
     """A root of one's own and a signer's certificate under it, as a company would have it."""
 
-    def make(organization: str = "Example Studio", days: int = 30) -> tuple[Path, Path, Path]:
+    def make(organization: str = "Example Studio", days: int = 30, web: bool = False) -> tuple[Path, Path, Path]:
         import datetime
 
         from cryptography import x509
@@ -259,7 +259,8 @@ def certificate(tmp_path):
             if not root:
                 issuer = x509.AuthorityKeyIdentifier.from_issuer_public_key(root_key.public_key())
                 builder = builder.add_extension(issuer, False)
-                builder = builder.add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.EMAIL_PROTECTION]), False)
+                purpose = ExtendedKeyUsageOID.SERVER_AUTH if web else ExtendedKeyUsageOID.EMAIL_PROTECTION
+                builder = builder.add_extension(x509.ExtendedKeyUsage([purpose]), False)
             return builder.sign(root_key, hashes.SHA384())
 
         pem = serialization.Encoding.PEM
@@ -312,6 +313,13 @@ def test_certificates_that_cannot_sign_are_refused_in_one_sentence(certificate, 
         provenance.choose_signer(chain, key)
     chain, key, _ = certificate(days=-1)
     with pytest.raises(ConfigError, match="use one valid today"):
+        provenance.choose_signer(chain, key)
+
+
+@needs_c2pa
+def test_a_web_server_s_certificate_is_refused_before_anything_is_rendered(certificate):
+    chain, key, _ = certificate(web=True)
+    with pytest.raises(ConfigError, match="does not accept the certificate of Example Studio: Signer"):
         provenance.choose_signer(chain, key)
 
 

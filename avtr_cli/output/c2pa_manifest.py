@@ -6,6 +6,7 @@ the network: no time stamp is asked for, nothing is fetched when reading. Needs 
 
 from __future__ import annotations
 
+import io
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,15 +46,10 @@ class Finding:
 
 
 def sign(path: Path, target: Path, origin: Origin, signer: Signer) -> None:
-    """Copy the video at `path` to `target` with a signed manifest. Raises OutputError, ConfigError for the signer."""
+    """Copy the video at `path` to `target` with a signed manifest. Raises OutputError."""
     import c2pa
 
     context = c2pa.Context(settings=c2pa.Settings.from_dict(_SETTINGS))
-    try:
-        info = c2pa.C2paSignerInfo(signer.algorithm, signer.chain, signer.key, None)
-        native = c2pa.Signer.from_info(info)
-    except c2pa.C2paError as error:
-        raise ConfigError(f"C2PA does not accept the certificate of {signer.name} ({error})") from error
     photos = [photo for photo in origin.photos if photo.suffix.lower() in _PHOTO_TYPES]
     builder = c2pa.Builder(json.dumps(_definition(origin, len(photos))), context=context)
     try:
@@ -62,9 +58,34 @@ def sign(path: Path, target: Path, origin: Origin, signer: Signer) -> None:
             with photo.open("rb") as file:
                 builder.add_ingredient(about, _PHOTO_TYPES[photo.suffix.lower()], file)
         with path.open("rb") as source, target.open("w+b") as signed:
-            builder.sign(native, MEDIA_TYPES[path.suffix.lower()], source, signed)
+            builder.sign(_native(signer), MEDIA_TYPES[path.suffix.lower()], source, signed)
     except c2pa.C2paError as error:
         raise OutputError(f"{path}: the C2PA manifest cannot be written ({error})") from error
+
+
+def try_signer(signer: Signer) -> None:
+    """Sign one pixel and read it back, before hours are spent. Raises ConfigError where the certificate will not do."""
+    import c2pa
+    from PIL import Image
+
+    pixel, signed = io.BytesIO(), io.BytesIO()
+    Image.new("RGB", (1, 1)).save(pixel, "PNG")
+    context = c2pa.Context(settings=c2pa.Settings.from_dict(_SETTINGS))
+    try:
+        builder = c2pa.Builder(json.dumps(_definition(Origin(models={}), 0)), context=context)
+        builder.sign(_native(signer), "image/png", pixel, signed)
+        with c2pa.Reader("image/png", signed, context=context) as reader:
+            finding = _finding(json.loads(reader.json()))
+    except c2pa.C2paError as error:
+        raise ConfigError(f"C2PA does not accept the certificate of {signer.name}: {error}") from error
+    if not finding.intact:
+        raise ConfigError(f"C2PA does not accept the certificate of {signer.name}: {', '.join(finding.failures)}")
+
+
+def _native(signer: Signer) -> Any:
+    import c2pa
+
+    return c2pa.Signer.from_info(c2pa.C2paSignerInfo(signer.algorithm, signer.chain, signer.key, None))
 
 
 def _definition(origin: Origin, photos: int) -> dict[str, Any]:

@@ -43,7 +43,11 @@ def choose_signer(certificate: Path | None, key: Path | None) -> Signer | None:
             raise ConfigError(f"--cert needs C2PA: {INSTALL}")
         return None
     if certificate is not None and key is not None:
-        return signing.users_signer(certificate, key)
+        from avtr_cli.output.c2pa_manifest import try_signer
+
+        signer = signing.users_signer(certificate, key)
+        try_signer(signer)
+        return signer
     return signing.local_signer()
 
 
