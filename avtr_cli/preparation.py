@@ -53,10 +53,10 @@ class Stage:
 
 
 def check_writable(out: Path) -> None:
-    """Raises OutputError where no video can come to lie at `out`; nothing is written that stays."""
+    """Raises OutputError where no file can come to lie at `out`; nothing is written that stays."""
     if out.exists() and not out.is_file():
         kind = "a folder" if out.is_dir() else "a device"
-        raise OutputError(f"{out}: is {kind}; -o names the video file to write, such as out.mp4")
+        raise OutputError(f"{out}: is {kind}; name a file to be written instead")
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         probe = out.with_name(f".{out.name}.probe")
