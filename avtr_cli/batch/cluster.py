@@ -67,23 +67,21 @@ class Cluster:
 
     kind = "ray"
 
-    def __init__(
-        self, address: str, jobs: int | None, folder: Path | None, use_gpus: bool = True, by_path: bool = True
-    ):
+    def __init__(self, address: str, jobs: int | None, folder: Path, use_gpus: bool = True):
         self._ray = _connected(address)
         resources = self._ray.cluster_resources()
         self._gpus = use_gpus and resources.get("GPU", 0) >= 1
         nodes = [node["Resources"].get("CPU", 0) for node in self._ray.nodes() if node["Alive"]]
         self._cpus = int(min([CORES_PER_WORKER, *(cpus for cpus in nodes if cpus >= 1)]))
-        self._jobs, self._by_path = jobs, by_path
-        self._token = _leave_token(folder) if folder is not None and by_path else None
+        self._jobs = jobs
+        self._token = _leave_token(folder)
         self._task = self._ray.remote(_work).options(
             num_cpus=self._cpus, num_gpus=1 if self._gpus else 0, max_retries=0, scheduling_strategy="SPREAD"
         )
         self._queue: deque[Call] = deque()
         self._running: dict[Any, _Running] = {}
         self._stored: dict[str, Any] = {}  # SHA-256 -> reference
-        self._ship = not by_path
+        self._ship = False  # until a node asks for files
         self.count = max(1, self._places())
 
     def submit(self, call: Call) -> None:

@@ -1,0 +1,111 @@
+"""Small batches for tests: a folder of jobs, some broken on purpose, and ways to run them."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import skimage.data
+import skimage.io
+import soundfile
+
+from avtr_cli.batch.calls import Began, Call, Ended, Event, Lost
+from avtr_cli.batch.entries import Entry, entries_of
+from avtr_cli.batch.ledger import read_ledger
+from avtr_cli.batch.manifest import Row, read_source
+
+SMALL = ["--set", "render.size=96", "--set", "output.speed=ultrafast"]
+GOOD, BROKEN = ("first", "second", "third"), ("faceless", "mono", "torn")
+
+
+def make_folder(folder: Path, photo: Path, dialogue: np.ndarray, seconds: float = 0.5, broken: bool = True) -> Path:
+    """Three jobs that can be rendered, and if `broken` three that cannot, each for another reason."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for number, name in enumerate(GOOD):
+        _write_job(folder, name, photo, dialogue[:, 3200 * number :][:, : round(seconds * 16_000)])
+    if broken:
+        for name in BROKEN:
+            _write_job(folder, name, photo, dialogue[: 1 if name == "mono" else 2, :8000])
+        torn = (folder / "torn.wav").read_bytes()
+        (folder / "torn.wav").write_bytes(torn[: len(torn) // 2])
+        skimage.io.imsave(folder / "faceless.png", skimage.data.brick(), check_contrast=False)
+    return folder
+
+
+def _write_job(folder: Path, name: str, photo: Path, sound: np.ndarray) -> None:
+    soundfile.write(folder / f"{name}.wav", sound.T, 16_000)
+    (folder / f"{name}.png").write_bytes(photo.read_bytes())
+
+
+def entries(source: Path, out: Path, **common: Any) -> list[Entry]:
+    said = {"render.size": 96, "output.speed": "ultrafast", **common}
+    return entries_of(read_source(source), Row("the test", Path(), said), out)
+
+
+def command(*arguments: object) -> list[str]:
+    return [sys.executable, "-c", "from avtr_cli.cli import main; main()", "batch", *map(str, arguments)]
+
+
+def environment() -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)}
+
+
+def avtr_batch(*arguments: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command(*arguments), capture_output=True, text=True, check=False, env=environment())
+
+
+def ledger(out: Path, *events: str) -> list[tuple[str, str]]:
+    """(event, name) of the ledger's lines, of these kinds or all."""
+    lines = read_ledger(out / "batch.jsonl")
+    return [(line["event"], line["name"]) for line in lines if not events or line["event"] in events]
+
+
+def frame_hashes(out: Path) -> dict[str, str]:
+    """Of every report in `out`: name -> frames_sha256."""
+    found = [path for path in out.glob("[!.]*.json") if path.name != "batch.json"]
+    reports = {path.stem: json.loads(path.read_text()) for path in found}
+    return {name: report["output"]["frames_sha256"] for name, report in reports.items()}
+
+
+@cache
+def _worker() -> Any:
+    """Shared by all tests, so that models are loaded once."""
+    from avtr_cli.batch.worker import Worker
+
+    return Worker(1)
+
+
+class Here:
+    """Workers of this very process, one call at a time: real work without start-up. `before` may stop a call."""
+
+    kind, count = "here", 1
+
+    def __init__(self, before: Callable[[Call], str | None] = lambda call: None, fresh: bool = False):
+        self.calls: list[tuple[str, str]] = []
+        self._queue: list[Call] = []
+        self._before = before
+        self._worker = _worker.__wrapped__() if fresh else _worker()
+
+    def submit(self, call: Call) -> None:
+        self._queue.append(call)
+
+    def events(self) -> Iterator[Event]:
+        while self._queue:
+            call = self._queue.pop(0)
+            self.calls.append((call.kind, call.name))
+            yield Began(call, "here")
+            lost = self._before(call)
+            yield Lost(call, lost) if lost else Ended(call, self._worker.answer(call))
+
+    def interrupt(self) -> None:
+        self._queue.clear()
+
+    def close(self) -> None:
+        pass

@@ -1,0 +1,174 @@
+"""Batches on a Ray cluster: two real nodes on this machine, one of them killed, one without our files."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from avtr_cli.audio.source import DialogueFiles
+from avtr_cli.batch.calls import Checked, Failure
+from avtr_cli.batch.shipping import Needs, everywhere, parcels_of, received, renamed
+from avtr_cli.cli.batch import BatchCommand
+from avtr_cli.config import load_preset
+from avtr_cli.job import Job
+from tests.batches import GOOD, SMALL, avtr_batch, command, environment, frame_hashes, ledger, make_folder
+
+
+@pytest.fixture
+def job(tmp_path: Path) -> Job:
+    """With every kind of file that a job can read."""
+    files = {}
+    for name in ("photo.png", "me.wav", "you.wav", "motion.safetensors", "sky.png"):
+        files[name] = tmp_path / "sender" / name
+        files[name].parent.mkdir(exist_ok=True)
+        files[name].write_bytes(f"bytes of {name}".encode())
+    return Job(
+        photo=files["photo.png"],
+        sound=DialogueFiles(dialogue=files["me.wav"], partner=files["you.wav"]),
+        out=tmp_path / "sender" / "out.mp4",
+        preset=load_preset("default", [f"render.background={files['sky.png']}"]),
+        from_motion=files["motion.safetensors"],
+    )
+
+
+def test_files_that_a_machine_sees_are_used_where_they_lie(job):
+    parcels = parcels_of(job)
+    assert len(parcels) == 5
+    with received(job, parcels, lambda sha256: None, keep_out=True) as (arrived, called):
+        assert (arrived, called) == (job, {})
+
+
+def test_files_that_a_machine_does_not_see_are_asked_for_then_written_and_gone_afterwards(job, tmp_path):
+    parcels = parcels_of(job)
+    contents = {parcel.sha256: parcel.path.read_bytes() for parcel in parcels}
+    key = job.key()
+    shutil.rmtree(tmp_path / "sender")
+    with received(job, parcels, lambda sha256: None, keep_out=False) as answer:
+        assert answer == Needs(tuple(parcel.sha256 for parcel in parcels))
+    with received(job, parcels, contents.get, keep_out=False) as (arrived, called):
+        assert arrived.key() == key
+        assert arrived.out.suffix == ".mp4"
+        assert set(called.values()) == {str(parcel.path) for parcel in parcels} | {str(job.out)}
+        said = renamed(Failure(3, f"{arrived.photo}: no face found"), called)
+        assert said.reason == f"{job.photo}: no face found"
+        checked = renamed(Checked(5, (64, 64), 1, (f"{arrived.sound.dialogue}: clipped",), {}), called)
+        assert checked.warnings == (f"{job.sound.dialogue}: clipped",)
+    assert not arrived.photo.exists()
+
+
+def test_another_file_of_the_same_path_is_not_taken_for_ours(job):
+    parcels = parcels_of(job)
+    job.photo.write_bytes(b"bytes of another!")
+    with received(job, parcels, lambda sha256: None, keep_out=True) as answer:
+        assert answer == Needs((parcels[0].sha256,))
+
+
+def test_relative_paths_mean_the_same_in_whatever_folder_a_node_works(job, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path / "sender")
+    here = dataclasses.replace(
+        job, photo=Path("photo.png"), out=Path("out.mp4"), sound=DialogueFiles(dialogue=Path("me.wav"))
+    )
+    there = everywhere(here)
+    assert (there.photo, there.out, there.sound.dialogue) == (job.photo, job.out, job.sound.dialogue)
+    assert there.key() == here.key()
+
+
+@pytest.mark.parametrize(
+    ("typed", "understood"),
+    [
+        (["in", "-o", "out", "--ray"], ["in", "-o", "out", "--ray", "auto"]),
+        (["in", "--ray", "-o", "out"], ["in", "--ray", "auto", "-o", "out"]),
+        (["in", "--ray", "head:6379", "-o", "out"], ["in", "--ray", "head:6379", "-o", "out"]),
+        (["in", "-o", "out"], ["in", "-o", "out"]),
+    ],
+)
+def test_the_cluster_s_address_may_be_left_out(typed, understood, monkeypatch):
+    seen: list[list[str]] = []
+    monkeypatch.setattr(BatchCommand.__mro__[1], "parse_args", lambda self, context, args: seen.append(list(args)))
+    BatchCommand("batch").parse_args(None, typed)
+    assert seen == [understood]
+
+
+def test_no_cluster_is_said_in_a_sentence(tmp_path, photo, dialogue):
+    pytest.importorskip("ray")
+    source = make_folder(tmp_path / "in", photo, dialogue, broken=False)
+    done = avtr_batch(source, "-o", tmp_path / "out", "--ray", "nowhere")
+    assert done.returncode == 2
+    assert "write host:port" in done.stderr
+
+
+SMALL_NODE = {"num_cpus": 1, "object_store_memory": 100 << 20}
+
+
+@pytest.fixture
+def cluster() -> Iterator[Any]:
+    """A head that works not, to which nodes are added."""
+    pytest.importorskip("ray")
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    from ray.cluster_utils import Cluster
+
+    cluster = Cluster(
+        initialize_head=True,
+        head_node_args={"num_cpus": 0, "object_store_memory": 100 << 20, "include_dashboard": False},
+    )
+    yield cluster
+    cluster.shutdown()
+
+
+@pytest.mark.slow
+def test_one_of_two_nodes_dies_and_every_job_is_done_once(cluster, tmp_path, photo, dialogue):
+    source = make_folder(tmp_path / "in", photo, dialogue, seconds=3.0, broken=False)
+    for name in ("fourth", "fifth"):
+        shutil.copy(source / "first.wav", source / f"{name}.wav")
+    options = [source, "--photo", photo, *SMALL]
+    cluster.add_node(**SMALL_NODE)
+    doomed = cluster.add_node(**SMALL_NODE)
+    cluster.wait_for_nodes()
+    out = tmp_path / "out"
+    batch = subprocess.Popen(command(*options, "-o", out, "--ray", cluster.address), env=environment())
+    while not (out.is_dir() and len(ledger(out, "started")) >= 2):
+        assert batch.poll() is None
+        time.sleep(0.05)
+    cluster.remove_node(doomed, allow_graceful=False)
+    assert batch.wait(timeout=400) == 0
+    names = (*GOOD, "fourth", "fifth")
+    assert sorted(ledger(out, "done")) == sorted(("done", name) for name in names)
+    assert len(ledger(out, "lost")) == 1
+    assert len(ledger(out, "started")) == len(names) + 1
+    assert avtr_batch(*options, "-o", tmp_path / "clean").returncode == 0
+    assert frame_hashes(out) == frame_hashes(tmp_path / "clean")
+    assert not [path.name for path in out.iterdir() if path.name.startswith(".avtr-here")]
+
+
+@pytest.mark.slow
+def test_files_travel_to_a_node_that_does_not_see_them_and_videos_back(cluster, tmp_path, photo, dialogue):
+    source = make_folder(tmp_path / "in", photo, dialogue, broken=True)
+    out = tmp_path / "out"
+    out.mkdir()
+    ray = Path(sys.executable).with_name("ray")
+    start = f"{ray} start --address={cluster.address} --num-cpus=1 --object-store-memory=104857600 --block"
+    hidden = f"mount -t tmpfs none {source} && mount -t tmpfs none {out} && exec {start}"
+    if subprocess.run(["unshare", "-m", "true"], capture_output=True, check=False).returncode:
+        pytest.skip("a folder can only be hidden from a process by root")
+    node = subprocess.Popen(["unshare", "-m", "sh", "-c", hidden], env=environment(), stdout=subprocess.DEVNULL)
+    try:
+        done = avtr_batch(source, "-o", out, *SMALL, "--ray", cluster.address)
+        assert done.returncode == 6, done.stderr
+        assert f"{source / 'faceless.png'}: no face found" in done.stderr
+    finally:
+        node.terminate()
+        node.wait()
+    assert avtr_batch(source, "-o", tmp_path / "clean", *SMALL).returncode == 6
+    assert frame_hashes(out) == frame_hashes(tmp_path / "clean")
+    report = (out / "first.json").read_text()
+    assert str(source / "first.wav") in report
+    assert "avtr-job-" not in report

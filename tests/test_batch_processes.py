@@ -1,0 +1,151 @@
+"""Batches at night: processes that are killed, interrupted, run again; every frame as if nothing had happened."""
+
+from __future__ import annotations
+
+import os
+import random
+import resource
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from avtr_cli.batch.ledger import read_ledger
+from avtr_cli.batch.processes import crew_for
+from tests import videos
+from tests.batches import BROKEN, GOOD, SMALL, avtr_batch, command, environment, frame_hashes, ledger, make_folder
+
+
+@pytest.mark.parametrize("cores", [1, 2, 3, 4, 8, 16, 64])
+@pytest.mark.parametrize("jobs", [None, 1, 2, 5, 100])
+def test_the_machine_is_never_oversubscribed(cores, jobs):
+    crew = crew_for(jobs, 24, cores)
+    assert 1 <= crew.count * crew.threads <= cores
+    assert crew.count <= 24
+
+
+def test_workers_by_default_are_one_for_two_cores_or_one_for_a_gpu():
+    assert [crew_for(None, 24, cores).count for cores in (1, 2, 4, 16)] == [1, 1, 2, 8]
+    assert crew_for(None, 24, 16, ("0", "1")).count == 2
+    assert crew_for(4, 24, 16, ("0", "1")).count == 4
+    assert crew_for(None, 1, 16).count == 1
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory, photo, dialogue) -> Path:
+    return make_folder(tmp_path_factory.mktemp("night") / "in", photo, dialogue, seconds=1.0)
+
+
+@pytest.fixture(scope="module")
+def clean(source, tmp_path_factory) -> Path:
+    """What an undisturbed batch of two workers made."""
+    out = tmp_path_factory.mktemp("night") / "clean"
+    done = avtr_batch(source, "-o", out, *SMALL, "--jobs", 2)
+    assert done.returncode == 6, done.stderr
+    return out
+
+
+def until(condition: Callable[[], bool], seconds: float = 120) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it never happened"
+        time.sleep(0.05)
+
+
+def start(*arguments: object) -> subprocess.Popen[str]:
+    """A batch as a terminal would start it: with its workers in one process group."""
+    return subprocess.Popen(
+        command(*arguments), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+        env=environment(), preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )  # fmt: skip
+
+
+def settled(out: Path) -> bool:
+    """Nothing half-written lies in `out`."""
+    return all(path.suffix != ".avtr" and ".partial" not in path.name for path in out.iterdir())
+
+
+@pytest.mark.slow
+def test_a_batch_with_failures_ends_with_exit_code_6_and_a_table(source, clean, tmp_path):
+    assert set(frame_hashes(clean)) == set(GOOD)
+    again = avtr_batch(source, "-o", clean, *SMALL)
+    assert again.returncode == 6
+    assert "3 of 6 jobs failed" in again.stderr
+    assert all(any(line.startswith(name) for line in again.stderr.splitlines()) for name in BROKEN)
+    assert "3 finished before, 3 failed" in again.stdout
+
+
+@pytest.mark.slow
+def test_a_second_run_takes_less_than_three_seconds(source, clean):
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    lines = ledger(clean)
+    avtr_batch(source, "-o", clean, *SMALL)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 3  # whatever else the machine does
+    assert ledger(clean) == lines
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [1, 2])
+def test_killed_at_a_random_moment_it_goes_on_and_gives_the_same_frames(source, clean, tmp_path, seed):
+    out = tmp_path / "out"
+    batch = start(source, "-o", out, *SMALL, "--jobs", 2)
+    until(lambda: out.is_dir() and ("started", "first") in ledger(out))
+    time.sleep(random.Random(seed).uniform(0, 4))
+    batch.kill()
+    batch.communicate()
+    again = avtr_batch(source, "-o", out, *SMALL, "--jobs", 2)
+    assert again.returncode == 6, again.stderr
+    assert frame_hashes(out) == frame_hashes(clean)
+    assert [ledger(out, "done").count(("done", name)) for name in GOOD] == [1, 1, 1]
+    assert settled(out)
+
+
+@pytest.mark.slow
+def test_ctrl_c_ends_it_cleanly_and_it_goes_on(source, clean, tmp_path):
+    out = tmp_path / "out"
+    batch = start(source, "-o", out, *SMALL)
+    until(lambda: out.is_dir() and ("started", "second") in ledger(out))
+    os.killpg(batch.pid, signal.SIGINT)
+    batch.communicate(timeout=60)
+    assert batch.returncode == 130
+    assert settled(out)
+    assert ("done", "first") in ledger(out)
+    assert avtr_batch(source, "-o", out, *SMALL).returncode == 6
+    assert frame_hashes(out) == frame_hashes(clean)
+
+
+@pytest.mark.slow
+def test_a_worker_that_is_killed_costs_only_its_job_s_time(source, clean, tmp_path):
+    out = tmp_path / "out"
+    batch = start(source, "-o", out, *SMALL)
+    until(lambda: out.is_dir() and ("started", "second") in ledger(out))
+    lines = read_ledger(out / "batch.jsonl")
+    worker = next(line["worker"] for line in lines if (line["event"], line["name"]) == ("started", "second"))
+    os.kill(int(worker.split()[1]), signal.SIGKILL)
+    batch.communicate(timeout=300)
+    assert batch.returncode == 6
+    assert frame_hashes(out) == frame_hashes(clean)
+    assert ledger(out, "done")[-1][0] == "done"
+
+
+@pytest.mark.slow
+def test_a_long_job_goes_on_from_its_last_minute(photo, dialogue, tmp_path):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    soundfile.write(folder / "long.wav", np.tile(dialogue, 7)[:, : 62 * 16_000].T, 16_000)
+    options = [folder, "--photo", photo, "--set", "render.size=64", "--set", "output.speed=ultrafast"]
+    out = tmp_path / "out"
+    batch = start(*options, "-o", out)
+    until(lambda: (out / ".long.mp4.avtr" / "segment-00000.json").is_file(), 600)
+    batch.kill()
+    batch.communicate()
+    assert avtr_batch(*options, "-o", out).returncode == 0
+    assert videos.report_of(out / "long.json")["output"]["resumed_from_frame"] == 1500
+    assert avtr_batch(*options, "-o", tmp_path / "clean").returncode == 0
+    assert frame_hashes(out) == frame_hashes(tmp_path / "clean")

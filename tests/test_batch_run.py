@@ -1,0 +1,213 @@
+"""A batch from entries to outcome, with real renders in this process; test_batch_nights.py has the processes."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from avtr_cli.batch.calls import Call
+from avtr_cli.batch.progress import Progress
+from avtr_cli.batch.run import Outcome, Wishes, look, run
+from avtr_cli.batch.summary import failures_table, plan_table, summary_of
+from avtr_cli.errors import OutputError
+from tests import videos
+from tests.batches import BROKEN, GOOD, Here, entries, frame_hashes, ledger, make_folder
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory, photo, dialogue) -> Path:
+    return make_folder(tmp_path_factory.mktemp("batch") / "in", photo, dialogue)
+
+
+@pytest.fixture(scope="module")
+def good(tmp_path_factory, photo, dialogue) -> Path:
+    """The same jobs without the broken ones."""
+    return make_folder(tmp_path_factory.mktemp("batch") / "in", photo, dialogue, broken=False)
+
+
+def conduct(source: Path, out: Path, workers: Here | None = None, wishes: Wishes | None = None, **more) -> Outcome:
+    workers = workers or Here()
+    return run(entries(source, out, **more), out, lambda calls, lock: workers, wishes or Wishes(), Progress(quiet=True))
+
+
+@pytest.fixture(scope="module")
+def night(source, tmp_path_factory) -> tuple[Path, Outcome]:
+    """A batch of six, three of them broken, that has been run once."""
+    out = tmp_path_factory.mktemp("batch") / "out"
+    return out, conduct(source, out)
+
+
+@pytest.fixture
+def morning(night, tmp_path) -> Path:
+    """A copy of the night's folder, to be run again."""
+    return shutil.copytree(night[0], tmp_path / "out")
+
+
+def states(outcome: Outcome) -> dict[str, str]:
+    return {item.name: item.state for item in outcome.items}
+
+
+def test_one_failure_never_stops_the_rest(night):
+    out, outcome = night
+    assert states(outcome) == dict.fromkeys(GOOD, "done") | dict.fromkeys(BROKEN, "failed")
+    for name in GOOD:
+        assert len(videos.decode(out / f"{name}.mp4")) == 13
+        assert videos.report_of(out / f"{name}.json")["batch"]["name"] == name
+    assert {path.stem for path in out.glob("*.mp4")} == set(GOOD)
+    assert [path.name for path in out.iterdir() if path.name.startswith(".")] in ([], [".batch-hashes.json"])
+
+
+def test_every_failure_is_reported_with_its_reason(night):
+    _, outcome = night
+    table = "\n".join(failures_table(outcome.items))
+    for name, reason in (("faceless", "no face found"), ("mono", "--solo"), ("torn", "is cut off after")):
+        line = next(line for line in table.splitlines() if line.startswith(name))
+        assert reason in line
+        assert f"{name}." in line.split(maxsplit=2)[2]  # the sentence names the file
+
+
+def test_every_job_is_checked_before_any_is_rendered(source, tmp_path):
+    workers = Here()
+    conduct(source, tmp_path / "out", workers)
+    kinds = [kind for kind, _ in workers.calls]
+    assert kinds == ["check"] * 6 + ["measure"] + ["render"] * 3
+
+
+def test_the_summary_counts_and_points(night):
+    out, outcome = night
+    summary = json.loads(json.dumps(summary_of(outcome, out, Path("in"))))
+    assert summary["counts"] == {"jobs": 6, "done": 3, "finished_before": 0, "failed": 3, "interrupted": 0}
+    assert summary["video_s"] == pytest.approx(3 * 13 / 25)
+    assert {failure["name"] for failure in summary["failures"]} == set(BROKEN)
+    first = next(job for job in summary["jobs"] if job["name"] == "first")
+    assert (out / first["video"]).is_file()
+    assert first["frames_sha256"] == videos.report_of(out / first["report"])["output"]["frames_sha256"]
+
+
+def test_a_second_run_renders_nothing_and_says_the_same(source, night, morning):
+    before = (morning / "batch.jsonl").read_bytes()
+    entries_now = entries(source, morning)
+
+    def none_needed(calls, lock):
+        raise AssertionError("nothing is to be done")
+
+    again = run(entries_now, morning, none_needed, Wishes(), Progress(quiet=True))
+    assert states(again) == dict.fromkeys(GOOD, "finished") | dict.fromkeys(BROKEN, "failed")
+    assert failures_table(again.items) == [
+        line.replace(str(night[0]), str(morning)) for line in failures_table(night[1].items)
+    ]
+    assert (morning / "batch.jsonl").read_bytes() == before
+
+
+def test_only_what_has_changed_is_done_again(good, night, morning):
+    workers = Here()
+    (morning / "third.mp4").unlink()
+    outcome = conduct(good, morning, workers)
+    assert [name for kind, name in workers.calls if kind == "render"] == ["third"]
+    assert frame_hashes(morning) == frame_hashes(night[0])
+    assert states(outcome)["third"] == "done"
+    other_seed = Here()
+    conduct(good, morning, other_seed, seed=1)
+    assert [name for kind, name in other_seed.calls if kind == "render"] == list(GOOD)
+
+
+def test_a_dry_run_foretells_and_writes_nothing(source, tmp_path):
+    out = tmp_path / "out"
+    seen = look(entries(source, out), out, lambda calls, lock: Here(), Wishes(), Progress(quiet=True))
+    assert not out.exists()
+    plan = {line.split()[0]: line for line in plan_table(seen.items)[1:]}
+    assert all("render" in plan[name] and "0.52 s" in plan[name] for name in GOOD)
+    assert all("cannot" in plan[name] for name in BROKEN)
+    assert seen.estimate_s > 0
+
+
+def test_a_job_that_fails_for_a_passing_reason_is_tried_again(good, tmp_path):
+    out = tmp_path / "out"
+    (out / "first.json").mkdir(parents=True)  # the report cannot be written there
+
+    def clear_away(call: Call) -> None:
+        if call.kind == "render" and call.name == "second":
+            (out / "first.json").rmdir()
+
+    outcome = conduct(good, out, Here(clear_away))
+    item = next(item for item in outcome.items if item.name == "first")
+    assert (item.state, item.attempts) == ("done", 2)
+    assert ("failed", "first") in ledger(out)
+    assert ledger(out)[-1] == ("done", "first")
+
+
+def test_retries_come_to_an_end(good, tmp_path):
+    out = tmp_path / "out"
+    (out / "first.json").mkdir(parents=True)
+    workers = Here()
+    outcome = conduct(good, out, workers, Wishes(retries=2))
+    item = next(item for item in outcome.items if item.name == "first")
+    assert (item.state, item.failure.exit_code, item.attempts) == ("failed", 5, 3)
+    assert [name for kind, name in workers.calls if kind == "render"].count("first") == 3
+    assert states(outcome)["third"] == "done"
+
+
+def test_a_job_is_given_to_another_worker_when_its_own_dies(good, tmp_path):
+    deaths = iter(["the worker died"])
+    workers = Here(lambda call: next(deaths, None) if call.kind == "render" else None)
+    outcome = conduct(good, tmp_path / "out", workers, Wishes(retries=0))
+    assert states(outcome)["first"] == "done"
+    assert ("lost", "first") in ledger(tmp_path / "out")
+
+
+def test_a_job_that_kills_every_worker_fails_at_last(good, tmp_path):
+    workers = Here(lambda call: "the worker died" if (call.kind, call.name) == ("render", "second") else None)
+    outcome = conduct(good, tmp_path / "out", workers, Wishes(retries=0))
+    assert (states(outcome)["second"], states(outcome)["third"]) == ("failed", "done")
+    assert ledger(tmp_path / "out", "lost") == [("lost", "second")] * 3
+
+
+def test_ctrl_c_leaves_a_ledger_to_go_on_from(good, night, tmp_path):
+    out = tmp_path / "out"
+
+    def interrupt(call: Call) -> None:
+        if (call.kind, call.name) == ("render", "second"):
+            raise KeyboardInterrupt
+
+    outcome = conduct(good, out, Here(interrupt))
+    assert outcome.interrupted
+    assert [states(outcome)[name] for name in GOOD] == ["done", "interrupted", "interrupted"]
+    assert ledger(out, "interrupted") == [("interrupted", "second")]
+    workers = Here()
+    assert not conduct(good, out, workers).interrupted
+    assert [name for kind, name in workers.calls if kind == "render"] == ["second", "third"]
+    assert frame_hashes(out) == frame_hashes(night[0])
+
+
+def test_a_disk_too_small_for_the_night_is_found_before_it(good, tmp_path, monkeypatch):
+    import shutil as disks
+
+    usage = disks.disk_usage(tmp_path)
+    monkeypatch.setattr("avtr_cli.batch.preflight.shutil.disk_usage", lambda path: usage._replace(free=1 << 20))
+    workers = Here()
+    with pytest.raises(OutputError, match="free some"):
+        conduct(good, tmp_path / "out", workers)
+    assert "render" not in {kind for kind, _ in workers.calls}
+
+
+def test_workers_with_other_weights_than_the_check_saw_are_refused(source, tmp_path):
+    from dataclasses import replace
+
+    from avtr_cli.batch.worker import Worker
+
+    entry = entries(source, tmp_path)[1]
+    answer = Worker(1).answer(Call("render", entry.name, replace(entry.job, out=tmp_path / "a.mp4"), ("0" * 64,)))
+    assert (answer.exit_code, answer.permanent) == (4, True)
+    assert not (tmp_path / "a.mp4").exists()
+
+
+def test_avatars_are_prepared_once_whatever_their_files_are_called(good, tmp_path, monkeypatch):
+    from avtr_cli import engine
+
+    found = []
+    monkeypatch.setattr(engine, "find_portrait", lambda *a, _real=engine.find_portrait: found.append(a) or _real(*a))
+    conduct(good, tmp_path / "out", Here(fresh=True))
+    assert len([path for path, _ in found if path.stem in GOOD]) == 1
