@@ -34,7 +34,7 @@ def decide(hazards=NEVER, cues=(), frames=100, odds=None, seed=1):
     """Gesture curves (frames, 8) of constant hazards."""
     numbers = np.random.default_rng(seed).random((frames, decisions.NUMBERS))
     cells = np.zeros(len(gestures.GAZE_CELLS))
-    odds = np.ones(len(gestures.EVENTS)) if odds is None else odds
+    odds = np.ones((5, len(gestures.EVENTS))) * (1.0 if odds is None else odds)
     cues = controls.checked_cues(cues)
     pending, out = decisions.Pending.empty(), []
     for first in range(0, frames, 5):
@@ -192,3 +192,15 @@ def test_the_shipped_checkpoint_is_small_and_says_how_it_was_made():
     about = LmfmGenerator(MotionConfig()).about
     assert int(about["step"]) > 0
     assert "dyadic" in about["training"]
+
+
+def test_in_silence_there_is_nothing_to_nod_at_and_nothing_to_stress():
+    silence, voice = np.zeros(80), np.ones(80)
+    at = gestures.EVENTS.index
+    nobody = decisions.occasions(silence, silence, 5)
+    assert nobody[:, [at("nod"), at("accent"), at("turn")]].max() == 0
+    assert nobody[:, [at("blink"), at("gaze")]].min() == 1
+    partner = decisions.occasions(silence, voice, 5)
+    assert partner[:, at("nod")].min() == 1
+    assert partner[:, at("accent")].max() == 0
+    assert decisions.occasions(voice, silence, 5)[:, at("accent")].min() == 1

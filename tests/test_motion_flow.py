@@ -48,6 +48,14 @@ def test_the_gaussian_skip_alone_carries_noise_to_that_gaussian(mean, scale, bas
     assert abs(made.std() / scale - 1) < 0.08  # 200 steps are not infinitely many
 
 
+@pytest.mark.parametrize("steps", [2, 4, 8])
+def test_the_spread_that_few_steps_lose_is_known(steps):
+    noise = torch.randn(50_000, generator=torch.Generator().manual_seed(9))
+    zero, one = torch.zeros(()), torch.ones(())
+    made = flow.euler(lambda x, t: flow.gaussian_skip(x, t, zero, one, 1.0), noise / flow.euler_gain(steps), steps)
+    assert abs(made.std() - 1) < 0.01
+
+
 def test_guidance_of_one_changes_nothing_and_more_moves_away_from_what_lacks_the_condition():
     full, without = torch.tensor([1.0, 2.0]), torch.tensor([0.0, 2.0])
     assert_close(flow.guided(full, [without], [1.0]), full)

@@ -86,7 +86,7 @@ def test_streaming_with_carried_state_equals_the_training_graph(checkpoint, soun
     both = torch.cat([flags[:, 0], flags[:, 1]], dim=-1).sigmoid()
     given = model.conditions(encoded[:, 0], encoded[:, 1], both, curves, person)
 
-    mouth_noise, face_noise = base_noise(5, generator)
+    mouth_noise, face_noise = base_noise(5, steps)
     mean, scale = model.guess_mouth(given)
     track = model.mouth_track
     memories = track.remember(mouth, objective.before(mouth), given.avatar)
@@ -117,7 +117,7 @@ def test_streaming_with_carried_state_equals_the_training_graph(checkpoint, soun
     assert_close(decoded, face, atol=1e-4, rtol=1e-5)
 
 
-def base_noise(seed: int, generator: LmfmGenerator) -> tuple[torch.Tensor, torch.Tensor]:
+def base_noise(seed: int, steps: int) -> tuple[torch.Tensor, torch.Tensor]:
     """The base noise of every chunk, drawn as the generator draws it: gestures first, then mouth, then face."""
     from avtr_cli.motion import decisions
 
@@ -129,7 +129,9 @@ def base_noise(seed: int, generator: LmfmGenerator) -> tuple[torch.Tensor, torch
         rows = flow.ar1_noise(uniform, last, NOISE_CORRELATION, NOISE_LIMIT)
         last = rows[-1]
         mouth.append(MOUTH_TEMPERATURE * rows)
-        face.append(torch.from_numpy(rng.standard_normal((CHUNK_FRAMES, len(FACE)), np.float32)))
+        face.append(
+            torch.from_numpy(rng.standard_normal((CHUNK_FRAMES, len(FACE)), np.float32)) / flow.euler_gain(steps)
+        )
     return torch.cat(mouth), torch.cat(face)
 
 

@@ -23,6 +23,7 @@ Hazards = Callable[[int, np.ndarray], tuple[np.ndarray, np.ndarray]]
 
 NUMBERS = len(EVENTS) * (1 + gestures.NUMBERS) + 1  # uniform numbers that one frame takes
 _HELD_LOOK = 30  # frames that a look on cue is kept
+_STRESSED, _ANSWERED = 5, 75  # frames
 _GAZE = EVENTS.index("gaze")
 
 
@@ -54,7 +55,7 @@ def decide(
 ) -> tuple[np.ndarray, Pending]:
     """The gesture curves of the next `frames` frames, float32 (frames, 8), and what is then pending.
 
-    `numbers` (frames, NUMBERS) are uniform; `odds` (7,) multiply each gesture's odds; `first` is the index of
+    `numbers` (frames, NUMBERS) are uniform; `odds` (frames, 7) multiply each gesture's odds; `first` is the index of
     the first frame, to which `cues` refer. `pending` is not changed.
     """
     curves = np.concatenate([pending.curves, np.zeros((frames, len(CURVES)), np.float32)])
@@ -71,9 +72,9 @@ def decide(
 
     for frame in range(frames):
         logits, cells = hazards(frame, np.maximum(since, 0.0))
-        chance = 1 / (1 + np.exp(-logits) / np.maximum(odds, 1e-9))
+        chance = 1 / (1 + np.exp(-logits) / np.maximum(odds[frame], 1e-9))
         for row, event in enumerate(EVENTS):
-            if since[row] >= REFRACTORY[event] and numbers[frame, 1 + row] < chance[row] and odds[row] > 0:
+            if since[row] >= REFRACTORY[event] and numbers[frame, 1 + row] < chance[row] and odds[frame, row] > 0:
                 target = _cell(cells, numbers[frame, 0]) if row == _GAZE else None
                 begin(frame, row, 1.0, target)
         for cue in cues.get(first + frame, ()):
@@ -85,6 +86,24 @@ def decide(
         out[frame, :-2], out[frame, -2:] = curves[frame, :-2], gaze
         since = np.minimum(since + 1, SINCE_LONGEST)
     return out, Pending(curves[frames:], since.astype(np.float32), gaze.astype(np.float32))
+
+
+def occasions(own_voice: np.ndarray, partner_voice: np.ndarray, frames: int) -> np.ndarray:
+    """How much there is to answer or to stress, (frames, 7) in [0, 1], from both voice flags up to the chunk's end.
+
+    Beats and turns of the head need the own voice, nods, brows and smiles a voice within the last 3 s; blinks and
+    looks need none. Learned hazards are low where there is no voice, but in a minute of silence low adds up.
+    """
+    out = np.ones((frames, len(EVENTS)))
+    for frame in range(frames):
+        now = len(own_voice) - frames + frame
+        own = own_voice[max(0, now - _STRESSED) :].max()
+        heard = max(own, partner_voice[max(0, now - _ANSWERED) : now + 1].max())
+        for event in ("accent", "turn"):
+            out[frame, EVENTS.index(event)] = own
+        for event in ("nod", "brow", "smile"):
+            out[frame, EVENTS.index(event)] = heard
+    return out
 
 
 def _cell(logits: np.ndarray, number: float) -> tuple[float, float]:

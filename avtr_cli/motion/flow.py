@@ -61,6 +61,18 @@ def gaussian_skip(x: Tensor, t: Tensor | float, mean: Tensor, scale: Tensor, bas
     return mean + c * (x - t * mean)
 
 
+def euler_gain(steps: int) -> float:
+    """What `euler` makes of a unit Gaussian that should stay one: few steps cut the corner and lose spread.
+
+    0.72 for 4 steps; base noise divided by it comes out with the spread that was learned.
+    """
+    gain = 1.0
+    for i in range(steps):
+        t = i / steps
+        gain *= 1 + (2 * t - 1) / (t * t + (1 - t) * (1 - t)) / steps
+    return gain
+
+
 def guided(full: Tensor, without: Sequence[Tensor], weights: Sequence[float]) -> Tensor:
     """Classifier-free guidance, anchored: v + sum (w - 1) (v - v_without). A weight of 1 changes nothing.
 

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 SHIPPED = Path(__file__).parent.parent / "assets" / "lmfm.safetensors"
 _FORMAT = "avtr-lmfm-1"
+ANSWER_GUIDANCE = 1.5  # of the event head by the partner, times the user's own: answers stand out from chance
 MOUTH_TEMPERATURE = 0.4  # of the mouth's base noise: less scatter around what is heard, closer to the true shapes
 _OPEN_BELOW, _SHUT_ABOVE = 0.22, 0.62  # closure probabilities between which the lips come together
 _STILL_BELOW, _SPEAKS_ABOVE = 0.12, 0.75  # the same for the own voice, which lets the mouth move at all
@@ -136,6 +137,7 @@ class LmfmGenerator:
         recent = flags[-listening.HISTORY - CHUNK_FRAMES :]
         memory = events.recall(recent.unsqueeze(0))[0]
         alone = memory
+        guidance = ANSWER_GUIDANCE * guidance
         if guidance != 1.0:
             deaf = recent.clone()
             deaf[:, hearing.FLAGS :] = 0
@@ -151,7 +153,8 @@ class LmfmGenerator:
         pending = decisions.Pending(state["pending"].numpy(), state["since"].numpy(), state["gaze"].numpy())
         numbers = rng.random((CHUNK_FRAMES, decisions.NUMBERS))
         first = index * CHUNK_FRAMES
-        return decisions.decide(pending, CHUNK_FRAMES, first, hazards, numbers, self._odds, self._cues)
+        odds = self._odds * decisions.occasions(flags[:, 0].numpy(), flags[:, hearing.FLAGS].numpy(), CHUNK_FRAMES)
+        return decisions.decide(pending, CHUNK_FRAMES, first, hazards, numbers, odds, self._cues)
 
     def _conditions(self, encoded: Tensor, flags: Tensor, curves: Tensor) -> dict[str, Conditions]:
         """What past and chunk are told, whole and (where guidance needs it) without one condition; batch of one."""
@@ -210,6 +213,7 @@ class LmfmGenerator:
             return flow.gaussian_skip(x, t, torch.zeros_like(x), scales[name], 1.0)
 
         heard = {name: g.fused for name, g in given.items()}
+        noise = noise / flow.euler_gain(self.config.euler_steps)
         codes = self._flow(self.model.face_track, index, noise, state["face"], given, heard, skip)
         return self.model.innovations.decode(codes.clamp(-6, 6), state["face"][-4:])
 
