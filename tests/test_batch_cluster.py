@@ -160,7 +160,7 @@ def test_files_travel_to_a_node_that_does_not_see_them_and_videos_back(cluster, 
     if subprocess.run(["unshare", "-m", "true"], capture_output=True, check=False).returncode:
         pytest.skip("a folder can only be hidden from a process by root")
     node = subprocess.Popen(["unshare", "-m", "sh", "-c", hidden], env=environment(), stdout=subprocess.DEVNULL)
-    try:
+    try:  # the batch may begin before the node is there
         done = avtr_batch(source, "-o", out, *SMALL, "--ray", cluster.address)
         assert done.returncode == 6, done.stderr
         assert f"{source / 'faceless.png'}: no face found" in done.stderr

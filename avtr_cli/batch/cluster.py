@@ -43,6 +43,15 @@ class _Order:
 
 
 @dataclass(frozen=True)
+class _Share:
+    """Of the cluster: what one task takes, and how many find a place."""
+
+    cpus: int
+    gpus: int
+    places: int
+
+
+@dataclass(frozen=True)
 class _Running:
     call: Call
     parcels: list[Parcel]
@@ -69,20 +78,14 @@ class Cluster:
 
     def __init__(self, address: str, jobs: int | None, folder: Path, use_gpus: bool = True):
         self._ray = _connected(address)
-        resources = self._ray.cluster_resources()
-        self._gpus = use_gpus and resources.get("GPU", 0) >= 1
-        nodes = [node["Resources"].get("CPU", 0) for node in self._ray.nodes() if node["Alive"]]
-        self._cpus = int(min([CORES_PER_WORKER, *(cpus for cpus in nodes if cpus >= 1)]))
-        self._jobs = jobs
+        self._jobs, self._use_gpus = jobs, use_gpus
         self._token = _leave_token(folder)
-        self._task = self._ray.remote(_work).options(
-            num_cpus=self._cpus, num_gpus=1 if self._gpus else 0, max_retries=0, scheduling_strategy="SPREAD"
-        )
+        self._task = self._ray.remote(_work)
         self._queue: deque[Call] = deque()
         self._running: dict[Any, _Running] = {}
         self._stored: dict[str, Any] = {}  # SHA-256 -> reference
         self._ship = False  # until a node asks for files
-        self.count = max(1, self._places())
+        self.count = max(1, self._share().places)
 
     def submit(self, call: Call) -> None:
         self._queue.append(call)
@@ -90,11 +93,11 @@ class Cluster:
     def events(self) -> Iterator[Event]:
         idle_since = time.monotonic()
         while self._queue or self._running:
-            places = self._places()
-            while self._queue and len(self._running) < places:
+            share = self._share()
+            while self._queue and len(self._running) < share.places:
                 call = self._queue.popleft()
                 yield Began(call, "ray")
-                yield from self._send(call)
+                yield from self._send(call, share)
             if self._running:
                 idle_since = time.monotonic()
                 done, _ = self._ray.wait(list(self._running), num_returns=1, timeout=POLL_S)
@@ -123,17 +126,16 @@ class Cluster:
         self._stored.clear()
         self._ray.shutdown()
 
-    def _places(self) -> int:
-        """How many tasks the nodes that are alive can do at the same time."""
-        places = 0
-        for node in self._ray.nodes():
-            if node["Alive"]:
-                resources = node["Resources"]
-                fit = int(resources.get("CPU", 0) // self._cpus)
-                places += min(fit, int(resources.get("GPU", 0))) if self._gpus else fit
-        return min(places, self._jobs) if self._jobs else places
+    def _share(self) -> _Share:
+        """What a task takes and how many fit, on the nodes that are alive now: they come and go."""
+        nodes = [node["Resources"] for node in self._ray.nodes() if node["Alive"]]
+        nodes = [node for node in nodes if node.get("CPU", 0) >= 1]
+        gpus = 1 if self._use_gpus and any(node.get("GPU", 0) >= 1 for node in nodes) else 0
+        cpus = int(min([CORES_PER_WORKER, *(node["CPU"] for node in nodes)]))
+        places = sum(int(min(node["CPU"] // cpus, node.get("GPU", 0) if gpus else node["CPU"])) for node in nodes)
+        return _Share(cpus, gpus, min(places, self._jobs or places))
 
-    def _send(self, call: Call) -> Iterator[Event]:
+    def _send(self, call: Call, share: _Share) -> Iterator[Event]:
         job = everywhere(call.job)
         try:
             parcels = parcels_of(job)
@@ -141,8 +143,9 @@ class Cluster:
         except AvtrError as error:  # a file vanished since it was planned
             yield Ended(call, Failure(error.exit_code, str(error)))
             return
-        order = _Order(replace(call, job=job), parcels, sent, self._token, max(1, self._cpus - 1), __version__)
-        self._running[self._task.remote(order)] = _Running(call, parcels)
+        order = _Order(replace(call, job=job), parcels, sent, self._token, max(1, share.cpus - 1), __version__)
+        task = self._task.options(num_cpus=share.cpus, num_gpus=share.gpus, max_retries=0, scheduling_strategy="SPREAD")
+        self._running[task.remote(order)] = _Running(call, parcels)
 
     def _sent(self, parcels: list[Parcel]) -> dict[str, Any]:
         """References to the parcels' bytes, where they have to travel; what no task needs any more is let go."""
@@ -169,7 +172,7 @@ class Cluster:
             return
         if isinstance(reply.answer, Needs):
             self._ship = True  # there are nodes without our files: from now on they go along
-            yield from self._send(call)
+            yield from self._send(call, self._share())
             return
         answer = reply.answer
         if isinstance(answer, Rendered) and reply.video is not None:
