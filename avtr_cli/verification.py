@@ -124,7 +124,7 @@ def _alteration(integrity: str, manifest: Finding | None, same: bool | None) -> 
 
 
 def _inputs(manifest: Finding | None, integrity: str) -> list[str]:
-    if manifest is None or not manifest.facts or integrity == ALTERED:
+    if manifest is None or not manifest.facts.get("inputs") or integrity == ALTERED:
         return []
     made_from = ", ".join(f"{role} {about['sha256'][:16]}…" for role, about in manifest.facts["inputs"].items())
     return [f"made from {made_from} (SHA-256), preset {manifest.facts['preset']}, seed {manifest.facts['seed']}"]

@@ -11,6 +11,8 @@ from typing import Any
 import imageio_ffmpeg
 import numpy as np
 
+from avtr_cli.output.isobmff import boxes
+
 
 def ffmpeg(*arguments: str) -> subprocess.CompletedProcess[bytes]:
     command = [imageio_ffmpeg.get_ffmpeg_exe(), "-hide_banner", *arguments]
@@ -44,8 +46,9 @@ def sound(path: Path, rate: int = 48_000) -> np.ndarray:
 
 
 def has_faststart(path: Path) -> bool:
-    head = path.read_bytes()
-    return head.index(b"moov") < head.index(b"mdat")
+    with path.open("rb") as file:
+        kinds = [box.kind for box in boxes(file)]
+    return kinds.index(b"moov") < kinds.index(b"mdat")
 
 
 def report_of(path: Path) -> dict[str, Any]:

@@ -22,6 +22,8 @@ MEDIA_TYPES = {".mp4": "video/mp4", ".mov": "video/quicktime"}
 _PHOTO_TYPES = {".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".webp": "image/webp"}
 _SETTINGS: dict[str, Any] = {
     "version": 1,
+    # Hashed by the megabyte and buffered on disk: as it comes, c2pa holds the film in memory twice while it signs.
+    "core": {"merkle_tree_chunk_size_in_kb": 1024, "backing_store_memory_threshold_in_mb": 4},
     "verify": {"remote_manifest_fetch": False, "ocsp_fetch": False, "verify_after_sign": False},
     "builder": {"thumbnail": {"enabled": False}, "actions": {"auto_created_action": {"enabled": False}}},
 }
