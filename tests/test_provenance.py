@@ -196,6 +196,24 @@ def test_a_removed_signature_is_missed(video, tmp_path):
 
 
 @needs_c2pa
+def test_signing_and_reading_take_no_more_memory_for_a_longer_film(tmp_path):
+    script = (
+        "import resource, sys; from pathlib import Path; from avtr_cli.output import c2pa_manifest, provenance, signing;"
+        "from avtr_cli.output.origin import Origin; path = Path(sys.argv[1]);"
+        "provenance.mark(path, Origin(models={}), signing.local_signer()); assert c2pa_manifest.inspect(path).intact;"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)"
+    )
+    peaks = []
+    for seconds in (1, 600):
+        path = tmp_path / f"{seconds}.mov"
+        videos.ffmpeg("-f", "lavfi", "-i", f"sine=440:duration={seconds}:r=48000", "-c:a", "pcm_s16le", str(path))
+        done = subprocess.run([sys.executable, "-c", script, str(path)], capture_output=True, text=True, check=True)
+        peaks.append(int(done.stdout))
+    assert (tmp_path / "600.mov").stat().st_size > 50 << 20
+    assert peaks[1] - peaks[0] < 16, peaks  # MiB
+
+
+@needs_c2pa
 def test_the_photo_s_own_manifest_is_carried_along(video, photo):
     from avtr_cli.output import c2pa_manifest
 
