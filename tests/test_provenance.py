@@ -198,7 +198,8 @@ def test_a_removed_signature_is_missed(video, tmp_path):
 @needs_c2pa
 def test_signing_and_reading_take_no_more_memory_for_a_longer_film(tmp_path):
     script = (
-        "import resource, sys; from pathlib import Path; from avtr_cli.output import c2pa_manifest, provenance, signing;"
+        "import resource, sys; from pathlib import Path;"
+        "from avtr_cli.output import c2pa_manifest, provenance, signing;"
         "from avtr_cli.output.origin import Origin; path = Path(sys.argv[1]);"
         "provenance.mark(path, Origin(models={}), signing.local_signer()); assert c2pa_manifest.inspect(path).intact;"
         "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)"
