@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache, partial
+from typing import Literal, overload
 
 import torch
 from torch import nn
@@ -33,6 +34,12 @@ def build(name: str) -> nn.Module:
     return _MAKERS[name]().eval().requires_grad_(False)
 
 
+@overload
+def load(name: Literal["warping_module"], state: dict[str, torch.Tensor]) -> WarpingModule: ...
+@overload
+def load(name: Literal["spade_generator"], state: dict[str, torch.Tensor]) -> SpadeGenerator: ...
+@overload
+def load(name: str, state: dict[str, torch.Tensor]) -> nn.Module: ...
 def load(name: str, state: dict[str, torch.Tensor]) -> nn.Module:
     """The network with `state` as its weights (taken over, not copied), which must fit exactly."""
     with torch.device("meta"):
