@@ -21,6 +21,7 @@ FLAGS = 6  # voice, phrase ended < 0.5 s, < 1.5 s ago, low pitch, lively, accent
 HISTORY = 16  # feature frames before the first one asked for: 12 of the causal convolutions, 4 of the look-ahead one
 FLAG_HISTORY = 44  # encoded frames before the first one that the flags need
 _KERNEL = 5
+_DROPOUT = 0.15
 
 
 class Articulation(NamedTuple):
@@ -50,15 +51,19 @@ class Hearing(nn.Module):
 
     def forward(self, features: Tensor) -> tuple[Tensor, Articulation]:
         """(B, HISTORY + T + 5, 320) -> encoded (B, T, D) and the articulation of those T frames."""
-        x = F.gelu(self.squeeze(F.gelu(self.inlet(features)))).transpose(1, 2)
-        y = x[:, :, 4:] + F.gelu(self.first(x))
-        y = y[:, :, 8:] + F.gelu(self.second(y))
+        x = F.gelu(self.squeeze(self._forget(F.gelu(self.inlet(features))))).transpose(1, 2)
+        y = x[:, :, 4:] + self._forget(F.gelu(self.first(x)))
+        y = y[:, :, 8:] + self._forget(F.gelu(self.second(y)))
         y = y[:, :, 4:-LOOKAHEAD_FRAMES] + self.ahead(y)
         encoded = self.norm(y.transpose(1, 2))
         logits = self.articulate(encoded)
         visemes, rest = logits[..., :-3].unflatten(-1, (SUBFRAMES, VISEMES)), logits[..., -3:]
         heard = torch.cat([visemes.softmax(-1).flatten(-2), rest.sigmoid()], dim=-1)
         return encoded + self.back(heard), Articulation(visemes, rest[..., :2], rest[..., 2])
+
+    def _forget(self, x: Tensor) -> Tensor:
+        """Dropout while training: a few synthetic voices are else known by heart."""
+        return F.dropout(x, _DROPOUT, self.training)
 
     def flags(self, encoded: Tensor) -> Tensor:
         """Encoded frames (B, FLAG_HISTORY + T, D) -> flag logits (B, T, 6)."""

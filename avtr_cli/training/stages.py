@@ -137,7 +137,9 @@ class Run:
         config = self.config
         key = [config.seed, STAGES.index(config.stage), self.step]
         batch = self.corpus.batch(np.random.default_rng(key), config.batch, config.frames)
-        generator = torch.Generator().manual_seed(key[0] * 1_000_003 + key[1] * 500_009 + key[2])
+        number = key[0] * 1_000_003 + key[1] * 500_009 + key[2]
+        generator = torch.Generator().manual_seed(number)
+        torch.manual_seed(number)  # of dropout
         batch["features"] = perturb(batch["features"], generator)
         batch = {name: value.to(self.device) for name, value in batch.items()}
         for group in self.optimiser.param_groups:
