@@ -24,6 +24,7 @@ STILLS = 12  # on a job's page
 TEMPLATE = Path(__file__).parent.parent / "assets" / "report.html"
 POSTER_WIDTH = 640  # px, before the video plays
 CARD_WIDTH = 320  # px of a still on the batch page
+MOST_STILLS = 200  # on the batch page; each takes 10 to 20 kB and some 50 ms
 STAGE_WORDS = {
     "audio": "hearing",
     "motion": "motion",
@@ -246,17 +247,17 @@ def _batch_body(
         rows = "".join(f"<tr><td>{escape(job)}</td><td>{escape(why)}</td></tr>" for job, why in failures)
         yield f'<section><h2 class="bad">Failed</h2><div class="scroll"><table>{rows}</table></div></section>'
     yield '<div class="cards">'
-    for report in reports:
-        yield _card(path, report, pages.get(str(report["output"]["path"])))
+    for number, report in enumerate(reports):
+        yield _card(path, report, pages.get(str(report["output"]["path"])), number < MOST_STILLS)
     yield "</div>"
     if reports:
         yield _stage_table(reports)
 
 
-def _card(path: Path, report: Mapping[str, Any], page: Path | None) -> str:
+def _card(path: Path, report: Mapping[str, Any], page: Path | None, with_still: bool) -> str:
     output, timing = report["output"], report["timing"]
     video = Path(output["path"])
-    pictures = stills(video, [output["duration_s"] * 0.4], CARD_WIDTH)
+    pictures = stills(video, [output["duration_s"] * 0.4], CARD_WIDTH) if with_still else []
     image = f'<img src="{_data(pictures[0])}" alt="" loading="lazy">' if pictures else ""
     own = f' · <a href="{_link(path, page)}">report</a>' if page is not None else ""
     doubts = f'<div class="warn small">{_list(report["warnings"])}</div>' if report["warnings"] else ""
