@@ -13,6 +13,7 @@ from avtr_cli.output.video import frames_hash
 from avtr_cli.output.workfolder import WorkFolder
 from avtr_cli.preparation import Stage
 from avtr_cli.timing import FPS
+from avtr_cli.weights.registry import notices
 
 
 def origin_of(stage: Stage) -> Origin:
@@ -66,6 +67,7 @@ def report_of(
             },
             "cues": [{"frame": cue.frame, "cue": cue.name, "strength": cue.strength} for cue in job.cues],
             "provenance": marks,
+            "attribution": notices(job.preset),
             "warnings": [*doubts, *stage.health.warnings],
         }
     )
