@@ -21,7 +21,7 @@ FLAGS = 6  # voice, phrase ended < 0.5 s, < 1.5 s ago, low pitch, lively, accent
 HISTORY = 16  # feature frames before the first one asked for: 12 of the causal convolutions, 4 of the look-ahead one
 FLAG_HISTORY = 44  # encoded frames before the first one that the flags need
 _KERNEL = 5
-_DROPOUT = 0.15
+_DROPOUT = 0.1
 
 
 class Articulation(NamedTuple):

@@ -13,10 +13,10 @@ from torch import Tensor
 from avtr_cli.motion.encoders import MELS, ROWS_PER_FRAME, SILENCE
 
 _LOW_HZ, _HIGH_HZ = 40.0, 7600.0
-_WARP = (0.86, 1.16)  # of frequency: the length of the throat
-_COLOUR = 0.28  # sd of five knots along the mel axis, feature units (1 = 13 dB)
+_WARP = (0.93, 1.08)  # of frequency: the length of the throat
+_COLOUR = 0.2  # sd of five knots along the mel axis, feature units (1 = 13 dB)
 _LEVEL = (-0.6, 0.35)  # feature units
-_FLOOR_SHARE, _FLOOR = 0.5, (-2.0, -0.2)  # of the windows; level of steady noise
+_FLOOR_SHARE, _FLOOR = 0.35, (-2.0, -0.2)  # of the windows; level of steady noise
 _MASK_SHARE, _MASK_WIDEST = 0.4, 14  # of the windows; mel bands
 _CEILING = 4.0
 _UNIT = 3.0  # natural-log units of mel power in one feature unit
