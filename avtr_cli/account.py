@@ -68,7 +68,7 @@ def report_of(
             "cues": [{"frame": cue.frame, "cue": cue.name, "strength": cue.strength} for cue in job.cues],
             "provenance": marks,
             "attribution": notices(job.preset),
-            "warnings": [*doubts, *stage.health.warnings],
+            "warnings": list(dict.fromkeys([*doubts, *stage.health.warnings])),
         }
     )
 
