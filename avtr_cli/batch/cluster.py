@@ -15,7 +15,7 @@ import signal
 import time
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -59,12 +59,11 @@ class _Running:
 
 @dataclass(frozen=True)
 class _Reply:
-    """What comes back from a task; the files only where the node could not write them itself."""
+    """What comes back from a task; the files (suffix -> bytes) only where the node could not write them itself."""
 
     answer: Answer | Needs
     node: str
-    video: bytes | None = None
-    report: str | None = None
+    files: dict[str, bytes] = field(default_factory=dict)
 
 
 class Cluster:
@@ -175,11 +174,10 @@ class Cluster:
             yield from self._send(call, self._share())
             return
         answer = reply.answer
-        if isinstance(answer, Rendered) and reply.video is not None:
-            try:
-                _write(call.job.out, reply.video, reply.report or "")
-            except OSError as error:
-                answer = Failure(OutputError.exit_code, f"{call.job.out}: cannot be written ({error.strerror})")
+        try:
+            _write(call.job.out, reply.files)
+        except OSError as error:
+            answer = Failure(OutputError.exit_code, f"{call.job.out}: cannot be written ({error.strerror})")
         yield Ended(call, answer, f"ray node {reply.node}")
 
 
@@ -216,10 +214,11 @@ def _leave_token(folder: Path) -> tuple[Path, str] | None:
     return token
 
 
-def _write(out: Path, video: bytes, report: str) -> None:
-    """A video and its report that came through the object store; each appears whole or not at all."""
-    out.parent.mkdir(parents=True, exist_ok=True)
-    for path, data in ((out, video), (out.with_suffix(".json"), report.encode())):
+def _write(out: Path, files: dict[str, bytes]) -> None:
+    """A video and what goes with it, come through the object store; each appears whole or not at all."""
+    for suffix, data in files.items():
+        path = out.with_suffix(suffix)
+        path.parent.mkdir(parents=True, exist_ok=True)
         partial = path.with_name(f".{path.name}.partial")
         partial.write_bytes(data)
         partial.replace(path)
@@ -249,12 +248,21 @@ def _work(order: _Order) -> _Reply:
             answer = renamed(answer, called)
             if keep_out or not isinstance(answer, Rendered):
                 return _Reply(answer, node)
-            report = job.out.with_suffix(".json").read_text(encoding="utf-8")
-            for here, there in called.items():
-                report = report.replace(here, there)
-            return _Reply(answer, node, job.out.read_bytes(), report)
+            return _Reply(answer, node, _gathered(job.out, called))
     except AvtrError as error:
         return _Reply(Failure(error.exit_code, str(error)), node)
+
+
+def _gathered(out: Path, called: dict[str, str]) -> dict[str, bytes]:
+    """The video and the texts beside it, these with the sender's paths."""
+    files = {out.suffix: out.read_bytes()}
+    for path in (out.with_suffix(".json"), out.with_suffix(".html")):
+        if path.is_file():
+            text = path.read_text(encoding="utf-8")
+            for here, there in called.items():
+                text = text.replace(here, there)
+            files[path.suffix] = text.encode()
+    return files
 
 
 @lru_cache(maxsize=1)

@@ -18,7 +18,7 @@ from avtr_cli.config import Preset, load_preset, parse_settings
 from avtr_cli.errors import AvtrError, ConfigError, InputError
 from avtr_cli.job import Job, load_cues, parse_cues
 
-RESERVED = ("batch",)  # DIR/batch.json is the summary
+RESERVED = ("batch", "index")  # DIR/batch.json and DIR/index.html are about all jobs
 _FILES = ("photo", "dialogue", "partner", "from_motion")
 _KINDS: dict[str, tuple[type, ...]] = {
     "solo": (bool,),
@@ -40,8 +40,8 @@ class Entry:
     problem: AvtrError | None = None
 
 
-def entries_of(source: Source, common: Row, folder: Path, **fields: Any) -> list[Entry]:
-    """An entry for every row, to be rendered into `folder`.
+def entries_of(source: Source, common: Row, folder: Path, pages: bool = False, **fields: Any) -> list[Entry]:
+    """An entry for every row, to be rendered into `folder`; with `pages`, each with a report page.
 
     `common` holds what the command line says of jobs that do not say otherwise, `fields` what it says of every Job.
     Raises ConfigError where the rows together cannot be: two of one name, an output outside of `folder`.
@@ -64,7 +64,8 @@ def entries_of(source: Source, common: Row, folder: Path, **fields: Any) -> list
             places[taken] = row.where
         try:
             job = _job(row, _merged(*shared, _understood(row)), out, preset)
-            entries.append(Entry(name, out, dataclasses.replace(job, **fields)))
+            page = out.with_suffix(".html") if pages else None
+            entries.append(Entry(name, out, dataclasses.replace(job, page=page, **fields)))
         except AvtrError as problem:
             entries.append(Entry(name, out, None, problem))
     return entries

@@ -139,4 +139,5 @@ def _moved(job: Job, places: dict[Path, Path], out: Path) -> Job:
         preset=preset,
         from_motion=place(job.from_motion) if job.from_motion else None,
         out=out,
+        page=out.with_suffix(job.page.suffix) if job.page else None,
     )

@@ -52,8 +52,11 @@ def batch(
     background: options.Background = None,
     sound: options.Sound = None,
     form: Annotated[str | None, typer.Option("--format", help="mp4, or with alpha webm or mov.")] = None,
-    label: Annotated[str, typer.Option(help="Burn this text into every frame.")] = "",
-    provenance: Annotated[bool, typer.Option(help="Mark the videos as generated.")] = True,
+    label: options.Label = "",
+    provenance: options.Provenance = True,
+    certificate: options.Certificate = None,
+    private_key: options.Key = None,
+    pages: Annotated[bool, typer.Option("--html", help="A report page for each job, beside DIR/index.html.")] = False,
     jobs: Annotated[str, typer.Option(metavar="N|auto", help="Workers; auto: one per GPU, or per two cores.")] = "auto",
     ray: Annotated[
         str | None,
@@ -88,8 +91,9 @@ def batch(
     }  # fmt: skip
     common = Row("the command line", Path(), {key: value for key, value in said.items() if value is not None})
     entries = entries_of(
-        read_source(source), common, out, label=label, provenance=provenance, resume=resume, command=command
-    )
+        read_source(source), common, out, pages, label=label, provenance=provenance, certificate=certificate,
+        private_key=private_key, resume=resume, command=command,
+    )  # fmt: skip
     make_workers = _workers(entries, out, jobs, ray)
     wishes = Wishes(resume, retries, overwrite)
     progress = Progress(quiet)
@@ -102,6 +106,10 @@ def batch(
             typer.echo(line)
     else:
         write_json(out / SUMMARY, summary_of(outcome, out, source, command))
+        if any(item.state == "done" for item in outcome.items):
+            from avtr_cli.batch.index import write_index  # draws charts, so only where there is something new
+
+            write_index(outcome.items, out)
         typer.echo(out / SUMMARY if quiet else _last_line(outcome, out / SUMMARY))
     if outcome.interrupted:
         raise KeyboardInterrupt
