@@ -9,7 +9,7 @@ where it can be mapped onto torchaudio's HuBERT (hubert_torch.py) and proven equ
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -17,6 +17,7 @@ from torch import Tensor
 
 from avtr_cli.errors import WeightsError
 from avtr_cli.timing import CHUNK_FRAMES, LOOKAHEAD_FRAMES, WINDOW_SAMPLES
+from avtr_cli.weights.onnx import open_onnx
 
 NEW_FRAMES = CHUNK_FRAMES + LOOKAHEAD_FRAMES  # 10 rows come new with every window
 ROWS_PER_FRAME = 2  # 50 Hz to 25
@@ -82,27 +83,3 @@ def load_features(path: Path, device: torch.device) -> SpeechFeatures:
     wanted = published.rows(probe)
     difference = np.abs(mapped.rows(torch.from_numpy(probe).to(device)).float().cpu().numpy() - wanted).max()
     return mapped if difference <= PROOF * wanted.std() else published
-
-
-def open_onnx(path: Path, device: torch.device) -> Any:
-    """An onnxruntime session for `path`. Raises WeightsError where the file or the package is not usable."""
-    try:
-        import onnxruntime
-    except ImportError:
-        raise WeightsError(
-            f"{path.name} runs in the package onnxruntime; install it with `pip install 'avtr-cli[neural]'`"
-        ) from None
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = torch.get_num_threads()
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # the cores are shared
-    options.log_severity_level = 4  # what is wrong is said in one sentence below
-    wanted = ["CUDAExecutionProvider"] if device.type == "cuda" else []
-    providers = [name for name in wanted if name in onnxruntime.get_available_providers()] + ["CPUExecutionProvider"]
-    try:
-        return onnxruntime.InferenceSession(str(path), options, providers=providers)
-    except Exception as error:  # onnxruntime has no common base class for what a bad file makes it raise
-        reason = str(error).strip().splitlines()[0][:160]
-        raise WeightsError(
-            f"{path}: cannot be loaded, damaged or not ONNX ({reason}); check it with `avtr weights verify`, or fetch "
-            "it again with `avtr weights pull`"
-        ) from error
