@@ -12,6 +12,7 @@ from functools import lru_cache
 import numpy as np
 
 from avtr_cli.perception.template import rotation_matrix
+from avtr_cli.render.mesh.calibration import UNCALIBRATED, Calibration
 from avtr_cli.render.mesh.shapes import SHAPES
 from avtr_cli.timing import FPS
 from avtr_cli.types import CONTROLS
@@ -22,6 +23,7 @@ FURTHEST = (18.0, 26.0, 20.0)
 CAMERA_DISTANCE = 7.0  # EO from the camera to the head: about 65 cm, as on a video call
 BREATH_HZ = 0.23  # about 14 breaths a minute
 BREATH_LIFT = 0.016  # EO that the shoulders rise from the mean
+_JAW_DRIVEN = [SHAPES.index("jawOpen"), SHAPES.index("sealJaw")]
 
 
 @dataclass(frozen=True)
@@ -64,16 +66,19 @@ def _columns() -> list[int]:
     return [CONTROLS.index(name) for name in SHAPES if not name.startswith("seal")]
 
 
-def read_controls(row: np.ndarray, frame: int, breathing: float = 1.0) -> Controls:
+def read_controls(
+    row: np.ndarray, frame: int, breathing: float = 1.0, calibration: Calibration = UNCALIBRATED
+) -> Controls:
     """`row` float (58,) of types.CONTROLS; `frame` counts from the start of the video and drives the breath."""
     weights = np.zeros(len(SHAPES), np.float32)
     weights[:-2] = np.clip(row[_columns()], -1, 1.5)
     weights[-2:] = seal_weights(_get(row, "mouthClose"), _get(row, "jawOpen"))
+    weights[_JAW_DRIVEN] *= calibration.jaw
     return Controls(
         weights=weights,
-        eyes={side: _eye(row, side) for side in ("Left", "Right")},
+        eyes={side: _eye(row, side, calibration.blink) for side in ("Left", "Right")},
         tongue=_get(row, "tongueOut"),
-        pose=_pose(row),
+        pose=_pose(row, calibration.turn),
         breath=math.sin(2 * math.pi * BREATH_HZ * frame / FPS) * breathing,
     )
 
@@ -91,10 +96,10 @@ def _get(row: np.ndarray, name: str) -> float:
     return float(row[CONTROLS.index(name)])
 
 
-def _eye(row: np.ndarray, side: str) -> EyeControl:
+def _eye(row: np.ndarray, side: str, bend: float) -> EyeControl:
     outward = _get(row, f"eyeLookOut{side}") - _get(row, f"eyeLookIn{side}")
     return EyeControl(
-        blink=min(max(_get(row, f"eyeBlink{side}"), 0.0), 1.0),
+        blink=min(max(_get(row, f"eyeBlink{side}"), 0.0), 1.0) ** bend,
         wide=_get(row, f"eyeWide{side}"),
         squint=_get(row, f"eyeSquint{side}"),
         look_x=min(max(outward if side == "Left" else -outward, -1.0), 1.0),
@@ -102,11 +107,10 @@ def _eye(row: np.ndarray, side: str) -> EyeControl:
     )
 
 
-def _pose(row: np.ndarray) -> Pose:
+def _pose(row: np.ndarray, turn: np.ndarray) -> Pose:
     first = CONTROLS.index("headPitch")
-    vector = np.array(
-        [_soft_limit(float(v), math.radians(f)) for v, f in zip(row[first : first + 3], FURTHEST, strict=True)]
-    )
+    wanted = turn @ row[first : first + 3]
+    vector = np.array([_soft_limit(float(v), math.radians(f)) for v, f in zip(wanted, FURTHEST, strict=True)])
     x, y, z = (float(v) for v in row[first + 3 : first + 6])
     return Pose(
         rotation=rotation_matrix(vector) if vector.any() else np.eye(3),

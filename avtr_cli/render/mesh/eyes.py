@@ -19,18 +19,17 @@ from torch import Tensor
 from avtr_cli.perception.topology import CHEEKS, EYES, EyePoints
 from avtr_cli.render.mesh.controls import Controls, EyeControl
 from avtr_cli.render.mesh.geometry import Geometry
-from avtr_cli.render.mesh.layers import fill_hole
+from avtr_cli.render.mesh.layers import LUMA, fill_hole
 from avtr_cli.render.mesh.sampling import Sampler
 from avtr_cli.render.mesh.shapes import UPPER
 from avtr_cli.render.mesh.stage import Rectangle, Stage
 
-CANVAS, CANVAS_REACH = 128, 1.3  # px of the square eye pictures; they span u, v in -1.3 .. 1.3
-ROI_SIDE = 1.32  # half eye widths to both sides that a blink may change
+CANVAS, CANVAS_REACH = 144, 1.6  # px of the square eye pictures; they span u, v in -1.6 .. 1.6
+ROI_SIDE = 1.45  # half eye widths to both sides that a blink may change
 LASHES = 0.10  # strip above the upper lid that is moved, not stretched
 BELOW = 0.55  # skin below the lower lid that takes part
 GAZE_X, GAZE_Y = 0.42, 0.26  # how far the iris goes at a look of 1
 LID_DOWN, LID_UP = 0.45, 0.22  # share of a blink that the upper lid follows a look down or up
-LUMA = np.array([0.299, 0.587, 0.114])
 
 
 @dataclass(frozen=True)
@@ -233,7 +232,7 @@ def _prepare_eye(stage: Stage, sampler: Sampler, points: EyePoints, skin: np.nda
     from_iris = np.hypot(u - iris[0], v - iris[1])
     sclera, white = _sclera(canvas, visible & (from_iris > 1.12 * radius), skin)
     iris_picture = _iris(canvas, visible, u, v, iris, radius, white)
-    lid, lashes = _lid(canvas, u, v, lids, brow)
+    lid, lashes = _lid(canvas, u if points.side == "Left" else -u, v, lids, brow)
 
     def texture(picture: np.ndarray) -> object:
         return sampler.texture(np.rint(picture).clip(0, 255).astype(np.uint8))
@@ -305,28 +304,29 @@ def _iris(
 
 
 def _lid(
-    canvas: np.ndarray, u: np.ndarray, v: np.ndarray, lids: tuple[np.ndarray, np.ndarray], brow: float
+    canvas: np.ndarray, outward: np.ndarray, v: np.ndarray, lids: tuple[np.ndarray, np.ndarray], brow: float
 ) -> tuple[np.ndarray, np.ndarray]:
     """Skin of a closed lid (CANVAS, CANVAS, 4) with alpha, and what the lashes leave of the light, (CANVAS, CANVAS).
 
     The skin is what surrounds the eye, continued smoothly across it: sampling the socket gives grey or black lids,
     stretching the photo's lid smears its lashes.
     """
-    # The curves know no lid beyond the corners: they end there.
-    upper, lower = (np.where(np.abs(u) < 1, lid, 0) for lid in lids)
-    fold = np.maximum(upper - 0.26 * np.sqrt(np.clip(1.15**2 - u**2, 0, 1)), brow + 0.10)
-    eye = (v > fold) & (v < lower + 0.16 * np.sqrt(np.clip(1.15**2 - u**2, 0, 1))) & (np.abs(u) < 1.15)
+    # The curves know no lid beyond the corners: they end there. The outer corner's lashes reach farther.
+    upper, lower = (np.where(np.abs(outward) < 1, lid, 0) for lid in lids)
+    ends = np.where(outward > 0, 1.34, 1.12)
+    bow = np.sqrt(np.clip(1 - (outward / ends) ** 2, 0, 1))
+    fold = np.maximum(upper - 0.40 * bow, brow + 0.10)
+    eye = (v > fold) & (v < lower + 0.18 * bow) & (np.abs(outward) < ends)
     skin = fill_hole(canvas, eye | (v < brow))
     skin = cv2.GaussianBlur(skin, (0, 0), 3)
     # Grain from well below the eye: nearer, it would bring the lower lid's contour along.
     detail = canvas - cv2.GaussianBlur(canvas, (0, 0), 2.5)
     scale = (CANVAS - 1) / (2 * CANVAS_REACH)
-    at_x = ((u + CANVAS_REACH) * scale).astype(np.float32)
-    at_y = ((v + 0.95 + CANVAS_REACH) * scale).astype(np.float32)
-    grain = cv2.remap(detail, at_x, at_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
+    x, y = np.meshgrid(np.arange(CANVAS, dtype=np.float32), np.arange(CANVAS, dtype=np.float32))
+    grain = cv2.remap(detail, x, y + np.float32(1.2 * scale), cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
     alpha = cv2.GaussianBlur(eye.astype(np.float32), (0, 0), 2.5) * 255
 
     left = np.clip((canvas @ LUMA) / np.maximum(skin @ LUMA, 1), 0.35, 1)
-    strip = np.clip((v - (upper - 0.20)) / 0.08, 0, 1) * np.clip((1.12 - np.abs(u)) / 0.12, 0, 1)
+    strip = np.clip((v - (upper - 0.20)) / 0.08, 0, 1) * np.clip((1.12 - np.abs(outward)) / 0.12, 0, 1)
     lashes = 255 * (1 - (1 - left) * strip)
-    return np.dstack([skin + np.clip(grain, -15, 15), alpha]), lashes
+    return np.dstack([skin + np.clip(grain, -12, 12), alpha]), lashes

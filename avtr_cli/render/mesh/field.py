@@ -34,7 +34,7 @@ RINGS = (1.3, 1.75, 2.6)  # outer anchors: the face's outline enlarged about its
 RING_SHARES = (0.45, 0.10, 0.0)
 # Outlines from the middle of the face at which expressions fade out, and the two lip layers become one.
 SKIN_ENDS, LIPS_END = (1.55, 1.95), (0.95, 1.2)
-DAMPING = (1.0, 1.0, 1.0, 0.5, 0.5, 0.5, 0.5)  # per iteration; plain steps oscillate at nose and jaw
+DAMPING = (1.0, 0.7, 0.7, 0.7, 0.7, 0.7, 0.7, 0.7)  # per iteration; plain steps oscillate at nose and jaw
 
 
 @dataclass(frozen=True)
@@ -153,10 +153,9 @@ def invert(field: FieldBasis, displaced: Tensor) -> Tensor:
     Fixed point of source = node - displacement(source). On 20000 nodes an iteration takes a tenth of a millisecond.
     """
     scaled = displaced * field.per_px
-    source = field.home.expand(2, -1, -1, -1)
+    source = field.home - scaled.permute(0, 2, 3, 1)  # what the first iteration from home gives
     for damping in DAMPING:
-        step = field.home - _read(scaled, source)
-        source = step if damping == 1 else torch.lerp(source, step, damping)
+        source = torch.lerp(source, field.home - _read(scaled, source), damping)
     return (source - field.home).permute(0, 3, 1, 2) / field.per_px
 
 

@@ -6,7 +6,8 @@ no less than the smallest that explains the pixel as *some* colour over the plat
 and the layer fits into uint8. Before another background the person is cut out along the matte instead.
 
 It is kept at twice the stage's resolution by a Lanczos filter, even texels being the pixels themselves: bilinear
-reading of the plain picture would blur whenever the head starts to move.
+reading of the plain picture would blur whenever the head starts to move. The texels between, which no filter can
+give the finest detail of their neighbours, are sharpened to look as crisp as they do.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ PLATE_MARGIN = 0.11  # EO around the matte that the plate does not take from the
 TEXTURE = 0.15  # EO: structure finer than this is mirrored into the plate from outside the silhouette
 TEXTURE_REACH = 0.7  # EO behind the silhouette to which a turning head may uncover the plate
 OVERSAMPLING = 2
+CRISPER = 0.15  # how much of the detail finer than a pixel is added between pixels
+LUMA = np.array([0.299, 0.587, 0.114])
 
 
 @dataclass(frozen=True)
@@ -90,6 +93,10 @@ def oversample(picture: np.ndarray) -> np.ndarray:
         flags=cv2.INTER_LANCZOS4 | cv2.WARP_INVERSE_MAP,
         borderMode=cv2.BORDER_REPLICATE,
     )
+    if picture.shape[2] == 4:
+        solid = cv2.erode(fine[..., 3], np.ones((9, 9), np.uint8)) == 255  # at soft edges colour must keep to its alpha
+        crisp = cv2.addWeighted(fine, 1 + CRISPER, cv2.GaussianBlur(fine, (0, 0), OVERSAMPLING), -CRISPER, 0)
+        fine[solid] = crisp[solid]
     fine[::OVERSAMPLING, ::OVERSAMPLING] = picture
     return fine
 

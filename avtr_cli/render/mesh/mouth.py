@@ -29,13 +29,13 @@ from avtr_cli.perception.topology import (
 from avtr_cli.render.mesh import teeth
 from avtr_cli.render.mesh.controls import Controls
 from avtr_cli.render.mesh.geometry import Geometry
+from avtr_cli.render.mesh.layers import LUMA
 from avtr_cli.render.mesh.sampling import Sampler
 from avtr_cli.render.mesh.shapes import JAW_DROP, LOWER, MOUTH_SHAPES, SHAPES, UPPER
 from avtr_cli.render.mesh.stage import Rectangle, Stage
 
 CAVITY = np.array([0.13, 0.045, 0.042])
 TONGUE = np.array([0.62, 0.30, 0.29])
-LUMA = np.array([0.299, 0.587, 0.114])
 FINE = 2  # masks are drawn at the resolution of the person's texture
 OUTLINE = (*MOUTH_CORNERS, OUTER_UPPER_LIP[5], OUTER_LOWER_LIP[5])
 LOWER_TEETH_DOWN = 0.06  # EO under the lip: nearer, they peep out as white dashes
@@ -71,10 +71,11 @@ def prepare_mouth(stage: Stage, geometry: Geometry, sampler: Sampler) -> Mouth:
     skin = _colour_at(stage, CHEEKS)
     photo, opening = _on_canvas(stage, geometry, centre, per_eo, hole)
     own = teeth.photo_row(photo, opening, skin)
+    tint = float(np.clip(np.ptp(skin) / max(skin.max(), 25.0) / 0.10, 0, 1))
     # As soft as the photo: half a pixel of the stage, or of the photo where that is coarser.
     softness = 0.55 * per_eo / geometry.unit * max(1.0, scale_of(stage.affine))
-    upper = own if own is not None else teeth.drawn_row(True, skin, per_eo, softness)
-    lower = teeth.drawn_row(False, skin, per_eo, softness) * (0.72, 0.72, 0.72, 1.0)
+    upper = own if own is not None else teeth.drawn_row(True, skin, per_eo, softness, tint)
+    lower = teeth.drawn_row(False, skin, per_eo, softness, tint) * (0.72, 0.72, 0.72, 1.0)
     light = float(skin @ LUMA) / 255
     saturation = _lip_saturation(stage)
 

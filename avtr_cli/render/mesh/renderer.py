@@ -7,7 +7,7 @@ stage (what moves), field (where it goes), shading, eyes, mouth, layers (person 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -17,11 +17,13 @@ from torch import Tensor
 from avtr_cli.config import RenderConfig
 from avtr_cli.perception.crop import resample
 from avtr_cli.render.composite import OWN, background, is_transparent
+from avtr_cli.render.mesh.calibration import UNCALIBRATED, Calibration, calibrate
 from avtr_cli.render.mesh.controls import Controls, read_controls
 from avtr_cli.render.mesh.eyes import Eye, open_eye, paint_eye, prepare_eyes
 from avtr_cli.render.mesh.field import FieldBasis, displacement, invert, merge_layers, prepare_field
 from avtr_cli.render.mesh.geometry import Geometry
 from avtr_cli.render.mesh.layers import OVERSAMPLING, cut_out, oversample, split_layers
+from avtr_cli.render.mesh.lipline import snap_lips
 from avtr_cli.render.mesh.mouth import Mouth, draw_mouth, feather, mouth_activity, mouth_region, prepare_mouth
 from avtr_cli.render.mesh.sampling import Sampler, choose_sampler
 from avtr_cli.render.mesh.shading import Shading, gain, prepare_shading
@@ -46,6 +48,7 @@ class Avatar:
     columns: Tensor  # (1, w) and rows (h, 1): stage pixels of the visible part
     rows: Tensor
     scratch: Tensor  # (4, h, w) of the visible part, overwritten by every frame
+    calibration: Calibration = UNCALIBRATED
 
 
 class MeshRenderer:
@@ -64,6 +67,7 @@ class MeshRenderer:
         config, sampler = self.config, self.sampler
         make_stage = crop_stage if config.view == "crop" else photo_stage
         stage = make_stage(portrait, config.size)
+        stage = replace(stage, points=snap_lips(stage.image, stage.points, stage.unit))
         geometry, field = prepare_field(stage, sampler.device)
         canvas_height, canvas_width = stage.canvas.shape[:2]
         matte = resample(portrait.matte, stage.affine, canvas_width, canvas_height)
@@ -89,6 +93,9 @@ class MeshRenderer:
             ],
             scratch=torch.empty((4, visible.height, visible.width), device=sampler.device),
         )
+        avatar = replace(
+            avatar, calibration=calibrate(lambda row: self.draw_stage(avatar, read_controls(row, 0))[..., :3])
+        )
         return Identity(
             space=CONTROLS,
             neutral=torch.zeros(len(CONTROLS)),
@@ -105,7 +112,7 @@ class MeshRenderer:
         frames = np.empty((len(rows), *avatar.still.shape), np.uint8)
         shown = avatar.stage.shown_at
         for number, row in enumerate(rows):
-            controls = read_controls(row, motion.first + number, self.config.breathing)
+            controls = read_controls(row, motion.first + number, self.config.breathing, avatar.calibration)
             frames[number] = avatar.still
             shown.of(frames[number])[:] = self.draw_stage(avatar, controls)
         return frames

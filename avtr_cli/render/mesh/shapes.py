@@ -213,7 +213,7 @@ def _mouth_sides(author: _Author) -> None:
         on_lip = np.clip(outward / author.mouth_half, 0, 1) ** 1.3 * author.window(cx * 0.6, cy, 0.32, 0.12)
         pull = np.maximum(around, 0.95 * on_lip)
         cheek = author.window(sign * 0.42, 0.46, 0.16, 0.14) * smoothstep(outward, 0, 0.2)
-        author.move(f"mouthSmile{side}", (sign * 0.085, -0.070, 0.05), pull)
+        author.move(f"mouthSmile{side}", (sign * 0.080, -0.070, 0.05), pull)
         author.move(f"mouthSmile{side}", (sign * 0.03, -0.045, -0.02), cheek)
         author.move(f"mouthSmile{side}", (0, -0.022, 0), author.window(sign * 0.1, my - 0.07, 0.13, 0.07), (UPPER,))
         author.move(f"mouthFrown{side}", (sign * 0.01, 0.075, 0), pull)

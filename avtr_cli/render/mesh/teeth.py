@@ -9,6 +9,8 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from avtr_cli.render.mesh.layers import LUMA
+
 CANVAS = 256
 PER_HALF_MOUTH = 90
 MM = 1 / 92.0  # EO
@@ -18,19 +20,20 @@ UPPER_TEETH = ((8.6, 10.0), (6.8, 8.8), (7.6, 9.8), (6.6, 8.4), (5.6, 7.6), (4.6
 LOWER_TEETH = ((5.4, 8.6), (5.9, 8.8), (6.6, 9.4), (6.4, 8.4), (5.6, 7.6), (4.6, 7.0))
 ENAMEL = np.array([0.93, 0.89, 0.82])
 GUMS = np.array([0.62, 0.33, 0.32])
-LUMA = np.array([0.299, 0.587, 0.114])
 
 
-def drawn_row(upper: bool, skin: np.ndarray, per_eo: float, softness: float) -> np.ndarray:
+def drawn_row(upper: bool, skin: np.ndarray, per_eo: float, softness: float, saturation: float) -> np.ndarray:
     """A row of teeth under the light that gives the cheeks the colour `skin` (3,), 0 .. 255.
 
-    `softness` is the sigma, in canvas px, that makes it as soft as the photo.
+    `softness` is the sigma, in canvas px, that makes it as soft as the photo, `saturation` is 0 for a black-and-white
+    photo and 1 for one in full colour.
     """
     light = float(skin @ LUMA) / 255
     cast = skin / max(float(skin.mean()), 1.0) / (1.18, 0.98, 0.84)  # skin under white light has this cast itself
     enamel = ENAMEL * (0.25 + 0.75 * cast)
     enamel = enamel / float(enamel @ LUMA) * min(0.20 + 0.72 * light, 0.86)
     gums = GUMS * np.clip(0.25 + 0.7 * light, 0.2, 1.0)
+    enamel, gums = (np.full(3, c @ LUMA) * (1 - saturation) + c * saturation for c in (enamel, gums))
     coverage, shade = _outlines(UPPER_TEETH if upper else LOWER_TEETH, upper, per_eo)
 
     core = cv2.GaussianBlur(coverage, (0, 0), 2.2)

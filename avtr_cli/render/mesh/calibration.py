@@ -1,0 +1,106 @@
+"""Commands that come out as commanded, on every face: a few frames are drawn, measured, and the gains corrected.
+
+A warp of one photo turns less than it is told where depth had to be flattened, and faces differ in how far their lips
+part. So a prepared avatar turns its head, opens its jaw and shuts its eyes once before its first frame,
+Face Mesh reads what is seen, and the inverse of the response is applied to all later commands.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from avtr_cli.perception.landmarks import face_points
+from avtr_cli.perception.template import fit_pose
+from avtr_cli.perception.topology import EYES, LIP_CENTRES, OUTER_EYE_CORNERS
+from avtr_cli.render.mesh.shapes import JAW_DROP
+from avtr_cli.types import CONTROLS
+
+TURN = (7.0, 9.0, 7.0)  # degrees of pitch, yaw and roll that are tried, both ways
+JAW = 0.5
+# Limits of the correction. Face Mesh itself under-reads pitch, so it is not believed entirely.
+LEAST_TURN, MOST_TURN, MOST_CROSSING = 0.85, 1.45, 0.25
+LEAST_JAW, MOST_JAW = 0.8, 1.3
+LEAST_BEND, MOST_BEND = 0.8, 1.25
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What a command is changed by before it is drawn."""
+
+    turn: np.ndarray  # (3, 3): head rotation vectors are multiplied by it
+    jaw: float = 1.0  # jawOpen is multiplied by it
+    blink: float = 1.0  # exponent of eyeBlink: half a blink shall look half shut
+
+
+UNCALIBRATED = Calibration(np.eye(3))
+
+
+def calibrate(draw: Callable[[np.ndarray], np.ndarray]) -> Calibration:
+    """`draw` makes a uint8 RGB picture of one row of controls; the calibration that its pictures ask for.
+
+    A picture in which no face is found leaves what it was to measure uncorrected.
+    """
+    rest = face_points(draw(_row()))
+    if rest is None:
+        return UNCALIBRATED
+    return Calibration(_turn_gains(draw), _jaw_gain(draw, rest), _blink_bend(draw, rest))
+
+
+def lip_gap(points: np.ndarray) -> float:
+    """Distance of the lips' inner edges in EO of these points."""
+    return float(np.linalg.norm(points[LIP_CENTRES[1], :2] - points[LIP_CENTRES[0], :2])) / eye_distance(points)
+
+
+def eye_distance(points: np.ndarray) -> float:
+    return float(np.linalg.norm(np.diff(points[list(OUTER_EYE_CORNERS)], axis=0)))
+
+
+def eye_opening(points: np.ndarray) -> float:
+    """Mean height of both openings over their widths (eye aspect ratio)."""
+    ratios = []
+    for eye in EYES:
+        upper, lower = points[list(eye.upper), :2], points[list(eye.lower), :2]
+        ratios.append(np.linalg.norm(upper - lower, axis=1)[2:7].mean() / np.linalg.norm(upper[0] - upper[-1]))
+    return float(np.mean(ratios))
+
+
+def _row(**values: float) -> np.ndarray:
+    row = np.zeros(len(CONTROLS))
+    for name, value in values.items():
+        row[CONTROLS.index(name)] = value
+    return row
+
+
+def _turn_gains(draw: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+    """Inverse of the measured response of the head's angles to commanded ones."""
+    response = np.eye(3)
+    for axis, (name, degrees) in enumerate(zip(("headPitch", "headYaw", "headRoll"), TURN, strict=True)):
+        seen = [face_points(draw(_row(**{name: sign * math.radians(degrees)}))) for sign in (-1, 1)]
+        if seen[0] is None or seen[1] is None:
+            continue
+        response[:, axis] = (fit_pose(seen[1]).angles - fit_pose(seen[0]).angles) / (2 * degrees)
+    diagonal = np.clip(np.diag(response), 1 / MOST_TURN, 1 / LEAST_TURN)
+    crossing = np.clip(response - np.diag(np.diag(response)), -MOST_CROSSING, MOST_CROSSING)
+    return np.linalg.inv(np.diag(diagonal) + crossing)
+
+
+def _jaw_gain(draw: Callable[[np.ndarray], np.ndarray], rest: np.ndarray) -> float:
+    seen = face_points(draw(_row(jawOpen=JAW)))
+    if seen is None:
+        return 1.0
+    opened = lip_gap(seen) - lip_gap(rest)
+    return float(np.clip(JAW_DROP * JAW / max(opened, 1e-3), LEAST_JAW, MOST_JAW))
+
+
+def _blink_bend(draw: Callable[[np.ndarray], np.ndarray], rest: np.ndarray) -> float:
+    half, shut = (face_points(draw(_row(eyeBlinkLeft=b, eyeBlinkRight=b))) for b in (0.5, 1.0))
+    if half is None or shut is None:
+        return 1.0
+    opened = eye_opening(rest), eye_opening(half), eye_opening(shut)
+    closed = (opened[0] - opened[1]) / max(opened[0] - opened[2], 1e-3)
+    # closed = 0.5 ** (1 / bend) for a lid that answers to blink ** (1 / bend).
+    return float(np.clip(math.log(0.5) / math.log(np.clip(closed, 0.05, 0.95)), LEAST_BEND, MOST_BEND))
