@@ -204,3 +204,17 @@ def test_in_silence_there_is_nothing_to_nod_at_and_nothing_to_stress():
     assert partner[:, at("nod")].min() == 1
     assert partner[:, at("accent")].max() == 0
     assert decisions.occasions(voice, silence, 5)[:, at("accent")].min() == 1
+
+
+def test_a_generator_with_cues_shares_its_weights_and_leaves_the_first_as_it_was():
+    plain = LmfmGenerator(MotionConfig())
+    cued = plain.with_cues([Cue(7, "nod")])
+    assert cued.model is plain.model
+    window = Window(np.zeros((2, WINDOW_SAMPLES), np.float32), 0)
+    second = Window(window.samples, 1)
+    moved = []
+    for generator in (plain, cued):
+        _, state = generator.step(window, generator.start(None, 2))
+        moved.append(generator.step(second, state)[0].values)
+    assert torch.equal(moved[0][:2], moved[1][:2])
+    assert not torch.equal(moved[0][2:], moved[1][2:])

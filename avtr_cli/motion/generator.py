@@ -8,6 +8,7 @@ save in between changes a bit.
 from __future__ import annotations
 
 import copy
+import copy
 from collections.abc import Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 
 SHIPPED = Path(__file__).parent.parent / "assets" / "lmfm.safetensors"
 _FORMAT = "avtr-lmfm-1"
-ANSWER_GUIDANCE = 1.25  # of the event head by the partner, times the user's own: answers stand out from chance
+ANSWER_GUIDANCE = 1.75  # of the event head by the partner, times the user's own: answers stand out from chance
 MOUTH_TEMPERATURE = 0.4  # of the mouth's base noise: less scatter around what is heard, closer to the true shapes
 _OPEN_BELOW, _SHUT_ABOVE = 0.22, 0.62  # closure probabilities between which the lips come together
 _STILL_BELOW, _SPEAKS_ABOVE = 0.12, 0.75  # the same for the own voice, which lets the mouth move at all
@@ -63,6 +64,12 @@ class LmfmGenerator:
         twin = copy.copy(self)
         twin._cues = controls.checked_cues(cues)
         return twin
+
+    def with_cues(self, cues: Sequence[Cue]) -> LmfmGenerator:
+        """The same model, weights shared, that also does what `cues` ask. Raises ConfigError for unusable cues."""
+        other = copy.copy(self)
+        other._cues = controls.checked_cues(cues)
+        return other
 
     def start(self, identity: Identity | None, seed: int) -> MotionState:
         """The state before the first chunk. The controls space is relative to the photo, so identity adds nothing."""
