@@ -8,7 +8,6 @@ save in between changes a bit.
 from __future__ import annotations
 
 import copy
-import copy
 from collections.abc import Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -58,12 +57,6 @@ class LmfmGenerator:
         self._moments: dict[tuple[Track, bool, float], list[tuple[Tensor, ...]]] = {}
         self._odds = np.ones(len(EVENTS))
         self._odds[EVENTS.index("blink")] = config.blink_rate
-
-    def with_cues(self, cues: Sequence[Cue]) -> LmfmGenerator:
-        """The same model, for a job that wishes `cues`. Raises ConfigError for a cue that is none."""
-        twin = copy.copy(self)
-        twin._cues = controls.checked_cues(cues)
-        return twin
 
     def with_cues(self, cues: Sequence[Cue]) -> LmfmGenerator:
         """The same model, weights shared, that also does what `cues` ask. Raises ConfigError for unusable cues."""
