@@ -58,10 +58,12 @@ class RenderConfig:
     background: str = "none"  # none: the photo's own | blur | #RRGGBB | an image file | transparent
     breathing: float = 1.0  # scales the slow rise of the shoulders; 0 is off
     relight: float = 1.0  # scales the shading that follows head and skin; 0 is off
+    region: str = "all"  # what the LivePortrait renderer moves: all | expression | pose | lips | eyes
 
     def __post_init__(self) -> None:
         _choose("render.renderer", self.renderer, ("mesh", "liveportrait"))
         _choose("render.view", self.view, ("crop", "photo"))
+        _choose("render.region", self.region, ("all", "expression", "pose", "lips", "eyes"))
         _within("render.size", self.size, 64, 4096)
         _within("render.breathing", self.breathing, 0, 3)
         _within("render.relight", self.relight, 0, 2)
