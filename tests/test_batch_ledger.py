@@ -15,7 +15,7 @@ from avtr_cli.audio.source import DialogueFiles
 from avtr_cli.batch import hashes as hashes_module
 from avtr_cli.batch.entries import Entry
 from avtr_cli.batch.hashes import Hashes
-from avtr_cli.batch.ledger import Ledger, read_ledger
+from avtr_cli.batch.ledger import History, Ledger, read_ledger
 from avtr_cli.batch.plan import Item, plan
 from avtr_cli.errors import InputError, OutputError
 from avtr_cli.job import Job
@@ -28,8 +28,8 @@ def test_events_are_read_back_in_order_and_the_last_of_a_name_counts(tmp_path):
         ledger.write("failed", name="a", inputs="x", exit_code=5, reason="disk")
     assert [event["event"] for event in read_ledger(tmp_path / "batch.jsonl")] == ["started", "started", "failed"]
     with Ledger(tmp_path) as ledger:
-        assert ledger.last("a")["reason"] == "disk"
-        assert ledger.last("c") is None
+        assert ledger.history.last("a")["reason"] == "disk"
+        assert ledger.history.last("c") is None
 
 
 @pytest.mark.parametrize("torn", ['{"event": "done", "na', "\x00\x00\x00", '{"event": "done"}garbage'])
@@ -39,10 +39,10 @@ def test_a_line_torn_by_a_crash_is_passed_over_and_spoils_no_later_one(tmp_path,
     with (tmp_path / "batch.jsonl").open("a") as file:
         file.write(torn)
     with Ledger(tmp_path) as ledger:
-        assert ledger.last("a")["event"] == "started"
+        assert ledger.history.last("a")["event"] == "started"
         ledger.write("done", name="a", inputs="x")
     with Ledger(tmp_path) as ledger:
-        assert ledger.last("a")["event"] == "done"
+        assert ledger.history.last("a")["event"] == "done"
 
 
 def test_two_batches_do_not_write_one_ledger(tmp_path):
@@ -146,7 +146,8 @@ def finished(tmp_path: Path) -> tuple[Entry, dict[str, object]]:
 
 def decided(finished: tuple[Entry, dict[str, object]], tmp_path: Path, **more: bool) -> Item:
     entry, past = finished
-    (item,) = plan([entry], {"a": past}.get, Hashes(tmp_path / "none"), **more)
+    history = History([{"event": "started", "name": "a"}, past])
+    (item,) = plan([entry], history, Hashes(tmp_path / "none"), **more)
     return item
 
 
@@ -211,11 +212,13 @@ def test_other_failures_are_tried_again_by_the_next_run(finished, tmp_path):
 
 def test_a_video_that_no_batch_made_is_not_overwritten_unasked(finished, tmp_path):
     entry, _ = finished
-    (item,) = plan([entry], {}.get, Hashes(tmp_path / "none"))
-    assert item.failure.exit_code == 5
-    assert "--overwrite" in item.failure.reason
-    (item,) = plan([entry], {}.get, Hashes(tmp_path / "none"), overwrite=True)
-    assert item.state == "to do"
+    refused = {"event": "failed", "name": "a", "inputs": "", "exit_code": 5, "reason": "exists already"}
+    for history in (History(), History([refused])):  # also when it was refused before
+        (item,) = plan([entry], history, Hashes(tmp_path / "none"))
+        assert item.failure.exit_code == 5
+        assert "--overwrite" in item.failure.reason
+        (item,) = plan([entry], history, Hashes(tmp_path / "none"), overwrite=True)
+        assert item.state == "to do"
 
 
 def test_a_missing_file_fails_without_any_model(finished, tmp_path):

@@ -15,10 +15,25 @@ import numpy as np
 import pytest
 import soundfile
 
+from avtr_cli.batch import processes
+from avtr_cli.batch.calls import Began, Event, Lost
 from avtr_cli.batch.ledger import read_ledger
 from avtr_cli.batch.processes import crew_for
+from avtr_cli.batch.progress import Progress
+from avtr_cli.batch.run import Wishes, run
 from tests import videos
-from tests.batches import BROKEN, GOOD, SMALL, avtr_batch, command, environment, frame_hashes, ledger, make_folder
+from tests.batches import (
+    BROKEN,
+    GOOD,
+    SMALL,
+    avtr_batch,
+    command,
+    entries,
+    environment,
+    frame_hashes,
+    ledger,
+    make_folder,
+)
 
 
 @pytest.mark.parametrize("cores", [1, 2, 3, 4, 8, 16, 64])
@@ -149,3 +164,31 @@ def test_a_long_job_goes_on_from_its_last_minute(photo, dialogue, tmp_path):
     assert videos.report_of(out / "long.json")["output"]["resumed_from_frame"] == 1500
     assert avtr_batch(*options, "-o", tmp_path / "clean").returncode == 0
     assert frame_hashes(out) == frame_hashes(tmp_path / "clean")
+
+
+class Hanging(Progress):
+    """Stops the worker of one job as if it hung, once."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch):
+        super().__init__(quiet=True)
+        self._patch, self._done = monkeypatch, False
+
+    def event(self, event: Event) -> None:
+        if isinstance(event, Began) and event.call.kind == "render" and not self._done:
+            self._done = True
+            self._patch.setattr(processes, "STALLED_S", 1.0)
+            os.kill(int(event.worker.split()[1]), signal.SIGSTOP)
+        if isinstance(event, Lost):
+            self._patch.setattr(processes, "STALLED_S", 600.0)
+
+
+@pytest.mark.slow
+def test_a_worker_that_hangs_is_replaced(source, clean, tmp_path, monkeypatch):
+    out = tmp_path / "out"
+    crew = processes.Crew(1, 1)
+    outcome = run(
+        entries(source, out), out, lambda calls, lock: processes.Processes(crew, lock), Wishes(), Hanging(monkeypatch)
+    )
+    assert [item.name for item in outcome.items if item.state == "done"] == [*GOOD]
+    assert ledger(out, "lost") == [("lost", "first")]
+    assert frame_hashes(out) == frame_hashes(clean)

@@ -22,6 +22,7 @@ from typing import Any
 
 from avtr_cli import __version__, runtime
 from avtr_cli.batch.calls import Answer, Began, Call, Ended, Event, Failure, Lost, Rendered
+from avtr_cli.batch.hashes import Hashes
 from avtr_cli.batch.processes import CORES_PER_WORKER, GRACE_S, set_threads
 from avtr_cli.batch.shipping import Needs, Parcel, everywhere, parcels_of, read_parcel, received, renamed
 from avtr_cli.errors import AvtrError, ConfigError, OutputError
@@ -78,6 +79,7 @@ class Cluster:
     def __init__(self, address: str, jobs: int | None, folder: Path, use_gpus: bool = True):
         self._ray = _connected(address)
         self._jobs, self._use_gpus = jobs, use_gpus
+        self._sha256 = Hashes(Path(os.devnull))  # for as long as this runs
         self._token = _leave_token(folder)
         self._task = self._ray.remote(_work)
         self._queue: deque[Call] = deque()
@@ -137,7 +139,7 @@ class Cluster:
     def _send(self, call: Call, share: _Share) -> Iterator[Event]:
         job = everywhere(call.job)
         try:
-            parcels = parcels_of(job)
+            parcels = parcels_of(job, self._sha256)
             sent = self._sent(parcels)
         except AvtrError as error:  # a file vanished since it was planned
             yield Ended(call, Failure(error.exit_code, str(error)))

@@ -11,6 +11,7 @@ import fcntl
 import json
 import os
 import time
+from collections.abc import Iterable
 from datetime import datetime, timezone
 from multiprocessing import reduction
 from pathlib import Path
@@ -38,9 +39,34 @@ def read_ledger(path: Path) -> list[Event]:
             event = json.loads(line)
         except ValueError:  # torn by a crash; the job it spoke of is done again
             continue
-        if isinstance(event, dict):
+        if isinstance(event, dict) and "event" in event:
             events.append(event)
     return events
+
+
+class History:
+    """What a ledger's lines say of each job."""
+
+    def __init__(self, events: Iterable[Event] = ()):
+        self._last: dict[str, Event] = {}
+        self._begun: set[str] = set()
+        for event in events:
+            self.learn(event)
+
+    def learn(self, event: Event) -> None:
+        name = event.get("name")
+        if isinstance(name, str):
+            self._last[name] = event
+            if event["event"] == "started":
+                self._begun.add(name)
+
+    def last(self, name: str) -> Event | None:
+        """The latest event of the job called `name`."""
+        return self._last.get(name)
+
+    def begun(self, name: str) -> bool:
+        """Whether the job was ever rendered here, so that a video of its name is a batch's own."""
+        return name in self._begun
 
 
 class Ledger:
@@ -59,13 +85,7 @@ class Ledger:
         self._lock(patience_s)
         _sync_folder(folder)
         self.lock = Lock(self._file)
-        self._last: dict[str, Event] = {}
-        for event in read_ledger(self.path):
-            self._learn(event)
-
-    def last(self, name: str) -> Event | None:
-        """The latest event of the job called `name`."""
-        return self._last.get(name)
+        self.history = History(read_ledger(self.path))
 
     def write(self, event: str, **facts: Any) -> None:
         """Append one event; it is on the disk when this returns. Raises OutputError."""
@@ -80,7 +100,7 @@ class Ledger:
             os.fsync(self._file)
         except OSError as error:
             raise OutputError(f"{self.path}: the ledger cannot be written ({error.strerror})") from error
-        self._learn(entry)
+        self.history.learn(entry)
 
     def close(self) -> None:
         os.close(self._file)
@@ -90,10 +110,6 @@ class Ledger:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-    def _learn(self, event: Event) -> None:
-        if isinstance(event.get("name"), str):
-            self._last[event["name"]] = event
 
     def _lock(self, patience_s: float) -> None:
         until = time.monotonic() + patience_s

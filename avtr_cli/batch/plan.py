@@ -7,7 +7,7 @@ So a second run of a finished batch reads the ledger, looks at file sizes and ti
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -15,6 +15,7 @@ from typing import Any, Literal
 from avtr_cli.batch.calls import INPUT_EXIT, Checked, Failure, Rendered
 from avtr_cli.batch.entries import Entry
 from avtr_cli.batch.hashes import Hashes
+from avtr_cli.batch.ledger import History
 from avtr_cli.errors import AvtrError, OutputError
 from avtr_cli.job import Job, file_sha256
 
@@ -56,17 +57,13 @@ class Item:
 
 
 def plan(
-    entries: list[Entry],
-    last: Callable[[str], dict[str, Any] | None],
-    hashes: Hashes,
-    resume: bool = True,
-    overwrite: bool = False,
+    entries: list[Entry], history: History, hashes: Hashes, resume: bool = True, overwrite: bool = False
 ) -> list[Item]:
-    """An item for every entry; `last` gives the ledger's latest event of a name."""
-    items = [Item(entry, past=last(entry.name)) for entry in entries]
+    """An item for every entry, decided as docs/batch.md tells."""
+    items = [Item(entry, past=history.last(entry.name)) for entry in entries]
     for item in items:
         try:
-            _decide(item, hashes, resume, overwrite)
+            _decide(item, hashes, resume, overwrite or history.begun(item.name))
         except AvtrError as error:
             item.fail(Failure(error.exit_code, str(error)))
     return items
@@ -89,12 +86,12 @@ def _decide(item: Item, hashes: Hashes, resume: bool, overwrite: bool) -> None:
     if item.entry.problem is not None:
         raise item.entry.problem
     item.inputs = item.job.key((), hashes)
+    if item.entry.out.exists() and not overwrite:
+        raise OutputError(
+            f"{item.entry.out}: exists already and no batch of this folder made it; add --overwrite or rename it"
+        )
     past = item.past
     if past is None:
-        if item.entry.out.exists() and not overwrite:
-            raise OutputError(
-                f"{item.entry.out}: exists already and no batch of this folder made it; add --overwrite or rename it"
-            )
         item.why = "new"
     elif not resume:
         item.why = "asked for anew"

@@ -27,6 +27,7 @@ from avtr_cli.batch.ledger import Lock
 CORES_PER_WORKER = 2  # one draws, one encodes
 GRACE_S = 20.0  # for a worker to put down its work
 TELL_EVERY_S = 0.5  # how often a worker says how far it is
+STALLED_S = 1800.0  # a worker that says nothing for so long hangs; loading and joining take minutes at most
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "OPENCV_FOR_THREADS_NUM")
 
 
@@ -66,6 +67,7 @@ class _Member:
     pipe: Connection
     number: int
     call: Call | None = None
+    heard_at: float = 0.0  # monotonic seconds
 
 
 class Processes:
@@ -86,15 +88,18 @@ class Processes:
     def events(self) -> Iterator[Event]:
         while True:
             for member in self._ready():
-                member.call = self._queue.popleft()
+                member.call, member.heard_at = self._queue.popleft(), time.monotonic()
                 with contextlib.suppress(OSError):  # it died while idle: its end is noticed below
                     member.pipe.send(member.call)
                 yield Began(member.call, f"process {member.process.pid}")
             busy = {member.pipe: member for member in self._members if member.call is not None}
             if not busy:
                 return
-            for pipe in wait(list(busy)):
+            for pipe in wait(list(busy), timeout=STALLED_S):
                 yield from self._hear(busy[pipe])  # type: ignore[index]
+            for member in busy.values():
+                if time.monotonic() - member.heard_at > STALLED_S:
+                    member.process.kill()  # the end of its pipe is heard next
 
     def interrupt(self) -> None:
         try:
@@ -155,6 +160,7 @@ class Processes:
             self._members.remove(member)
             yield Lost(member.call, _how_it_ended(member.process.exitcode))
             return
+        member.heard_at = time.monotonic()
         if isinstance(event, Ended):
             member.call = None
         yield event
@@ -162,7 +168,7 @@ class Processes:
 
 def _how_it_ended(code: int | None) -> str:
     if code == -signal.SIGKILL:
-        return "the worker was killed (signal 9); was the memory short? Fewer --jobs need less"
+        return "the worker was killed (out of memory? fewer --jobs need less), or hung"
     if code is not None and code < 0:
         return f"the worker died ({signal.Signals(-code).name})"
     return f"the worker ended by itself (exit code {code})"

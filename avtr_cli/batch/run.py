@@ -7,6 +7,7 @@ goes on: finished jobs are skipped and a job cut short resumes from its last clo
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,7 @@ from typing import Protocol
 from avtr_cli.batch.calls import Began, Call, Ended, Event, Failure, Lost, Rendered, Workers
 from avtr_cli.batch.entries import Entry
 from avtr_cli.batch.hashes import Hashes
-from avtr_cli.batch.ledger import LEDGER, Ledger, Lock, read_ledger
+from avtr_cli.batch.ledger import LEDGER, History, Ledger, Lock, read_ledger
 from avtr_cli.batch.plan import Item, plan, weights_root
 from avtr_cli.batch.preflight import Forecast, preflight, steadily
 
@@ -61,9 +62,8 @@ class Outcome:
 def look(entries: list[Entry], folder: Path, make_workers: MakeWorkers, wishes: Wishes, watch: Watch) -> Outcome:
     """A dry run: plan and preflight; renders and writes nothing. Raises OutputError where the disk is too small."""
     began = time.perf_counter()
-    past = {event["name"]: event for event in read_ledger(folder / LEDGER) if "name" in event}
     hashes = Hashes(folder / HASHES)
-    items = plan(entries, past.get, hashes, wishes.resume, wishes.overwrite)
+    items = plan(entries, History(read_ledger(folder / LEDGER)), hashes, wishes.resume, wishes.overwrite)
     watch.planned(items)
     count = sum(item.state == "to do" for item in items)
     if not count:
@@ -88,7 +88,7 @@ def run(entries: list[Entry], folder: Path, make_workers: MakeWorkers, wishes: W
     began = time.perf_counter()
     with Ledger(folder) as ledger:
         batch = _Batch(ledger, Hashes(folder / HASHES), wishes, watch)
-        items = plan(entries, ledger.last, batch.hashes, wishes.resume, wishes.overwrite)
+        items = plan(entries, ledger.history, batch.hashes, wishes.resume, wishes.overwrite)
         batch.hashes.save()
         watch.planned(items)
         for item in items:
@@ -121,6 +121,7 @@ class _Batch:
         self.hashes = hashes
         self._ledger, self._wishes, self._watch = ledger, wishes, watch
         self._workers: dict[str, str] = {}  # name -> who renders it
+        self._failures: Counter[str] = Counter()  # attempts that failed; those that were lost do not count
 
     def work(self, items: list[Item], workers: Workers, folder: Path) -> float:
         """Preflight, then render; returns the seconds that were foretold."""
@@ -168,7 +169,8 @@ class _Batch:
         self._watch.settled(item)
 
     def _failed(self, item: Item, failure: Failure, workers: Workers) -> None:
-        if failure.permanent or item.attempts > self._wishes.retries:
+        self._failures[item.name] += 1
+        if failure.permanent or self._failures[item.name] > self._wishes.retries:
             item.fail(failure, "rendering")
             self.settle_failure(item)
         else:
