@@ -15,7 +15,7 @@ import numpy as np
 
 from avtr_cli.perception.landmarks import face_points
 from avtr_cli.perception.template import fit_pose
-from avtr_cli.perception.topology import EYES, LIP_CENTRES, OUTER_EYE_CORNERS
+from avtr_cli.perception.topology import EYES, LIP_CENTRES, MOUTH_CORNERS, OUTER_EYE_CORNERS
 from avtr_cli.render.mesh.shapes import JAW_DROP
 from avtr_cli.types import CONTROLS
 
@@ -23,6 +23,7 @@ TURN = (7.0, 9.0, 7.0)  # degrees of pitch, yaw and roll that are tried, both wa
 JAW = 0.5
 # Limits of the correction. Face Mesh itself under-reads pitch, so it is not believed entirely.
 LEAST_TURN, MOST_TURN, MOST_CROSSING = 0.85, 1.45, 0.25
+COMMON_MOUTH, BROAD_SMILE = 0.56, 0.72  # EO: widths of the mouth
 LEAST_JAW, MOST_JAW = 0.8, 1.3
 LEAST_BEND, MOST_BEND = 0.8, 1.25
 
@@ -34,6 +35,7 @@ class Calibration:
     turn: np.ndarray  # (3, 3): head rotation vectors are multiplied by it
     jaw: float = 1.0  # jawOpen is multiplied by it
     blink: float = 1.0  # exponent of eyeBlink: half a blink shall look half shut
+    smile: float = 0.0  # 0 .. 1: how much the photo smiles already
 
 
 UNCALIBRATED = Calibration(np.eye(3))
@@ -47,7 +49,7 @@ def calibrate(draw: Callable[[np.ndarray], np.ndarray]) -> Calibration:
     rest = face_points(draw(_row()))
     if rest is None:
         return UNCALIBRATED
-    return Calibration(_turn_gains(draw), _jaw_gain(draw, rest), _blink_bend(draw, rest))
+    return Calibration(_turn_gains(draw), _jaw_gain(draw, rest), _blink_bend(draw, rest), photo_smile(rest))
 
 
 def lip_gap(points: np.ndarray) -> float:
@@ -66,6 +68,12 @@ def eye_opening(points: np.ndarray) -> float:
         upper, lower = points[list(eye.upper), :2], points[list(eye.lower), :2]
         ratios.append(np.linalg.norm(upper - lower, axis=1)[2:7].mean() / np.linalg.norm(upper[0] - upper[-1]))
     return float(np.mean(ratios))
+
+
+def photo_smile(points: np.ndarray) -> float:
+    """0 for a mouth of common width, 1 for a broad smile."""
+    width = float(np.linalg.norm(points[MOUTH_CORNERS[1]] - points[MOUTH_CORNERS[0]])) / eye_distance(points)
+    return float(np.clip((width - COMMON_MOUTH) / (BROAD_SMILE - COMMON_MOUTH), 0, 1))
 
 
 def _row(**values: float) -> np.ndarray:

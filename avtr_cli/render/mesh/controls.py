@@ -24,6 +24,8 @@ CAMERA_DISTANCE = 7.0  # EO from the camera to the head: about 65 cm, as on a vi
 BREATH_HZ = 0.23  # about 14 breaths a minute
 BREATH_LIFT = 0.016  # EO that the shoulders rise from the mean
 _JAW_DRIVEN = [SHAPES.index("jawOpen"), SHAPES.index("sealJaw")]
+_SMILES = [SHAPES.index("mouthSmileLeft"), SHAPES.index("mouthSmileRight")]
+_ROUNDING = [SHAPES.index("mouthFunnel"), SHAPES.index("mouthPucker")]
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,7 @@ def read_controls(
     weights[:-2] = np.clip(row[_columns()], -1, 1.5)
     weights[-2:] = seal_weights(_get(row, "mouthClose"), _get(row, "jawOpen"))
     weights[_JAW_DRIVEN] *= calibration.jaw
+    _temper_smile(weights, _get(row, "mouthClose"), calibration.smile)
     return Controls(
         weights=weights,
         eyes={side: _eye(row, side, calibration.blink) for side in ("Left", "Right")},
@@ -81,6 +84,14 @@ def read_controls(
         pose=_pose(row, calibration.turn),
         breath=math.sin(2 * math.pi * BREATH_HZ * frame / FPS) * breathing,
     )
+
+
+def _temper_smile(weights: np.ndarray, mouth_close: float, photo_smile: float) -> None:
+    """A photo that smiles neither grins wider than faces can nor speaks through a fixed smile."""
+    smiles = weights[_SMILES]
+    rounded = float(np.clip(weights[_ROUNDING], 0, 1).sum())
+    speaking = min(1.0, 2.5 * max(float(weights[_JAW_DRIVEN[0]]), 0.0) + rounded + 2 * max(mouth_close, 0.0))
+    weights[_SMILES] = np.where(smiles > 0, smiles * (1 - 0.5 * photo_smile), smiles) - 0.5 * photo_smile * speaking
 
 
 def seal_weights(mouth_close: float, jaw_open: float) -> tuple[float, float]:

@@ -61,7 +61,14 @@ class Eye:
         return Rectangle(int(x0), int(y0), int(x1 - x0), int(y1 - y0))
 
 
-@dataclass
+@dataclass(frozen=True)
+class Lid:
+    skin: Tensor  # (3, h, w)
+    shown: Tensor  # (h, w) where it is painted
+    darker: Tensor  # (h, w) what the lashes leave of the light
+
+
+@dataclass(frozen=True)
 class EyeFrame:
     """What `open_eye` found out for one frame, to be painted by `paint_eye` once the skin is there."""
 
@@ -69,9 +76,7 @@ class EyeFrame:
     columns: slice
     ball: Tensor  # (3, h, w) the eyeball, shaded by the lids
     opening: Tensor  # (h, w) where it shows
-    lid: Tensor  # (3, h, w) unfolded skin
-    unfolded: Tensor  # (h, w) where it shows
-    darker: Tensor  # (h, w) lashes: what the skin is multiplied by
+    lid: Lid | None
 
 
 def curve(coefficients: np.ndarray, u):
@@ -102,46 +107,46 @@ def open_eye(eye: Eye, control: EyeControl, sampler: Sampler, x: Tensor, y: Tens
     )
     new_lower = lower - (lower - meet) * max(closing, 0.0) - 0.30 * control.squint * opened
 
-    source = _column_map(eye, v, upper, lower, new_upper, new_lower)
-    moved = (source - v) * eye.half_width
-    x += moved * eye.down[0]
-    y += moved * eye.down[1]
+    if closing or control.wide or control.squint:
+        moved = (_column_map(eye, v, upper, lower, new_upper, new_lower) - v) * eye.half_width
+        x.add_(moved, alpha=float(eye.down[0]))
+        y.add_(moved, alpha=float(eye.down[1]))
 
     edge = 1.2 / eye.half_width
     opening = ((v - new_upper) / edge + 0.5).clamp(0, 1) * ((new_lower - v) / edge + 0.5).clamp(0, 1)
-    opening *= 1 - _smoothstep(u.abs(), 0.93, 1.0)
-    at_rest = min(1.0, _activity(control) / 0.04)
+    opening *= (1 - _smoothstep(u.abs(), 0.93, 1.0)) * min(1.0, _activity(control) / 0.04)
     ball = _eyeball(eye, control, sampler, u, v)
     ball *= 1 - 0.35 * (1 - _smoothstep(v - new_upper, 0.0, 0.22)) - 0.12 * (1 - _smoothstep(new_lower - v, 0.0, 0.12))
+    rows, columns = slice(at[0], at[0] + x.shape[0]), slice(at[1], at[1] + x.shape[1])
+    lid = _lid(eye, closing, sampler, u, v, upper, new_upper) if closing > 0 else None
+    return EyeFrame(rows, columns, ball, opening, lid)
 
-    lid = _canvas_sample(eye.lid, sampler, u, v)
+
+def _lid(eye: Eye, closing: float, sampler: Sampler, u: Tensor, v: Tensor, upper: Tensor, new_upper: Tensor) -> Lid:
+    """The skin that a closing lid unfolds, and its lashes."""
+    unfolding = _canvas_sample(eye.lid, sampler, u, v)
     # Over the old opening the new skin is needed at once, above it only as the fold flattens.
-    over_fold = _smoothstep(v, upper - 0.10, upper - 0.02)
-    at_once, later = min(max(closing * 6, 0.0), 1.0), _step(closing, 0.1, 0.7)
-    unfolded = lid[3] / 255 * (later + (at_once - later) * over_fold)
-    unfolded *= 1 - _smoothstep(v, new_upper - 0.02, new_upper + 0.03)
-    shut = _step(closing, 0.3, 1.0)
+    at_once, later = min(closing * 6, 1.0), _step(closing, 0.1, 0.7)
+    shown = unfolding[3] / 255 * (later + (at_once - later) * _smoothstep(v, upper - 0.10, upper - 0.02))
+    shown *= 1 - _smoothstep(v, new_upper - 0.02, new_upper + 0.03)
     from_edge = v - new_upper
     bulge = torch.exp(-0.5 * ((from_edge + 0.25) / 0.16) ** 2) - 1.6 * torch.exp(-0.5 * (from_edge / 0.10) ** 2)
-    skin = lid[:3] * (1 + 0.05 * later * (1 - within**2) * bulge)
-    height, width = x.shape
-    return EyeFrame(
-        rows=slice(at[0], at[0] + height),
-        columns=slice(at[1], at[1] + width),
-        ball=ball,
-        opening=opening * at_rest,
-        lid=skin,
-        unfolded=unfolded,
-        darker=_lashes(eye, sampler, u, from_edge, upper, at_once, shut),
-    )
+    skin = unfolding[:3] * (1 + 0.05 * later * (1 - u.clamp(-1, 1) ** 2) * bulge)
+    # The photo's own lashes, moved with the lid and turned down as it shuts, and a line where the lids meet.
+    shut = _step(closing, 0.3, 1.0)
+    own = _canvas_sample(eye.lashes, sampler, u, upper - from_edge.abs())[0] / 255
+    weight = at_once * torch.where(from_edge < 0, 1 - 0.75 * shut, 0.9 * shut)
+    line = 0.20 * shut * torch.exp(-0.5 * (from_edge / 0.035) ** 2) * (1 - u.abs().clamp(0, 1) ** 4)
+    return Lid(skin, shown, (1 - weight * (1 - own)) * (1 - line))
 
 
 def paint_eye(frame: EyeFrame, picture: Tensor, gain: Tensor) -> None:
     """Paints lid and eyeball into `picture` (3, H, W) under the skin's `gain` (1, H, W)."""
     skin = picture[:, frame.rows, frame.columns]
     light = gain[:, frame.rows, frame.columns]
-    painted = torch.lerp(skin, frame.lid * light, frame.unfolded[None]) * frame.darker
-    skin.copy_(torch.lerp(painted, frame.ball * light, frame.opening[None]))
+    if frame.lid is not None:
+        skin.lerp_(frame.lid.skin * light, frame.lid.shown[None]).mul_(frame.lid.darker)
+    skin.lerp_(frame.ball * light, frame.opening[None])
 
 
 def _column_map(eye: Eye, v: Tensor, upper: Tensor, lower: Tensor, new_upper: Tensor, new_lower: Tensor) -> Tensor:
@@ -156,16 +161,6 @@ def _column_map(eye: Eye, v: Tensor, upper: Tensor, lower: Tensor, new_upper: Te
     inside = ((v - new_upper) / (new_lower - new_upper).clamp(min=1e-3)).clamp(0, 1)
     between = upper + inside * (lower - upper)
     return torch.where(v < new_upper, above, torch.where(v > new_lower, below, between))
-
-
-def _lashes(
-    eye: Eye, sampler: Sampler, u: Tensor, from_edge: Tensor, upper: Tensor, drawn: float, shut: float
-) -> Tensor:
-    """What the lashes leave of the light, (h, w): the photo's own, moved with the lid and turned down as it shuts."""
-    own = _canvas_sample(eye.lashes, sampler, u, upper - from_edge.abs())[0] / 255
-    weight = drawn * torch.where(from_edge < 0, 1 - 0.75 * shut, 0.9 * shut)
-    line = 0.20 * shut * torch.exp(-0.5 * (from_edge / 0.035) ** 2) * (1 - u.abs().clamp(0, 1) ** 4)
-    return (1 - weight * (1 - own)) * (1 - line)
 
 
 def _eyeball(eye: Eye, control: EyeControl, sampler: Sampler, u: Tensor, v: Tensor) -> Tensor:
@@ -232,7 +227,7 @@ def _prepare_eye(stage: Stage, sampler: Sampler, points: EyePoints, skin: np.nda
     from_iris = np.hypot(u - iris[0], v - iris[1])
     sclera, white = _sclera(canvas, visible & (from_iris > 1.12 * radius), skin)
     iris_picture = _iris(canvas, visible, u, v, iris, radius, white)
-    lid, lashes = _lid(canvas, u if points.side == "Left" else -u, v, lids, brow)
+    lid, lashes = _lid_pictures(canvas, u if points.side == "Left" else -u, v, lids, brow)
 
     def texture(picture: np.ndarray) -> object:
         return sampler.texture(np.rint(picture).clip(0, 255).astype(np.uint8))
@@ -303,7 +298,7 @@ def _iris(
     return np.dstack([canvas * sure + guessed * (1 - sure), alpha])
 
 
-def _lid(
+def _lid_pictures(
     canvas: np.ndarray, outward: np.ndarray, v: np.ndarray, lids: tuple[np.ndarray, np.ndarray], brow: float
 ) -> tuple[np.ndarray, np.ndarray]:
     """Skin of a closed lid (CANVAS, CANVAS, 4) with alpha, and what the lashes leave of the light, (CANVAS, CANVAS).

@@ -41,6 +41,7 @@ OUTLINE = (*MOUTH_CORNERS, OUTER_UPPER_LIP[5], OUTER_LOWER_LIP[5])
 LOWER_TEETH_DOWN = 0.06  # EO under the lip: nearer, they peep out as white dashes
 UPPER_TEETH_DOWN = 0.036  # EO that the incisors show under the resting upper lip: 3 mm
 SHADE_REACH = 0.035  # EO
+TONGUE_TOP, TONGUE_LIFT = -0.11, 0.17  # EO: its top above the lower lip's edge, and how far tongueOut raises it
 ROUNDING = [SHAPES.index("mouthFunnel"), SHAPES.index("mouthPucker")]
 
 
@@ -170,15 +171,14 @@ def _interior(
     jaw_u, jaw_v = _canvas_places(mouth, geometry, controls, np.array([0, drop, 0.25 * drop]), columns, rows)
     upper = _row(mouth, sampler, mouth.upper_teeth, skull_u, skull_v - mouth.upper_edge)
     lower = _row(mouth, sampler, mouth.lower_teeth, jaw_u, jaw_v - mouth.lower_edge)
-    u, v = jaw_u / mouth.half_width, jaw_v / mouth.half_width
+    u = jaw_u / mouth.half_width
 
     light = _ambient(gap, geometry.unit)
     inside = mouth.cavity * (1 - 0.55 * u.abs().clamp(0, 1) ** 2)
     # The tongue: a hump that darkens towards the throat, drawn up by l, n and th.
-    lift = 0.55 * min(max(controls.tongue, 0.0), 1.0)
-    hump = -0.36 - lift + 0.62 * u * u
-    tongue = _smoothstep(v - hump, 0.0, 0.20) * torch.exp(-0.5 * (u / 0.62) ** 6)
-    lit = 0.14 + 0.72 * _smoothstep(v - hump, 0.0, 0.45) - 0.07 * torch.exp(-0.5 * (u / 0.07) ** 2)
+    hump = TONGUE_TOP - TONGUE_LIFT * min(max(controls.tongue, 0.0), 1.0) + 0.16 * u * u
+    tongue = _smoothstep(jaw_v - hump, 0.0, 0.06) * torch.exp(-0.5 * (u / 0.62) ** 6)
+    lit = 0.14 + 0.66 * _smoothstep(jaw_v - hump, 0.0, 0.15) - 0.07 * torch.exp(-0.5 * (u / 0.07) ** 2)
     inside = torch.lerp(inside, mouth.tongue * lit, tongue)
     inside = torch.lerp(inside, lower[:3], lower[3:] / 255)
     inside = inside * (0.25 + 0.75 * light)
