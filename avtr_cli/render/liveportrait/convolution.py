@@ -58,6 +58,14 @@ class Scratch:
         return self._bordered[name, shape]
 
 
+def prefers_tiles(scratch: Scratch) -> bool:
+    """Whether fewer products beat the library's convolutions here, and one picture at a time beats many at once.
+
+    So on a CPU. A GPU's matrix units want large plain products, and half precision has no digits to spare.
+    """
+    return scratch.device.type == "cpu" and scratch.dtype == torch.float32
+
+
 def inside(bordered: Tensor) -> Tensor:
     """(layers, H + 2, W + 2, C) without its border: (layers, H, W, C)."""
     return bordered[:, 1:-1, 1:-1]

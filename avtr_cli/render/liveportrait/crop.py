@@ -90,7 +90,15 @@ def transformed(points: np.ndarray, matrix: np.ndarray) -> np.ndarray:
 
 
 def cropped(photo: np.ndarray, matrix: np.ndarray, size: int) -> np.ndarray:
-    """uint8 (size, size, 3) of the photo (H, W, 3), bilinear, black where the photo ends."""
+    """uint8 (size, size, 3) of the photo (H, W, 3), bilinear, black where the photo ends.
+
+    A photo at least twice as fine as the crop is first averaged down by a whole factor.
+    """
+    factor = int(1 / np.sqrt(abs(np.linalg.det(matrix[:2, :2]))))
+    if factor > 1:
+        height, width = (side // factor for side in photo.shape[:2])
+        photo = cv2.resize(photo[: height * factor, : width * factor], (width, height), interpolation=cv2.INTER_AREA)
+        matrix = matrix @ np.array([[factor, 0, (factor - 1) / 2], [0, factor, (factor - 1) / 2], [0, 0, 1]])
     return cv2.warpAffine(photo, matrix[:2], (size, size), flags=cv2.INTER_LINEAR)
 
 

@@ -21,6 +21,7 @@ from avtr_cli.render.liveportrait.convolution import (
     Pointwise,
     Scratch,
     inside,
+    prefers_tiles,
     tiled,
     weight_and_bias,
 )
@@ -34,7 +35,7 @@ _WORTH_TILING = 128  # output channels from which fewer products outweigh the tr
 
 def convolution(weight: Tensor, bias: Tensor, side: int, scratch: Scratch) -> Convolution:
     """The faster form of a 3 x 3 convolution here: by tiles on a CPU, the library's on a GPU."""
-    if scratch.device.type == "cpu" and len(weight) >= _WORTH_TILING:
+    if prefers_tiles(scratch) and len(weight) >= _WORTH_TILING:
         return TiledConvolution(weight, bias, winograd(), side, scratch)
     return DirectConvolution(weight, bias, side, scratch)
 
@@ -60,7 +61,7 @@ class FastSpadeGenerator:
         self._exit = DirectConvolution(*weight_and_bias(plain.conv_img[0]), 4 * FEATURE_SIDE, scratch)
 
     def __call__(self, feature: Tensor) -> Tensor:
-        together = len(feature) if self._scratch.device.type != "cpu" else 1
+        together = 1 if prefers_tiles(self._scratch) else len(feature)
         return torch.cat([self._pictures(part) for part in feature.split(together)])
 
     def _pictures(self, feature: Tensor) -> Tensor:

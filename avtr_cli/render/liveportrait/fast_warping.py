@@ -25,6 +25,7 @@ from avtr_cli.render.liveportrait.convolution import (
     Pointwise,
     Scratch,
     inside,
+    prefers_tiles,
     tiled,
     weight_and_bias,
     without_norm,
@@ -113,7 +114,7 @@ class FastWarpingModule:
     def __call__(self, source: WarpSource, kp_driving: Tensor) -> dict[str, Tensor]:
         """kp_driving (B, 21, 3) to `out` (B, 256, 64, 64), `deformation` and `occlusion_map`."""
         keypoints = kp_driving.to(self._scratch.device, torch.float32)
-        together = len(keypoints) if self._scratch.device.type != "cpu" else 1
+        together = 1 if prefers_tiles(self._scratch) else len(keypoints)
         parts = [self._warped(source, part) for part in keypoints.split(together)]
         return {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
 
@@ -212,20 +213,20 @@ class FastWarpingModule:
 
 def _volume_convolution(weight: Tensor, bias: Tensor, side: int, scratch: Scratch) -> Convolution:
     """By tiles on a CPU, but for the innermost level: there transformed weights take longer to read than to use."""
-    if scratch.device.type == "cpu" and side > 4:
+    if prefers_tiles(scratch) and side > 4:
         return TiledConvolution(weight, bias, winograd(), side, scratch, DEPTH)
     return DirectConvolution(weight, bias, side, scratch, DEPTH)
 
 
 def _flat_convolution(weight: Tensor, bias: Tensor, scratch: Scratch) -> Convolution:
-    if scratch.device.type == "cpu":
+    if prefers_tiles(scratch):
         return TiledConvolution(weight, bias, winograd(), SIDE, scratch)
     return DirectConvolution(weight, bias, SIDE, scratch)
 
 
 def _mask_convolution(weight: Tensor, bias: Tensor, scratch: Scratch) -> Callable[[Tensor], Tensor]:
     """(B * 16, 70, 70, 144) to (B * 16, 64, 64, 22): by spectra on a CPU, the library's convolution on a GPU."""
-    if scratch.device.type == "cpu":
+    if prefers_tiles(scratch):
         return FourierConvolution(weight, bias, scratch)
     weight, bias = (tensor.to(scratch.device, scratch.dtype) for tensor in (weight, bias))
     weight = weight.contiguous(memory_format=torch.channels_last_3d)

@@ -10,7 +10,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-Region = Literal["all", "expression", "pose", "lips", "eyes"]
+Region = Literal["all", "expression", "pose", "lips", "eyes"]  # as render.region in a preset
 KEYPOINTS = 21
 
 LIP_KEYPOINTS = (6, 12, 14, 17, 19, 20)
@@ -36,7 +36,7 @@ EVERYTHING = of_keypoints(*range(KEYPOINTS))
 AVTR1 = of_keypoints(*AVTR1_KEYPOINTS)  # 39 coordinates: flat 3-8, 18-20 and 33-62
 ABSOLUTE = _absolute()  # what LivePortrait's absolute driving replaces; the rest carries identity
 
-_EXPRESSION = {
+_EXPRESSION: dict[str, Tensor] = {
     "all": EVERYTHING,
     "expression": EVERYTHING,
     "pose": of_keypoints(),
@@ -45,6 +45,11 @@ _EXPRESSION = {
 }
 
 
-def expression_mask(region: Region) -> Tensor:
+def expression_mask(region: str) -> Tensor:
     """bool (21, 3): the expression coordinates that driving may change when it is limited to `region`."""
     return _EXPRESSION[region]
+
+
+def motion_mask(region: str) -> Tensor:
+    """bool (66,): the channels of the keypoints space, rotation and expression, that may move."""
+    return torch.cat([torch.full((3,), region in ("all", "pose")), expression_mask(region).flatten()])

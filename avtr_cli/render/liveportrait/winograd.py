@@ -103,7 +103,7 @@ class TiledConvolution:
             transformed = transformed[..., None]
         rows = side // algorithm.step
         self._grouped: Product | None = None
-        if scratch.device.type == "cpu" and can_pack():
+        if scratch.device.type == "cpu" and scratch.dtype == torch.float32 and can_pack():
             kernel = transformed.flatten(0, 1)[..., None].contiguous()  # (points * out, in, layers, 1)
             padding = [kernel.shape[2] // 2, 0]
             size = [self._depth, self._rows_at_once(self._depth, rows) * rows]

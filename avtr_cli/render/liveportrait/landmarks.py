@@ -1,0 +1,47 @@
+"""LivePortrait's own 203 face points, for a crop as exact as the one its networks were trained on.
+
+The published `landmark.onnx` looks at a crop of 224 pixels around a face that is already known roughly; here the first
+look is MediaPipe's. Without the file the crop comes from MediaPipe's points alone (`crop.ANCHORS`).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from avtr_cli.errors import WeightsError
+from avtr_cli.render.liveportrait.crop import REFINEMENT, crop_matrix, cropped, transformed
+from avtr_cli.weights.onnx import open_onnx
+
+POINTS = 203
+
+
+class LandmarkNetwork:
+    """The published file in onnxruntime."""
+
+    def __init__(self, path: Path, device: torch.device):
+        self.path = path
+        self._session = open_onnx(path, device)
+        inputs = self._session.get_inputs()
+        if len(inputs) != 1 or len(inputs[0].shape) != 4:
+            raise WeightsError(f"{path}: {self._not_it()}")
+        self._input = inputs[0].name
+
+    def __call__(self, photo: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
+        """float64 (203, 2) in photo pixels, from uint8 (H, W, 3) and rough landmarks of a scheme in `crop.ANCHORS`."""
+        matrix = crop_matrix(landmarks, REFINEMENT)
+        look = cropped(photo, matrix, REFINEMENT.size).transpose(2, 0, 1)[None].astype(np.float32) / 255
+        outputs = self._session.run(None, {self._input: look})
+        flat = next((output for output in outputs if output.size == 2 * POINTS), None)
+        if flat is None or not np.isfinite(flat).all():
+            raise WeightsError(f"{self.path}: {self._not_it()}")
+        points = flat.reshape(POINTS, 2).astype(np.float64) * REFINEMENT.size
+        return transformed(points, np.linalg.inv(matrix))
+
+    def _not_it(self) -> str:
+        return (
+            f"not the landmark network, which gives {POINTS} points for one picture; fetch it again with "
+            "`avtr weights pull liveportrait/landmark`"
+        )

@@ -1,0 +1,199 @@
+"""Motion in the keypoints space into pictures of one photo, by LivePortrait's published networks.
+
+Once per portrait: face points, a level crop of 512 pixels, the feature volume (F), pose, expression and resting
+keypoints (M). Per frame: driving keypoints by AVTR-1's convention (the expression turns with the head, scale and shift
+are the portrait's), stitching, warp (W), decoding (G), and the face back into its picture. The crop is AVTR-1's too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from avtr_cli.clocks import stage
+from avtr_cli.config import RenderConfig, RuntimeConfig
+from avtr_cli.errors import WeightsError
+from avtr_cli.perception.crop import resample, scale_of, scaled
+from avtr_cli.perception.template import fit_pose
+from avtr_cli.render.composite import OWN, background, is_transparent
+from avtr_cli.render.liveportrait import checkpoints, networks
+from avtr_cli.render.liveportrait.checkpoints import BASE_NETWORKS, SHARED_FILE, StateDict
+from avtr_cli.render.liveportrait.crop import AVTR1, crop_matrix, cropped, network_input
+from avtr_cli.render.liveportrait.fast_spade import FastSpadeGenerator
+from avtr_cli.render.liveportrait.fast_warping import FastWarpingModule, WarpSource
+from avtr_cli.render.liveportrait.landmarks import LandmarkNetwork
+from avtr_cli.render.liveportrait.matting import Backdrop, MattingNetwork
+from avtr_cli.render.liveportrait.paste import PasteBack
+from avtr_cli.render.liveportrait.pose import FacePose, avtr1_keypoints, rotation_from_vector, rotation_to_vector
+from avtr_cli.render.liveportrait.regions import motion_mask
+from avtr_cli.render.liveportrait.retargeting import stitched
+from avtr_cli.render.mesh.layers import cut_out
+from avtr_cli.render.mesh.stage import whole_photo
+from avtr_cli.types import KEYPOINTS, Identity, Motion, Portrait
+from avtr_cli.weights.store import Store
+
+PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+@dataclass(frozen=True)
+class Avatar:
+    """What the renderer keeps of an identity. The first four are the portrait's, as M gives them, for motion models."""
+
+    canonical_keypoints: Tensor  # (21, 3)
+    rotation: Tensor  # (3, 3)
+    expression: Tensor  # (21, 3)
+    scale: Tensor  # (1,)
+    pose: FacePose
+    keypoints: Tensor  # (1, 21, 3): where the portrait's own lie in the crop
+    source: WarpSource
+    paste: PasteBack
+    backdrop: Backdrop | None  # None: the photo's own background
+
+
+class LivePortraitRenderer:
+    """See the module. `config.region` limits what the motion moves; elsewhere the portrait stays as it is."""
+
+    space = KEYPOINTS
+
+    def __init__(
+        self,
+        states: Mapping[str, StateDict],
+        config: RenderConfig,
+        runtime: RuntimeConfig,
+        device: torch.device,
+        landmarks: LandmarkNetwork | None = None,
+        matting: MattingNetwork | None = None,
+    ):
+        """`states` by network name: the four of `BASE_NETWORKS` and stitching."""
+        self.config = config
+        self.weights_files: tuple[Path, ...] = ()
+        self._moves = motion_mask(config.region).to(device)
+        self._device, self._landmarks, self._matting = device, landmarks, matting
+        dtype = PRECISIONS[runtime.precision] if device.type == "cuda" else torch.float32
+        self._extract_appearance, self._extract_motion, self._stitch = (
+            networks.load(name, dict(states[name])).to(device)
+            for name in ("appearance_feature_extractor", "motion_extractor", "stitching")
+        )
+        self._warp = FastWarpingModule(networks.load("warping_module", dict(states["warping_module"])), device, dtype)
+        self._decode = FastSpadeGenerator(
+            networks.load("spade_generator", dict(states["spade_generator"])), device, dtype
+        )
+
+    @classmethod
+    def from_store(
+        cls, config: RenderConfig, runtime: RuntimeConfig, device: torch.device, store: Store | None = None
+    ) -> LivePortraitRenderer:
+        """With the published weights of this machine. Raises WeightsError where they are absent or damaged."""
+        store = store or Store()
+        paths = {name: store.find(f"liveportrait/{name}") for name in (*BASE_NETWORKS, SHARED_FILE)}
+        optional = {"landmark": store.find_optional("liveportrait/landmark")}
+        if config.background != OWN:
+            optional["modnet"] = store.find_optional("avtr1/modnet")
+        return cls._from_files(paths, optional, config, runtime, device)
+
+    @classmethod
+    def from_folder(
+        cls, folder: Path, config: RenderConfig, runtime: RuntimeConfig, device: torch.device
+    ) -> LivePortraitRenderer:
+        """With the files in `folder` or below it, under their published names, as .pth or .safetensors."""
+        paths = {name: _found(folder, f"{name}.pth", f"{name}.safetensors") for name in (*BASE_NETWORKS, SHARED_FILE)}
+        missing = [name for name, path in paths.items() if path is None]
+        if missing:
+            raise WeightsError(
+                f"{folder}: {', '.join(missing)} not found in it; download the folder `liveportrait` of the model "
+                "repository KlingTeam/LivePortrait, or run `avtr weights pull liveportrait`"
+            )
+        optional = {"landmark": _found(folder, "landmark.onnx"), "modnet": _found(folder, "modnet.onnx")}
+        return cls._from_files({name: path for name, path in paths.items() if path}, optional, config, runtime, device)
+
+    @classmethod
+    def _from_files(
+        cls,
+        paths: Mapping[str, Path],
+        optional: Mapping[str, Path | None],
+        config: RenderConfig,
+        runtime: RuntimeConfig,
+        device: torch.device,
+    ) -> LivePortraitRenderer:
+        states = {name: checkpoints.read_network(paths[name], name) for name in BASE_NETWORKS}
+        states |= checkpoints.read_shared(paths[SHARED_FILE])
+        landmark, modnet = optional.get("landmark"), optional.get("modnet")
+        renderer = cls(
+            states,
+            config,
+            runtime,
+            device,
+            LandmarkNetwork(landmark, device) if landmark else None,
+            MattingNetwork(modnet, device) if modnet else None,
+        )
+        renderer.weights_files = (*paths.values(), *(path for path in optional.values() if path))
+        return renderer
+
+    @torch.inference_mode()
+    def prepare(self, portrait: Portrait) -> Identity:
+        """Everything that depends on the photo alone."""
+        landmarks = portrait.landmarks[:, :2]
+        if self._landmarks is not None:
+            landmarks = self._landmarks(portrait.photo, landmarks)
+        to_crop = crop_matrix(landmarks, AVTR1)
+        image = torch.from_numpy(network_input(cropped(portrait.photo, to_crop, AVTR1.size))).to(self._device)
+        pose = FacePose.from_heads(self._extract_motion(image=image))
+        keypoints = pose.keypoints()
+        frame, to_frame = self._view(portrait)
+        avatar = Avatar(
+            canonical_keypoints=pose.kp[0],
+            rotation=pose.rotation[0],
+            expression=pose.exp[0],
+            scale=pose.scale[0],
+            pose=pose,
+            keypoints=keypoints,
+            source=self._warp.prepare(self._extract_appearance(image=image), keypoints),
+            paste=PasteBack(frame, np.vstack([to_frame, [0, 0, 1]]) @ np.linalg.inv(to_crop), self._device),
+            backdrop=self._backdrop(portrait, frame, to_frame),
+        )
+        # In the head's own frame, the expression that rotates onto the portrait's.
+        still = torch.cat([rotation_to_vector(pose.rotation), (pose.exp @ pose.rotation.mT).flatten(1)], dim=1)
+        height, width = frame.shape[:2]
+        return Identity(KEYPOINTS, still[0].float().cpu(), avatar, (width, height), portrait.warnings)
+
+    @torch.inference_mode()
+    def draw(self, identity: Identity, motion: Motion) -> np.ndarray:
+        """uint8 (T, H, W, 3), or 4 with a transparent background: one picture per row of `motion`."""
+        avatar: Avatar = identity.kept
+        values = motion.values.to(self._device, torch.float32)
+        values = torch.where(self._moves, values, identity.neutral.to(self._device))
+        rotation, expression = rotation_from_vector(values[:, :3]), values[:, 3:].unflatten(1, (-1, 3))
+        driven = avtr1_keypoints(avatar.pose, rotation, expression)
+        driven = stitched(self._stitch, avatar.keypoints, driven)
+        faces = self._decode(self._warp(avatar.source, driven)["out"])
+        with stage("composite"):
+            frames = avatar.paste(faces).cpu().numpy()
+            return frames if avatar.backdrop is None else avatar.backdrop.behind(frames)
+
+    def _view(self, portrait: Portrait) -> tuple[np.ndarray, np.ndarray]:
+        """The frame at rest, uint8 (H, W, 3), and the map (2, 3) from photo pixels to it."""
+        if self.config.view == "photo":
+            return whole_photo(portrait.photo, self.config.size)
+        size = self.config.size
+        affine = scaled(portrait.crop, size / portrait.crop_size)
+        return resample(portrait.photo, affine, size, size), affine
+
+    def _backdrop(self, portrait: Portrait, frame: np.ndarray, to_frame: np.ndarray) -> Backdrop | None:
+        """Another background than the photo's, as large as the frame."""
+        wanted = self.config.background
+        if wanted == OWN:
+            return None
+        height, width = frame.shape[:2]
+        matte = resample(portrait.matte, to_frame, width, height)
+        unit = fit_pose(portrait.landmarks).scale * scale_of(to_frame)
+        picture = None if is_transparent(wanted) else background(wanted, cut_out(frame, matte, unit).plate)
+        return Backdrop(picture, matte, self._matting)
+
+
+def _found(folder: Path, *names: str) -> Path | None:
+    return next((path for name in names for path in sorted(folder.rglob(name))), None)
