@@ -36,6 +36,7 @@ class Calibration:
     jaw: float = 1.0  # jawOpen is multiplied by it
     blink: float = 1.0  # exponent of eyeBlink: half a blink shall look half shut
     smile: float = 0.0  # 0 .. 1: how much the photo smiles already
+    brows: float = 1.0  # what brow and squint controls are multiplied by: less behind glasses
 
 
 UNCALIBRATED = Calibration(np.eye(3))

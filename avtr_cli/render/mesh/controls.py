@@ -24,6 +24,7 @@ CAMERA_DISTANCE = 7.0  # EO from the camera to the head: about 65 cm, as on a vi
 BREATH_HZ = 0.23  # about 14 breaths a minute
 BREATH_LIFT = 0.016  # EO that the shoulders rise from the mean
 _JAW_DRIVEN = [SHAPES.index("jawOpen"), SHAPES.index("sealJaw")]
+_BROWS = [index for index, name in enumerate(SHAPES) if name.startswith(("brow", "cheekSquint"))]
 _SMILES = [SHAPES.index("mouthSmileLeft"), SHAPES.index("mouthSmileRight")]
 _ROUNDING = [SHAPES.index("mouthFunnel"), SHAPES.index("mouthPucker")]
 
@@ -76,6 +77,7 @@ def read_controls(
     weights[:-2] = np.clip(row[_columns()], -1, 1.5)
     weights[-2:] = seal_weights(_get(row, "mouthClose"), _get(row, "jawOpen"))
     weights[_JAW_DRIVEN] *= calibration.jaw
+    weights[_BROWS] *= calibration.brows
     _temper_smile(weights, _get(row, "mouthClose"), calibration.smile)
     return Controls(
         weights=weights,

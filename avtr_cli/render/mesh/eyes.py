@@ -44,6 +44,7 @@ class Eye:
     upper: np.ndarray  # (4,) lid curve: v = (1 - u^2) * cubic(u)
     lower: np.ndarray
     brow: float  # v of the brow's lower edge
+    fold: float  # skin above the upper lid that a closing lid pulls along
     iris: np.ndarray  # (2,) centre in (u, v)
     corners: tuple[int, int]  # face points
     sclera: object  # textures of CANVAS px
@@ -84,9 +85,10 @@ def curve(coefficients: np.ndarray, u):
     return (1 - u * u) * (a + u * (b + u * (c + u * d)))
 
 
-def prepare_eyes(stage: Stage, sampler: Sampler) -> list[Eye]:
+def prepare_eyes(stage: Stage, sampler: Sampler, glasses: bool = False) -> list[Eye]:
+    """Both eyes; with `glasses` lids keep inside the frames."""
     skin = _skin_colour(stage)
-    return [_prepare_eye(stage, sampler, points, skin) for points in EYES]
+    return [_prepare_eye(stage, sampler, points, skin, glasses) for points in EYES]
 
 
 def open_eye(eye: Eye, control: EyeControl, sampler: Sampler, x: Tensor, y: Tensor, at: tuple[int, int]) -> EyeFrame:
@@ -151,7 +153,7 @@ def paint_eye(frame: EyeFrame, picture: Tensor, gain: Tensor) -> None:
 
 def _column_map(eye: Eye, v: Tensor, upper: Tensor, lower: Tensor, new_upper: Tensor, new_lower: Tensor) -> Tensor:
     """The v of the photo that is seen at `v` once the lids have moved."""
-    top = torch.clamp(upper - 0.35, max=eye.brow)
+    top = torch.clamp(upper - eye.fold, max=eye.brow)
     lashes = new_upper - LASHES
     stretched = top + ((v - top) / (lashes - top).clamp(min=0.05)).clamp(0, 1) * (upper - LASHES - top)
     above = torch.where(v <= top, v, torch.where(v < lashes, stretched, v - new_upper + upper))
@@ -194,7 +196,7 @@ def _skin_colour(stage: Stage) -> np.ndarray:
     return stage.image[y.clip(0, height - 1), x.clip(0, width - 1)].mean(axis=0).astype(np.float64)
 
 
-def _prepare_eye(stage: Stage, sampler: Sampler, points: EyePoints, skin: np.ndarray) -> Eye:
+def _prepare_eye(stage: Stage, sampler: Sampler, points: EyePoints, skin: np.ndarray, glasses: bool) -> Eye:
     upper, lower = stage.points[list(points.upper), :2], stage.points[list(points.lower), :2]
     if upper[0, 0] > upper[-1, 0]:
         upper, lower = upper[::-1], lower[::-1]
@@ -227,7 +229,7 @@ def _prepare_eye(stage: Stage, sampler: Sampler, points: EyePoints, skin: np.nda
     from_iris = np.hypot(u - iris[0], v - iris[1])
     sclera, white = _sclera(canvas, visible & (from_iris > 1.12 * radius), skin)
     iris_picture = _iris(canvas, visible, u, v, iris, radius, white)
-    lid, lashes = _lid_pictures(canvas, u if points.side == "Left" else -u, v, lids, brow)
+    lid, lashes = _lid_pictures(canvas, u if points.side == "Left" else -u, v, lids, brow, glasses)
 
     def texture(picture: np.ndarray) -> object:
         return sampler.texture(np.rint(picture).clip(0, 255).astype(np.uint8))
@@ -241,6 +243,7 @@ def _prepare_eye(stage: Stage, sampler: Sampler, points: EyePoints, skin: np.nda
         upper=upper_curve,
         lower=lower_curve,
         brow=brow,
+        fold=0.22 if glasses else 0.35,
         iris=iris,
         corners=(points.upper[0], points.upper[-1]),
         sclera=texture(sclera),
@@ -299,7 +302,12 @@ def _iris(
 
 
 def _lid_pictures(
-    canvas: np.ndarray, outward: np.ndarray, v: np.ndarray, lids: tuple[np.ndarray, np.ndarray], brow: float
+    canvas: np.ndarray,
+    outward: np.ndarray,
+    v: np.ndarray,
+    lids: tuple[np.ndarray, np.ndarray],
+    brow: float,
+    glasses: bool,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Skin of a closed lid (CANVAS, CANVAS, 4) with alpha, and what the lashes leave of the light, (CANVAS, CANVAS).
 
@@ -308,18 +316,24 @@ def _lid_pictures(
     """
     # The curves know no lid beyond the corners: they end there. The outer corner's lashes reach farther.
     upper, lower = (np.where(np.abs(outward) < 1, lid, 0) for lid in lids)
-    ends = np.where(outward > 0, 1.34, 1.12)
+    ends = np.where((outward > 0) & ~np.array(glasses), 1.34, 1.12)
     bow = np.sqrt(np.clip(1 - (outward / ends) ** 2, 0, 1))
-    fold = np.maximum(upper - 0.40 * bow, brow + 0.10)
+    fold = np.maximum(upper - (0.20 if glasses else 0.40) * bow, brow + 0.10)
     eye = (v > fold) & (v < lower + 0.18 * bow) & (np.abs(outward) < ends)
-    skin = fill_hole(canvas, eye | (v < brow))
+    strange = np.zeros_like(eye)
+    if glasses:
+        light = canvas @ LUMA
+        around = np.median(light[~eye & (v > brow)])
+        strange = cv2.dilate((np.abs(light / around - 1) > 0.25).astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+    skin = fill_hole(canvas, eye | (v < brow) | strange)
     skin = cv2.GaussianBlur(skin, (0, 0), 3)
     # Grain from well below the eye: nearer, it would bring the lower lid's contour along.
     detail = canvas - cv2.GaussianBlur(canvas, (0, 0), 2.5)
     scale = (CANVAS - 1) / (2 * CANVAS_REACH)
     x, y = np.meshgrid(np.arange(CANVAS, dtype=np.float32), np.arange(CANVAS, dtype=np.float32))
     grain = cv2.remap(detail, x, y + np.float32(1.2 * scale), cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
-    alpha = cv2.GaussianBlur(eye.astype(np.float32), (0, 0), 2.5) * 255
+    frame = strange & ((v < upper - 0.08) | (np.abs(outward) > 1.02))  # of the glasses: it stays before the lid
+    alpha = cv2.GaussianBlur((eye & ~frame).astype(np.float32), (0, 0), 1.5 if glasses else 2.5) * 255
 
     left = np.clip((canvas @ LUMA) / np.maximum(skin @ LUMA, 1), 0.35, 1)
     strip = np.clip((v - (upper - 0.20)) / 0.08, 0, 1) * np.clip((1.12 - np.abs(outward)) / 0.12, 0, 1)

@@ -22,6 +22,7 @@ from avtr_cli.render.mesh.controls import Controls, read_controls
 from avtr_cli.render.mesh.eyes import Eye, open_eye, paint_eye, prepare_eyes
 from avtr_cli.render.mesh.field import FieldBasis, displacement, invert, merge_layers, prepare_field
 from avtr_cli.render.mesh.geometry import Geometry
+from avtr_cli.render.mesh.glasses import wears_glasses
 from avtr_cli.render.mesh.layers import OVERSAMPLING, cut_out, oversample, split_layers
 from avtr_cli.render.mesh.lipline import snap_lips
 from avtr_cli.render.mesh.mouth import Mouth, draw_mouth, feather, mouth_activity, mouth_region, prepare_mouth
@@ -30,6 +31,8 @@ from avtr_cli.render.mesh.shading import Shading, gain, prepare_shading
 from avtr_cli.render.mesh.shapes import UPPER
 from avtr_cli.render.mesh.stage import Rectangle, Stage, crop_stage, photo_stage
 from avtr_cli.types import CONTROLS, Identity, Motion, Portrait
+
+BEHIND_GLASSES = 0.35  # of brow and squint controls: frames do not bend
 
 
 @dataclass(frozen=True)
@@ -75,12 +78,13 @@ class MeshRenderer:
         layers = separate(stage.canvas, matte, stage.unit)
         behind = background(config.background, stage.frame.of(layers.plate))
         visible = stage.visible
+        glasses = wears_glasses(stage.image, stage.points, stage.unit)
         avatar = Avatar(
             stage=stage,
             geometry=geometry,
             field=field,
             shading=prepare_shading(stage, geometry, field, config.relight, sampler.device),
-            eyes=prepare_eyes(stage, sampler),
+            eyes=prepare_eyes(stage, sampler, glasses),
             mouth=prepare_mouth(stage, geometry, sampler),
             person=sampler.texture(oversample(stage.place.of(layers.person))),
             plate=_planes(stage.shown_at.of(behind), sampler.device),
@@ -93,9 +97,8 @@ class MeshRenderer:
             ],
             scratch=torch.empty((4, visible.height, visible.width), device=sampler.device),
         )
-        avatar = replace(
-            avatar, calibration=calibrate(lambda row: self.draw_stage(avatar, read_controls(row, 0))[..., :3])
-        )
+        measured = calibrate(lambda row: self.draw_stage(avatar, read_controls(row, 0))[..., :3])
+        avatar = replace(avatar, calibration=replace(measured, brows=BEHIND_GLASSES if glasses else 1.0))
         return Identity(
             space=CONTROLS,
             neutral=torch.zeros(len(CONTROLS)),
