@@ -13,6 +13,7 @@ import itertools
 import json
 import os
 import random
+import resource
 import shutil
 import subprocess
 import sys
@@ -104,10 +105,10 @@ def command(manifest: Path, out: Path, *more: object) -> list[str]:
 
 def step(name: str, manifest: Path, out: Path, jobs: int, *more: object) -> dict[str, Any]:
     """Run the batch; what it says of itself, and how busy the machine was."""
-    load = os.getloadavg()[0]
+    load, spent = os.getloadavg()[0], resource.getrusage(resource.RUSAGE_CHILDREN)
     began = time.perf_counter()
     done = subprocess.run(command(manifest, out, "--jobs", jobs, *more), capture_output=True, text=True, check=False)
-    wall = time.perf_counter() - began
+    wall, now = time.perf_counter() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
     summary = json.loads((out / "batch.json").read_text())
     complaints = {row["name"]: row["reason"] for row in summary["failures"]}
     expected = all(said in complaints.get(broken, "") for broken, said in BROKEN.items())
@@ -116,6 +117,9 @@ def step(name: str, manifest: Path, out: Path, jobs: int, *more: object) -> dict
     return {
         "name": name,
         "wall_s": round(wall, 2),
+        "cpu_s": round(
+            now.ru_utime + now.ru_stime - spent.ru_utime - spent.ru_stime, 2
+        ),  # workers of a cluster left out
         "load_before": load,
         "exit": done.returncode,
         **{key: summary[key] for key in ("counts", "estimate_s", "jobs_per_minute", "video_s")},
@@ -173,12 +177,23 @@ def peak_rss(out: Path) -> float:
 
 
 def lines_of(facts: dict[str, Any]) -> list[str]:
-    lines = ["| step | wall s | done | before | failed | jobs / min | foretold s | load before | peak MB a worker |"]
-    lines += ["|---|---|---|---|---|---|---|---|---|"]
+    heads = (
+        "step",
+        "wall s",
+        "CPU s",
+        "done",
+        "before",
+        "failed",
+        "jobs / min",
+        "foretold s",
+        "load before",
+        "peak MB",
+    )
+    lines = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
     for each in facts["steps"]:
         counts = each["counts"]
         lines.append(
-            f"| {each['name']} | {each['wall_s']} | {counts['done']} | {counts['finished_before']} | "
+            f"| {each['name']} | {each['wall_s']} | {each['cpu_s']} | {counts['done']} | {counts['finished_before']} | "
             f"{counts['failed']} | {each['jobs_per_minute']} | {each['estimate_s']} | {each['load_before']:.1f} | "
             f"{each['peak_rss_mb']:.0f} |"
         )
