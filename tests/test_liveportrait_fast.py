@@ -6,7 +6,15 @@ import torch
 import torch.nn.functional as F
 from liveportrait_goldens import CHAINED, END_TO_END, SINGLE, error, golden, inputs, keypoints, network
 
-from avtr_cli.render.liveportrait import convolution, made_up, pose, retargeting, winograd
+from avtr_cli.render.liveportrait import (
+    convolution,
+    fast_spade,
+    fast_warping,
+    made_up,
+    pose,
+    retargeting,
+    winograd,
+)
 from avtr_cli.render.liveportrait.convolution import DirectConvolution, Scratch, inside, tiled
 from avtr_cli.render.liveportrait.fast_spade import FastSpadeGenerator
 from avtr_cli.render.liveportrait.fast_warping import FastWarpingModule
@@ -41,6 +49,13 @@ def library(request, monkeypatch):
             monkeypatch.setattr(module, "can_pack", lambda: False)
     elif not convolution.can_pack():
         pytest.skip("this torch cannot lay weights out")
+
+
+@pytest.fixture
+def on_a_gpu(monkeypatch):
+    """The forms that GPUs take, here on the CPU."""
+    for module in (fast_spade, fast_warping):
+        monkeypatch.setattr(module, "prefers_tiles", lambda scratch: False)
 
 
 def bordered(x, border=1):
@@ -123,6 +138,37 @@ def test_a_shifted_volume_is_sampled_as_the_plain_network_samples_it(warp):
 def test_the_fast_decoder_meets_the_golden(decode):
     feature = inputs("spade_generator/feature", made_up.volume, (1, 256, 64, 64))
     assert error(decode(feature), "spade_generator", "out") < SINGLE
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("on_a_gpu")
+def test_the_form_for_gpus_meets_the_goldens_with_two_frames_at_once():
+    plain = network("warping_module"), network("spade_generator")
+    assert isinstance(plain[0], WarpingModule)
+    assert isinstance(plain[1], SpadeGenerator)
+    warp, decode = FastWarpingModule(plain[0], CPU), FastSpadeGenerator(plain[1], CPU)
+    feature = inputs("warping_module/feature_3d", made_up.volume, (1, 32, 16, 64, 64))
+    source, driving = keypoints("warping_module", 1, 1)
+    result = warp(warp.prepare(feature, source), driving.repeat(2, 1, 1))
+    for name in ("out", "deformation", "occlusion_map"):
+        for frame in result[name].split(1):
+            assert error(frame, "warping_module", name) < SINGLE, name
+    feature = inputs("spade_generator/feature", made_up.volume, (1, 256, 64, 64))
+    assert error(decode(feature), "spade_generator", "out") < SINGLE
+
+
+@pytest.mark.slow
+def test_half_precision_stays_within_its_bounds():
+    """bfloat16 in the form for GPUs: at most 0.15 of the deviation, 0.02 on average."""
+    plain = network("warping_module")
+    assert isinstance(plain, WarpingModule)
+    feature = inputs("warping_module/feature_3d", made_up.volume, (1, 32, 16, 64, 64))
+    source, driving = keypoints("warping_module", 1, 1)
+    exact = plain(feature_3d=feature, kp_source=source, kp_driving=driving)["out"]
+    warp = FastWarpingModule(plain, CPU, torch.bfloat16)
+    difference = (warp(warp.prepare(feature, source), driving)["out"].float() - exact).abs() / exact.std()
+    assert difference.max() < 0.15
+    assert difference.mean() < 0.02
 
 
 @pytest.mark.slow

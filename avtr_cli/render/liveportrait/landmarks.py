@@ -24,24 +24,22 @@ class LandmarkNetwork:
     def __init__(self, path: Path, device: torch.device):
         self.path = path
         self._session = open_onnx(path, device)
-        inputs = self._session.get_inputs()
-        if len(inputs) != 1 or len(inputs[0].shape) != 4:
-            raise WeightsError(f"{path}: {self._not_it()}")
-        self._input = inputs[0].name
+        self._input = self._session.get_inputs()[0].name
+        self._points(np.zeros((1, 3, REFINEMENT.size, REFINEMENT.size), np.float32))
 
     def __call__(self, photo: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
         """float64 (203, 2) in photo pixels, from uint8 (H, W, 3) and rough landmarks of a scheme in `crop.ANCHORS`."""
         matrix = crop_matrix(landmarks, REFINEMENT)
         look = cropped(photo, matrix, REFINEMENT.size).transpose(2, 0, 1)[None].astype(np.float32) / 255
-        outputs = self._session.run(None, {self._input: look})
-        flat = next((output for output in outputs if output.size == 2 * POINTS), None)
-        if flat is None or not np.isfinite(flat).all():
-            raise WeightsError(f"{self.path}: {self._not_it()}")
-        points = flat.reshape(POINTS, 2).astype(np.float64) * REFINEMENT.size
-        return transformed(points, np.linalg.inv(matrix))
+        return transformed(self._points(look) * REFINEMENT.size, np.linalg.inv(matrix))
 
-    def _not_it(self) -> str:
-        return (
-            f"not the landmark network, which gives {POINTS} points for one picture; fetch it again with "
-            "`avtr weights pull liveportrait/landmark`"
-        )
+    def _points(self, look: np.ndarray) -> np.ndarray:
+        """(203, 2) in crop widths: of its three outputs, the one of that size. Raises WeightsError."""
+        try:
+            outputs = self._session.run(None, {self._input: look})
+            return next(output for output in outputs if output.size == 2 * POINTS).reshape(POINTS, 2).astype(float)
+        except Exception as error:  # onnxruntime has no common base class for a network of other shapes
+            raise WeightsError(
+                f"{self.path}: not the landmark network, which gives {POINTS} points for a picture of "
+                f"{REFINEMENT.size} pixels; fetch it again with `avtr weights pull liveportrait/landmark`"
+            ) from error

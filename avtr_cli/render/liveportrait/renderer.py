@@ -169,7 +169,8 @@ class LivePortraitRenderer:
         values = torch.where(self._moves, values, identity.neutral.to(self._device))
         rotation, expression = rotation_from_vector(values[:, :3]), values[:, 3:].unflatten(1, (-1, 3))
         driven = avtr1_keypoints(avatar.pose, rotation, expression)
-        driven = stitched(self._stitch, avatar.keypoints, driven)
+        # Frame by frame: a product of many rows rounds each by its place, and a frame must not depend on its chunk.
+        driven = torch.cat([stitched(self._stitch, avatar.keypoints, one) for one in driven.split(1)])
         faces = self._decode(self._warp(avatar.source, driven)["out"])
         with stage("composite"):
             frames = avatar.paste(faces).cpu().numpy()
