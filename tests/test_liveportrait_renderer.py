@@ -144,6 +144,7 @@ def test_a_folder_without_the_files_is_named(tmp_path):
         LivePortraitRenderer.from_folder(tmp_path, RenderConfig(), RuntimeConfig(), CPU)
 
 
+@pytest.mark.slow
 def test_prepared_avatars_tell_motion_models_their_geometry(identity):
     kept = identity.kept
     assert kept.canonical_keypoints.shape == kept.expression.shape == (21, 3)
@@ -152,6 +153,7 @@ def test_prepared_avatars_tell_motion_models_their_geometry(identity):
     assert identity.neutral.shape == (len(KEYPOINTS),)
 
 
+@pytest.mark.slow
 def test_the_neutral_motion_is_the_portraits_own(identity):
     """LivePortrait's portrait keypoints, by AVTR-1's formula; the formulas differ in t's depth, which is 0 in faces."""
     rotation = rotation_from_vector(identity.neutral[None, :3])
