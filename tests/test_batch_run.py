@@ -114,6 +114,27 @@ def test_only_what_has_changed_is_done_again(good, night, morning):
     assert [name for kind, name in other_seed.calls if kind == "render"] == list(GOOD)
 
 
+def test_away_from_a_terminal_there_is_a_line_a_job(source, morning, capsys):
+    (morning / "third.mp4").unlink()
+    out = entries(source, morning)
+    run(out, morning, lambda calls, lock: Here(), Wishes(), Progress(terminal=False))
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0] == "6 jobs: 1 to do, 2 finished, 3 failed"
+    assert any(line.startswith("mono: cannot be rendered: ") for line in lines)
+    assert any(line.startswith("1 to render: about ") for line in lines)
+    assert lines[-1].startswith("[1/1] third: 13 frames in ")
+
+
+def test_on_a_terminal_a_bar_shows_the_time_left(source, morning, capsys):
+    (morning / "third.mp4").unlink()
+    progress = Progress(terminal=True)
+    run(entries(source, morning), morning, lambda calls, lock: Here(), Wishes(), progress)
+    progress.close()
+    said = capsys.readouterr().err
+    assert "0/1 jobs" in said
+    assert " left" in said
+
+
 def test_a_dry_run_foretells_and_writes_nothing(source, tmp_path):
     out = tmp_path / "out"
     seen = look(entries(source, out), out, lambda calls, lock: Here(), Wishes(), Progress(quiet=True))
