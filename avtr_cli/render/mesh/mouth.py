@@ -34,14 +34,14 @@ from avtr_cli.render.mesh.sampling import Sampler
 from avtr_cli.render.mesh.shapes import JAW_DROP, LOWER, MOUTH_SHAPES, SHAPES, UPPER
 from avtr_cli.render.mesh.stage import Rectangle, Stage
 
-CAVITY = np.array([0.13, 0.045, 0.042])
+CAVITY = np.array([0.16, 0.055, 0.05])
 TONGUE = np.array([0.62, 0.30, 0.29])
 FINE = 2  # masks are drawn at the resolution of the person's texture
 OUTLINE = (*MOUTH_CORNERS, OUTER_UPPER_LIP[5], OUTER_LOWER_LIP[5])
 LOWER_TEETH_DOWN = 0.06  # EO under the lip: nearer, they peep out as white dashes
 UPPER_TEETH_DOWN = 0.036  # EO that the incisors show under the resting upper lip: 3 mm
 SHADE_REACH = 0.035  # EO
-TONGUE_TOP, TONGUE_LIFT = -0.11, 0.17  # EO: its top above the lower lip's edge, and how far tongueOut raises it
+TONGUE_TOP, TONGUE_LIFT = 0.15, 0.15  # EO: its top above the lower lip's edge, and how far tongueOut raises it
 ROUNDING = [SHAPES.index("mouthFunnel"), SHAPES.index("mouthPucker")]
 
 
@@ -53,6 +53,7 @@ class Mouth:
     lower_teeth: object
     upper_edge: float  # EO below the canvas's middle
     lower_edge: float
+    lower_lip: float  # EO below the canvas's middle: the inner edge of the resting lower lip
     centre: np.ndarray  # (3,) EO: middle of the mouth in the head's frame
     half_width: float  # EO
     per_eo: float  # canvas px per EO
@@ -67,6 +68,7 @@ def prepare_mouth(stage: Stage, geometry: Geometry, sampler: Sampler) -> Mouth:
     corners = head[list(MOUTH_CORNERS)]
     half_width = float(np.ptp(corners[:, 0])) / 2
     lips = head[list(LIP_CENTRES)]
+    lower_lip = float(lips[1, 1] - corners[:, 1].mean())
     centre = np.append(corners[:, :2].mean(axis=0), lips[:, 2].mean() + 0.05)
     per_eo = teeth.PER_HALF_MOUTH / half_width
     skin = _colour_at(stage, CHEEKS)
@@ -91,7 +93,8 @@ def prepare_mouth(stage: Stage, geometry: Geometry, sampler: Sampler) -> Mouth:
         upper_teeth=_texture(sampler, upper),
         lower_teeth=_texture(sampler, lower),
         upper_edge=0.0 if own is not None else float(lips[0, 1] - centre[1]) + UPPER_TEETH_DOWN,
-        lower_edge=float(lips[1, 1] - centre[1]) - 0.004 + LOWER_TEETH_DOWN,
+        lower_edge=lower_lip + LOWER_TEETH_DOWN,
+        lower_lip=lower_lip,
         centre=centre,
         half_width=half_width,
         per_eo=per_eo,
@@ -176,9 +179,10 @@ def _interior(
     light = _ambient(gap, geometry.unit)
     inside = mouth.cavity * (1 - 0.55 * u.abs().clamp(0, 1) ** 2)
     # The tongue: a hump that darkens towards the throat, drawn up by l, n and th.
-    hump = TONGUE_TOP - TONGUE_LIFT * min(max(controls.tongue, 0.0), 1.0) + 0.16 * u * u
-    tongue = _smoothstep(jaw_v - hump, 0.0, 0.06) * torch.exp(-0.5 * (u / 0.62) ** 6)
-    lit = 0.14 + 0.66 * _smoothstep(jaw_v - hump, 0.0, 0.15) - 0.07 * torch.exp(-0.5 * (u / 0.07) ** 2)
+    top = mouth.lower_lip - TONGUE_TOP - TONGUE_LIFT * min(max(controls.tongue, 0.0), 1.0)
+    hump = top + 0.13 * u * u
+    tongue = _smoothstep(jaw_v - hump, 0.0, 0.07) * torch.exp(-0.5 * (u / 0.62) ** 6)
+    lit = 0.20 + 0.62 * _smoothstep(jaw_v - hump, 0.0, 0.12) - 0.07 * torch.exp(-0.5 * (u / 0.07) ** 2)
     inside = torch.lerp(inside, mouth.tongue * lit, tongue)
     inside = torch.lerp(inside, lower[:3], lower[3:] / 255)
     inside = inside * (0.25 + 0.75 * light)
