@@ -333,7 +333,7 @@ def _lid_pictures(
     x, y = np.meshgrid(np.arange(CANVAS, dtype=np.float32), np.arange(CANVAS, dtype=np.float32))
     grain = cv2.remap(detail, x, y + np.float32(1.2 * scale), cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
     frame = strange & ((v < upper - 0.08) | (np.abs(outward) > 1.02))  # of the glasses: it stays before the lid
-    alpha = cv2.GaussianBlur((eye & ~frame).astype(np.float32), (0, 0), 1.5 if glasses else 2.5) * 255
+    alpha = cv2.GaussianBlur((eye & ~frame).astype(np.float32), (0, 0), 1.5 if glasses else 3.5) * 255
 
     left = np.clip((canvas @ LUMA) / np.maximum(skin @ LUMA, 1), 0.35, 1)
     strip = np.clip((v - (upper - 0.20)) / 0.08, 0, 1) * np.clip((1.12 - np.abs(outward)) / 0.12, 0, 1)

@@ -1,0 +1,138 @@
+"""What the renderer finds out about a photo before its first frame: lip line, glasses, and its own gains."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from avtr_cli.config import RenderConfig
+from avtr_cli.evaluation import renderer_checks as checks
+from avtr_cli.evaluation.renderer import BOUNDS, kept_share, renderer_table
+from avtr_cli.perception.portrait import find_portrait
+from avtr_cli.perception.template import template
+from avtr_cli.perception.topology import EYES, INNER_LOWER_LIP, INNER_UPPER_LIP
+from avtr_cli.render.mesh.calibration import UNCALIBRATED, Calibration, calibrate
+from avtr_cli.render.mesh.controls import read_controls
+from avtr_cli.render.mesh.glasses import wears_glasses
+from avtr_cli.render.mesh.lipline import snap_lips
+from avtr_cli.render.mesh.renderer import MeshRenderer
+from avtr_cli.render.mesh.shapes import SHAPES
+from avtr_cli.render.mesh.stage import Stage, crop_stage
+from avtr_cli.types import CONTROLS
+
+UNIT = 120.0
+
+
+@pytest.fixture(scope="module")
+def stage(photo: Path) -> Stage:
+    return crop_stage(find_portrait(photo), 512)
+
+
+@pytest.fixture(scope="module")
+def studio(photo: Path) -> checks.Studio:
+    return checks.Studio(find_portrait(photo), torch.device("cpu"))
+
+
+def shut_mouth() -> tuple[np.ndarray, np.ndarray]:
+    """A skin-coloured picture without a mouth, and the average head's points in it with lips that touch."""
+    points = template().points * UNIT + (256, 200, 0)
+    points[list(INNER_LOWER_LIP[1:-1])] = points[list(INNER_UPPER_LIP[1:-1])]
+    return np.full((512, 512, 3), 180, np.uint8), points
+
+
+def draw_line(picture: np.ndarray, points: np.ndarray, lower: float) -> None:
+    line = points[list(INNER_UPPER_LIP), :2] + (0, lower)
+    cv2.polylines(picture, [np.rint(line * 16).astype(np.int32)], False, (90, 60, 60), 3, cv2.LINE_AA, 4)
+
+
+@pytest.mark.parametrize("lower", [-3.0, 0.0, 2.5])
+def test_shut_lips_are_cut_where_the_photo_shows_the_line(lower: float):
+    picture, points = shut_mouth()
+    draw_line(picture, points, lower)
+    snapped = snap_lips(picture, points, UNIT)
+    moved = snapped[list(INNER_UPPER_LIP[3:-3]), 1] - points[list(INNER_UPPER_LIP[3:-3]), 1]
+    assert np.abs(moved - lower).max() < 0.8
+    untouched = np.setdiff1d(np.arange(478), INNER_UPPER_LIP + INNER_LOWER_LIP)
+    assert np.array_equal(snapped[untouched], points[untouched])
+
+
+def test_without_a_visible_line_lips_stay_where_they_were_found():
+    picture, points = shut_mouth()
+    assert np.abs(snap_lips(picture, points, UNIT) - points).max() < 1e-9
+
+
+def test_parted_lips_are_left_alone(stage: Stage):
+    assert np.array_equal(snap_lips(stage.image, stage.points, stage.unit), stage.points)
+
+
+def test_glasses_are_noticed_and_bare_eyes_are_not(stage: Stage):
+    assert not wears_glasses(stage.image, stage.points, stage.unit)
+    picture = stage.image.copy()
+    middles = [stage.points[[eye.upper[0], eye.upper[-1]], :2].mean(axis=0) for eye in EYES]
+    for middle in middles:
+        size = (round(0.25 * stage.unit), round(0.22 * stage.unit))
+        cv2.ellipse(picture, np.rint(middle).astype(int).tolist(), size, 0, 0, 360, (30, 25, 20), 3, cv2.LINE_AA)
+    inner = [middles[0] + (0.25 * stage.unit, 0), middles[1] - (0.25 * stage.unit, 0)]
+    ends = [np.rint(end).astype(int).tolist() for end in inner]
+    cv2.line(picture, ends[0], ends[1], (30, 25, 20), 3, cv2.LINE_AA)
+    assert wears_glasses(picture, stage.points, stage.unit)
+
+
+def test_a_calibration_changes_jaw_turn_and_blink_of_a_command():
+    row = np.zeros(len(CONTROLS))
+    row[CONTROLS.index("jawOpen")], row[CONTROLS.index("headYaw")] = 0.4, 0.1
+    row[CONTROLS.index("eyeBlinkLeft")], row[CONTROLS.index("browInnerUp")] = 0.25, 0.6
+    plain = read_controls(row, 0)
+    told = read_controls(row, 0, 0, Calibration(np.diag([1.0, 1.3, 1.0]), jaw=1.2, blink=0.5, brows=0.5))
+    jaw, brow = SHAPES.index("jawOpen"), SHAPES.index("browInnerUp")
+    assert told.weights[jaw] == pytest.approx(1.2 * plain.weights[jaw])
+    assert told.weights[brow] == pytest.approx(0.5 * plain.weights[brow])
+    assert told.eyes["Left"].blink == pytest.approx(0.5)
+    assert np.arcsin(told.pose.rotation[0, 2]) == pytest.approx(0.13)
+
+
+def test_a_smiling_photo_speaks_with_less_of_its_smile():
+    row = np.zeros(len(CONTROLS))
+    smile = SHAPES.index("mouthSmileLeft")
+    smiling = Calibration(np.eye(3), smile=1.0)
+    assert read_controls(row, 0, 0, smiling).weights[smile] == 0
+    row[CONTROLS.index("jawOpen")] = 0.5
+    assert read_controls(row, 0, 0, smiling).weights[smile] < -0.3
+    assert read_controls(row, 0, 0, UNCALIBRATED).weights[smile] == 0
+
+
+def test_a_picture_without_a_face_leaves_everything_uncalibrated():
+    assert calibrate(lambda row: np.zeros((128, 128, 3), np.uint8)) is UNCALIBRATED
+
+
+def test_after_calibration_the_head_turns_as_far_as_told(studio: checks.Studio):
+    numbers = checks.pose(studio)
+    for name, value in numbers.items():
+        assert BOUNDS[name].kept(value), f"{name} {value:.3f}, needed {BOUNDS[name].text}"
+
+
+@pytest.mark.parametrize(
+    "check", [checks.neutral, checks.lips, checks.lids, checks.background, checks.flow, checks.sharpness, checks.colour]
+)
+def test_the_acceptance_list_holds_on_the_astronaut(studio: checks.Studio, check):
+    broken = {name: value for name, value in check(studio).items() if BOUNDS[name].kept(value) is False}
+    assert broken == {}
+
+
+def test_the_table_marks_what_is_broken():
+    numbers = dict.fromkeys(BOUNDS, float("nan")) | {"neutral.max_difference": 0.0, "lips.gap_r": 0.5}
+    lines = list(renderer_table({"someone": numbers}))
+    assert kept_share({"someone": numbers}) == (1, 2)
+    assert next(line for line in lines if "lips.gap_r" in line).rstrip().endswith("*")
+    assert "1 of 2 bounds kept" in lines[-1]
+
+
+def test_a_render_uses_the_calibration_it_measured(photo: Path):
+    identity = MeshRenderer(RenderConfig(size=256), torch.device("cpu")).prepare(find_portrait(photo))
+    calibration = identity.kept.calibration
+    assert not np.array_equal(calibration.turn, np.eye(3))
+    assert calibration.smile > 0.2  # she smiles
