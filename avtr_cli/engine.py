@@ -5,12 +5,13 @@ One engine serves many jobs: a batch worker loads it once.
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import time
 from collections import OrderedDict
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from avtr_cli import runtime
 from avtr_cli.config import Preset
@@ -22,6 +23,8 @@ from avtr_cli.types import Cue, Identity, MotionGenerator, MotionSpace, Portrait
 
 if TYPE_CHECKING:
     import torch
+
+_Kept = TypeVar("_Kept", Portrait, Identity)
 
 AVATARS_KEPT = 4  # prepared avatars in memory, about 60 MB each
 
@@ -36,7 +39,7 @@ class Engine:
         self.device = runtime.choose_device(preset.runtime.device)
         self.renderer: Renderer = _renderer(preset, self.device)
         self._generator = motion_generator(preset, self.renderer.space, self.device)
-        self._avatars: OrderedDict[tuple[str, int | None], tuple[Portrait, Identity]] = OrderedDict()
+        self._avatars: OrderedDict[tuple[str, int | None], tuple[Path, Portrait, Identity]] = OrderedDict()
         self._weights_sha256: dict[Path, str] = {}
         self.load_s = time.perf_counter() - began
 
@@ -57,11 +60,12 @@ class Engine:
         key = (hashlib.sha256(read_bytes(photo)).hexdigest(), face)
         if key not in self._avatars:
             portrait = find_portrait(photo, face)
-            self._avatars[key] = (portrait, self.renderer.prepare(portrait))
+            self._avatars[key] = (photo, portrait, self.renderer.prepare(portrait))
             while len(self._avatars) > AVATARS_KEPT:
                 self._avatars.popitem(last=False)
         self._avatars.move_to_end(key)
-        return self._avatars[key]
+        first, portrait, identity = self._avatars[key]
+        return _about(photo, portrait, first), _about(photo, identity, first)
 
     def weights_files(self) -> tuple[Path, ...]:
         """The files of weights that shape the frames; their content is part of a job's key."""
@@ -75,6 +79,14 @@ class Engine:
         if path not in self._weights_sha256:
             self._weights_sha256[path] = file_sha256(path)
         return self._weights_sha256[path]
+
+
+def _about(photo: Path, kept: _Kept, first: Path) -> _Kept:
+    """What is kept of a photo met as `first`, with warnings that name this copy of it."""
+    if photo == first or not kept.warnings:
+        return kept
+    warnings = tuple(warning.replace(str(first), str(photo)) for warning in kept.warnings)
+    return dataclasses.replace(kept, warnings=warnings)
 
 
 def _renderer(preset: Preset, device: torch.device) -> Renderer:

@@ -225,6 +225,21 @@ def test_workers_with_other_weights_than_the_check_saw_are_refused(source, tmp_p
     assert not (tmp_path / "a.mp4").exists()
 
 
+def test_a_kept_avatar_s_warnings_name_the_photo_of_the_job(tmp_path):
+    import skimage.data
+    import skimage.io
+
+    from avtr_cli.batch.worker import Worker
+    from avtr_cli.config import load_preset
+
+    worker = Worker(1)
+    for name in ("one", "two"):  # small, so that there is a warning
+        skimage.io.imsave(tmp_path / f"{name}.png", skimage.data.astronaut()[::2, ::2], check_contrast=False)
+        portrait, identity = worker.engine(load_preset("default", ["render.size=96"])).avatar(tmp_path / f"{name}.png")
+        assert portrait.warnings
+        assert all(f"{name}.png" in warning for warning in (*portrait.warnings, *identity.warnings))
+
+
 def test_avatars_are_prepared_once_whatever_their_files_are_called(good, tmp_path, monkeypatch):
     from avtr_cli import engine
 

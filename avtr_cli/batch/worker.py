@@ -9,10 +9,12 @@ from collections import OrderedDict
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from avtr_cli.audio.health import examine
 from avtr_cli.audio.source import DialogueSource
 from avtr_cli.batch.calls import Answer, Call, Checked, Failure, Measured, Rendered
-from avtr_cli.config import RuntimeConfig
+from avtr_cli.config import Preset, RuntimeConfig
 from avtr_cli.engine import Engine
 from avtr_cli.errors import AvtrError, WeightsError
 from avtr_cli.job import Job
@@ -42,7 +44,7 @@ class Worker:
             return self._render(job, call, watch)
         except AvtrError as error:
             return Failure(error.exit_code, str(error))
-        except MemoryError:
+        except (MemoryError, torch.OutOfMemoryError):
             return Failure(1, f"{call.job.out}: not enough memory; use fewer --jobs or a smaller render.size")
         except Exception as error:
             said = f"{type(error).__name__}: {error}".splitlines()[0]
@@ -55,8 +57,8 @@ class Worker:
         settled: RuntimeConfig = dataclasses.replace(job.preset.runtime, threads=self._threads)
         return dataclasses.replace(job, preset=dataclasses.replace(job.preset, runtime=settled))
 
-    def _engine(self, job: Job) -> Engine:
-        preset = job.preset
+    def engine(self, preset: Preset) -> Engine:
+        """The engine of a preset, loaded unless one that moves and draws alike is kept."""
         key = (preset.motion, preset.render, preset.runtime)
         if key not in self._engines:
             while len(self._engines) >= ENGINES_KEPT:
@@ -69,7 +71,7 @@ class Worker:
         format_of(job.out, job.preset.output)
         with DialogueSource(job.sound) as source:
             health = examine(source, job.sound)
-            engine = self._engine(job)
+            engine = self.engine(job.preset)
             chosen = cast(job, engine, source)
         size = chosen.identity.size
         return Checked(
@@ -81,7 +83,7 @@ class Worker:
         )
 
     def _measure(self, job: Job) -> Measured:
-        engine = self._engine(job)
+        engine = self.engine(job.preset)
         seconds = min(job.sound.duration_s or MEASURED_S, MEASURED_S)
         with tempfile.TemporaryDirectory(prefix="avtr-measure-") as folder:
             short = dataclasses.replace(
@@ -96,7 +98,7 @@ class Worker:
         return Measured(max(0.0, timing["wall_s"] - rendering_s), timing["realtime_factor"])
 
     def _render(self, job: Job, call: Call, watch: Watch | None) -> Rendered:
-        engine = self._engine(job)
+        engine = self.engine(job.preset)
         weights = tuple(sorted(engine.sha256(path) for path in engine.weights_files()))
         if call.weights is not None and call.weights != weights:
             raise WeightsError(
