@@ -7,9 +7,10 @@ from typing import Annotated
 
 import typer
 
-from avtr_cli.cli import options
+from avtr_cli.cli import bench_render, options
 
 app = typer.Typer(help="Per-stage timing of a whole job on this machine.", invoke_without_command=True)
+app.command("render")(bench_render.bench_render)
 
 
 @app.callback()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from avtr_cli.cli import options
+from avtr_cli.cli import eval_renderer, options
 from avtr_cli.errors import ConfigError, OutputError
 
 if TYPE_CHECKING:
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from avtr_cli.evaluation.takes import Perform
 
 app = typer.Typer(help="Measures of motion, pictures and videos, with their bounds.", no_args_is_help=True)
+app.command("renderer")(eval_renderer.renderer)
 
 SelfChannel = Annotated[int, typer.Option(help="The avatar's channel.", min=1, max=2)]
 Partner = Annotated[Path | None, typer.Option(help="The partner's mono file; DIALOGUE is then the avatar's.")]

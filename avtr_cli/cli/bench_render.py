@@ -1,0 +1,34 @@
+"""`avtr bench render`: milliseconds of the embedded renderer's stages."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from avtr_cli.cli import options
+
+
+def bench_render(
+    photo: Annotated[Path, typer.Argument(help="A portrait.", show_default=False)],
+    preset: options.PresetName = "default",
+    settings: options.Settings = None,
+    device: options.Device = None,
+    frames: Annotated[int, typer.Option(help="How many frames to draw.", min=10)] = 100,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write the numbers here.")] = None,
+) -> None:
+    """Draw a talking face frame by frame and show what each stage takes."""
+    from avtr_cli import runtime
+    from avtr_cli.evaluation.render_timing import time_renderer, timing_lines
+    from avtr_cli.output.report import write_json
+
+    chosen = options.settle_preset(preset, settings, device)
+    threads = runtime.use_threads(chosen.runtime.threads)
+    where = runtime.choose_device(chosen.runtime.device)
+    timing = time_renderer(photo, chosen.render, where, frames)
+    typer.echo(f"{runtime.describe_device(where, chosen.runtime.precision, threads)['name']}, {threads} thread(s)")
+    for line in timing_lines(timing):
+        typer.echo(line)
+    if json_file is not None:
+        write_json(json_file, timing)
