@@ -23,7 +23,13 @@ CURVES = ("pitch", "yaw", "roll", "brow", "smile", "blink", "gazeX", "gazeY")
 
 _COLUMN = {name: k for k, name in enumerate(CONTROLS.channels)}
 _EYE_RANGE_DEGREES = 35.0  # of rotation for a look weight of 1
+_JAW_KNEE, _JAW_SLOPE = 0.30, 0.5  # loud vowels of talk stay below 0.45 (13 mm): above, a face looks like shouting
 _VOR = 0.75  # share of a head turn that the eyes take back to stay on the camera
+
+
+def soft_jaw(jaw: Tensor) -> Tensor:
+    """Jaw opening as learned -> as drawn: unchanged up to a knee, half as steep above."""
+    return jaw.clamp(max=_JAW_KNEE) + _JAW_SLOPE * (jaw - _JAW_KNEE).clamp(min=0)
 
 
 def close_lips(mouth: Tensor, bilabial: Tensor, labiodental: Tensor) -> dict[str, Tensor]:
@@ -88,7 +94,9 @@ def compose(
         put(name + "Left", left)
         put(name + "Right", left if right is None else right)
 
-    open_mouth = mouth.clamp(0, 1) * (activity * expressiveness).unsqueeze(-1)
+    open_mouth = mouth.clamp(0, 1)
+    open_mouth[:, 0] = soft_jaw(open_mouth[:, 0])
+    open_mouth = open_mouth * (activity * expressiveness).unsqueeze(-1)
     lips = close_lips(open_mouth, bilabial * activity, labiodental * activity)
     f = dict(zip(FACE, face.unbind(-1), strict=True))
     g = dict(zip(CURVES, curves.unbind(-1), strict=True))
