@@ -15,6 +15,16 @@ from avtr_cli.offline import render_file
 from avtr_cli.output.report import Report
 
 STAGES = ("motion", "render", "composite", "encode")
+PUBLISHED_CHUNK_MS = {  # AVTR-1's page: their TensorRT fp16 engines, one 5-frame chunk, end to end
+    "L40": 84,
+    "A100": 91,
+    "RTX 4060 Ti": 166,
+    "RTX 3070": 181,
+    "L4": 202,
+    "RTX 3060 Ti": 206,
+    "RTX 4060": 232,
+}
+PUBLISHED_FRAME_MS = {"warp": 5.21, "SPADE": 7.59}  # LivePortrait's page: RTX 4090, torch.compile, half precision
 
 
 def bench_job(preset: Preset, seconds: float, runs: int) -> list[Report]:
@@ -57,3 +67,10 @@ def median_lines(reports: list[Report]) -> list[str]:
         per_chunk = median("stages_ms", name, "p50")
         lines.append(f"{name:10} {per_chunk:7.1f} ms a chunk {per_chunk / 5:6.1f} ms a frame")
     return lines
+
+
+def published_lines() -> list[str]:
+    """What the published models' authors measured, to stand beside our numbers."""
+    chunks = ", ".join(f"{name} {ms}" for name, ms in PUBLISHED_CHUNK_MS.items())
+    frames = ", ".join(f"{name} {ms}" for name, ms in PUBLISHED_FRAME_MS.items())
+    return [f"published, AVTR-1, ms a chunk: {chunks}", f"published, LivePortrait on RTX 4090, ms a frame: {frames}"]
