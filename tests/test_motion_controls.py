@@ -221,3 +221,15 @@ def test_a_generator_with_cues_shares_its_weights_and_leaves_the_first_as_it_was
     assert torch.equal(
         plain.step(window, plain.start(None, 2))[0].values, cued.step(window, cued.start(None, 2))[0].values
     )
+
+
+def test_eyes_that_left_the_partner_come_back():
+    hazards = NEVER.copy()
+    hazards[gestures.EVENTS.index("gaze")] = -2.5
+    gaze = np.abs(decide(hazards, frames=3000)[:, -2:]).max(1)
+    away = gaze > 0.12
+    assert away.any()
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], away.astype(int), [0]])))
+    lengths = edges[1::2] - edges[::2]
+    assert np.median(lengths) < 25  # a second
+    assert away.mean() < 0.5

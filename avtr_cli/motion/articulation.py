@@ -24,6 +24,7 @@ CURVES = ("pitch", "yaw", "roll", "brow", "smile", "blink", "gazeX", "gazeY")
 _COLUMN = {name: k for k, name in enumerate(CONTROLS.channels)}
 _EYE_RANGE_DEGREES = 35.0  # of rotation for a look weight of 1
 _JAW_KNEE, _JAW_SLOPE = 0.30, 0.5  # loud vowels of talk stay below 0.45 (13 mm): above, a face looks like shouting
+_POSTURE_GAIN, _MURMUR_GAIN = 1.15, 0.85  # bring head speed to 1.5-3 deg/s at rest and 6-14 while speaking
 _VOR = 0.75  # share of a head turn that the eyes take back to stay on the camera
 
 
@@ -125,10 +126,10 @@ def compose(
     both("eyeSquint", (f["squint"] * expressiveness + 0.35 * corners.clamp(min=0)).clamp(min=0))
     both("eyeWide", (f["wide"] * expressiveness + 0.35 * raise_brow).clamp(min=0) * (1 - blink))
 
-    speaking = activity
-    pitch = (f["pitch"] + f["talkPitch"] * speaking + g["pitch"]) * head_gain
-    yaw = (f["yaw"] + f["talkYaw"] * speaking + g["yaw"]) * head_gain
-    roll = (f["roll"] + f["talkRoll"] * speaking + g["roll"]) * head_gain
+    murmur = _MURMUR_GAIN * activity
+    pitch = (_POSTURE_GAIN * f["pitch"] + murmur * f["talkPitch"] + g["pitch"]) * head_gain
+    yaw = (_POSTURE_GAIN * f["yaw"] + murmur * f["talkYaw"] + g["yaw"]) * head_gain
+    roll = (_POSTURE_GAIN * f["roll"] + murmur * f["talkRoll"] + g["roll"]) * head_gain
     for name, value in (("headPitch", pitch), ("headYaw", yaw), ("headRoll", roll)):
         put(name, torch.deg2rad(value))
     for name in "xyz":

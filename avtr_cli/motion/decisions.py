@@ -25,6 +25,9 @@ NUMBERS = len(EVENTS) * (1 + gestures.NUMBERS) + 1  # uniform numbers that one f
 _HELD_LOOK = 30  # frames that a look on cue is kept
 _STRESSED, _ANSWERED = 5, 75  # frames
 _GAZE = EVENTS.index("gaze")
+_IS_GAZE = np.arange(len(EVENTS)) == _GAZE
+_AWAY = 0.12  # gaze units from which the eyes are off the partner; they come back, and sooner than they left
+_RETURN_ODDS = 4.0
 
 
 @dataclass
@@ -72,10 +75,14 @@ def decide(
 
     for frame in range(frames):
         logits, cells = hazards(frame, np.maximum(since, 0.0))
-        chance = 1 / (1 + np.exp(-logits) / np.maximum(odds[frame], 1e-9))
+        away = np.abs(gaze).max() > _AWAY
+        weights = odds[frame] * np.where(_IS_GAZE, _RETURN_ODDS if away else 1.0, 1.0)
+        chance = 1 / (1 + np.exp(-logits) / np.maximum(weights, 1e-9))
         for row, event in enumerate(EVENTS):
             if since[row] >= REFRACTORY[event] and numbers[frame, 1 + row] < chance[row] and odds[frame, row] > 0:
-                target = _cell(cells, numbers[frame, 0]) if row == _GAZE else None
+                target = None
+                if row == _GAZE:
+                    target = GAZE_CELLS[0] if away else _cell(cells, numbers[frame, 0])
                 begin(frame, row, 1.0, target)
         for cue in cues.get(first + frame, ()):
             event, target = event_of_cue(cue)
