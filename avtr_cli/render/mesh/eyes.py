@@ -11,18 +11,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 import torch
 from torch import Tensor
 
-from avtr_cli.perception.topology import CHEEKS, EYES, EyePoints
 from avtr_cli.render.mesh.controls import Controls, EyeControl
 from avtr_cli.render.mesh.geometry import Geometry
-from avtr_cli.render.mesh.layers import LUMA, fill_hole
 from avtr_cli.render.mesh.sampling import Sampler
 from avtr_cli.render.mesh.shapes import UPPER
-from avtr_cli.render.mesh.stage import Rectangle, Stage
+from avtr_cli.render.mesh.stage import Rectangle
 
 CANVAS, CANVAS_REACH = 144, 1.6  # px of the square eye pictures; they span u, v in -1.6 .. 1.6
 ROI_SIDE = 1.45  # half eye widths to both sides that a blink may change
@@ -83,12 +80,6 @@ class EyeFrame:
 def curve(coefficients: np.ndarray, u):
     a, b, c, d = (float(value) for value in coefficients)
     return (1 - u * u) * (a + u * (b + u * (c + u * d)))
-
-
-def prepare_eyes(stage: Stage, sampler: Sampler, glasses: bool = False) -> list[Eye]:
-    """Both eyes; with `glasses` lids keep inside the frames."""
-    skin = _skin_colour(stage)
-    return [_prepare_eye(stage, sampler, points, skin, glasses) for points in EYES]
 
 
 def open_eye(eye: Eye, control: EyeControl, sampler: Sampler, x: Tensor, y: Tensor, at: tuple[int, int]) -> EyeFrame:
@@ -188,154 +179,3 @@ def _smoothstep(x: Tensor, low, high) -> Tensor:
 def _step(x: float, low: float, high: float) -> float:
     t = min(max((x - low) / (high - low), 0.0), 1.0)
     return t * t * (3 - 2 * t)
-
-
-def _skin_colour(stage: Stage) -> np.ndarray:
-    height, width = stage.image.shape[:2]
-    x, y = stage.points[list(CHEEKS), :2].astype(int).T
-    return stage.image[y.clip(0, height - 1), x.clip(0, width - 1)].mean(axis=0).astype(np.float64)
-
-
-def _prepare_eye(stage: Stage, sampler: Sampler, points: EyePoints, skin: np.ndarray, glasses: bool) -> Eye:
-    upper, lower = stage.points[list(points.upper), :2], stage.points[list(points.lower), :2]
-    if upper[0, 0] > upper[-1, 0]:
-        upper, lower = upper[::-1], lower[::-1]
-    centre, half = (upper[0] + upper[-1]) / 2, float(np.linalg.norm(upper[-1] - upper[0]) / 2)
-    across = (upper[-1] - upper[0]) / (2 * half)
-    down = np.array([-across[1], across[0]])
-
-    def in_eye(places: np.ndarray) -> np.ndarray:
-        offset = (places - centre) / half
-        return np.stack([offset @ across, offset @ down], axis=-1)
-
-    upper_curve, lower_curve = _fit_curve(in_eye(upper)), _fit_curve(in_eye(lower))
-    brow = float(in_eye(stage.points[list(points.brow), :2])[:, 1].mean()) * 0.92
-    iris = in_eye(stage.points[[points.iris[0]], :2])[0]
-    rim = stage.points[list(points.iris[1:]), :2] - stage.points[points.iris[0], :2]
-    radius = float(np.linalg.norm(rim, axis=1).mean() / half)
-
-    span = np.linspace(-CANVAS_REACH, CANVAS_REACH, CANVAS)
-    u, v = np.meshgrid(span, span)
-    image = stage.image.astype(np.float32)
-
-    def look(at_u: np.ndarray, at_v: np.ndarray) -> np.ndarray:
-        places = centre + half * (at_u[..., None] * across + at_v[..., None] * down)
-        x, y = places[..., 0].astype(np.float32), places[..., 1].astype(np.float32)
-        return cv2.remap(image, x, y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE).clip(0, 255)
-
-    canvas = look(u, v)
-    lids = curve(upper_curve, u), curve(lower_curve, u)
-    visible = (v > lids[0] + 0.10) & (v < lids[1] - 0.05) & (np.abs(u) < 0.93)
-    from_iris = np.hypot(u - iris[0], v - iris[1])
-    sclera, white = _sclera(canvas, visible & (from_iris > 1.12 * radius), skin)
-    iris_picture = _iris(canvas, visible, u, v, iris, radius, white)
-    lid, lashes = _lid_pictures(canvas, u if points.side == "Left" else -u, v, lids, brow, glasses)
-
-    def texture(picture: np.ndarray) -> object:
-        return sampler.texture(np.rint(picture).clip(0, 255).astype(np.uint8))
-
-    return Eye(
-        side=points.side,
-        centre=centre,
-        half_width=half,
-        across=across,
-        down=down,
-        upper=upper_curve,
-        lower=lower_curve,
-        brow=brow,
-        fold=0.22 if glasses else 0.35,
-        iris=iris,
-        corners=(points.upper[0], points.upper[-1]),
-        sclera=texture(sclera),
-        iris_picture=texture(iris_picture),
-        lid=texture(lid),
-        lashes=texture(lashes),
-    )
-
-
-def _fit_curve(places: np.ndarray) -> np.ndarray:
-    u, v = places[:, 0], places[:, 1]
-    return np.linalg.lstsq(np.stack([(1 - u**2) * u**k for k in range(4)], axis=1), v, rcond=None)[0]
-
-
-def _sclera(canvas: np.ndarray, seen: np.ndarray, skin: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The white of the eye, continued behind iris and lids, and its median colour."""
-    if seen.sum() <= 60:
-        white = np.array([0.75, 0.72, 0.70]) * float(skin @ LUMA) * 1.3
-        return np.broadcast_to(white, canvas.shape).astype(np.float32), white
-    white = np.median(canvas[seen], axis=0)
-    core = cv2.erode(seen.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
-    filled = fill_hole(canvas, ~(core if core.any() else seen))
-    return cv2.GaussianBlur(filled, (0, 0), 2) * 0.9 + 0.1 * white.astype(np.float32), white
-
-
-def _iris(
-    canvas: np.ndarray,
-    visible: np.ndarray,
-    u: np.ndarray,
-    v: np.ndarray,
-    centre: np.ndarray,
-    radius: float,
-    white: np.ndarray,
-) -> np.ndarray:
-    """The whole iris with alpha, (CANVAS, CANVAS, 4): what lids hide is mirrored from below and averaged by radius."""
-    distance = np.hypot(u - centre[0], v - centre[1])
-    known = visible & (distance < 1.12 * radius)
-    scale = (CANVAS - 1) / (2 * CANVAS_REACH)
-    at_x = ((u + CANVAS_REACH) * scale).astype(np.float32)
-    at_y = ((2 * centre[1] - v + CANVAS_REACH) * scale).astype(np.float32)
-    mirrored = cv2.remap(canvas, at_x, at_y, cv2.INTER_LINEAR)
-    mirror_known = cv2.remap(known.astype(np.float32), at_x, at_y, cv2.INTER_LINEAR) > 0.9
-    rings = np.zeros_like(canvas)
-    ring = (distance / radius * 10).astype(int)
-    colour = white * 0.3
-    for r in range(14):
-        here = known & (ring == r)
-        colour = np.median(canvas[here], axis=0) if here.sum() > 3 else colour
-        rings[ring == r] = colour
-    rings = cv2.GaussianBlur(rings, (0, 0), 2.0)
-    guessed = np.where(mirror_known[..., None], 0.5 * mirrored + 0.5 * rings, rings)
-    sure = (cv2.GaussianBlur(known.astype(np.float32), (0, 0), 1.2) * known)[..., None]
-    alpha = 1 - np.clip((distance / radius - 0.98) / 0.16, 0, 1)
-    alpha = alpha * alpha * (3 - 2 * alpha) * 255
-    return np.dstack([canvas * sure + guessed * (1 - sure), alpha])
-
-
-def _lid_pictures(
-    canvas: np.ndarray,
-    outward: np.ndarray,
-    v: np.ndarray,
-    lids: tuple[np.ndarray, np.ndarray],
-    brow: float,
-    glasses: bool,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Skin of a closed lid (CANVAS, CANVAS, 4) with alpha, and what the lashes leave of the light, (CANVAS, CANVAS).
-
-    The skin is what surrounds the eye, continued smoothly across it: sampling the socket gives grey or black lids,
-    stretching the photo's lid smears its lashes.
-    """
-    # The curves know no lid beyond the corners: they end there. The outer corner's lashes reach farther.
-    upper, lower = (np.where(np.abs(outward) < 1, lid, 0) for lid in lids)
-    ends = np.where((outward > 0) & ~np.array(glasses), 1.34, 1.12)
-    bow = np.sqrt(np.clip(1 - (outward / ends) ** 2, 0, 1))
-    fold = np.maximum(upper - (0.20 if glasses else 0.40) * bow, brow + 0.10)
-    eye = (v > fold) & (v < lower + 0.18 * bow) & (np.abs(outward) < ends)
-    strange = np.zeros_like(eye)
-    if glasses:
-        light = canvas @ LUMA
-        around = np.median(light[~eye & (v > brow)])
-        strange = cv2.dilate((np.abs(light / around - 1) > 0.25).astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
-    skin = fill_hole(canvas, eye | (v < brow) | strange)
-    skin = cv2.GaussianBlur(skin, (0, 0), 3)
-    # Grain from well below the eye: nearer, it would bring the lower lid's contour along.
-    detail = canvas - cv2.GaussianBlur(canvas, (0, 0), 2.5)
-    scale = (CANVAS - 1) / (2 * CANVAS_REACH)
-    x, y = np.meshgrid(np.arange(CANVAS, dtype=np.float32), np.arange(CANVAS, dtype=np.float32))
-    grain = cv2.remap(detail, x, y + np.float32(1.2 * scale), cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
-    frame = strange & ((v < upper - 0.08) | (np.abs(outward) > 1.02))  # of the glasses: it stays before the lid
-    alpha = cv2.GaussianBlur((eye & ~frame).astype(np.float32), (0, 0), 1.5 if glasses else 3.5) * 255
-
-    left = np.clip((canvas @ LUMA) / np.maximum(skin @ LUMA, 1), 0.35, 1)
-    strip = np.clip((v - (upper - 0.20)) / 0.08, 0, 1) * np.clip((1.12 - np.abs(outward)) / 0.12, 0, 1)
-    lashes = 255 * (1 - (1 - left) * strip)
-    return np.dstack([skin + np.clip(grain, -12, 12), alpha]), lashes

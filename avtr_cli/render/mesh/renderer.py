@@ -19,7 +19,8 @@ from avtr_cli.perception.crop import resample
 from avtr_cli.render.composite import OWN, background, is_transparent
 from avtr_cli.render.mesh.calibration import UNCALIBRATED, Calibration, calibrate
 from avtr_cli.render.mesh.controls import Controls, read_controls
-from avtr_cli.render.mesh.eyes import Eye, open_eye, paint_eye, prepare_eyes
+from avtr_cli.render.mesh.eye_pictures import prepare_eyes
+from avtr_cli.render.mesh.eyes import Eye, open_eye, paint_eye
 from avtr_cli.render.mesh.field import FieldBasis, displacement, invert, merge_layers, prepare_field
 from avtr_cli.render.mesh.geometry import Geometry
 from avtr_cli.render.mesh.glasses import wears_glasses
