@@ -12,8 +12,7 @@ from torch import Tensor, nn
 
 _CONVOLUTIONS = {2: nn.Conv2d, 3: nn.Conv3d}
 _BATCH_NORMS = {2: nn.BatchNorm2d, 3: nn.BatchNorm3d}
-_POOLS = {2: F.avg_pool2d, 3: F.avg_pool3d}
-SPATIAL_HALF = {2: (2, 2), 3: (1, 2, 2)}  # volumes keep their depth
+_DOUBLED = {2: (2.0, 2.0), 3: (1.0, 2.0, 2.0)}  # volumes keep their depth
 
 
 class ConvNorm(nn.Module):
@@ -37,12 +36,13 @@ class DownBlock(ConvNorm):
     """`ConvNorm`, then the mean of every 2 x 2 pixels: (B, in, ..., H, W) to (B, out, ..., H/2, W/2)."""
 
     def forward(self, x: Tensor) -> Tensor:
-        return _POOLS[self.dimensions](super().forward(x), SPATIAL_HALF[self.dimensions])
+        y = super().forward(x)
+        halved = F.avg_pool2d(y.flatten(1, -3), 2)  # a volume's depths as channels: pooled each by itself
+        return halved.view(*y.shape[:-2], *halved.shape[-2:])
 
 
 class UpBlock(ConvNorm):
     """Every pixel doubled in both directions, then `ConvNorm`: (B, in, ..., H, W) to (B, out, ..., 2H, 2W)."""
 
     def forward(self, x: Tensor) -> Tensor:
-        scale = tuple(float(factor) for factor in SPATIAL_HALF[self.dimensions])
-        return super().forward(F.interpolate(x, scale_factor=scale, mode="nearest"))
+        return super().forward(F.interpolate(x, scale_factor=_DOUBLED[self.dimensions], mode="nearest"))
