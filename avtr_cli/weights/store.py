@@ -21,7 +21,7 @@ from avtr_cli.errors import WeightsError
 from avtr_cli.weights.registry import Licence, Registry, WeightFile, registry
 
 POLICIES = ("any", "commercial")
-MADE_UP = "made up"  # the source of files that hold no published weights (made_up_set.py)
+MADE_UP = "made up"  # the source of files that hold no published weights (evaluation/made_up)
 READ_BYTES = 1 << 20
 
 
