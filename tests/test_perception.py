@@ -172,6 +172,23 @@ def test_no_face_is_said_plainly(tmp_path: Path):
         find_portrait(tmp_path / "noise.png")
 
 
+def test_no_advice_is_made_up_for_a_picture_without_people(tmp_path: Path):
+    import skimage.data
+
+    for name in ("coffee", "rocket"):
+        Image.fromarray(getattr(skimage.data, name)()).save(tmp_path / f"{name}.png")
+        with pytest.raises(PhotoError, match="give a photo of a person"):
+            find_portrait(tmp_path / f"{name}.png")
+
+
+def test_a_face_in_profile_is_refused(tmp_path: Path):
+    import skimage.data
+
+    Image.fromarray(skimage.data.camera()).save(tmp_path / "profile.png")
+    with pytest.raises(PhotoError, match="turned"):
+        find_portrait(tmp_path / "profile.png")
+
+
 def test_a_photo_on_its_side_gets_the_advice_to_turn_it(tmp_path: Path, picture: Image.Image):
     picture.rotate(90).save(tmp_path / "side.png")
     with pytest.raises(PhotoError, match="turn it clockwise"):

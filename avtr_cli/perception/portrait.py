@@ -62,7 +62,8 @@ def _choose(faces: list[np.ndarray], face: int | None, photo: np.ndarray, path: 
 
 def _lies_on_its_side(photo: np.ndarray) -> str:
     for turns in (1, 3, 2):  # clockwise
-        if find_faces(np.ascontiguousarray(np.rot90(photo, -turns))):
+        faces = find_faces(np.ascontiguousarray(np.rot90(photo, -turns)))
+        if any(unlikeness(face, fit_pose(face)) < UNLIKE_FACE and abs(_tilt(face)) < 30 for face in faces):
             return _turning_advice(-90.0 * turns if turns < 3 else 90.0)
     return ""
 

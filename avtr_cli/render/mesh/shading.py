@@ -22,7 +22,8 @@ from avtr_cli.render.mesh.shapes import SHAPES
 from avtr_cli.render.mesh.stage import Stage
 
 LAMP = np.array([-0.25, -0.50, 0.83])  # towards the light; its z counts towards the camera
-RELIGHT = 0.38
+RELIGHT = 0.30
+BRIGHTENING = 0.7  # share of a gain above 1 that is applied: burnt-out skin looks worse than dark skin
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,8 @@ def gain(shading: Shading, field: FieldBasis, controls: Controls, back: Tensor) 
         # n . (R^T l) - n . l: the light as seen from the turning head. The relief's z points to the camera.
         flip = np.array([1.0, 1.0, -1.0])
         light = (controls.pose.rotation.T @ (LAMP * flip)) * flip - LAMP
-        change = change + torch.from_numpy((RELIGHT * light).astype(np.float32)).to(change.device) @ shading.normals
+        lit = torch.from_numpy((RELIGHT * light).astype(np.float32)).to(change.device) @ shading.normals
+        change = change + torch.minimum(lit, BRIGHTENING * lit)
     return 1 + shading.strength * warp_grid(field, change.view(1, *field.grid), back)
 
 
