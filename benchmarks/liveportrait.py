@@ -3,8 +3,8 @@
     python benchmarks/liveportrait.py [--threads 2] [--rounds 5] [--json FILE]
 
 Plain is the module-by-module eager run of the published networks (`warping.py`, `spade.py`), fast what the renderer
-uses (`fast_warping.py`, `fast_spade.py`); both on the same made-up weights, since speed does not depend on their values.
-The two take turns, so that whatever else the machine does falls on both; medians are compared.
+uses (`fast_warping.py`, `fast_spade.py`); both on the same made-up weights, since speed does not depend on their
+values. The two take turns, so that whatever else the machine does falls on both; medians are compared.
 """
 
 from __future__ import annotations
