@@ -64,9 +64,10 @@ def photo_row(photo: np.ndarray, hole: np.ndarray, skin: np.ndarray) -> np.ndarr
         return None
     bright = photo @ LUMA
     light = float(skin @ LUMA)
-    # Teeth behind parted lips lie in shade, but are greyer than lips and tongue.
+    # Teeth behind parted lips lie in shade, but are paler than lips and tongue, and than skin in coloured light.
+    paleness = max(0.36, 0.9 * float(np.ptp(skin) / max(skin.max(), 1.0)))
     tooth = open_ & (bright > max(0.38 * light, 0.8 * float(np.percentile(bright[open_], 40))))
-    tooth &= np.ptp(photo, axis=2) < 0.36 * photo.max(axis=2)
+    tooth &= np.ptp(photo, axis=2) < paleness * photo.max(axis=2)
     if tooth.sum() <= 0.35 * open_.sum():
         return None
     core = cv2.erode((hole > 0.85).astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
