@@ -69,17 +69,12 @@ class MeshRenderer:
     def prepare(self, portrait: Portrait) -> Identity:
         """Everything that depends on the photo alone: about a second."""
         config, sampler = self.config, self.sampler
-        make_stage = crop_stage if config.view == "crop" else photo_stage
-        stage = make_stage(portrait, config.size)
+        stage = crop_stage(portrait, config.size) if config.view == "crop" else photo_stage(portrait, config.size)
         stage = replace(stage, points=snap_lips(stage.image, stage.points, stage.unit))
         geometry, field = prepare_field(stage, sampler.device)
-        canvas_height, canvas_width = stage.canvas.shape[:2]
-        matte = resample(portrait.matte, stage.affine, canvas_width, canvas_height)
-        separate = split_layers if config.background == OWN else cut_out
-        layers = separate(stage.canvas, matte, stage.unit)
-        behind = background(config.background, stage.frame.of(layers.plate))
-        visible = stage.visible
         glasses = wears_glasses(stage.image, stage.points, stage.unit)
+        person, plate, still = self._pictures(stage, portrait.matte)
+        visible = stage.visible
         avatar = Avatar(
             stage=stage,
             geometry=geometry,
@@ -87,26 +82,34 @@ class MeshRenderer:
             shading=prepare_shading(stage, geometry, field, config.relight, sampler.device),
             eyes=prepare_eyes(stage, sampler, glasses),
             mouth=prepare_mouth(stage, geometry, sampler),
-            person=sampler.texture(oversample(stage.place.of(layers.person))),
-            plate=_planes(stage.shown_at.of(behind), sampler.device),
-            still=self._finish(_planes(stage.frame.of(layers.person), sampler.device), _planes(behind, sampler.device)),
-            columns=torch.arange(visible.x, visible.x + visible.width, dtype=torch.float32, device=sampler.device)[
-                None
-            ],
-            rows=torch.arange(visible.y, visible.y + visible.height, dtype=torch.float32, device=sampler.device)[
-                :, None
-            ],
+            person=sampler.texture(oversample(person)),
+            plate=_planes(plate, sampler.device),
+            still=still,
+            columns=torch.arange(visible.width, device=sampler.device)[None] + float(visible.x),
+            rows=torch.arange(visible.height, device=sampler.device)[:, None] + float(visible.y),
             scratch=torch.empty((4, visible.height, visible.width), device=sampler.device),
         )
         measured = calibrate(lambda row: self.draw_stage(avatar, read_controls(row, 0))[..., :3])
-        avatar = replace(avatar, calibration=replace(measured, brows=BEHIND_GLASSES if glasses else 1.0))
         return Identity(
             space=CONTROLS,
             neutral=torch.zeros(len(CONTROLS)),
-            kept=avatar,
+            kept=replace(avatar, calibration=replace(measured, brows=BEHIND_GLASSES if glasses else 1.0)),
             size=(stage.frame.width, stage.frame.height),
             warnings=portrait.warnings,
         )
+
+    def _pictures(self, stage: Stage, matte: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The person on the stage, (h, w, 4); what is behind the stage's visible part, (h, w, 3); the frame at rest."""
+        height, width = stage.canvas.shape[:2]
+        matte = resample(matte, stage.affine, width, height)
+        if self.config.background == OWN:
+            layers = split_layers(stage.image, stage.place.of(matte), stage.unit)
+            still = np.ascontiguousarray(stage.frame.of(stage.canvas))
+            return layers.person, stage.visible.of(layers.plate), still
+        layers = cut_out(stage.canvas, matte, stage.unit)
+        behind = background(self.config.background, stage.frame.of(layers.plate))
+        person, plate = (_planes(part, self.sampler.device) for part in (stage.frame.of(layers.person), behind))
+        return stage.place.of(layers.person), stage.shown_at.of(behind), self._finish(person, plate)
 
     @torch.inference_mode()
     def draw(self, identity: Identity, motion: Motion) -> np.ndarray:
