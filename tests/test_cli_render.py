@@ -200,11 +200,18 @@ def test_a_full_disk_is_one_sentence_exit_code_5_and_leaves_nothing(avtr, photo,
         subprocess.run(["umount", disk], check=True)
 
 
+def _hear_ctrl_c() -> None:
+    """A test run in the background of a script would hand its deafness to Ctrl-C on."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.mark.slow
 def test_ctrl_c_ends_with_130_and_one_sentence_and_no_half_written_video(photo, wav, tmp_path):
     out = tmp_path / "a.mp4"
     command = [sys.executable, "-c", "from avtr_cli.cli import main; main()", "render", photo, wav(10.0), "-o", out]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, preexec_fn=_hear_ctrl_c
+    )
     deadline = time.monotonic() + 120
     while not list(tmp_path.glob(".a.mp4.avtr/*.mkv")) and process.poll() is None and time.monotonic() < deadline:
         time.sleep(0.05)
