@@ -61,7 +61,7 @@ def median_lines(reports: list[Report]) -> list[str]:
         f"{len(reports)} runs of {output['frames']} frames at {size}; medians",
         f"realtime factor {median('realtime_factor'):.2f}   chunk p50 {median('chunk_ms', 'p50'):.1f} ms   "
         f"p99 {median('chunk_ms', 'p99'):.1f} ms   (a live call allows 200)",
-        f"start-up: load {median('startup_s', 'load'):.2f} s, portrait {median('startup_s', 'portrait'):.2f} s",
+        f"start-up: load {first['timing']['startup_s']['load']:.2f} s, portrait {first['timing']['startup_s']['portrait']:.2f} s",
     ]
     for name in STAGES:
         per_chunk = median("stages_ms", name, "p50")
