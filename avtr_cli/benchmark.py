@@ -44,7 +44,7 @@ def bench_job(preset: Preset, seconds: float, runs: int) -> list[Report]:
 def median_lines(reports: list[Report]) -> list[str]:
     """What a person wants to see: medians over the runs."""
     first = reports[0]
-    device, output = first["device"], first["output"]
+    device, output, startup = first["device"], first["output"], first["timing"]["startup_s"]
 
     def median(*keys: str) -> float:
         values = []
@@ -61,7 +61,7 @@ def median_lines(reports: list[Report]) -> list[str]:
         f"{len(reports)} runs of {output['frames']} frames at {size}; medians",
         f"realtime factor {median('realtime_factor'):.2f}   chunk p50 {median('chunk_ms', 'p50'):.1f} ms   "
         f"p99 {median('chunk_ms', 'p99'):.1f} ms   (a live call allows 200)",
-        f"start-up: load {first['timing']['startup_s']['load']:.2f} s, portrait {first['timing']['startup_s']['portrait']:.2f} s",
+        f"start-up: load {startup['load']:.2f} s, portrait {startup['portrait']:.2f} s",
     ]
     for name in STAGES:
         per_chunk = median("stages_ms", name, "p50")
