@@ -20,7 +20,7 @@ from avtr_cli.render.mesh.shapes import JAW_DROP
 from avtr_cli.types import CONTROLS
 
 TURN = (7.0, 9.0, 7.0)  # degrees of pitch, yaw and roll that are tried, both ways
-JAW = 0.5
+JAWS = (0.25, 0.5, 0.75)
 # Limits of the correction. Face Mesh itself under-reads pitch, so it is not believed entirely.
 LEAST_TURN, MOST_TURN, MOST_CROSSING = 0.85, 1.45, 0.25
 COMMON_MOUTH, BROAD_SMILE = 0.56, 0.72  # EO: widths of the mouth
@@ -98,11 +98,13 @@ def _turn_gains(draw: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
 
 
 def _jaw_gain(draw: Callable[[np.ndarray], np.ndarray], rest: np.ndarray) -> float:
-    seen = face_points(draw(_row(jawOpen=JAW)))
-    if seen is None:
+    seen = [(jaw, face_points(draw(_row(jawOpen=jaw)))) for jaw in JAWS]
+    opened = [(JAW_DROP * jaw, lip_gap(points) - lip_gap(rest)) for jaw, points in seen if points is not None]
+    if not opened:
         return 1.0
-    opened = lip_gap(seen) - lip_gap(rest)
-    return float(np.clip(JAW_DROP * JAW / max(opened, 1e-3), LEAST_JAW, MOST_JAW))
+    wanted, measured = np.array(opened).T
+    slope = float(wanted @ measured / (wanted @ wanted))
+    return float(np.clip(1 / max(slope, 1e-3), LEAST_JAW, MOST_JAW))
 
 
 def _blink_bend(draw: Callable[[np.ndarray], np.ndarray], rest: np.ndarray) -> float:
