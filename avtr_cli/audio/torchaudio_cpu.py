@@ -25,7 +25,7 @@ def _stand_in() -> ModuleType:
     """What the Python part reads from `_extension`: two flags, a decorator for functions that need the library."""
     module = ModuleType(_EXTENSION)
 
-    def fail_if_no_align(function):  # type: ignore[no-untyped-def]
+    def fail_if_no_align(function):
         return lambda *args, **kwargs: _unavailable(function.__name__)
 
     vars(module).update(
