@@ -98,7 +98,6 @@ class RuntimeConfig:
     device: str = "auto"  # auto | cpu | cuda | cuda:N
     precision: str = "fp32"  # fp32 | bf16 | fp16: of the published networks on a GPU
     threads: int = 0  # CPU threads of the renderer; 0 chooses
-    compile: bool = False  # torch.compile the published networks; a minute of start-up for speed
 
     def __post_init__(self) -> None:
         _choose("runtime.precision", self.precision, ("fp32", "bf16", "fp16"))
