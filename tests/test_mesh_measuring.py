@@ -10,8 +10,9 @@ import pytest
 import torch
 
 from avtr_cli.config import RenderConfig
-from avtr_cli.evaluation import renderer_checks as checks
+from avtr_cli.evaluation import renderer_face, renderer_picture, renderer_workings
 from avtr_cli.evaluation.renderer import BOUNDS, kept_share, renderer_table
+from avtr_cli.evaluation.studio import Studio
 from avtr_cli.perception.portrait import find_portrait
 from avtr_cli.perception.template import template
 from avtr_cli.perception.topology import EYES, INNER_LOWER_LIP, INNER_UPPER_LIP
@@ -33,8 +34,8 @@ def stage(photo: Path) -> Stage:
 
 
 @pytest.fixture(scope="module")
-def studio(photo: Path) -> checks.Studio:
-    return checks.Studio(find_portrait(photo), torch.device("cpu"))
+def studio(photo: Path) -> Studio:
+    return Studio(find_portrait(photo), torch.device("cpu"))
 
 
 def shut_mouth() -> tuple[np.ndarray, np.ndarray]:
@@ -109,16 +110,25 @@ def test_a_picture_without_a_face_leaves_everything_uncalibrated():
     assert calibrate(lambda row: np.zeros((128, 128, 3), np.uint8)) is UNCALIBRATED
 
 
-def test_after_calibration_the_head_turns_as_far_as_told(studio: checks.Studio):
-    numbers = checks.pose(studio)
+def test_after_calibration_the_head_turns_as_far_as_told(studio: Studio):
+    numbers = renderer_face.pose(studio)
     for name, value in numbers.items():
         assert BOUNDS[name].kept(value), f"{name} {value:.3f}, needed {BOUNDS[name].text}"
 
 
 @pytest.mark.parametrize(
-    "check", [checks.neutral, checks.lips, checks.lids, checks.background, checks.flow, checks.sharpness, checks.colour]
+    "check",
+    [
+        renderer_picture.neutral,
+        renderer_face.lips,
+        renderer_face.lids,
+        renderer_picture.background,
+        renderer_workings.flow,
+        renderer_picture.sharpness,
+        renderer_picture.colour,
+    ],
 )
-def test_the_acceptance_list_holds_on_the_astronaut(studio: checks.Studio, check):
+def test_the_acceptance_list_holds_on_the_astronaut(studio: Studio, check):
     broken = {name: value for name, value in check(studio).items() if BOUNDS[name].kept(value) is False}
     assert broken == {}
 

@@ -1,4 +1,4 @@
-"""The embedded renderer's acceptance: the promises of `renderer_checks` on every photo, and the bounds to keep."""
+"""The embedded renderer's acceptance: fourteen promises on every photo, and the bounds to keep."""
 
 from __future__ import annotations
 
@@ -9,8 +9,25 @@ from pathlib import Path
 
 import torch
 
-from avtr_cli.evaluation.renderer_checks import CHECKS, Numbers, Studio
+from avtr_cli.evaluation import renderer_face, renderer_picture, renderer_workings
+from avtr_cli.evaluation.studio import Numbers, Studio
 from avtr_cli.perception.portrait import find_portrait
+
+CHECKS: tuple[Callable[[Studio], Numbers], ...] = (
+    renderer_picture.neutral,
+    renderer_picture.continuity,
+    renderer_face.lips,
+    renderer_face.lids,
+    renderer_face.pose,
+    renderer_picture.background,
+    renderer_workings.flow,
+    renderer_picture.whiskers,
+    renderer_picture.sharpness,
+    renderer_face.expressions,
+    renderer_picture.colour,
+    renderer_workings.speed,
+    renderer_workings.stress,
+)
 
 
 @dataclass(frozen=True)

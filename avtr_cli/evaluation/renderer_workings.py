@@ -1,0 +1,83 @@
+"""How the renderer works: its field, its speed, and what it does under any controls at all.
+
+Every check commands a `Studio`'s renderer and returns numbers by name; bounds are in `evaluation/renderer.py`.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+
+import cv2
+import numpy as np
+import torch
+
+from avtr_cli.evaluation.studio import AXES, Numbers, Studio, change, command
+from avtr_cli.perception.landmarks import face_points
+from avtr_cli.perception.topology import FACE_OVAL
+from avtr_cli.render.mesh.controls import read_controls
+from avtr_cli.render.mesh.field import displacement, invert, residual
+from avtr_cli.render.mesh.mouth import mouth_region
+from avtr_cli.render.mesh.shapes import LOWER, UPPER
+from avtr_cli.types import CONTROLS
+
+
+def flow(studio: Studio) -> Numbers:
+    avatar = studio.avatar
+    stage, field = avatar.stage, avatar.field
+    inside = np.zeros(stage.image.shape[:2], np.uint8)
+    cv2.fillPoly(inside, [np.rint(stage.points[list(FACE_OVAL), :2]).astype(np.int32)], (1,))
+    nodes = stage.nodes().astype(int)
+    face = torch.from_numpy(inside[nodes[:, 1], nodes[:, 0]].reshape(stage.grid) > 0)
+    worst, folded, parted = 0.0, 0.0, 0.0
+    tried = ({"yaw": 15}, {"yaw": -15}, {"pitch": 10}, {"pitch": -10}, {"jawOpen": 0.7}, {"yaw": 10, "jawOpen": 0.5})
+    for wanted in tried:
+        controls = read_controls(command(**wanted), 0, 0, avatar.calibration)
+        moved = displacement(field, controls)
+        back = invert(field, moved)
+        missed = residual(field, moved, back)
+        worst = max(worst, float(torch.quantile(missed.flatten().cpu(), 0.99)))
+        dx, dy = (torch.gradient(back[UPPER], spacing=float(stage.cell), dim=d)[0].cpu() for d in (2, 1))
+        area = (1 + dx[0]) * (1 + dy[1]) - dx[1] * dy[0]
+        folded = max(folded, float((area < 0)[face].float().mean()))
+        region = mouth_region(stage, avatar.geometry, controls)
+        rows = slice(max(region.y // stage.cell, 0), (region.y + region.height) // stage.cell)
+        columns = slice(max(region.x // stage.cell, 0), (region.x + region.width) // stage.cell)
+        apart = (back[LOWER] - back[UPPER]).norm(dim=0)[rows, columns].cpu().numpy()
+        # The region's upper and lower side may differ: there only one of the layers is shown.
+        parted = max(parted, float(apart[:, [0, -1]].max()))
+    return {"flow.residual_p99": worst, "flow.folded_share": folded, "flow.layers_apart": parted}
+
+
+def speed(studio: Studio) -> Numbers:
+    rows = [
+        command(
+            jawOpen=0.25 + 0.2 * math.sin(k), yaw=6 * math.sin(k / 7), eyeBlink=abs(math.sin(k / 5)), mouthSmile=0.1
+        )
+        for k in range(25)
+    ]
+    together = studio.frames(rows).copy()
+    times, difference = [], 0
+    for row, frame in zip(rows, together, strict=True):
+        started = time.perf_counter()
+        alone = studio.frames([row])[0]
+        times.append(1000 * (time.perf_counter() - started))
+        difference = max(difference, int(change(alone, frame).max()))
+    return {
+        "speed.frame_ms": float(np.median(times)),
+        "speed.preparation_s": studio.preparation_s,
+        "speed.batch_difference": float(difference),
+    }
+
+
+def stress(studio: Studio, count: int = 200) -> Numbers:
+    """Random controls of every kind at once."""
+    random = np.random.default_rng(0)
+    seen = 0
+    for _ in range(count):
+        row = random.uniform(0, 1, len(CONTROLS))
+        for axis, (_, name, most) in enumerate(AXES):
+            row[CONTROLS.index(name)] = math.radians(random.uniform(-most, most))
+            row[55 + axis] = random.uniform(-0.15, 0.15)
+        seen += face_points(np.ascontiguousarray(studio.frames([row])[0])) is not None
+    return {"stress.face_found": seen / count}
