@@ -108,21 +108,21 @@ def evaluate_renderer(
     return results
 
 
-def kept_share(results: Mapping[str, Numbers]) -> tuple[int, int]:
+def kept_share(results: Mapping[str, Numbers], bounds: Mapping[str, Bound] = BOUNDS) -> tuple[int, int]:
     """(bounds kept, bounds measured) over all photos."""
-    kept = [BOUNDS[name].kept(value) for numbers in results.values() for name, value in numbers.items()]
+    kept = [bounds[name].kept(value) for numbers in results.values() for name, value in numbers.items()]
     return sum(one is True for one in kept), sum(one is not None for one in kept)
 
 
-def renderer_table(results: Mapping[str, Numbers]) -> Iterator[str]:
+def renderer_table(results: Mapping[str, Numbers], bounds: Mapping[str, Bound] = BOUNDS) -> Iterator[str]:
     """A line for each measure, a column for each photo; a broken bound is marked by an asterisk."""
     yield f"{'':4}{'':28}{'needed':>16}" + "".join(f"{name[:10]:>11}" for name in results)
-    for name, bound in BOUNDS.items():
+    for name, bound in bounds.items():
         cells = []
         for numbers in results.values():
             value = numbers[name]
             text = "-" if math.isnan(value) else f"{value:.3g}"
             cells.append(f"{text + ('*' if bound.kept(value) is False else ' '):>11}")
         yield f"{bound.line:>2}  {name:28}{bound.text:>16}" + "".join(cells)
-    kept, measured = kept_share(results)
+    kept, measured = kept_share(results, bounds)
     yield f"{kept} of {measured} bounds kept"
