@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from avtr_cli.cli import eval_renderer, options
+from avtr_cli.cli import eval_renderer, eval_temporal, options
 from avtr_cli.errors import ConfigError, OutputError
 
 if TYPE_CHECKING:
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Measures of motion, pictures and videos, with their bounds.", no_args_is_help=True)
 app.command("renderer")(eval_renderer.renderer)
+app.command("temporal")(eval_temporal.temporal)
 
 SelfChannel = Annotated[int, typer.Option(help="The avatar's channel.", min=1, max=2)]
 Partner = Annotated[Path | None, typer.Option(help="The partner's mono file; DIALOGUE is then the avatar's.")]
