@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -24,7 +25,6 @@ from avtr_cli.perception.topology import CHIN, FACE_OVAL
 from avtr_cli.render.mesh.controls import read_controls
 from avtr_cli.render.mesh.field import displacement
 from avtr_cli.render.mesh.renderer import Avatar, MeshRenderer
-from avtr_cli.render.mesh.shapes import UPPER
 from avtr_cli.types import CONTROLS, HEAD_CHANNELS, Identity, Motion, Portrait
 
 PERSON, SURELY = 0.02, 0.95  # matte: a pixel has something of the person; it is the person's alone
@@ -43,9 +43,7 @@ TEMPORAL_BOUNDS: dict[str, Bound] = {
     "shoulders.flicker": Bound(15, "change in the rate of change of the shoulders, mean, of 255", high=0.3),
     "shoulders.swim_eo": Bound(15, "displacement of shoulder marks beyond breath, 95 % below, EO", high=0.02),
     "shoulders.wobble_eo": Bound(15, "of that, what the shoulders do not do as one, 95 % below, EO", high=0.006),
-    "identity.ssim": Bound(
-        16, "likeness to the photo outside the face, head and breath at neutral, least frame", low=0.98
-    ),
+    "identity.ssim": Bound(16, "likeness to the photo beyond the face, head and breath at neutral, least", low=0.98),
 }
 
 
@@ -158,7 +156,8 @@ class _Marks:
         self._start = np.zeros((0, 2), np.float32) if found is None else found[:, 0].astype(np.float32)
         # What a full breath does to each of them, px.
         rows, columns = avatar.field.grid
-        cell = np.floor((self._start + (stage.frame.x - stage.place.x, stage.frame.y - stage.place.y)) / stage.cell)
+        on_stage = self._start + np.array([stage.frame.x - stage.place.x, stage.frame.y - stage.place.y])
+        cell = np.floor(on_stage / stage.cell)
         column, row = cell.astype(int).T if len(cell) else np.zeros((2, 0), int)
         node = row.clip(0, rows - 1) * columns + column.clip(0, columns - 1)
         self._breath = avatar.field.breath.cpu().numpy()[:, node].T
@@ -168,8 +167,9 @@ class _Marks:
         """Look where the marks are in `frame`, grey uint8, and note what the breath does not explain."""
         if len(self._start) < FEWEST_MARKS:
             return
-        there, found, _ = cv2.calcOpticalFlowPyrLK(self._still, frame, self._start[:, None], None)
-        back, _, _ = cv2.calcOpticalFlowPyrLK(frame, self._still, there, None)
+        track: Any = cv2.calcOpticalFlowPyrLK  # its stub does not know that the guess may be None
+        there, found, _ = track(self._still, frame, self._start[:, None], None)
+        back, _, _ = track(frame, self._still, there, None)
         sure = (found[:, 0] > 0) & (np.linalg.norm(back[:, 0] - self._start, axis=1) < LOST_PX)
         moved = there[:, 0] - self._start - breath * self._breath
         self._moved.append(np.where(sure[:, None], moved, np.nan))
