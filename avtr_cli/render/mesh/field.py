@@ -2,11 +2,13 @@
 
 At preparation the displacements of the face points are spread to the grid by thin-plate splines, once for each
 shape, so that a frame's field is one product `weights @ basis` plus the rotation of a depth map. It says where skin
-goes; frames need where it comes from, so the field is inverted by a damped fixed point on the grid.
+goes; frames need where it comes from, so the field is inverted by Newton's method on the grid: beside the corners of
+an opening mouth skin is stretched to more than twice its height, where no fixed point converges.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +16,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from avtr_cli.perception.topology import FACE_OVAL, INNER_LOWER_LIP, INNER_UPPER_LIP, SKIN_POINTS
+from avtr_cli.perception.topology import FACE_OVAL, INNER_LOWER_LIP, INNER_UPPER_LIP, MOUTH_CORNERS, SKIN_POINTS
 from avtr_cli.render.mesh import thinplate
 from avtr_cli.render.mesh.controls import Controls
 from avtr_cli.render.mesh.geometry import (
@@ -34,8 +36,10 @@ RINGS = (1.3, 1.75, 2.6)  # outer anchors: the face's outline enlarged about its
 RING_SHARES = (0.45, 0.10, 0.0)
 # Outlines from the middle of the face at which expressions fade out, and the two lip layers become one.
 SKIN_ENDS, LIPS_END = (1.55, 1.95), (0.95, 1.2)
-# Share of each step that is taken, per iteration; whole steps oscillate at nose and jaw.
-COARSE_DAMPING, FINE_DAMPING = (1.0, 0.8, 0.7, 0.7, 0.7, 0.7, 0.7), (0.8, 0.7, 0.7)
+CORNERS_END = (1.0, 1.35)  # the same for the layers, in half mouth widths from its middle: beyond, nothing is torn
+COARSE_STEPS = 3
+LEAST_AREA = 0.35  # to which a field may shrink an area before a step takes it for that: at a fold there is no inverse
+LIPS_REACH = 0.50  # EO that shapes move the lips' layer at most
 
 
 @dataclass(frozen=True)
@@ -69,6 +73,8 @@ class FieldBasis:
     coarse_home: Tensor  # (2, 2, ~rows / 2, ~columns / 2) the same of half as many nodes each way, for both layers
     lower_side: Tensor  # (1, 1, rows, columns) 1 below the lip line, softly
     unit: float  # px per EO
+    cell: int  # px between nodes
+    lips_arms: np.ndarray  # (3, 2 * (columns + rows)) px from the pivot: the outline of the lips' block
 
 
 def prepare_field(stage: Stage, device: torch.device) -> tuple[Geometry, FieldBasis]:
@@ -86,7 +92,8 @@ def prepare_field(stage: Stage, device: torch.device) -> tuple[Geometry, FieldBa
     ]
     window = 1 - smoothstep(away[near], *SKIN_ENDS)
     skin = fields[UPPER] * window[:, None]
-    lips = (fields[LOWER] - fields[UPPER]) * (1 - smoothstep(away[near], *LIPS_END))[:, None]
+    apart = (1 - smoothstep(away[near], *LIPS_END)) * (1 - smoothstep(_aside(stage.points, nodes[near]), *CORNERS_END))
+    lips = (fields[LOWER] - fields[UPPER]) * apart[:, None]
     to_camera = geometry.rotation.astype(np.float32) * np.float32(unit)
     relief = np.full(grid, geometry.pivot[2])
     heights = spline.relief(stage.points[:SKIN_POINTS, 2], geometry.pivot[2]) - geometry.pivot[2]
@@ -109,6 +116,8 @@ def prepare_field(stage: Stage, device: torch.device) -> tuple[Geometry, FieldBa
     lips_part = tuple(
         slice(outer.start + part.start, outer.start + part.stop) for outer, part in zip(skin_part, inner, strict=True)
     )
+    arms = np.column_stack([nodes, depth.ravel()]).T - geometry.pivot[:, None]
+    lips_arms = arms.reshape(3, *grid)[:, lips_part[0], lips_part[1]]
     home = ((nodes + 0.5) * 2 / (stage.width, stage.height) - 1).reshape(*grid, 2)
     # From the first node to the last, so that interpolating with aligned corners leads back to the nodes.
     coarse = np.meshgrid(
@@ -120,7 +129,7 @@ def prepare_field(stage: Stage, device: torch.device) -> tuple[Geometry, FieldBa
         depth=depth,
         skin=block(skin_part, skin_grid),
         lips=block((lips_part[0], lips_part[1]), lips_grid[:, inner[0], inner[1]]),
-        arms=on_device(np.column_stack([nodes, depth.ravel()]).T - geometry.pivot[:, None]),
+        arms=on_device(arms),
         head_weight=on_device(head_weight),
         body_weight=on_device(body_weight),
         breath=on_device(breath),
@@ -130,6 +139,8 @@ def prepare_field(stage: Stage, device: torch.device) -> tuple[Geometry, FieldBa
         coarse_home=on_device(np.stack([coarse, coarse])),
         lower_side=on_device(_lower_side(stage.points, nodes).reshape(1, 1, *grid)),
         unit=unit,
+        cell=stage.cell,
+        lips_arms=np.concatenate([lips_arms[:, 0], lips_arms[:, -1], lips_arms[:, :, 0], lips_arms[:, :, -1]], axis=1),
     )
 
 
@@ -155,20 +166,36 @@ def displacement(field: FieldBasis, controls: Controls) -> Tensor:
     return result.mul_(field.inside)
 
 
-def invert(field: FieldBasis, displaced: Tensor) -> Tensor:
+def invert(field: FieldBasis, displaced: Tensor, lips: tuple[slice, slice] | None = None) -> Tensor:
     """Where the nodes' skin comes from: `source - node`, (2 layers, 2, rows, columns) px, of `displacement`'s field.
 
-    Fixed point of source = node - displacement(source), first for every other node, then for all.
+    Newton's method for source + displacement(source) = node, first for every other node, then for all. Outside the rows
+    and columns `lips` of nodes the layers are taken to be one.
     """
-    scaled = displaced * field.per_px
-    source = field.coarse_home - _read(scaled, field.coarse_home)
-    for damping in COARSE_DAMPING:
-        source = torch.lerp(source, field.coarse_home - _read(scaled, source), damping)
+    table = _newton_table(displaced * field.per_px)
+    source = field.coarse_home - 0.5 * _read(table[:, :2], field.coarse_home)
+    for _ in range(COARSE_STEPS):
+        source = _newton_step(table, field.coarse_home, source)
     moved = functional.interpolate(source - field.coarse_home, field.grid, mode="bilinear", align_corners=True)
-    source = moved + field.home
-    for damping in FINE_DAMPING:
-        source = torch.lerp(source, field.home - _read(scaled, source), damping)
-    return (source - field.home) / field.per_px
+    rows, columns = lips or (slice(None), slice(None))
+    back = torch.empty_like(displaced)
+    back[:] = _finish(table[:1], field.home, moved[:1])
+    back[LOWER, :, rows, columns] = _finish(table[1:], field.home[..., rows, columns], moved[1:, :, rows, columns])[0]
+    return back.div_(field.per_px)
+
+
+def lips_in_frame(field: FieldBasis, controls: Controls) -> tuple[slice, slice]:
+    """Rows and columns of nodes that the lips' layer may cover under these controls."""
+    pose, cell = controls.pose, field.cell
+    moved = (pose.rotation[:2] * pose.zoom) @ field.lips_arms - field.lips_arms[:2]
+    moved += pose.shift[:, None] * field.unit
+    reach = LIPS_REACH * field.unit
+    spans = []
+    for part, moves, nodes in zip((field.lips.rows, field.lips.columns), moved[::-1], field.grid, strict=True):
+        first = part.start + math.floor((min(moves.min(), 0) - reach) / cell)
+        last = part.stop + math.ceil((max(moves.max(), 0) + reach) / cell)
+        spans.append(slice(min(max(first, 0), nodes - 1), max(min(last, nodes), 1)))
+    return spans[0], spans[1]
 
 
 def residual(field: FieldBasis, displaced: Tensor, back: Tensor) -> Tensor:
@@ -185,6 +212,33 @@ def merge_layers(field: FieldBasis, back: Tensor) -> Tensor:
 def warp_grid(field: FieldBasis, values: Tensor, back: Tensor) -> Tensor:
     """Node values (C, rows, columns) carried along with the skin; `back` (2, rows, columns) px."""
     return _read(values[None], field.home + back * field.per_px)[0]
+
+
+def _newton_table(scaled: Tensor) -> Tensor:
+    """A displacement (B, 2, rows, columns) in grid_sample units, and four channels: the columns of the inverse of the
+    Jacobian of x + displacement(x)."""
+    rows, columns = scaled.shape[2:]
+    down, across = torch.gradient(scaled, spacing=(2 / rows, 2 / columns), dim=(2, 3))
+    a, b, c, d = across[:, 0] + 1, down[:, 0], across[:, 1], down[:, 1] + 1
+    area = (a * d - b * c).clamp(min=LEAST_AREA)
+    return torch.cat([scaled, torch.stack([d, -c, -b, a], dim=1) / area[:, None]], dim=1)
+
+
+def _newton_step(table: Tensor, home: Tensor, source: Tensor) -> Tensor:
+    read = _read(table, source)
+    return _stepped(source, read[:, :2] + source - home, read[:, 2:])
+
+
+def _finish(table: Tensor, home: Tensor, moved: Tensor) -> Tensor:
+    """`source - home` after two more steps from `moved`; the second goes by the first one's slopes."""
+    source = home + moved
+    read = _read(table, source)
+    source = _stepped(source, read[:, :2] + source - home, read[:, 2:])
+    return _stepped(source, _read(table[:, :2], source) + source - home, read[:, 2:]) - home
+
+
+def _stepped(source: Tensor, missed: Tensor, inverse: Tensor) -> Tensor:
+    return source.addcmul(inverse[:, :2], missed[:, :1], value=-1).addcmul_(inverse[:, 2:], missed[:, 1:], value=-1)
 
 
 def _add_block(target: Tensor, block: Block, weights: Tensor, turned: Tensor) -> None:
@@ -230,6 +284,13 @@ def _bounds(mask: np.ndarray) -> tuple[slice, slice]:
     """The smallest rectangle of rows and columns that holds a mask's true cells."""
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
+
+
+def _aside(points: np.ndarray, nodes: np.ndarray) -> np.ndarray:
+    """How far nodes lie to the side of the mouth's middle (n,), 1 at its corners."""
+    left, right = points[list(MOUTH_CORNERS), :2]
+    across = right - left
+    return np.abs((nodes - (left + right) / 2) @ across) / (across @ across / 2)
 
 
 def _lower_side(points: np.ndarray, nodes: np.ndarray) -> np.ndarray:
