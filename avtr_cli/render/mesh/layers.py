@@ -24,6 +24,8 @@ TEXTURE_REACH = 0.7  # EO behind the silhouette to which a turning head may unco
 OVERSAMPLING = 2
 CRISPER = 0.15  # how much of the detail finer than a pixel is added between pixels
 LUMA = np.array([0.299, 0.587, 0.114])
+_TAPS = np.sinc(np.arange(-3.5, 4)) * np.sinc(np.arange(-3.5, 4) / 4)
+HALFWAY, ITSELF = (_TAPS / _TAPS.sum()).astype(np.float32), np.ones(1, np.float32)  # Lanczos-4 between two pixels
 
 
 @dataclass(frozen=True)
@@ -84,21 +86,24 @@ def fill_plate(photo: np.ndarray, hidden: np.ndarray, unit: float) -> np.ndarray
 
 def oversample(picture: np.ndarray) -> np.ndarray:
     """(2 h - 1, 2 w - 1, C) whose even texels are `picture`'s pixels and whose others lie between, by Lanczos-4."""
-    height, width = picture.shape[:2]
-    half = np.array([[1 / OVERSAMPLING, 0, 0], [0, 1 / OVERSAMPLING, 0]])
-    fine = cv2.warpAffine(
-        picture,
-        half,
-        (OVERSAMPLING * (width - 1) + 1, OVERSAMPLING * (height - 1) + 1),
-        flags=cv2.INTER_LANCZOS4 | cv2.WARP_INVERSE_MAP,
-        borderMode=cv2.BORDER_REPLICATE,
-    )
-    if picture.shape[2] == 4:
+    height, width, channels = picture.shape
+    fine = np.empty((OVERSAMPLING * (height - 1) + 1, OVERSAMPLING * (width - 1) + 1, channels), np.uint8)
+    fine[::2, ::2] = picture
+    fine[::2, 1::2] = _halfway(picture, HALFWAY, ITSELF)[:, :-1]
+    fine[1::2, ::2] = _halfway(picture, ITSELF, HALFWAY)[:-1]
+    fine[1::2, 1::2] = _halfway(picture, HALFWAY, HALFWAY)[:-1, :-1]
+    if channels == 4:
         solid = cv2.erode(fine[..., 3], np.ones((9, 9), np.uint8)) == 255  # at soft edges colour must keep to its alpha
         crisp = cv2.addWeighted(fine, 1 + CRISPER, cv2.GaussianBlur(fine, (0, 0), OVERSAMPLING), -CRISPER, 0)
-        fine[solid] = crisp[solid]
-    fine[::OVERSAMPLING, ::OVERSAMPLING] = picture
+        cv2.copyTo(crisp, solid.astype(np.uint8), fine)
+        fine[::2, ::2] = picture
     return fine
+
+
+def _halfway(picture: np.ndarray, across: np.ndarray, down: np.ndarray) -> np.ndarray:
+    """`picture` filtered by both kernels; HALFWAY moves it by half a pixel, towards what follows."""
+    anchor = (len(across) - 1) // 2, (len(down) - 1) // 2
+    return cv2.sepFilter2D(picture, -1, across, down, anchor=anchor, borderType=cv2.BORDER_REPLICATE)
 
 
 def fill_hole(picture: np.ndarray, hole: np.ndarray) -> np.ndarray:
