@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -40,17 +41,34 @@ class Calibration:
 
 
 UNCALIBRATED = Calibration(np.eye(3))
+Draw = Callable[[np.ndarray], np.ndarray]
+"""Makes a uint8 RGB picture of one row of controls; the next call may overwrite it."""
+Look = Future[np.ndarray | None]
+"""Face points that a thread is finding."""
 
 
-def calibrate(draw: Callable[[np.ndarray], np.ndarray]) -> Calibration:
-    """`draw` makes a uint8 RGB picture of one row of controls; the calibration that its pictures ask for.
+def calibrate(draw: Draw) -> Calibration:
+    """The calibration that the pictures of `draw` ask for.
 
-    A picture in which no face is found leaves what it was to measure uncorrected.
+    A picture in which no face is found leaves what it was to measure uncorrected. While Face Mesh looks at one
+    picture, the next is drawn.
     """
-    rest = face_points(draw(_row()))
-    if rest is None:
-        return UNCALIBRATED
-    return Calibration(_turn_gains(draw), _jaw_gain(draw, rest), _blink_bend(draw, rest), photo_smile(rest))
+    with ThreadPoolExecutor(1) as looking:
+
+        def look(**values: float) -> Look:
+            return looking.submit(face_points, draw(_row(**values)).copy())
+
+        first = look()
+        turned = [
+            [look(**{name: sign * math.radians(degrees)}) for sign in (-1, 1)]
+            for name, degrees in zip(("headPitch", "headYaw", "headRoll"), TURN, strict=True)
+        ]
+        opened = [look(jawOpen=jaw) for jaw in JAWS]
+        shut = [look(eyeBlinkLeft=blink, eyeBlinkRight=blink) for blink in (0.5, 1.0)]
+        rest = first.result()
+        if rest is None:
+            return UNCALIBRATED
+        return Calibration(_turn_gains(turned), _jaw_gain(opened, rest), _blink_bend(shut, rest), photo_smile(rest))
 
 
 def lip_gap(points: np.ndarray) -> float:
@@ -84,31 +102,31 @@ def _row(**values: float) -> np.ndarray:
     return row
 
 
-def _turn_gains(draw: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+def _turn_gains(turned: list[list[Look]]) -> np.ndarray:
     """Inverse of the measured response of the head's angles to commanded ones."""
     response = np.eye(3)
-    for axis, (name, degrees) in enumerate(zip(("headPitch", "headYaw", "headRoll"), TURN, strict=True)):
-        seen = [face_points(draw(_row(**{name: sign * math.radians(degrees)}))) for sign in (-1, 1)]
-        if seen[0] is None or seen[1] is None:
+    for axis, (looks, degrees) in enumerate(zip(turned, TURN, strict=True)):
+        back, forth = (look.result() for look in looks)
+        if back is None or forth is None:
             continue
-        response[:, axis] = (fit_pose(seen[1]).angles - fit_pose(seen[0]).angles) / (2 * degrees)
+        response[:, axis] = (fit_pose(forth).angles - fit_pose(back).angles) / (2 * degrees)
     diagonal = np.clip(np.diag(response), 1 / MOST_TURN, 1 / LEAST_TURN)
     crossing = np.clip(response - np.diag(np.diag(response)), -MOST_CROSSING, MOST_CROSSING)
     return np.linalg.inv(np.diag(diagonal) + crossing)
 
 
-def _jaw_gain(draw: Callable[[np.ndarray], np.ndarray], rest: np.ndarray) -> float:
-    seen = [(jaw, face_points(draw(_row(jawOpen=jaw)))) for jaw in JAWS]
-    opened = [(JAW_DROP * jaw, lip_gap(points) - lip_gap(rest)) for jaw, points in seen if points is not None]
-    if not opened:
+def _jaw_gain(opened: list[Look], rest: np.ndarray) -> float:
+    seen = [(jaw, look.result()) for jaw, look in zip(JAWS, opened, strict=True)]
+    gaps = [(JAW_DROP * jaw, lip_gap(points) - lip_gap(rest)) for jaw, points in seen if points is not None]
+    if not gaps:
         return 1.0
-    wanted, measured = np.array(opened).T
+    wanted, measured = np.array(gaps).T
     slope = float(wanted @ measured / (wanted @ wanted))
     return float(np.clip(1 / max(slope, 1e-3), LEAST_JAW, MOST_JAW))
 
 
-def _blink_bend(draw: Callable[[np.ndarray], np.ndarray], rest: np.ndarray) -> float:
-    half, shut = (face_points(draw(_row(eyeBlinkLeft=b, eyeBlinkRight=b))) for b in (0.5, 1.0))
+def _blink_bend(looks: list[Look], rest: np.ndarray) -> float:
+    half, shut = (look.result() for look in looks)
     if half is None or shut is None:
         return 1.0
     opened = eye_opening(rest), eye_opening(half), eye_opening(shut)
