@@ -7,6 +7,7 @@ stage (what moves), field (where it goes), shading, eyes, mouth, layers (person 
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -71,18 +72,22 @@ class MeshRenderer:
         config, sampler = self.config, self.sampler
         stage = crop_stage(portrait, config.size) if config.view == "crop" else photo_stage(portrait, config.size)
         stage = replace(stage, points=snap_lips(stage.image, stage.points, stage.unit))
-        geometry, field = prepare_field(stage, sampler.device)
-        glasses = wears_glasses(stage.image, stage.points, stage.unit)
-        person, plate, still = self._pictures(stage, portrait.matte)
+        with ThreadPoolExecutor(1) as beside:  # OpenCV and NumPy let the other core work
+            pictures = beside.submit(self._pictures, stage, portrait.matte)
+            geometry, field = prepare_field(stage, sampler.device)
+            glasses = wears_glasses(stage.image, stage.points, stage.unit)
+            shading = prepare_shading(stage, geometry, field, config.relight, sampler.device)
+            eyes, mouth = prepare_eyes(stage, sampler, glasses), prepare_mouth(stage, geometry, sampler)
+            person, plate, still = pictures.result()
         visible = stage.visible
         avatar = Avatar(
             stage=stage,
             geometry=geometry,
             field=field,
-            shading=prepare_shading(stage, geometry, field, config.relight, sampler.device),
-            eyes=prepare_eyes(stage, sampler, glasses),
-            mouth=prepare_mouth(stage, geometry, sampler),
-            person=sampler.texture(oversample(person)),
+            shading=shading,
+            eyes=eyes,
+            mouth=mouth,
+            person=sampler.texture(person),
             plate=_planes(plate, sampler.device),
             still=still,
             columns=torch.arange(visible.width, device=sampler.device)[None] + float(visible.x),
@@ -99,17 +104,17 @@ class MeshRenderer:
         )
 
     def _pictures(self, stage: Stage, matte: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """The person on the stage, (h, w, 4); what is behind the stage's visible part, (h, w, 3); the frame at rest."""
+        """The person's texture; what is behind the stage's visible part, (h, w, 3); the frame at rest."""
         height, width = stage.canvas.shape[:2]
         matte = resample(matte, stage.affine, width, height)
         if self.config.background == OWN:
             layers = split_layers(stage.image, stage.place.of(matte), stage.unit)
             still = np.ascontiguousarray(stage.frame.of(stage.canvas))
-            return layers.person, stage.visible.of(layers.plate), still
+            return oversample(layers.person), stage.visible.of(layers.plate), still
         layers = cut_out(stage.canvas, matte, stage.unit)
         behind = background(self.config.background, stage.frame.of(layers.plate))
         person, plate = (_planes(part, self.sampler.device) for part in (stage.frame.of(layers.person), behind))
-        return stage.place.of(layers.person), stage.shown_at.of(behind), self._finish(person, plate)
+        return oversample(stage.place.of(layers.person)), stage.shown_at.of(behind), self._finish(person, plate)
 
     @torch.inference_mode()
     def draw(self, identity: Identity, motion: Motion) -> np.ndarray:
