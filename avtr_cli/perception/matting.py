@@ -33,15 +33,32 @@ def person_probability(image: np.ndarray) -> np.ndarray:
         return np.array(_segmentation().process(np.ascontiguousarray(image)).segmentation_mask, dtype=np.float32)
 
 
-def person_matte(photo: np.ndarray, points: np.ndarray) -> np.ndarray:
-    """float32 (H, W) in [0, 1]: how much of each pixel of `photo` belongs to the person with face `points`."""
+def whole_probability(photo: np.ndarray) -> np.ndarray:
+    """`person_probability` of the whole photo at the working size; needs no face yet."""
+    return person_probability(_working_picture(photo))
+
+
+def person_matte(photo: np.ndarray, points: np.ndarray, whole: np.ndarray | None = None) -> np.ndarray:
+    """float32 (H, W) in [0, 1]: how much of each pixel of `photo` belongs to the person with face `points`.
+
+    `whole` is what `whole_probability` said of the photo, where that is known already.
+    """
     height, width = photo.shape[:2]
-    shrink = min(1.0, WORKING_SIDE / max(height, width))
-    small = cv2.resize(photo, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA) if shrink < 1 else photo
-    probability = person_probability(small)
+    small = _working_picture(photo)
+    shrink = _shrink(photo)
+    probability = person_probability(small) if whole is None else whole.copy()
     _look_at_head(probability, small, points * shrink)
     matte = _only_this_person(_along_edges(probability, small, face_height(points) * shrink), points * shrink)
     return matte if shrink == 1 else cv2.resize(matte, (width, height), interpolation=cv2.INTER_LINEAR)
+
+
+def _shrink(photo: np.ndarray) -> float:
+    return min(1.0, WORKING_SIDE / max(photo.shape[:2]))
+
+
+def _working_picture(photo: np.ndarray) -> np.ndarray:
+    shrink = _shrink(photo)
+    return cv2.resize(photo, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA) if shrink < 1 else photo
 
 
 def _look_at_head(probability: np.ndarray, image: np.ndarray, points: np.ndarray) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+import threading
 import types
 from collections.abc import Iterator
 from functools import lru_cache
@@ -33,16 +34,28 @@ def solutions() -> Any:
     return mediapipe.solutions
 
 
+_quieting = threading.Lock()
+_quiet_count = 0
+_kept_stderr = -1
+
+
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Sends what C++ code writes to standard error into nothing."""
-    sys.stderr.flush()
-    kept = os.dup(2)
-    nothing = os.open(os.devnull, os.O_WRONLY)
+    """Sends what C++ code writes to standard error into nothing, until the last thread inside has left."""
+    global _quiet_count, _kept_stderr
+    with _quieting:
+        if _quiet_count == 0:
+            sys.stderr.flush()
+            _kept_stderr = os.dup(2)
+            nothing = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nothing, 2)
+            os.close(nothing)
+        _quiet_count += 1
     try:
-        os.dup2(nothing, 2)
         yield
     finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nothing)
+        with _quieting:
+            _quiet_count -= 1
+            if _quiet_count == 0:
+                os.dup2(_kept_stderr, 2)
+                os.close(_kept_stderr)

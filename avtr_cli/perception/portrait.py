@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,8 @@ import numpy as np
 from avtr_cli.errors import PhotoError
 from avtr_cli.perception.crop import apply, head_crop, invert, resample, scale_of
 from avtr_cli.perception.landmarks import face_height, face_points, find_faces
-from avtr_cli.perception.matting import person_matte
+from avtr_cli.perception.matting import person_matte, whole_probability
+from avtr_cli.perception.mediapipe_quiet import solutions
 from avtr_cli.perception.photo import decode_photo, read_bytes
 from avtr_cli.perception.template import Pose, fit_pose, head_shape, template
 from avtr_cli.perception.topology import OUTER_EYE_CORNERS, RIGID
@@ -33,10 +35,13 @@ def find_portrait(path: str | Path, face: int | None = None) -> Portrait:
     """
     data = read_bytes(path)
     photo = decode_photo(data, path)
-    points = _measure_again(photo, _choose(find_faces(photo), face, photo, path))
-    pose = fit_pose(points)
-    _refuse(points, pose, path)
-    matte = person_matte(photo, points)
+    solutions()  # before two threads ask for it
+    with ThreadPoolExecutor(1) as beside:
+        whole = beside.submit(whole_probability, photo)
+        points = _measure_again(photo, _choose(find_faces(photo), face, photo, path))
+        pose = fit_pose(points)
+        _refuse(points, pose, path)
+    matte = person_matte(photo, points, whole.result())
     return Portrait(
         photo=photo,
         landmarks=points,

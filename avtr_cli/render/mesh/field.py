@@ -265,8 +265,9 @@ class _Spline:
         values = np.concatenate([deltas[:, carriers], *(deltas[:, oval] * share for share in RING_SHARES)], axis=1)
         used = np.concatenate([carriers, np.arange(SKIN_POINTS, len(self.places))])
         flat = values.transpose(1, 0, 2).reshape(len(used), -1)
-        spline = thinplate.fit(self.places[used], flat, stiffness=2e-4)
-        spread = thinplate.evaluate(self.nodes, self.kernel[:, used], spline)
+        spline = np.zeros((len(self.places) + 3, flat.shape[1]))  # zeros cost less than a kernel without their columns
+        spline[[*used, -3, -2, -1]] = thinplate.fit(self.places[used], flat, stiffness=2e-4)
+        spread = thinplate.evaluate(self.nodes, self.kernel, spline)
         return spread.reshape(len(self.nodes), -1, 3).transpose(1, 0, 2)
 
     def relief(self, heights: np.ndarray, back: float) -> np.ndarray:
