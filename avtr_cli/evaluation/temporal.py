@@ -189,7 +189,7 @@ class _Marks:
     @staticmethod
     def _most(moved: np.ndarray) -> float:
         """Length below which 95 % of the displacements (looks, marks, 2) lie; NaN where no mark was believed."""
-        lengths = np.linalg.norm(moved, axis=-1)
+        lengths = np.linalg.norm(moved.reshape(-1, 2), axis=1)
         lengths = lengths[np.isfinite(lengths)]
         return float(np.percentile(lengths, 95)) if lengths.size else math.nan
 
