@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from avtr_cli import runtime
@@ -9,6 +10,7 @@ from avtr_cli.job import file_sha256
 from avtr_cli.output import provenance
 from avtr_cli.output.origin import Origin
 from avtr_cli.output.report import Report, timing_entry
+from avtr_cli.output.sequence import PictureSequence, is_sequence, sequence_sha256
 from avtr_cli.output.video import frames_hash
 from avtr_cli.output.workfolder import WorkFolder
 from avtr_cli.preparation import Stage
@@ -50,7 +52,7 @@ def report_of(
             "inputs": _inputs(stage),
             "output": {
                 "path": str(job.out),
-                "sha256": file_sha256(job.out),
+                "sha256": _output_sha256(job.out),
                 "frames": stage.total,
                 "fps": FPS,
                 "width": width,
@@ -71,6 +73,10 @@ def report_of(
             "warnings": list(dict.fromkeys([*doubts, *stage.health.warnings])),
         }
     )
+
+
+def _output_sha256(out: Path) -> str:
+    return sequence_sha256(PictureSequence(out).pictures()) if is_sequence(out) else file_sha256(out)
 
 
 def _inputs(stage: Stage) -> dict[str, Any]:

@@ -18,12 +18,14 @@ from avtr_cli.feed import Feed
 from avtr_cli.job import Job
 from avtr_cli.motion.file import ReplayGenerator
 from avtr_cli.output.label import Label
+from avtr_cli.output.sequence import is_sequence
 from avtr_cli.session import StreamingSession
 from avtr_cli.timing import FIRST_CHUNK_SAMPLES, FPS, frames_of
 from avtr_cli.types import Identity, MotionGenerator, Portrait
 
 SPARE_BYTES = 64 << 20  # of disk, beside what the video is expected to take
 BYTES_PER_PIXEL_SECOND = 2.0  # segments and finished file together, generous for H.264 at crf 18
+PNG_BYTES_PER_PIXEL = 4.0  # the same of a picture; photos take 1.2 to 1.6 a file
 
 
 @dataclass(frozen=True)
@@ -122,6 +124,8 @@ def space_needed(size: tuple[int, int], frames: int) -> int:
 
 def _check_space(out: Path, size: tuple[int, int], frames: int) -> None:
     need = space_needed(size, frames) + SPARE_BYTES
+    if is_sequence(out):
+        need = int(frames * size[0] * size[1] * PNG_BYTES_PER_PIXEL) + SPARE_BYTES
     free = shutil.disk_usage(out.parent).free
     if free < need:
         raise OutputError(

@@ -13,10 +13,11 @@ from typing import Any
 
 from avtr_cli.errors import ConfigError, InputError, OutputError
 from avtr_cli.job import file_sha256
-from avtr_cli.output import ffmpeg, isobmff, signing, xmp
+from avtr_cli.output import ffmpeg, isobmff, png, signing, xmp
 from avtr_cli.output.c2pa_manifest import Finding, inspect
 from avtr_cli.output.origin import DIGITAL_SOURCE_TYPE
 from avtr_cli.output.provenance import INSTALL
+from avtr_cli.output.sequence import FIRST, PictureSequence, is_sequence, sequence_sha256
 
 INTACT, ALTERED, UNKNOWN = "intact", "altered", "unknown"
 
@@ -47,12 +48,15 @@ def verify(path: Path, report: Path | None = None, anchors: Path | None = None) 
 
     Raises InputError where there is no such video, ConfigError for a report or roots that cannot be read.
     """
+    if is_sequence(path) and not path.is_file():
+        path = PictureSequence(path).picture(FIRST)  # all of them say the same
     if not path.is_file():
         raise InputError(f"{path}: there is no such file")
     packet = isobmff.read_uuid(path, isobmff.XMP_UUID) if isobmff.is_isobmff(path) else None
-    said = xmp.read(packet) if packet else {}
+    words = png.read_words(path) if png.is_png(path) else {}
+    said = xmp.read(packet or words.get(png.XMP_KEYWORD.decode(), "").encode())
     holds_manifest = isobmff.is_isobmff(path) and isobmff.find_uuid(path, isobmff.C2PA_UUID) is not None
-    comment = _metadata(path, damaged=holds_manifest).get("comment", "")
+    comment = words.get("Comment") or _metadata(path, damaged=holds_manifest).get("comment", "")
     stripped = said.get("avtr:Signed") == "yes" and not holds_manifest
     manifest = inspect(path, anchors) if holds_manifest and signing.installed() else None
     declared = DIGITAL_SOURCE_TYPE in comment or said.get("Iptc4xmpExt:DigitalSourceType") == DIGITAL_SOURCE_TYPE
@@ -132,11 +136,14 @@ def _inputs(manifest: Finding | None, integrity: str) -> list[str]:
 
 def _same_as_reported(path: Path, report: Path) -> bool:
     try:
-        wanted = json.loads(report.read_text(encoding="utf-8"))["output"]["sha256"]
+        output = json.loads(report.read_text(encoding="utf-8"))["output"]
+        wanted, named = output["sha256"], Path(output["path"])
     except OSError as error:
         raise ConfigError(f"{report}: cannot be read ({error.strerror})") from error
     except (ValueError, KeyError, TypeError) as error:
         raise ConfigError(f"{report}: not a report of avtr; --report is what avtr render --report wrote") from error
+    if is_sequence(named):  # the report knows the whole sequence, not one picture
+        return sequence_sha256(PictureSequence(path.parent / named.name).pictures()) == wanted
     return file_sha256(path) == wanted
 
 

@@ -81,6 +81,8 @@ def _output(row: Row, values: dict[str, Any], folder: Path) -> tuple[str, Path]:
     out = PurePosixPath(str(row.values.get("out", name + suffix)))
     if not out.suffix:
         out = out.with_name(out.name + suffix)
+    if out.suffix.lower() == ".png":
+        raise ConfigError(f"{row.where}: a batch writes videos; avtr render writes pictures one by one")
     if out.is_absolute() or ".." in out.parts:
         raise ConfigError(f"{row.where}: '{out}' lies outside of {folder}; outputs are names within it")
     if out.stem in RESERVED and len(out.parts) == 1:

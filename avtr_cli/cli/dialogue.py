@@ -14,9 +14,7 @@ def dialogue(
     photo_a: Annotated[Path, typer.Argument(help="A picture of the person on channel 1.", show_default=False)],
     photo_b: Annotated[Path, typer.Argument(help="A picture of the person on channel 2.", show_default=False)],
     dialogue: Annotated[Path, typer.Argument(help="Sound with two channels.", show_default=False)],
-    out: Annotated[Path, typer.Option("-o", "--out", help="The video to write: .mp4, .webm or .mov.")] = Path(
-        "dialogue.mp4"
-    ),
+    out: options.Out = Path("dialogue.mp4"),
     layout: Annotated[str, typer.Option(help="side-by-side, active-speaker or stack.")] = "side-by-side",
     self_channel: Annotated[int, typer.Option(help="The channel of PHOTO_A.", min=1, max=2)] = 1,
     partner: Annotated[Path | None, typer.Option(help="PHOTO_B's mono file; DIALOGUE is then PHOTO_A's.")] = None,

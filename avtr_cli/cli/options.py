@@ -12,6 +12,7 @@ import typer
 
 from avtr_cli.config import Preset, load_preset
 from avtr_cli.errors import OutputError
+from avtr_cli.output.sequence import exists, named_output
 
 if TYPE_CHECKING:
     from avtr_cli.job import Job
@@ -35,6 +36,16 @@ Certificate = Annotated[
 Key = Annotated[Path | None, typer.Option("--key", help="The certificate's private key (PEM); else AVTR_KEY.")]
 Pace = Annotated[str, typer.Option(help="max, or realtime: hear the sound at the speed of a call.")]
 Page = Annotated[Path | None, typer.Option("--html", help="Write a report page here (one self-contained file).")]
+Out = Annotated[
+    Path,
+    typer.Option(
+        "-o",
+        "--out",
+        parser=named_output,
+        metavar="FILE",
+        help="The video to write: .mp4, .webm or .mov; clip_%06d.png or FOLDER/ for pictures one by one.",
+    ),
+]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Print nothing but the path of the result.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace the output if it exists.")]
 
@@ -79,7 +90,7 @@ def progress(quiet: bool, name: str) -> Iterator[Watch | None]:
 
 def render_and_tell(job: Job, report: Path | None, overwrite: bool, quiet: bool) -> None:
     """Render one job with a progress bar, write its report, and say what a person wants to know."""
-    if job.out.is_file() and not overwrite:
+    if exists(job.out) and not overwrite:
         raise OutputError(f"{job.out}: exists already; add --overwrite or choose another -o")
     from avtr_cli.offline import render_file
 

@@ -13,9 +13,7 @@ from avtr_cli.cli import options
 def render(
     photo: Annotated[Path, typer.Argument(help="A picture with the avatar's face.", show_default=False)],
     dialogue: Annotated[Path, typer.Argument(help="Sound with two channels: 1 avatar, 2 partner.", show_default=False)],
-    out: Annotated[Path, typer.Option("-o", "--out", help="The video to write: .mp4, .webm or .mov.")] = Path(
-        "avatar.mp4"
-    ),
+    out: options.Out = Path("avatar.mp4"),
     self_channel: Annotated[int, typer.Option(help="The avatar's channel.", min=1, max=2)] = 1,
     partner: Annotated[
         Path | None, typer.Option(help="The partner's mono file; DIALOGUE is then the avatar's.")

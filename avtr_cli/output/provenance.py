@@ -14,7 +14,7 @@ from typing import Any
 from avtr_cli import __version__
 from avtr_cli.config import Preset
 from avtr_cli.errors import ConfigError
-from avtr_cli.output import isobmff, signing, xmp
+from avtr_cli.output import isobmff, png, signing, xmp
 from avtr_cli.output.origin import DIGITAL_SOURCE_TYPE, Origin
 from avtr_cli.output.signing import Signer
 
@@ -58,9 +58,13 @@ def _path_in(variable: str) -> Path | None:
 def mark(path: Path, origin: Origin, signer: Signer | None) -> dict[str, Any]:
     """Write XMP and manifest into the finished video at `path`; returns the report's `provenance` entry.
 
-    A WebM has room for neither and keeps the metadata alone. Raises OutputError; then `path` is not to be used.
+    A WebM has room for neither and keeps the metadata alone; a PNG picture takes XMP. Raises OutputError; then
+    `path` is not to be used.
     """
     done = unmarked(origin.label) | {"marked": True, "metadata": True}
+    if png.is_png(path):
+        png.add_words(path, {}, _packet(origin, signed=False))
+        return done | {"xmp": True, "c2pa_absent": "single pictures are not signed; the video made of them can be"}
     if not isobmff.is_isobmff(path):
         done["c2pa_absent"] = f"{path.suffix.lstrip('.')} has no room for a C2PA manifest; .mp4 and .mov have"
         return done

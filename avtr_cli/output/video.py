@@ -20,6 +20,7 @@ from avtr_cli.errors import OutputError
 from avtr_cli.output import ffmpeg
 from avtr_cli.output.formats import Format
 from avtr_cli.output.label import Label
+from avtr_cli.output.sequence import is_sequence, lay_out
 from avtr_cli.timing import FPS
 
 QUEUE_FRAMES = 20  # that may wait for the encoder; beyond that rendering waits
@@ -125,9 +126,12 @@ def join(
     before_rename: Callable[[Path], None] | None = None,
 ) -> None:
     """Segments and sound into `out`, which appears under its name when complete. Raises OutputError."""
-    partial = out.with_name(f".{out.stem}.partial{out.suffix}")
     listing = segments[0].with_name("segments.txt")
     listing.write_text("".join(f"file '{_quoted(path.resolve())}'\n" for path in segments), encoding="utf-8")
+    if is_sequence(out):
+        lay_out(listing, sound, out, metadata, before_rename)
+        return
+    partial = out.with_name(f".{out.stem}.partial{out.suffix}")
     arguments = ["-f", "concat", "-safe", "0", "-i", str(listing)]
     arguments += ["-i", str(sound)] if sound else []
     arguments += ["-map", "0:v:0", "-c:v", "copy"]
