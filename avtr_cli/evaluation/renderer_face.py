@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
+from avtr_cli.evaluation.lip_band import LipBand
 from avtr_cli.evaluation.studio import AXES, Numbers, Studio, correlation, distance
 from avtr_cli.perception.template import fit_pose
 from avtr_cli.perception.topology import EYES, MOUTH_CORNERS
@@ -19,16 +20,17 @@ from avtr_cli.render.mesh.shapes import JAW_DROP
 
 
 def lips(studio: Studio) -> Numbers:
+    stretches = np.arange(0.6, 1.5, 0.02).tolist()
+    opened = studio.frame(jawOpen=0.5)
     jaws = np.linspace(0, 0.8, 9)
     gaps = np.array([lip_gap(studio.face(jawOpen=float(jaw))) for jaw in jaws])
-    rest, opened = studio.face(), studio.face(jawOpen=0.5)
     sealed = lip_gap(studio.face(jawOpen=0.4, mouthClose=0.4))
     return {
         "lips.gap_r": correlation(JAW_DROP * jaws, gaps),
         "lips.gap_slope": float(np.polyfit(JAW_DROP * jaws, gaps, 1)[0]),
         "lips.sealed_gap": sealed,
-        "lips.upper_thickness": distance(opened, 0, 13) / distance(rest, 0, 13),
-        "lips.lower_thickness": distance(opened, 14, 17) / distance(rest, 14, 17),
+        "lips.upper_thickness": LipBand(studio, True).found(opened, stretches)[1],
+        "lips.lower_thickness": LipBand(studio, False).found(opened, stretches)[1],
     }
 
 

@@ -11,6 +11,7 @@ from dataclasses import replace
 import cv2
 import numpy as np
 
+from avtr_cli.evaluation.lip_band import LipBand
 from avtr_cli.evaluation.studio import AXES, LUMA, Numbers, Studio, change, command, found, luma_at
 from avtr_cli.perception.topology import (
     CHEEKS,
@@ -22,7 +23,6 @@ from avtr_cli.perception.topology import (
     OUTER_LOWER_LIP,
     OUTER_UPPER_LIP,
 )
-from avtr_cli.render.mesh.calibration import lip_gap
 from avtr_cli.types import ARKIT_BLENDSHAPES, CONTROLS
 
 
@@ -42,8 +42,10 @@ def continuity(studio: Studio) -> Numbers:
         row[channel] = 0.01
         rows.append(row)
     jumps = max(float(np.percentile(change(frame, rest)[aside], 99.9)) for frame in studio.frames(rows))
-    gaps = np.array([lip_gap(found(frame)) for frame in studio.frames([command(jawOpen=j / 100) for j in range(31)])])
-    return {"continuity.pixel_jump": jumps, "continuity.gap_step_back": float(np.max(-np.diff(gaps), initial=0))}
+    opening = studio.frames([command(jawOpen=jaw / 100) for jaw in range(31)])
+    upper, lower = ([LipBand(studio, up).found(frame)[0] for frame in opening] for up in (True, False))
+    steps = np.diff(np.subtract(lower, upper)) / studio.unit
+    return {"continuity.pixel_jump": jumps, "continuity.gap_step_back": float(np.max(-steps, initial=0))}
 
 
 def background(studio: Studio) -> Numbers:

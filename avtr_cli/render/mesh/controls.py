@@ -23,9 +23,12 @@ FURTHEST = (18.0, 26.0, 20.0)
 CAMERA_DISTANCE = 7.0  # EO from the camera to the head: about 65 cm, as on a video call
 BREATH_HZ = 0.23  # about 14 breaths a minute
 BREATH_LIFT = 0.016  # EO that the shoulders rise from the mean
+# What a photo's own broad smile gives up while it speaks: of the smile, and of the gap between its lips.
+SPEAKING_SMILE, SPEAKING_TEETH = 0.65, 0.2
 _JAW_DRIVEN = [SHAPES.index("jawOpen"), SHAPES.index("sealJaw")]
 _BROWS = [index for index, name in enumerate(SHAPES) if name.startswith(("brow", "cheekSquint"))]
 _SMILES = [SHAPES.index("mouthSmileLeft"), SHAPES.index("mouthSmileRight")]
+_SEAL_PHOTO = SHAPES.index("sealPhoto")
 _ROUNDING = [SHAPES.index("mouthFunnel"), SHAPES.index("mouthPucker")]
 
 
@@ -89,11 +92,13 @@ def read_controls(
 
 
 def _temper_smile(weights: np.ndarray, mouth_close: float, photo_smile: float) -> None:
-    """A photo that smiles neither grins wider than faces can nor speaks through a fixed smile."""
+    """A photo that smiles neither grins wider than faces can nor speaks through a fixed, gaping smile."""
     smiles = weights[_SMILES]
     rounded = float(np.clip(weights[_ROUNDING], 0, 1).sum())
     speaking = min(1.0, 2.5 * max(float(weights[_JAW_DRIVEN[0]]), 0.0) + rounded + 2 * max(mouth_close, 0.0))
-    weights[_SMILES] = np.where(smiles > 0, smiles * (1 - 0.5 * photo_smile), smiles) - 0.5 * photo_smile * speaking
+    relaxed = photo_smile * speaking
+    weights[_SMILES] = np.where(smiles > 0, smiles * (1 - 0.35 * photo_smile), smiles) - SPEAKING_SMILE * relaxed
+    weights[_SEAL_PHOTO] = max(float(weights[_SEAL_PHOTO]), SPEAKING_TEETH * relaxed)
 
 
 def seal_weights(mouth_close: float, jaw_open: float) -> tuple[float, float]:

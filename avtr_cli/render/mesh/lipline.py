@@ -39,9 +39,10 @@ def snap_lips(image: np.ndarray, points: np.ndarray, unit: float) -> np.ndarray:
     seen = cv2.GaussianBlur(seen, (1, 9), sigmaX=0.1, sigmaY=2.0)  # a column is read with its neighbours
     depth = np.minimum(seen[:, : -2 * bank], seen[:, 2 * bank :]) - seen[:, bank:-bank]
     near = steps[bank:-bank] / STEPS
-    best = (depth - STRAYING * near**2).argmax(axis=1)
-    trust = np.clip(depth[np.arange(len(best)), best] / SHALLOW - 0.5, 0, 1)
-    shift = near[best] * trust * REACH * unit
+    score = depth - STRAYING * near**2
+    # The mouth is believed or not as a whole: the hair of a moustache has its valleys, but here and there.
+    trust = float(np.clip(np.median(score.max(axis=1)) / SHALLOW - 0.5, 0, 1))
+    shift = near[score.argmax(axis=1)] * trust * REACH * unit
     shift = np.convolve(np.pad(shift, 2, mode="edge"), np.array([1, 2, 3, 2, 1]) / 9, mode="valid")
     result = points.copy()
     valley = line + shift[:, None] * down

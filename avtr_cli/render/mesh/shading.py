@@ -98,7 +98,7 @@ def _folds(stage: Stage, geometry: Geometry, depth: np.ndarray) -> np.ndarray:
         paint(f"mouthFrown{side}", -0.12 * spot(cx + sign * 0.04, cy + 0.08, 0.04, 0.04))
         paint(f"browDown{side}", -0.10 * spot(sign * 0.055, -0.20, 0.030, 0.07))
         paint("cheekPuff", 0.10 * spot(sign * 0.42, 0.70, 0.13, 0.13))
-        paint("jawOpen", -0.07 * spot(sign * 0.45, 0.75, 0.10, 0.20))
+        paint("jawOpen", -0.05 * spot(sign * 0.50, 0.74, 0.09, 0.20))
         paint(f"cheekSquint{side}", -0.05 * spot(sign * 0.36, 0.14, 0.14, 0.035))
     for height in (-0.36, -0.43, -0.50):
         line = np.exp(-0.5 * ((y - height - 0.03 * x**2) / 0.016) ** 2)
