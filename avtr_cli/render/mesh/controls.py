@@ -52,6 +52,11 @@ class Pose:
     zoom: float  # 1 at rest; above 1 nearer
 
     @property
+    def turn(self) -> float:
+        """Degrees that the head's axis towards the camera has turned; rolling does not count."""
+        return math.degrees(math.acos(min(float(self.rotation[2, 2]), 1.0)))
+
+    @property
     def at_rest(self) -> bool:
         return self.zoom == 1 and not self.shift.any() and bool((self.rotation == np.eye(3)).all())
 

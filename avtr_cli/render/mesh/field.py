@@ -39,6 +39,7 @@ SKIN_ENDS, LIPS_END = (1.55, 1.95), (0.95, 1.2)
 CORNERS_END = (1.0, 1.35)  # the same for the layers, in half mouth widths from its middle: beyond, nothing is torn
 COARSE_STEPS = 3
 LEAST_AREA = 0.35  # to which a field may shrink an area before a step takes it for that: at a fold there is no inverse
+LOST, MEND = 0.4, 4  # px that an inverse may miss a node by, and nodes across which those that miss more are smoothed
 LIPS_REACH = 0.50  # EO that shapes move the lips' layer at most
 
 
@@ -182,6 +183,23 @@ def invert(field: FieldBasis, displaced: Tensor, lips: tuple[slice, slice] | Non
     back[:] = _finish(table[:1], field.home, moved[:1])
     back[LOWER, :, rows, columns] = _finish(table[1:], field.home[..., rows, columns], moved[1:, :, rows, columns])[0]
     return back.div_(field.per_px)
+
+
+def mend_folds(field: FieldBasis, displaced: Tensor, back: Tensor) -> Tensor:
+    """`back` of a far turned head, smoothed where the far cheek folds over itself.
+
+    There the field has no inverse, and each node would take its own guess: a ragged cheek. They give way to the
+    mean of the nodes around them that did find where they come from.
+    """
+    missed = residual(field, displaced[:1], back[:1])[None]
+    found = (1 - missed).clamp(0.001, 1)
+    lost = (missed > LOST).to(back.dtype)
+    mean = torch.cat([back[:1] * found, found, lost], dim=1)
+    mean = functional.avg_pool2d(mean, MEND, ceil_mode=True)
+    mean = functional.interpolate(mean, scale_factor=MEND, mode="bilinear", align_corners=False)
+    mean = mean[..., : field.grid[0], : field.grid[1]]
+    mended = torch.lerp(back[:1], mean[:, :2] / mean[:, 2:3], (4 * mean[:, 3:]).clamp(0, 1))
+    return back + (mended - back[:1])
 
 
 def lips_in_frame(field: FieldBasis, controls: Controls) -> tuple[slice, slice]:

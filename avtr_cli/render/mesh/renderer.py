@@ -22,7 +22,15 @@ from avtr_cli.render.mesh.calibration import UNCALIBRATED, Calibration, calibrat
 from avtr_cli.render.mesh.controls import Controls, read_controls
 from avtr_cli.render.mesh.eye_pictures import prepare_eyes
 from avtr_cli.render.mesh.eyes import Eye, open_eye, paint_eye
-from avtr_cli.render.mesh.field import FieldBasis, displacement, invert, lips_in_frame, merge_layers, prepare_field
+from avtr_cli.render.mesh.field import (
+    FieldBasis,
+    displacement,
+    invert,
+    lips_in_frame,
+    mend_folds,
+    merge_layers,
+    prepare_field,
+)
 from avtr_cli.render.mesh.geometry import Geometry
 from avtr_cli.render.mesh.glasses import wears_glasses
 from avtr_cli.render.mesh.layers import OVERSAMPLING, cut_out, oversample, split_layers
@@ -34,6 +42,7 @@ from avtr_cli.render.mesh.shapes import UPPER
 from avtr_cli.render.mesh.stage import Rectangle, Stage, crop_stage, photo_stage
 from avtr_cli.types import CONTROLS, Identity, Motion, Portrait
 
+FOLDS_BEGIN = 9.0  # degrees of turn before which no cheek hides itself
 BEHIND_GLASSES = 0.35  # of brow and squint controls: frames do not bend
 
 
@@ -132,7 +141,10 @@ class MeshRenderer:
     def draw_stage(self, avatar: Avatar, controls: Controls) -> np.ndarray:
         """The visible part of the stage, uint8 (h, w, 3 or 4)."""
         stage, field, sampler = avatar.stage, avatar.field, self.sampler
-        back = invert(field, displacement(field, controls), lips_in_frame(field, controls))
+        moved = displacement(field, controls)
+        back = invert(field, moved, lips_in_frame(field, controls))
+        if controls.pose.turn > FOLDS_BEGIN:
+            back = mend_folds(field, moved, back)
         light = gain(avatar.shading, field, controls, back[UPPER])
         main = torch.cat([merge_layers(field, back), light])
         x, y, light = self._enlarged(main, stage.visible, stage.cell).split([1, 1, 1])
