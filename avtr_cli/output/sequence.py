@@ -110,7 +110,8 @@ def lay_out(
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()
         copy = ["-f", "concat", "-safe", "0", "-i", str(listing), "-map", "0:v:0", "-c:v", "copy"]
-        target = ["-start_number", str(FIRST), "-f", "image2", str(folder / "%09d.png")]
+        numbered = str(folder).replace("%", "%%") + "/%09d.png"  # the folder is named after `out`, which may hold a %
+        target = ["-start_number", str(FIRST), "-f", "image2", numbered]
         ffmpeg.run([*copy, *target], f"{out}: the pictures cannot be written")
         made = sorted(folder.iterdir())
         for path in made:
