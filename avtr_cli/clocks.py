@@ -28,22 +28,28 @@ class StageClock:
         self._spent: dict[str, float] = {}
         self._inner: list[float] = []
         self._events: list[tuple[int, str, Any, Any]] = []
+        self._company: tuple[StageClock, ...] = (self,)
 
     @contextmanager
-    def chunk(self) -> Iterator[None]:
-        """All the work from a window of audio to its finished frames."""
+    def chunk(self, *others: StageClock) -> Iterator[None]:
+        """All the work from a window of audio to its finished frames.
+
+        `others` are the clocks of sessions that go in step with this one: each waits for all, so the same time counts.
+        """
         token = _running.set(self)
-        self._spent = {}
+        self._spent, self._company = {}, (self, *others)
         began = time.perf_counter()
         try:
             yield
         finally:
             _running.reset(token)
-            self.chunk_ms.append((time.perf_counter() - began) * 1e3)
-            for name in ("audio", "motion", "render", "composite"):
-                self.stages_ms[name].append(self._spent.get(name, 0.0))
-            if self._cuda:
-                self._read_events(before=len(self.chunk_ms) - 1)
+            took = (time.perf_counter() - began) * 1e3
+            for clock in self._company:
+                clock.chunk_ms.append(took)
+                for name in ("audio", "motion", "render", "composite"):
+                    clock.stages_ms[name].append(self._spent.get(name, 0.0))
+                if self._cuda:
+                    clock._read_events(before=len(clock.chunk_ms) - 1)
 
     def add(self, name: str, ms: float) -> None:
         """A stage that was clocked elsewhere, such as the encoder's thread."""
@@ -60,7 +66,9 @@ class StageClock:
     def _leave(self, name: str, began: Any) -> None:
         inner = self._inner.pop()
         if self._cuda:
-            self._events.append((len(self.chunk_ms), name, began, self._event()))
+            ended = self._event()
+            for clock in self._company:
+                clock._events.append((len(clock.chunk_ms), name, began, ended))
             return
         took = (time.perf_counter() - began) * 1e3
         self._spent[name] = self._spent.get(name, 0.0) + took - inner

@@ -14,6 +14,7 @@ from typing import Any
 
 from avtr_cli.errors import ConfigError
 
+LEFT_AS_IT_IS = -1.0  # of a wanted opening: none is wanted
 EMOTIONS = ("neutral", "happy", "serious", "surprised", "sad")
 
 
@@ -58,12 +59,21 @@ class RenderConfig:
     background: str = "none"  # none: the photo's own | blur | #RRGGBB | an image file | transparent
     breathing: float = 1.0  # scales the slow rise of the shoulders; 0 is off
     relight: float = 1.0  # scales the shading that follows head and skin; 0 is off
-    region: str = "all"  # what the LivePortrait renderer moves: all | expression | pose | lips | eyes
+    # Of the LivePortrait renderer alone:
+    region: str = "all"  # what moves: all | expression | pose | lips | eyes
+    driving: str = "avtr1"  # the expression turns with the head | relative, absolute: LivePortrait's, it does not
+    eyes_open: float = LEFT_AS_IT_IS  # 0 .. 0.8: opens eyes to this height over width (0.35 is usual); -1 leaves them
+    lips_open: float = LEFT_AS_IT_IS  # 0 .. 0.8: the same for lips (0 is shut); -1 leaves them
+    close_lips: bool = False  # shuts the mouth of a photo with parted lips before it is moved
 
     def __post_init__(self) -> None:
         _choose("render.renderer", self.renderer, ("mesh", "liveportrait"))
         _choose("render.view", self.view, ("crop", "photo"))
         _choose("render.region", self.region, ("all", "expression", "pose", "lips", "eyes"))
+        _choose("render.driving", self.driving, ("avtr1", "relative", "absolute"))
+        for name in ("eyes_open", "lips_open"):
+            if getattr(self, name) != LEFT_AS_IT_IS:
+                _within(f"render.{name}", getattr(self, name), 0, 0.8)
         _within("render.size", self.size, 64, 4096)
         _within("render.breathing", self.breathing, 0, 3)
         _within("render.relight", self.relight, 0, 2)
@@ -98,8 +108,12 @@ class RuntimeConfig:
     device: str = "auto"  # auto | cpu | cuda | cuda:N
     precision: str = "fp32"  # fp32 | bf16 | fp16: of the published networks on a GPU
     threads: int = 0  # CPU threads of the renderer; 0 chooses
+    compile: str = "auto"  # torch.compile of the published networks: on | off | auto: off
+    cuda_graphs: str = "auto"  # a chunk's work launched as one graph: on | off | auto: where a GPU can, proven equal
 
     def __post_init__(self) -> None:
+        _choose("runtime.compile", self.compile, ("auto", "on", "off"))
+        _choose("runtime.cuda_graphs", self.cuda_graphs, ("auto", "on", "off"))
         _choose("runtime.precision", self.precision, ("fp32", "bf16", "fp16"))
         _within("runtime.threads", self.threads, 0, 64)
 

@@ -18,8 +18,8 @@ from avtr_cli.clocks import STAGES, StageClock
 from avtr_cli.output.layout import Layout
 from avtr_cli.output.workfolder import WorkFolder
 from avtr_cli.pace import RealtimePace
-from avtr_cli.session import StreamingSession
-from avtr_cli.types import Chunk
+from avtr_cli.session import Heard, StreamingSession
+from avtr_cli.types import Chunk, Window
 
 
 @dataclass(frozen=True)
@@ -47,36 +47,43 @@ class Feed:
         assert len(sessions) == (1 if layout is None else 2)
         self.sessions, self.pace = tuple(sessions), None if pace == "max" else RealtimePace()
         self._source, self.layout = source, layout
+        self._first: tuple[Chunk, list[np.ndarray]] | None = None  # of a pair, until the second's chunk comes
         self._kept: list[np.ndarray] = []
         self._layout_ms: list[float] = []  # per chunk
 
-    def takes(self) -> Iterator[Take]:
-        """Everything the sessions still owe; audio they have heard before is skipped, not heard again."""
+    def heard(self) -> Iterator[list[Heard]]:
+        """What the sessions still have to hear, a window of each at a time, for `in_step`; `receive` takes the chunks.
+
+        Audio they have heard before is skipped, not heard again.
+        """
         blocks = _skipped(self._source.blocks(), self.sessions[0].heard)
         if self.pace is not None:
             self.pace = RealtimePace(self.sessions[0].heard)
             blocks = self.pace.packets(blocks)
         for block in blocks:
             sides = (block, np.ascontiguousarray(block[::-1]))
-            streams = [session.stream(side) for session, side in zip(self.sessions, sides, strict=False)]
-            yield from self._in_step(streams)
-        yield from self._in_step([session.stream_tail() for session in self.sessions])
+            yield from self._paired([one.hear(side) for one, side in zip(self.sessions, sides, strict=False)])
+        yield from self._paired([one.end() for one in self.sessions])
 
-    def _in_step(self, streams: list[Iterator[Chunk]]) -> Iterator[Take]:
-        for first in streams[0]:
-            count, index = len(first.frames), first.motion.first
-            chunks = [first]
-            pictures: Iterator[np.ndarray] = (frame.pixels for frame in first.frames)
-            if self.layout is not None:
-                kept = self._keep(first)  # the second session may draw into the same scratch memory
-                chunks.append(next(streams[1]))
-                pictures = self._composed(kept, chunks[1])
-            motions = tuple(chunk.motion.values.cpu() for chunk in chunks)
-            if self.pace is not None:
-                self.pace.left(index, count)
-            yield Take(pictures, motions, count)
-        for stream in streams[1:]:
-            assert next(stream, None) is None, "the sessions hear equally much"
+    def _paired(self, windows: list[Iterator[Window]]) -> Iterator[list[Heard]]:
+        for row in zip(*windows, strict=True):
+            yield list(zip(self.sessions, row, strict=True))
+
+    def receive(self, chunk: Chunk) -> Take | None:
+        """Take the sessions' chunks of one moment, one by one in their order; with the last comes the Take."""
+        pictures: Iterator[np.ndarray] = (frame.pixels for frame in chunk.frames)
+        chunks = [chunk]
+        if self.layout is not None:
+            if self._first is None:
+                self._first = (chunk, self._keep(chunk))  # the second session may draw into the same scratch memory
+                return None
+            (first, kept), self._first = self._first, None
+            chunks = [first, chunk]
+            pictures = self._composed(kept, chunk)
+        motions = tuple(one.motion.values.cpu() for one in chunks)
+        if self.pace is not None:
+            self.pace.left(chunk.motion.first, len(chunk.frames))
+        return Take(pictures, motions, len(chunk.frames))
 
     def _keep(self, chunk: Chunk) -> list[np.ndarray]:
         while len(self._kept) < len(chunk.frames):
@@ -108,6 +115,8 @@ class Feed:
         clocks = [session.clock for session in self.sessions]
         if len(clocks) == 1:
             return clocks[0]
+        if self.sessions[0].joint:  # one forward for both, on either clock
+            clocks = clocks[:1]
         total = StageClock()
         for clock in clocks:
             clock.finish()

@@ -10,11 +10,13 @@ import os
 import platform
 import resource
 import sys
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from avtr_cli.errors import ConfigError
 
 if TYPE_CHECKING:
+    import numpy as np
     import torch
 
 _QUIET = {
@@ -81,6 +83,19 @@ def describe_device(device: torch.device, precision: str, threads: int) -> dict[
         "torch": torch.__version__,
         "precision": precision,
     }
+
+
+def to_host(tensors: Sequence[torch.Tensor]) -> list[np.ndarray]:
+    """Arrays of the tensors' values: from a GPU all are copied at once, and waited for once."""
+    import torch
+
+    if tensors[0].device.type == "cpu":
+        return [tensor.numpy() for tensor in tensors]
+    copies = [torch.empty_like(tensor, device="cpu", pin_memory=True) for tensor in tensors]
+    for copy, tensor in zip(copies, tensors, strict=True):
+        copy.copy_(tensor, non_blocking=True)
+    torch.cuda.current_stream(tensors[0].device).synchronize()
+    return [copy.numpy() for copy in copies]
 
 
 def peak_rss_mb() -> float:

@@ -1,12 +1,13 @@
 """One avatar on one call: audio goes in as it arrives, frames come out once they can.
 
 This is the real-time path. A file is rendered by feeding it here (offline.py); there is no second path, so
-a rendered file and a live call cannot differ.
+a rendered file and a live call cannot differ. Nor is there one for several sessions on one device: `in_step` makes a
+chunk of each in one forward where the models can, and one session alone is the case of one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,18 @@ from avtr_cli.audio.windows import Windows
 from avtr_cli.clocks import StageClock, stage
 from avtr_cli.errors import ConfigError
 from avtr_cli.timing import CHUNK_FRAMES, frames_of
-from avtr_cli.types import Chunk, Frame, Identity, Motion, MotionGenerator, MotionState, Renderer, Window
+from avtr_cli.types import (
+    Chunk,
+    Frame,
+    Identity,
+    JointGenerator,
+    JointRenderer,
+    Motion,
+    MotionGenerator,
+    MotionState,
+    Renderer,
+    Window,
+)
 
 
 class StreamingSession:
@@ -43,12 +55,18 @@ class StreamingSession:
         self._identity, self._motion, self._renderer = identity, motion, renderer
         self._windows = Windows()
         self._state: MotionState = motion.start(identity, seed)
+        self._owed: int | None = None  # frames in all, once the call is over
         self.clock = clock or StageClock()
 
     @property
     def frames_out(self) -> int:
         """How many frames have left; a whole number of chunks until `finish`."""
         return self._windows.index * CHUNK_FRAMES
+
+    @property
+    def joint(self) -> bool:
+        """Whether `in_step` draws this session with others of the same renderer in one forward."""
+        return isinstance(self._renderer, JointRenderer)
 
     @property
     def heard(self) -> int:
@@ -69,24 +87,28 @@ class StreamingSession:
 
     def stream(self, samples: np.ndarray) -> Iterator[Chunk]:
         """As `push`, a chunk at a time; the frames of a chunk may be overwritten by the next."""
-        for window in self._windows.push(samples):
-            yield self._chunk(window)
+        for window in self.hear(samples):
+            yield from (chunk for _, chunk in in_step([(self, window)]))
 
     def stream_tail(self) -> Iterator[Chunk]:
         """As `finish`, a chunk at a time."""
-        owed = frames_of(self._windows.heard)
-        for window in self._windows.finish():
-            chunk = self._chunk(window)
-            values = chunk.motion.values[: owed - chunk.motion.first]
-            yield Chunk(Motion(chunk.motion.space, values, chunk.motion.first), chunk.frames[: len(values)])
+        for window in self.end():
+            yield from (chunk for _, chunk in in_step([(self, window)]))
 
-    def _chunk(self, window: Window) -> Chunk:
-        with self.clock.chunk():
-            with stage("motion"):
-                motion, self._state = self._motion.step(window, self._state)
-            with stage("render"):
-                pictures = self._renderer.draw(self._identity, motion)
-        return Chunk(motion, [Frame(picture, motion.first + i) for i, picture in enumerate(pictures)])
+    def hear(self, samples: np.ndarray) -> Iterator[Window]:
+        """The windows that `samples` complete, for `in_step`: the chunk of each is made before the next is taken."""
+        return self._windows.push(samples)
+
+    def end(self) -> Iterator[Window]:
+        """The call is over: the windows still owed, for `in_step`."""
+        self._owed = frames_of(self._windows.heard)
+        return self._windows.finish()
+
+    def _chunk(self, motion: Motion, pictures: np.ndarray) -> Chunk:
+        if self._owed is not None and self._owed < motion.first + len(motion.values):
+            motion = Motion(motion.space, motion.values[: self._owed - motion.first], motion.first)
+        frames = zip(range(len(motion.values)), pictures, strict=False)
+        return Chunk(motion, [Frame(picture, motion.first + i) for i, picture in frames])
 
     def save(self, path: Path) -> None:
         """Write what the session remembers to `path` (safetensors); `restore` goes on bit for bit."""
@@ -102,6 +124,60 @@ class StreamingSession:
         windows = {n.removeprefix("windows."): t.numpy() for n, t in tensors.items() if n.startswith("windows.")}
         self._windows = Windows.restored(windows)
         self._state = {name: tensors[f"motion.{name}"].to(tensor.device) for name, tensor in self._state.items()}
+
+
+Heard = tuple[StreamingSession, Window]
+
+
+def in_step(heard: Sequence[Heard]) -> Iterator[tuple[StreamingSession, Chunk]]:
+    """The chunk of every session from its window; the frames of one may be overwritten by the next.
+
+    Sessions of one `JointRenderer` are drawn in one forward and keep their order; so are those of one `JointGenerator`
+    moved. What cannot be joined takes turns. Each session's frames are those it would give alone: the same bits on a
+    CPU, up to rounding on a GPU.
+    """
+    for company in _by(heard, lambda session: session._renderer, JointRenderer):
+        sessions = [session for session, _ in company]
+        first, *others = [session.clock for session in sessions]
+        with first.chunk(*others):
+            with stage("motion"):
+                motions = _moved(company)
+            with stage("render"):
+                pictures = _drawn(sessions, motions)
+        for session, motion, drawn in zip(sessions, motions, pictures, strict=True):
+            yield session, session._chunk(motion, drawn)
+
+
+def _by(heard: Sequence[Heard], model: Callable[[StreamingSession], object], joint: type) -> list[list[Heard]]:
+    """Those that share a model of the kind `joint` together, every other session by itself."""
+    groups: dict[int, list[Heard]] = {}
+    for session, window in heard:
+        shared = model(session)
+        groups.setdefault(id(shared if isinstance(shared, joint) else session), []).append((session, window))
+    return list(groups.values())
+
+
+def _moved(company: Sequence[Heard]) -> list[Motion]:
+    """Every session's next motion; its state goes on."""
+    motions: dict[StreamingSession, Motion] = {}
+    for group in _by(company, lambda session: session._motion, JointGenerator):
+        sessions, windows = zip(*group, strict=True)
+        states = [session._state for session in sessions]
+        generator = sessions[0]._motion
+        if isinstance(generator, JointGenerator):
+            steps = generator.step_together(windows, states)
+        else:
+            steps = [generator.step(windows[0], states[0])]
+        for session, (motion, after) in zip(sessions, steps, strict=True):
+            motions[session], session._state = motion, after
+    return [motions[session] for session, _ in company]
+
+
+def _drawn(sessions: Sequence[StreamingSession], motions: Sequence[Motion]) -> list[np.ndarray]:
+    renderer = sessions[0]._renderer
+    if isinstance(renderer, JointRenderer):
+        return renderer.draw_together([session._identity for session in sessions], motions)
+    return [renderer.draw(sessions[0]._identity, motions[0])]
 
 
 def _kept(chunks: Iterator[Chunk]) -> list[Frame]:

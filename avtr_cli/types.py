@@ -6,9 +6,9 @@ Images are RGB. Pixel coordinates have integer pixel centres, x to the right, y 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     import numpy as np
@@ -163,6 +163,24 @@ class Renderer(Protocol):
 
         The array may be scratch memory that the next call overwrites.
         """
+
+
+@runtime_checkable
+class JointGenerator(Protocol):
+    """A motion generator that moves several sessions in one forward; each as alone, up to rounding."""
+
+    def step_together(
+        self, windows: Sequence[Window], states: Sequence[MotionState]
+    ) -> list[tuple[Motion, MotionState]]:
+        """`step` of every session. Sessions of one chunk index need not go together."""
+
+
+@runtime_checkable
+class JointRenderer(Protocol):
+    """A renderer that draws several identities in one forward; each as alone, up to rounding."""
+
+    def draw_together(self, identities: Sequence[Identity], motions: Sequence[Motion]) -> list[np.ndarray]:
+        """`draw` of every identity with its motion."""
 
 
 @dataclass(frozen=True)

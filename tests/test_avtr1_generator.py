@@ -44,12 +44,12 @@ class Listening(Avtr1Archive):
         self.encoded, self.asked = [], []
 
     def encode(self, past, audio, portrait):
-        self.encoded.append((past, audio, portrait))
+        self.encoded.append((past[0], audio[0], portrait[0]))
         return super().encode(past, audio, portrait)
 
     def velocity(self, x, time, encoded, guidance):
         answer = super().velocity(x, time, encoded, guidance)
-        self.asked.append((x, time, guidance, answer))
+        self.asked.append((x[0], time, guidance, answer[0]))
         return answer
 
 

@@ -192,3 +192,27 @@ def test_a_worker_that_hangs_is_replaced(source, clean, tmp_path, monkeypatch):
     assert [item.name for item in outcome.items if item.state == "done"] == [*GOOD]
     assert ledger(out, "lost") == [("lost", "first")]
     assert frame_hashes(out) == frame_hashes(clean)
+
+
+@pytest.mark.slow
+def test_jobs_in_step_give_the_frames_they_give_alone(source, clean, tmp_path):
+    out = tmp_path / "out"
+    done = avtr_batch(source, "-o", out, *SMALL, "--jobs", 1, "--sessions", 3)
+    assert done.returncode == 6, done.stderr
+    assert frame_hashes(out) == frame_hashes(clean)
+    assert [event for event, _ in ledger(out, "started", "done")] == ["started"] * 3 + ["done"] * 3
+    workers = {line["worker"] for line in read_ledger(out / "batch.jsonl") if line["event"] == "done"}
+    assert len(workers) == 1
+
+
+@pytest.mark.slow
+def test_jobs_in_step_that_are_interrupted_go_on(source, clean, tmp_path):
+    out = tmp_path / "out"
+    batch = start(source, "-o", out, *SMALL, "--jobs", 1, "--sessions", 2)
+    until(lambda: out.is_dir() and ("started", "second") in ledger(out))
+    os.killpg(batch.pid, signal.SIGINT)
+    batch.communicate(timeout=60)
+    assert batch.returncode == 130
+    assert settled(out)
+    assert avtr_batch(source, "-o", out, *SMALL, "--sessions", 2).returncode == 6
+    assert frame_hashes(out) == frame_hashes(clean)

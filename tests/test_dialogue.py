@@ -20,7 +20,7 @@ from avtr_cli.feed import Feed
 from avtr_cli.job import Job
 from avtr_cli.offline import render_file
 from avtr_cli.output.layout import FADE_FRAMES, Layout
-from avtr_cli.session import StreamingSession
+from avtr_cli.session import StreamingSession, in_step
 from tests import videos
 
 
@@ -49,7 +49,9 @@ def test_each_person_is_rendered_as_if_alone_with_the_other_as_partner(engine, p
                  ((session(0), sound), (session(1), np.ascontiguousarray(sound[::-1])))]  # fmt: skip
         layout = Layout("side-by-side", [identity.size for identity in identities])
         feed = Feed([session(0), session(1)], source, layout)
-        together = [picture.copy() for take in feed.takes() for picture in take.pictures]
+        chunks = (chunk for heard in feed.heard() for _, chunk in in_step(heard))
+        takes = (take for take in map(feed.receive, chunks) if take is not None)
+        together = [picture.copy() for take in takes for picture in take.pictures]
     assert len(together) == len(alone[0]) == len(alone[1]) == 38
     for index, picture in enumerate(together):
         assert (picture[:, :256] == alone[0][index].pixels).all()

@@ -14,15 +14,19 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from types import FrameType
+from typing import TYPE_CHECKING
 
 from avtr_cli import runtime
 from avtr_cli.batch.calls import Began, Call, Ended, Event, Lost, Moved
 from avtr_cli.batch.ledger import Lock
+
+if TYPE_CHECKING:
+    from avtr_cli.batch.worker import Worker
 
 CORES_PER_WORKER = 2  # one draws, one encodes
 GRACE_S = 20.0  # for a worker to put down its work
@@ -33,21 +37,25 @@ _THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS
 
 @dataclass(frozen=True)
 class Crew:
-    """How many workers, with how many rendering threads, on which GPUs (CUDA_VISIBLE_DEVICES; none: CPU)."""
+    """How many workers, with how many rendering threads, on which GPUs (CUDA_VISIBLE_DEVICES; none: CPU).
+
+    Each renders up to `sessions` jobs in step, a chunk of each at a time; on a GPU one forward serves them all.
+    """
 
     count: int
     threads: int
     gpus: tuple[str, ...] = ()
+    sessions: int = 1
 
 
-def crew_for(jobs: int | None, calls: int, cores: int, gpus: tuple[str, ...] = ()) -> Crew:
+def crew_for(jobs: int | None, calls: int, cores: int, gpus: tuple[str, ...] = (), sessions: int = 1) -> Crew:
     """A crew for `calls` jobs, never more than the machine carries: one per GPU, or per two cores.
 
     `jobs` is the user's number (None: choose). On a CPU it is at most the number of cores; several may share a GPU.
     """
     count = jobs or (len(gpus) if gpus else max(1, cores // CORES_PER_WORKER))
-    count = max(1, min(count, calls, cores))
-    return Crew(count, max(1, min(2, cores // count - 1)), gpus)
+    count = max(1, min(count, -(-calls // sessions), cores))
+    return Crew(count, max(1, min(2, cores // count - 1)), gpus, min(sessions, calls))
 
 
 def visible_gpus() -> tuple[str, ...]:
@@ -66,8 +74,14 @@ class _Member:
     process: BaseProcess
     pipe: Connection
     number: int
-    call: Call | None = None
+    calls: list[Call] = field(default_factory=list)  # under way
     heard_at: float = 0.0  # monotonic seconds
+
+    def takes(self, call: Call, sessions: int) -> bool:
+        """Whether it can do this besides what it does: renders go in step, all else goes alone."""
+        if not self.calls:
+            return True
+        return len(self.calls) < sessions and all(one.kind == "render" for one in (call, *self.calls))
 
 
 class Processes:
@@ -76,7 +90,7 @@ class Processes:
     kind = "processes"
 
     def __init__(self, crew: Crew, lock: Lock | None = None):
-        self.count = crew.count
+        self.count = crew.count * crew.sessions
         self._crew, self._lock = crew, lock
         self._context = multiprocessing.get_context("spawn")
         self._queue: deque[Call] = deque()
@@ -87,12 +101,14 @@ class Processes:
 
     def events(self) -> Iterator[Event]:
         while True:
-            for member in self._ready():
-                member.call, member.heard_at = self._queue.popleft(), time.monotonic()
+            while self._queue and (member := self._free(self._queue[0])) is not None:
+                call = self._queue.popleft()
+                member.calls.append(call)
+                member.heard_at = time.monotonic()
                 with contextlib.suppress(OSError):  # it died while idle: its end is noticed below
-                    member.pipe.send(member.call)
-                yield Began(member.call, f"process {member.process.pid}")
-            busy = {member.pipe: member for member in self._members if member.call is not None}
+                    member.pipe.send(call)
+                yield Began(call, f"process {member.process.pid}")
+            busy = {member.pipe: member for member in self._members if member.calls}
             if not busy:
                 return
             for pipe in wait(list(busy), timeout=STALLED_S):
@@ -125,32 +141,31 @@ class Processes:
             member.pipe.close()
         self._members.clear()
 
-    def _ready(self) -> Iterator[_Member]:
-        """Idle workers for what is queued, new ones while the crew is not complete."""
-        idle = [member for member in self._members if member.call is None]
-        while self._queue:
-            if idle:
-                yield idle.pop(0)
-            elif len(self._members) < self.count:
-                self._members.append(self._start())
-                yield self._members[-1]
-            else:
-                return
+    def _free(self, call: Call) -> _Member | None:
+        """Who takes the call: an idle worker, else a new one while the crew is not complete, else the least busy."""
+        able = [member for member in self._members if member.takes(call, self._crew.sessions)]
+        idlest = min(able, key=lambda member: len(member.calls), default=None)
+        if (idlest is None or idlest.calls) and len(self._members) < self._crew.count:
+            self._members.append(self._start())
+            return self._members[-1]
+        return idlest
 
     def _start(self) -> _Member:
         taken = {member.number for member in self._members}
-        number = next(number for number in range(self.count) if number not in taken)
+        number = next(number for number in range(self._crew.count) if number not in taken)
         gpu = self._crew.gpus[number % len(self._crew.gpus)] if self._crew.gpus else None
         ours, theirs = self._context.Pipe()
         process = self._context.Process(
-            target=_serve, args=(theirs, self._lock, self._crew.threads, gpu), name=f"avtr-worker-{number}"
+            target=_serve,
+            args=(theirs, self._lock, self._crew.threads, self._crew.sessions, gpu),
+            name=f"avtr-worker-{number}",
         )
         process.start()
         theirs.close()  # so that its death ends the pipe
         return _Member(process, ours, number)
 
     def _hear(self, member: _Member) -> Iterator[Event]:
-        assert member.call is not None
+        assert member.calls
         try:
             event: Event = member.pipe.recv()
         except (EOFError, OSError):
@@ -158,11 +173,14 @@ class Processes:
             member.process.kill()
             member.pipe.close()
             self._members.remove(member)
-            yield Lost(member.call, _how_it_ended(member.process.exitcode))
+            reason = _how_it_ended(member.process.exitcode)
+            yield from [Lost(call, reason) for call in member.calls]
             return
         member.heard_at = time.monotonic()
         if isinstance(event, Ended):
-            member.call = None
+            member.calls = [
+                call for call in member.calls if (call.kind, call.name) != (event.call.kind, event.call.name)
+            ]
         yield event
 
 
@@ -174,7 +192,7 @@ def _how_it_ended(code: int | None) -> str:
     return f"the worker ended by itself (exit code {code})"
 
 
-def _serve(pipe: Connection, lock: Lock | None, threads: int, gpu: str | None) -> None:
+def _serve(pipe: Connection, lock: Lock | None, threads: int, sessions: int, gpu: str | None) -> None:
     """A worker's whole life: answer calls until the pipe ends. `lock` is only kept, to be held as long as this."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, _stop)
@@ -185,9 +203,25 @@ def _serve(pipe: Connection, lock: Lock | None, threads: int, gpu: str | None) -
     with contextlib.suppress(KeyboardInterrupt, EOFError, BrokenPipeError):
         from avtr_cli.batch.worker import Worker  # loads torch and MediaPipe, so only here
 
-        worker = Worker(threads)
-        while (call := pipe.recv()) is not None:
-            pipe.send(Ended(call, worker.answer(call, _Teller(pipe, call))))
+        worker = Worker(threads, sessions)
+        try:
+            _answer_calls(pipe, worker)
+        finally:
+            worker.abandon()
+
+
+def _answer_calls(pipe: Connection, worker: Worker) -> None:
+    """Between two chunks of what is under way, further calls are taken; without anything under way, waited for."""
+    while True:
+        while not worker.busy or pipe.poll():
+            call = pipe.recv()
+            if call is None:
+                return
+            answer = worker.take(call, _Teller(pipe, call))
+            if answer is not None:
+                pipe.send(Ended(call, answer))
+        for call, answer in worker.advance():
+            pipe.send(Ended(call, answer))
 
 
 def set_threads(threads: int) -> None:

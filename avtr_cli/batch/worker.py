@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import tempfile
+import time
 import traceback
 from collections import OrderedDict
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +20,7 @@ from avtr_cli.config import Preset, RuntimeConfig
 from avtr_cli.engine import Engine
 from avtr_cli.errors import AvtrError, WeightsError
 from avtr_cli.job import Job
-from avtr_cli.offline import Watch, render_file
+from avtr_cli.offline import Production, Watch, advance
 from avtr_cli.output.formats import format_of
 from avtr_cli.preparation import cast, space_needed
 
@@ -27,28 +29,60 @@ MEASURED_S = 1.0  # of video, in the micro-run
 
 
 class Worker:
-    """Answers calls with `threads` rendering threads (0: the preset's own choice)."""
+    """Answers calls with `threads` rendering threads (0: the preset's own choice).
 
-    def __init__(self, threads: int = 0):
-        self._threads = threads
+    Up to `sessions` renders go in step, a chunk of each at a time; checks and measurements are answered at once.
+    """
+
+    def __init__(self, threads: int = 0, sessions: int = 1):
+        self._threads, self._sessions = threads, sessions
         self._engines: OrderedDict[tuple[Any, ...], Engine] = OrderedDict()
+        self._under_way: list[tuple[Call, Production]] = []
+
+    @property
+    def busy(self) -> bool:
+        """Whether any render is under way."""
+        return bool(self._under_way)
 
     def answer(self, call: Call, watch: Watch | None = None) -> Answer:
-        """Do what is asked. Every exception but an interruption becomes a Failure: one job never stops the rest."""
+        """Do what is asked, alone."""
+        answer = self.take(call, watch)
+        while answer is None:
+            answer = next((answer for _, answer in self.advance()), None)
+        return answer
+
+    def take(self, call: Call, watch: Watch | None = None) -> Answer | None:
+        """Do what is asked, or begin a render, whose answer comes from `advance`.
+
+        Here and there every exception but an interruption becomes a Failure: one job never stops the rest.
+        """
         job = self._own(call.job)
         try:
             if call.kind == "check":
                 return self._check(job)
             if call.kind == "measure":
                 return self._measure(job)
-            return self._render(job, call, watch)
-        except AvtrError as error:
-            return Failure(error.exit_code, str(error))
-        except (MemoryError, torch.OutOfMemoryError):
-            return Failure(1, f"{call.job.out}: not enough memory; use fewer --jobs or a smaller render.size")
+            self._under_way.append((call, self._begin(job, call, watch)))
         except Exception as error:
-            said = f"{type(error).__name__}: {error}".splitlines()[0]
-            return Failure(1, f"a bug in avtr, please report it: {said}", traceback.format_exc())
+            return _failure(call, error)
+        return None
+
+    def advance(self) -> list[tuple[Call, Answer]]:
+        """Every render under way one chunk further; those that have ended, with what became of them."""
+        try:
+            advance([production for _, production in self._under_way if production.under_way])
+        except Exception as error:  # of the models themselves
+            ended: list[tuple[Call, Answer]] = [(call, _failure(call, error)) for call, _ in self._under_way]
+            self.abandon()
+            return ended
+        ready = [entry for entry in self._under_way if not entry[1].under_way]
+        self._under_way = [entry for entry in self._under_way if entry[1].under_way]
+        return [(call, self._end(call, production)) for call, production in ready]
+
+    def abandon(self) -> None:
+        """Put down what is under way: closed segments remain."""
+        while self._under_way:
+            self._under_way.pop()[1].close()
 
     def _own(self, job: Job) -> Job:
         """The job with this worker's threads, which do not shape frames."""
@@ -83,21 +117,26 @@ class Worker:
         )
 
     def _measure(self, job: Job) -> Measured:
+        """As many copies in step as jobs will be."""
         engine = self.engine(job.preset)
         seconds = min(job.sound.duration_s or MEASURED_S, MEASURED_S)
-        with tempfile.TemporaryDirectory(prefix="avtr-measure-") as folder:
-            short = dataclasses.replace(
-                job,
-                sound=dataclasses.replace(job.sound, duration_s=seconds),
-                out=Path(folder) / job.out.name,
-                from_motion=None,
-                motion_out=None,
-            )
-            timing = render_file(short, engine)["timing"]
-        rendering_s = seconds / timing["realtime_factor"]
-        return Measured(max(0.0, timing["wall_s"] - rendering_s), timing["realtime_factor"])
+        short = dataclasses.replace(job.sound, duration_s=seconds)
+        began = time.perf_counter()
+        with tempfile.TemporaryDirectory(prefix="avtr-measure-") as folder, ExitStack() as stack:
+            copies = [
+                dataclasses.replace(
+                    job, sound=short, out=Path(folder) / f"{number}{job.out.suffix}", from_motion=None, motion_out=None
+                )
+                for number in range(self._sessions)
+            ]
+            productions = [stack.enter_context(Production(copy, engine)) for copy in copies]
+            while under_way := [one for one in productions if one.under_way]:
+                advance(under_way)
+            factor = productions[0].finish()["timing"]["realtime_factor"]
+        rendering_s = seconds / factor
+        return Measured(max(0.0, time.perf_counter() - began - rendering_s) / self._sessions, factor)
 
-    def _render(self, job: Job, call: Call, watch: Watch | None) -> Rendered:
+    def _begin(self, job: Job, call: Call, watch: Watch | None) -> Production:
         engine = self.engine(job.preset)
         weights = tuple(sorted(engine.sha256(path) for path in engine.weights_files()))
         if call.weights is not None and call.weights != weights:
@@ -105,16 +144,36 @@ class Worker:
                 f"{job.out}: this worker has other weights than the one that checked the job; "
                 "install the same avtr and pull the same weights everywhere"
             )
-        report = render_file(job, engine, watch)
-        report["batch"] = call.about or {}
-        report.write(job.out.with_suffix(".json"))
-        output = report["output"]
-        return Rendered(
-            frames=output["frames"],
-            frames_sha256=output["frames_sha256"],
-            sha256=output["sha256"],
-            size_bytes=job.out.stat().st_size,
-            wall_s=report["timing"]["wall_s"],
-            resumed_from_frame=output["resumed_from_frame"],
-            warnings=tuple(report["warnings"]),
+        return Production(job, engine, watch)
+
+    def _end(self, call: Call, production: Production) -> Answer:
+        out = call.job.out
+        try:
+            with production:
+                report = production.finish()
+            report["batch"] = call.about or {}
+            report.write(out.with_suffix(".json"))
+            output = report["output"]
+            return Rendered(
+                frames=output["frames"],
+                frames_sha256=output["frames_sha256"],
+                sha256=output["sha256"],
+                size_bytes=out.stat().st_size,
+                wall_s=report["timing"]["wall_s"],
+                resumed_from_frame=output["resumed_from_frame"],
+                warnings=tuple(report["warnings"]),
+            )
+        except Exception as error:
+            return _failure(call, error)
+
+
+def _failure(call: Call, error: Exception) -> Failure:
+    """What became of a call, as a value; to be made where the exception is handled."""
+    if isinstance(error, AvtrError):
+        return Failure(error.exit_code, str(error))
+    if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
+        return Failure(
+            1, f"{call.job.out}: not enough memory; use fewer --jobs or --sessions, or a smaller render.size"
         )
+    said = f"{type(error).__name__}: {error}".splitlines()[0]
+    return Failure(1, f"a bug in avtr, please report it: {said}", "".join(traceback.format_exception(error)))

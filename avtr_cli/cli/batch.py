@@ -58,6 +58,9 @@ def batch(
     private_key: options.Key = None,
     pages: Annotated[bool, typer.Option("--html", help="A report page for each job, beside DIR/index.html.")] = False,
     jobs: Annotated[str, typer.Option(metavar="N|auto", help="Workers; auto: one per GPU, or per two cores.")] = "auto",
+    sessions: Annotated[
+        int, typer.Option(help="Jobs that each worker renders in step; on a GPU one forward serves them all.", min=1)
+    ] = 1,
     ray: Annotated[
         str | None,
         typer.Option(
@@ -94,7 +97,7 @@ def batch(
         read_source(source), common, out, pages, label=label, provenance=provenance, certificate=certificate,
         private_key=private_key, resume=resume, command=command,
     )  # fmt: skip
-    make_workers = _workers(entries, out, jobs, ray)
+    make_workers = _workers(entries, out, jobs, sessions, ray)
     wishes = Wishes(resume, retries, overwrite)
     progress = Progress(quiet)
     try:
@@ -116,10 +119,12 @@ def batch(
     _complain(outcome, dry_run)
 
 
-def _workers(entries: list[Entry], folder: Path, jobs: str, ray: str | None) -> Any:
+def _workers(entries: list[Entry], folder: Path, jobs: str, sessions: int, ray: str | None) -> Any:
     """How to get workers once it is known how many calls there are for them. Raises ConfigError."""
     if jobs != "auto" and not (jobs.isdecimal() and int(jobs) > 0):
         raise ConfigError(f"--jobs {jobs}: write a number of workers from 1, or auto")
+    if sessions > 1 and ray is not None:
+        raise ConfigError("--sessions is for workers of this machine; leave it out with --ray")
     wanted = None if jobs == "auto" else int(jobs)
     devices = {entry.job.preset.runtime.device for entry in entries if entry.job is not None}
 
@@ -128,7 +133,7 @@ def _workers(entries: list[Entry], folder: Path, jobs: str, ray: str | None) -> 
         from avtr_cli.batch.processes import Processes, crew_for, visible_gpus
 
         gpus = visible_gpus() if devices & {"auto", "cuda"} else ()
-        return Processes(crew_for(wanted, calls, runtime.cores(), gpus), lock)
+        return Processes(crew_for(wanted, calls, runtime.cores(), gpus, sessions), lock)
 
     def cluster(calls: int, lock: Lock | None) -> Workers:
         from avtr_cli.batch.cluster import Cluster

@@ -8,8 +8,10 @@ and 39 of the 63 expression coordinates; the others stay the portrait's.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -37,6 +39,9 @@ class Avtr1Generator:
         self._model, self._features, self._config = model, features, config
         self._guidance = Guidance.of(config, model.device)
         self._coordinates = torch.tensor(LIPSYNC_COORDINATES, device=model.device)
+        self._gains = torch.full((CHANNELS,), config.expressiveness, device=model.device)
+        self._gains[:3] = config.head_gain
+        self._in_turn = model.device.type == "cpu"
         self.weights_files: tuple[Path, ...] = (model.path,)
 
     @classmethod
@@ -82,23 +87,51 @@ class Avtr1Generator:
 
     def step(self, window: Window, state: MotionState) -> tuple[Motion, MotionState]:
         """The 5 frames of one chunk and the state after it."""
+        return self._step([window], [state])[0]
+
+    def step_together(
+        self, windows: Sequence[Window], states: Sequence[MotionState]
+    ) -> list[tuple[Motion, MotionState]]:
+        """`step` of several sessions in one forward; on a CPU in turn, so with the bits of each alone."""
+        together = 1 if self._in_turn else len(windows)
+        steps: list[tuple[Motion, MotionState]] = []
+        for at in range(0, len(windows), together):
+            steps += self._step(windows[at : at + together], states[at : at + together])
+        return steps
+
+    def _step(self, windows: Sequence[Window], states: Sequence[MotionState]) -> list[tuple[Motion, MotionState]]:
         device = self._model.device
         with stage("audio"):
-            rows = self._features(torch.from_numpy(window.samples).to(device)).float()
-        audio = torch.cat([state["audio"], torch.cat([rows[0], rows[1]], dim=-1)])
-        noise = self._noise(window.index, int(state["seed"]), state["noise"])
-        encoded = self._model.encode(state["past"], audio, state["portrait"])
-        x = euler(
-            lambda x, time: self._model.velocity(x, time, encoded, self._guidance),
-            noise.float().to(device),
-            self._config.euler_steps,
+            samples = np.concatenate([window.samples for window in windows])
+            rows = self._features(torch.from_numpy(samples).to(device)).float()  # (2 B, 10, 1024)
+        heard = torch.cat([rows[0::2], rows[1::2]], dim=-1)
+        noise = [
+            self._noise(window.index, int(state["seed"]), state["noise"])
+            for window, state in zip(windows, states, strict=True)
+        ]
+        past, audio, portrait, neutral, expression = (
+            torch.stack([state[name] for state in states])
+            for name in ("past", "audio", "portrait", "neutral", "expression")
         )
-        after = dict(state) | {
-            "past": torch.cat([state["past"], x])[CHUNK_FRAMES:],
-            "audio": audio[CHUNK_FRAMES : CHUNK_FRAMES + PAST_FRAMES],
-            "noise": noise[-1],
-        }
-        return Motion(KEYPOINTS, self._keypoints(x, state), window.index * CHUNK_FRAMES), after
+        audio = torch.cat([audio, heard], dim=1)
+        x = self._flow(past, audio, portrait, torch.stack(noise).float().to(device))
+        values = self._keypoints(x, neutral, expression)
+        steps: list[tuple[Motion, MotionState]] = []
+        for at, (window, state) in enumerate(zip(windows, states, strict=True)):
+            after = dict(state) | {
+                "past": torch.cat([state["past"], x[at]])[CHUNK_FRAMES:],
+                "audio": audio[at, CHUNK_FRAMES : CHUNK_FRAMES + PAST_FRAMES].clone(),
+                "noise": noise[at][-1],
+            }
+            steps.append((Motion(KEYPOINTS, values[at], window.index * CHUNK_FRAMES), after))
+        return steps
+
+    def _flow(self, past: Tensor, audio: Tensor, portrait: Tensor, noise: Tensor) -> Tensor:
+        """Base noise (B, 5, 42) to motion, z-scored, with its conditions as `Avtr1Archive.encode` takes them."""
+        encoded = self._model.encode(past, audio, portrait)
+        return euler(
+            lambda x, time: self._model.velocity(x, time, encoded, self._guidance), noise, self._config.euler_steps
+        )
 
     def _noise(self, index: int, seed: int, last: Tensor) -> Tensor:
         """Base noise, float64 (5, 42), drawn on the CPU from (seed, index) so that it is the same on every device."""
@@ -107,15 +140,14 @@ class Avtr1Generator:
         config = self._config
         return ar1_noise(uniform, last if index else None, config.noise_correlation, config.noise_limit)
 
-    def _keypoints(self, x: Tensor, state: MotionState) -> Tensor:
-        """(5, 42), z-scored -> (5, 66): rotation vector and the whole expression."""
-        gains = torch.full((CHANNELS,), self._config.expressiveness, device=x.device)
-        gains[:3] = self._config.head_gain
-        x = state["neutral"] + gains * (x - state["neutral"])
+    def _keypoints(self, x: Tensor, neutral: Tensor, expression: Tensor) -> Tensor:
+        """(B, 5, 42), z-scored -> (B, 5, 66): rotation vector and the whole expression, (B, 63) elsewhere."""
+        neutral = neutral[:, None]
+        x = neutral + self._gains * (x - neutral)
         values = x * self._model.buffers["motion_scale"] + self._model.buffers["motion_offset"]
-        expression = state["expression"].expand(len(x), -1).clone()
-        expression[:, self._coordinates] = values[:, 3:]
-        return torch.cat([values[:, :3], expression], dim=1)
+        whole = expression[:, None].repeat(1, CHUNK_FRAMES, 1)
+        whole[..., self._coordinates] = values[..., 3:]
+        return torch.cat([values[..., :3], whole], dim=-1)
 
 
 def _check_settings(config: MotionConfig) -> None:

@@ -80,29 +80,29 @@ class Avtr1Archive:
         self._check_calls()
 
     def encode(self, past: Tensor, audio: Tensor, portrait: Tensor) -> tuple[Tensor, ...]:
-        """(75, 42), (85, 2048) and (129,) -> what `velocity` needs; for one chunk."""
-        times = torch.ones(1, CONTEXT_ROWS, 1, device=self.device)
+        """(B, 75, 42), (B, 85, 2048) and (B, 129), a chunk of each of B sessions -> what `velocity` needs."""
+        times = torch.ones(len(past), CONTEXT_ROWS, 1, device=self.device)
         with torch.no_grad(), torch.jit.optimized_execution(False):  # an optimiser that learns would change bits
             return self._archive.encode_conditions(
-                past_cond=past[None], audio_cond=audio[None], kp_cond=portrait[None, None], past_times=times
+                past_cond=past, audio_cond=audio, kp_cond=portrait[:, None], past_times=times
             )
 
     def velocity(self, x: Tensor, time: float, encoded: tuple[Tensor, ...], guidance: Guidance) -> Tensor:
-        """dx/dt (5, 42) of x (5, 42) at `time` in [0, 1), guided."""
+        """dx/dt (B, 5, 42) of x (B, 5, 42) at `time` in [0, 1), guided."""
         kp, past_context, past_last, audio_self, audio_other = encoded
         with torch.no_grad(), torch.jit.optimized_execution(False):
             return self._archive.forward(
-                x=x[None],
+                x=x,
                 kp=kp,
                 past_context=past_context,
                 past_last=past_last,
                 audio_self=audio_self,
                 audio_other=audio_other,
-                t=torch.full((1, 1), time, device=self.device),
+                t=torch.full((len(x), 1), time, device=self.device),
                 self_weights=guidance.avatar,
                 other_weights=guidance.partner,
                 kp_weights=guidance.identity,
-            )[0]
+            )
 
     def _part(self, name: str) -> Any:
         """An attribute of the archive or of the `model` inside it."""
@@ -138,12 +138,12 @@ class Avtr1Archive:
         weights = Guidance(*[zeros(LATENT)] * 3)
         try:
             encoded = self.encode(
-                zeros(PAST_FRAMES, CHANNELS),
-                zeros(PAST_FRAMES + CHUNK_FRAMES + LOOKAHEAD_FRAMES, 2 * SIDE_WIDTH),
-                zeros(PORTRAIT_NUMBERS),
+                zeros(1, PAST_FRAMES, CHANNELS),
+                zeros(1, PAST_FRAMES + CHUNK_FRAMES + LOOKAHEAD_FRAMES, 2 * SIDE_WIDTH),
+                zeros(1, PORTRAIT_NUMBERS),
             )
-            answer = self.velocity(zeros(CHUNK_FRAMES, CHANNELS), 0.0, encoded, weights)
+            answer = self.velocity(zeros(1, CHUNK_FRAMES, CHANNELS), 0.0, encoded, weights)
         except (RuntimeError, AttributeError, ValueError) as error:
             raise self._other(str(error).strip().splitlines()[-1][:160]) from error
-        if tuple(answer.shape) != (CHUNK_FRAMES, CHANNELS):
-            raise self._other(f"it answers {tuple(answer.shape)} where motion is {(CHUNK_FRAMES, CHANNELS)}")
+        if tuple(answer.shape) != (1, CHUNK_FRAMES, CHANNELS):
+            raise self._other(f"it answers {tuple(answer.shape)} where motion is {(1, CHUNK_FRAMES, CHANNELS)}")

@@ -20,6 +20,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 BATCH_NORM_EPSILON = 1e-5
+FRAMES_TOGETHER = 20  # the chunks of four sessions
 Block = tuple[slice, Tensor]  # which rows of tiles, and what they hold
 
 
@@ -50,6 +51,10 @@ class Scratch:
             self._flat[name] = torch.empty(count, device=self.device, dtype=self.dtype)
         return self._flat[name][:count].view(shape)
 
+    def tensors(self) -> list[Tensor]:
+        """All of it, for whoever relies on its addresses to stay."""
+        return [*self._flat.values(), *self._bordered.values()]
+
     def bordered(self, name: str, layers: int, height: int, width: int, channels: int, border: int = 1) -> Tensor:
         """(layers, height + 2, width + 2, channels) whose border is zero; write only its `inside`."""
         shape = (layers, height + 2 * border, width + 2 * border, channels)
@@ -64,6 +69,14 @@ def prefers_tiles(scratch: Scratch) -> bool:
     So on a CPU. A GPU's matrix units want large plain products, and half precision has no digits to spare.
     """
     return scratch.device.type == "cpu" and scratch.dtype == torch.float32
+
+
+def frames_together(scratch: Scratch) -> int:
+    """How many frames go through a network at once; more would only take more memory (0.25 GB each in half precision).
+
+    On a CPU even two would leave the cache.
+    """
+    return 1 if prefers_tiles(scratch) else FRAMES_TOGETHER
 
 
 def inside(bordered: Tensor) -> Tensor:

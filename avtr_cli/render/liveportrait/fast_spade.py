@@ -20,6 +20,7 @@ from avtr_cli.render.liveportrait.convolution import (
     DirectConvolution,
     Pointwise,
     Scratch,
+    frames_together,
     inside,
     prefers_tiles,
     tiled,
@@ -61,8 +62,7 @@ class FastSpadeGenerator:
         self._exit = DirectConvolution(*weight_and_bias(plain.conv_img[0]), 4 * FEATURE_SIDE, scratch)
 
     def __call__(self, feature: Tensor) -> Tensor:
-        together = 1 if prefers_tiles(self._scratch) else len(feature)
-        return torch.cat([self._pictures(part) for part in feature.split(together)])
+        return torch.cat([self._pictures(part) for part in feature.split(frames_together(self._scratch))])
 
     def _pictures(self, feature: Tensor) -> Tensor:
         scratch, batch = self._scratch, len(feature)

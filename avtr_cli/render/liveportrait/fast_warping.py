@@ -11,8 +11,8 @@ What it saves, beside cheaper convolutions (`winograd.py`, `fourier.py`):
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
 
 import torch
 import torch.nn.functional as F
@@ -24,6 +24,7 @@ from avtr_cli.render.liveportrait.convolution import (
     DirectConvolution,
     Pointwise,
     Scratch,
+    frames_together,
     inside,
     prefers_tiles,
     tiled,
@@ -62,9 +63,16 @@ class WarpSource:
 
     feature: Tensor  # (1, 32, 16, 64, 64)
     keypoints: Tensor  # (1, 21, 3)
-    compressed: Tensor  # (4, 16, 64, 64)
-    background: Tensor  # (16, 64, 64, 4): the compressed volume sampled where it is
-    heat: Tensor  # (16, 64, 64, 21)
+    compressed: Tensor  # (1, 4, 16, 64, 64)
+    background: Tensor  # (1, 16, 64, 64, 4): the compressed volume sampled where it is
+    heat: Tensor  # (1, 16, 64, 64, 21)
+
+    @classmethod
+    def joined(cls, sources: Sequence[WarpSource]) -> WarpSource:
+        """Those of several frames one after the other; one portrait alone serves all its frames as it is."""
+        if all(source is sources[0] for source in sources):
+            return sources[0]
+        return cls(*(torch.cat([getattr(source, part.name) for source in sources]) for part in fields(cls)))
 
 
 class FastWarpingModule:
@@ -108,14 +116,21 @@ class FastWarpingModule:
         feature = feature_3d.to(self._scratch.device, self._scratch.dtype)
         keypoints = kp_source.to(self._scratch.device, torch.float32)
         compressed = self._compress(feature.movedim(1, -1)).relu_().movedim(-1, 1).contiguous()
-        background = sample(compressed, self._grid[None])[0].movedim(0, -1).contiguous()
-        return WarpSource(feature, keypoints, compressed[0].float(), background, self._heat(keypoints)[0])
+        background = sample(compressed, self._grid[None]).movedim(1, -1).contiguous()
+        return WarpSource(feature, keypoints, compressed.float(), background, self._heat(keypoints))
 
-    def __call__(self, source: WarpSource, kp_driving: Tensor) -> dict[str, Tensor]:
-        """kp_driving (B, 21, 3) to `out` (B, 256, 64, 64), `deformation` and `occlusion_map`."""
+    def __call__(self, source: WarpSource | Sequence[WarpSource], kp_driving: Tensor) -> dict[str, Tensor]:
+        """kp_driving (B, 21, 3) to `out` (B, 256, 64, 64), `deformation` and `occlusion_map`.
+
+        `source` is the portrait of all frames, or a list of B: the portrait of each.
+        """
         keypoints = kp_driving.to(self._scratch.device, torch.float32)
-        together = 1 if prefers_tiles(self._scratch) else len(keypoints)
-        parts = [self._warped(source, part) for part in keypoints.split(together)]
+        sources = [source] * len(keypoints) if isinstance(source, WarpSource) else source
+        together = frames_together(self._scratch)
+        parts = [
+            self._warped(WarpSource.joined(sources[at : at + together]), keypoints[at : at + together])
+            for at in range(0, len(keypoints), together)
+        ]
         return {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
 
     def _warped(self, source: WarpSource, keypoints: Tensor) -> dict[str, Tensor]:
@@ -159,7 +174,7 @@ class FastWarpingModule:
         return heat.to(self._scratch.dtype)
 
     def _shifted(self, compressed: Tensor, shift: Tensor) -> Tensor:
-        """The volume (4, 16, 64, 64) fetched from `shift` (B, 21, 3) further: (B, 21, 4, 16, 64, 64).
+        """The volume (1 or B, 4, 16, 64, 64) fetched from `shift` (B, 21, 3) further: (B, 21, 4, 16, 64, 64).
 
         Trilinear: along each axis, a matrix whose rows hold the two weights of a fetched point's neighbours, or fewer
         where it lies outside. Positions follow `align_corners=False` on a grid whose ends lie on -1 and 1, as trained.
@@ -171,7 +186,7 @@ class FastWarpingModule:
             neighbours = torch.arange(count, device=axis.device)
             matrices.append((1 - (position[..., None] - neighbours).abs()).clamp_min(0))
         along_x, along_y, along_z = matrices  # (B, 21, n, n)
-        moved = compressed.flatten(0, 2) @ along_x.mT
+        moved = compressed.flatten(1, 3)[:, None] @ along_x.mT
         moved = along_y[:, :, None] @ moved.unflatten(2, (-1, SIDE))
         moved = along_z[:, :, None] @ moved.unflatten(2, (-1, DEPTH)).flatten(4)
         return moved.unflatten(-1, (SIDE, SIDE))

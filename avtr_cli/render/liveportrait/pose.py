@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 
 import torch
 from torch import Tensor
@@ -115,7 +116,7 @@ def absolute_keypoints(source: FacePose, driving: FacePose, region: Region = "al
     """LivePortrait's absolute driving: the portrait takes the pose and expression of `driving`; (B, 21, 3)."""
     moves = region in ("all", "pose")
     rotation, t = (driving.rotation, driving.t) if moves else (source.rotation, source.t)
-    mask = _mask(region, source.exp) & ABSOLUTE.to(source.exp.device)
+    mask = _mask(region, source.exp) & _placed(ABSOLUTE, source.exp.device)
     exp = torch.where(mask, driving.exp, source.exp)
     return _scaled(source.scale, source.kp @ rotation + exp) + flat_shift(t)
 
@@ -149,4 +150,10 @@ def _scaled(scale: Tensor, points: Tensor) -> Tensor:
 
 
 def _mask(region: Region, like: Tensor) -> Tensor:
-    return expression_mask(region).to(like.device)
+    return _placed(expression_mask(region), like.device)
+
+
+@cache
+def _placed(mask: Tensor, device: torch.device) -> Tensor:
+    """A constant mask where it is needed: brought there once, as a copy for every chunk would wait for the device."""
+    return mask.to(device)

@@ -2,21 +2,22 @@
 
 Once per portrait: face points, a level crop of 512 pixels, the feature volume (F), pose, expression and resting
 keypoints (M). Per frame: driving keypoints by AVTR-1's convention (the expression turns with the head, scale and shift
-are the portrait's), stitching, warp (W), decoding (G), and the face back into its picture. The crop is AVTR-1's too.
+are the portrait's) or LivePortrait's, corrections, stitching, warp (W), decoding (G), and the face back into its
+picture. The crop is AVTR-1's too. Chunks of several portraits go through the networks together.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from avtr_cli.clocks import stage
-from avtr_cli.config import RenderConfig, RuntimeConfig
+from avtr_cli.config import LEFT_AS_IT_IS, RenderConfig, RuntimeConfig
 from avtr_cli.errors import WeightsError
 from avtr_cli.perception.crop import resample, scale_of, scaled
 from avtr_cli.perception.template import fit_pose
@@ -29,11 +30,19 @@ from avtr_cli.render.liveportrait.fast_warping import FastWarpingModule, WarpSou
 from avtr_cli.render.liveportrait.landmarks import LandmarkNetwork
 from avtr_cli.render.liveportrait.matting import Backdrop, MattingNetwork
 from avtr_cli.render.liveportrait.paste import PasteBack
-from avtr_cli.render.liveportrait.pose import FacePose, avtr1_keypoints, rotation_from_vector, rotation_to_vector
+from avtr_cli.render.liveportrait.pose import (
+    FacePose,
+    absolute_keypoints,
+    avtr1_keypoints,
+    relative_keypoints,
+    rotation_from_vector,
+    rotation_to_vector,
+)
 from avtr_cli.render.liveportrait.regions import motion_mask
-from avtr_cli.render.liveportrait.retargeting import stitched
+from avtr_cli.render.liveportrait.retargeting import OPEN_LIPS, corrected, eye_ratio, lip_ratio, opening_delta
 from avtr_cli.render.mesh.layers import cut_out
 from avtr_cli.render.mesh.stage import whole_photo
+from avtr_cli.runtime import to_host
 from avtr_cli.types import KEYPOINTS, Identity, Motion, Portrait
 from avtr_cli.weights.store import Store
 
@@ -50,6 +59,9 @@ class Avatar:
     scale: Tensor  # (1,)
     pose: FacePose
     keypoints: Tensor  # (1, 21, 3): where the portrait's own lie in the crop
+    neutral: Tensor  # (66,): as in the Identity, where the networks are
+    opening: Tensor | None  # (1, 21, 3): what opens or shuts eyes and lips as the settings want; None: nothing
+    closing: Tensor | None  # (1, 21, 3): what shuts a photo's parted lips; None: they are shut, or stay
     source: WarpSource
     paste: PasteBack
     backdrop: Backdrop | None  # None: the photo's own background
@@ -78,6 +90,9 @@ class LivePortraitRenderer:
         self._extract_appearance, self._extract_motion, self._stitch = (
             networks.load(name, dict(states[name])).to(device)
             for name in ("appearance_feature_extractor", "motion_extractor", "stitching")
+        )
+        self._open_eyes, self._open_lips = (
+            networks.load(name, dict(states[name])).to(device) if name in states else None for name in ("eye", "lip")
         )
         self._warp = FastWarpingModule(networks.load("warping_module", dict(states["warping_module"])), device, dtype)
         self._decode = FastSpadeGenerator(
@@ -122,6 +137,7 @@ class LivePortraitRenderer:
     ) -> LivePortraitRenderer:
         states = {name: checkpoints.read_network(paths[name], name) for name in BASE_NETWORKS}
         states |= checkpoints.read_shared(paths[SHARED_FILE])
+        _check_corrections(states, config, paths[SHARED_FILE])
         landmark, modnet = optional.get("landmark"), optional.get("modnet")
         renderer = cls(
             states,
@@ -144,6 +160,9 @@ class LivePortraitRenderer:
         image = torch.from_numpy(network_input(cropped(portrait.photo, to_crop, AVTR1.size))).to(self._device)
         pose = FacePose.from_heads(self._extract_motion(image=image))
         keypoints = pose.keypoints()
+        # In the head's own frame, the expression that rotates onto the portrait's.
+        still = torch.cat([rotation_to_vector(pose.rotation), (pose.exp @ pose.rotation.mT).flatten(1)], dim=1)[0]
+        opening, closing = self._openings(keypoints, landmarks)
         frame, to_frame = self._view(portrait)
         avatar = Avatar(
             canonical_keypoints=pose.kp[0],
@@ -152,29 +171,74 @@ class LivePortraitRenderer:
             scale=pose.scale[0],
             pose=pose,
             keypoints=keypoints,
+            neutral=still.float(),
+            opening=opening,
+            closing=closing,
             source=self._warp.prepare(self._extract_appearance(image=image), keypoints),
             paste=PasteBack(frame, np.vstack([to_frame, [0, 0, 1]]) @ np.linalg.inv(to_crop), self._device),
             backdrop=self._backdrop(portrait, frame, to_frame),
         )
-        # In the head's own frame, the expression that rotates onto the portrait's.
-        still = torch.cat([rotation_to_vector(pose.rotation), (pose.exp @ pose.rotation.mT).flatten(1)], dim=1)
         height, width = frame.shape[:2]
-        return Identity(KEYPOINTS, still[0].float().cpu(), avatar, (width, height), portrait.warnings)
+        return Identity(KEYPOINTS, still.float().cpu(), avatar, (width, height), portrait.warnings)
 
-    @torch.inference_mode()
     def draw(self, identity: Identity, motion: Motion) -> np.ndarray:
         """uint8 (T, H, W, 3), or 4 with a transparent background: one picture per row of `motion`."""
-        avatar: Avatar = identity.kept
-        values = motion.values.to(self._device, torch.float32)
-        values = torch.where(self._moves, values, identity.neutral.to(self._device))
-        rotation, expression = rotation_from_vector(values[:, :3]), values[:, 3:].unflatten(1, (-1, 3))
-        driven = avtr1_keypoints(avatar.pose, rotation, expression)
-        # Frame by frame: a product of many rows rounds each by its place, and a frame must not depend on its chunk.
-        driven = torch.cat([stitched(self._stitch, avatar.keypoints, one) for one in driven.split(1)])
-        faces = self._decode(self._warp(avatar.source, driven)["out"])
+        return self.draw_together([identity], [motion])[0]
+
+    @torch.inference_mode()
+    def draw_together(self, identities: Sequence[Identity], motions: Sequence[Motion]) -> list[np.ndarray]:
+        """`draw` of every identity, all frames in one forward; on a CPU in turn, so with the bits of each alone."""
+        avatars: list[Avatar] = [identity.kept for identity in identities]
+        values = [motion.values.to(self._device, torch.float32) for motion in motions]
+        pasted = self._frames(avatars, values)
         with stage("composite"):
-            frames = avatar.paste(faces).cpu().numpy()
-            return frames if avatar.backdrop is None else avatar.backdrop.behind(frames)
+            pictures = zip(avatars, to_host(pasted), strict=True)
+            return [one if avatar.backdrop is None else avatar.backdrop.behind(one) for avatar, one in pictures]
+
+    def _frames(self, avatars: Sequence[Avatar], values: Sequence[Tensor]) -> list[Tensor]:
+        """uint8 frames (T, H, W, 3) of every avatar from its motion (T, 66): all of a chunk that a GPU does."""
+        driven = [self._driven(avatar, one) for avatar, one in zip(avatars, values, strict=True)]
+        sources = [avatar.source for avatar, one in zip(avatars, driven, strict=True) for _ in one]
+        faces = self._decode(self._warp(sources, torch.cat(driven))["out"])
+        with stage("composite"):
+            parts = faces.split([len(one) for one in driven])
+            return [avatar.paste(part) for avatar, part in zip(avatars, parts, strict=True)]
+
+    def _driven(self, avatar: Avatar, values: Tensor) -> Tensor:
+        """The keypoints to warp to, (T, 21, 3), of motion (T, 66)."""
+        values = torch.where(self._moves, values, avatar.neutral)
+        pose = avatar.pose
+        rotation, expression = rotation_from_vector(values[:, :3]), values[:, 3:].unflatten(1, (-1, 3))
+        if self.config.driving == "avtr1":
+            driven = avtr1_keypoints(pose, rotation, expression)
+        else:  # as if a video had been seen whose face turns and moves so, in the portrait's frame
+            moved = FacePose(rotation, pose.t, pose.scale, expression @ pose.rotation, pose.kp)
+            if self.config.driving == "relative":
+                driven = relative_keypoints(pose, moved, pose)
+            else:
+                driven = absolute_keypoints(pose, moved)
+        # On a CPU frame by frame: a product of many rows rounds each by its place, and a frame must not depend on its
+        # chunk.
+        rows = driven.split(1 if self._device.type == "cpu" else len(driven))
+        corrections = (avatar.opening, avatar.closing)
+        return torch.cat([corrected(self._stitch, avatar.keypoints, one, *corrections) for one in rows])
+
+    def _openings(self, keypoints: Tensor, landmarks: np.ndarray) -> tuple[Tensor | None, Tensor | None]:
+        """`opening` and `closing` of an Avatar, by the settings and how open the photo's eyes and lips are."""
+        config = self.config
+        lips = lip_ratio(landmarks)
+
+        def delta(network: nn.Module | None, *ratios: float) -> Tensor:
+            assert network is not None, "checked when the weights were read"
+            return opening_delta(network, keypoints, torch.tensor([ratios], device=self._device, dtype=torch.float32))
+
+        openings = []
+        if config.eyes_open != LEFT_AS_IT_IS:
+            openings.append(delta(self._open_eyes, *eye_ratio(landmarks), config.eyes_open))
+        if config.lips_open != LEFT_AS_IT_IS:
+            openings.append(delta(self._open_lips, *lips, config.lips_open))
+        closing = delta(self._open_lips, *lips, 0.0) if config.close_lips and lips[0] >= OPEN_LIPS else None
+        return sum(openings[1:], openings[0]) if openings else None, closing
 
     def _view(self, portrait: Portrait) -> tuple[np.ndarray, np.ndarray]:
         """The frame at rest, uint8 (H, W, 3), and the map (2, 3) from photo pixels to it."""
@@ -194,6 +258,20 @@ class LivePortraitRenderer:
         unit = fit_pose(portrait.landmarks).scale * scale_of(to_frame)
         picture = None if is_transparent(wanted) else background(wanted, cut_out(frame, matte, unit).plate)
         return Backdrop(picture, matte, self._matting)
+
+
+def _check_corrections(states: Mapping[str, StateDict], config: RenderConfig, path: Path) -> None:
+    """Raises WeightsError where the settings ask for a small network that the shared file at `path` does not hold."""
+    eyes, lips = config.eyes_open != LEFT_AS_IT_IS, config.lips_open != LEFT_AS_IT_IS or config.close_lips
+    for name, wanted, settings in (
+        ("eye", eyes, "render.eyes_open needs"),
+        ("lip", lips, "render.lips_open and render.close_lips need"),
+    ):
+        if wanted and name not in states:
+            raise WeightsError(
+                f"{path}: has no {name} network, which {settings}; leave the setting out, or fetch the file again with "
+                "`avtr weights pull liveportrait`"
+            )
 
 
 def _found(folder: Path, *names: str) -> Path | None:

@@ -11,22 +11,28 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-# Pairs of points on the 203-point face whose distance, over that of the next pair, says how open it is.
-_LEFT_EYE, _RIGHT_EYE, _LIPS = ((6, 18), (0, 12)), ((30, 42), (24, 36)), ((90, 102), (48, 66))
+# By landmark scheme: pairs of points whose distance, over that of the next pair, says how open left eye, right eye
+# (of the picture) and lips are. MediaPipe's 478 stand in where LivePortrait's 203-point network is absent.
+_Pairs = tuple[tuple[int, int], tuple[int, int]]
+_OPENINGS: dict[int, tuple[_Pairs, _Pairs, _Pairs]] = {
+    203: (((6, 18), (0, 12)), ((30, 42), (24, 36)), ((90, 102), (48, 66))),
+    478: (((159, 145), (33, 133)), ((386, 374), (362, 263)), ((13, 14), (61, 291))),
+}
 OPEN_LIPS = 0.03  # a portrait whose lip ratio is at least this gets its mouth closed before it is driven
 
 
 def eye_ratio(landmarks: np.ndarray) -> np.ndarray:
-    """How open the left and the right eye are: (..., 203, 2) to (..., 2); open eyes show about 0.3 to 0.39."""
-    return np.stack([_openness(landmarks, _LEFT_EYE), _openness(landmarks, _RIGHT_EYE)], axis=-1)
+    """How open the left and the right eye are: (..., 203 or 478, 2) to (..., 2); open eyes show about 0.3 to 0.39."""
+    left, right, _ = _OPENINGS[landmarks.shape[-2]]
+    return np.stack([_openness(landmarks, left), _openness(landmarks, right)], axis=-1)
 
 
 def lip_ratio(landmarks: np.ndarray) -> np.ndarray:
-    """How open the lips are: (..., 203, 2) to (..., 1)."""
-    return _openness(landmarks, _LIPS)[..., None]
+    """How open the lips are: (..., 203 or 478, 2) to (..., 1)."""
+    return _openness(landmarks, _OPENINGS[landmarks.shape[-2]][2])[..., None]
 
 
-def _openness(landmarks: np.ndarray, pairs: tuple[tuple[int, int], tuple[int, int]]) -> np.ndarray:
+def _openness(landmarks: np.ndarray, pairs: _Pairs) -> np.ndarray:
     across, along = (np.linalg.norm(landmarks[..., a, :] - landmarks[..., b, :], axis=-1) for a, b in pairs)
     return across / (along + 1e-6)
 
