@@ -171,9 +171,45 @@ def test_no_engine_is_one_sentence_that_says_what_to_install(tmp_path, monkeypat
 
 
 def test_missing_recordings_are_one_sentence_that_says_what_to_install(tmp_path, monkeypatch):
-    monkeypatch.setattr(recordings, "SOUNDS", tmp_path / "none")
+    monkeypatch.setattr(recordings, "_SOUNDS", tmp_path / "none")
     with pytest.raises(AvtrError, match="asterisk-core-sounds-en"):
-        recordings.recorded_voice(tmp_path / "cache.safetensors")
+        recordings.recorded_voice(recordings.JUDGE, tmp_path / "cache.safetensors")
+    assert recordings.recorded_teachers(tmp_path) == {}
+
+
+def test_the_judge_is_never_a_teacher():
+    teachers = {one.folder for one in recordings.TEACHERS}
+    assert recordings.JUDGE.folder not in teachers
+    assert not any("Allison" in folder for folder in teachers), "the Spanish prompts are the judge's own voice"
+
+
+def test_sounds_that_english_lacks_keep_what_the_lips_do():
+    names = [phones.arpabet_of_ipa(sound) for sound in ("ˈy", "ø", "ɲ", "ʒ", "ts", "pʲ", "β", "ɔ̃")]
+    assert names == ["uw", "er", "n", "zh", "s", "p", "b", "ao"]
+    assert phones.phone_id_of_ipa("ʒ") == phones.PHONES.index("sh")
+
+
+@pytest.mark.skipif(not shutil.which("espeak-ng"), reason="espeak-ng is not installed here")
+def test_words_of_another_language_are_spelled_in_english_phones():
+    italian = recordings.TEACHERS[0]
+    assert recordings.spell({"mamma", "per", "bene"}, italian) == {
+        "bene": "B EH N EH", "mamma": "M AE M M AE", "per": "P EH R"
+    }  # fmt: skip
+
+
+@pytest.mark.skipif(not shutil.which("flite"), reason="flite is not installed here")
+def test_forced_alignment_finds_known_phone_times():
+    pytest.importorskip("pocketsphinx")
+    line = "my mother forgot the bottle by the river"
+    spoken = next(iter(speech.speak_flite("slt", [line], np.random.default_rng(3))))
+    rows = recordings.align(spoken.samples, line.split())
+    bilabial = [phones.PHONES.index(name) for name in "pbm"]
+    known = [row[1:].mean() for row in spoken.phones if row[0] in bilabial]
+    found = [row[1:].mean() for row in rows if row[0] in bilabial]
+    assert len(found) == len(known) >= 4
+    assert np.median(np.abs(np.subtract(found, known))) < 0.03
+    spelling = {"my": "M AY", "mother": "M AH DH ER"}
+    assert recordings.align(spoken.samples, ["my", "mother", "xyzzy"], spelling) is None
 
 
 ENGINES = {

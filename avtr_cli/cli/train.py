@@ -32,13 +32,14 @@ def data(
     ] = 240,
     seed: _Seed = 1,
 ) -> None:
-    """Speak sentences with the installed engines, simulate calls, and write features and ground truth."""
+    """Speak sentences with the installed engines, add recorded prompts, simulate calls, write features and truth."""
     from tqdm import tqdm
 
-    from avtr_cli.training import dataset, speech
+    from avtr_cli.training import dataset, recordings, speech
 
     shares = {"flite": sentences, "festival": sentences * 13 // 24, "espeak": max(4, sentences * 11 // 48)}
     corpus = speech.speak_corpus(folder / "speech", shares, seed)
+    corpus |= recordings.recorded_teachers(folder / "speech")
     minutes = sum(u.seconds for voice in corpus.values() for u in voice) / 60
     typer.echo(f"{len(corpus)} voices, {minutes:.0f} minutes of speech")
     with tqdm(total=calls, unit="call", disable=None) as bar:
@@ -57,10 +58,10 @@ def validation(
     seed: _Seed = 77,
 ) -> None:
     """Make validation calls from recorded prompts (Debian's asterisk-core-sounds-en-g722), with phones and truth."""
-    from avtr_cli.training.recordings import recorded_voice
+    from avtr_cli.training.recordings import JUDGE, recorded_voice
     from avtr_cli.training.validation import write_validation_calls
 
-    voice = recorded_voice(folder / "recorded.safetensors")
+    voice = recorded_voice(JUDGE, folder / "recorded.safetensors")
     typer.echo(f"{len(voice)} prompts, {sum(u.seconds for u in voice) / 60:.1f} minutes")
     for path in write_validation_calls(folder, voice, calls, seconds, seed):
         typer.echo(str(path))

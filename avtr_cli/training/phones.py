@@ -53,15 +53,19 @@ DOMINANCE = np.array(
 )
 """How strongly a phone imposes its shape on its neighbours (Cohen & Massaro's alpha)."""
 
-# IPA as espeak-ng writes it; the first entry that begins the mnemonic wins, so longer ones come first.
+# IPA as espeak-ng writes it into ARPAbet; the first entry that begins the mnemonic wins, so longer ones come first.
+# Sounds that English lacks take the English phone that is nearest to the eye, then to the ear.
 _IPA = (
-    ("tʃ", "sh"), ("dʒ", "sh"), ("aɪ", "ay"), ("aʊ", "aw"), ("eɪ", "ey"), ("oʊ", "ow"), ("əʊ", "ow"), ("ɔɪ", "oy"),
-    ("əl", "l"), ("n̩", "t"), ("ɑ", "aa"), ("ɒ", "aa"), ("a", "ae"), ("æ", "ae"), ("ʌ", "ah"), ("ɐ", "ah"), ("ə", "ax"),
-    ("ɔ", "ao"), ("o", "ow"), ("ɛ", "eh"), ("e", "eh"), ("ɜ", "er"), ("ɚ", "er"), ("ɪ", "ih"), ("ᵻ", "ih"), ("i", "iy"),
-    ("ʊ", "uh"), ("u", "uw"), ("p", "p"), ("b", "b"), ("m", "m"), ("f", "f"), ("v", "v"), ("w", "w"), ("ʍ", "w"),
-    ("ɹ", "r"), ("r", "r"), ("ʃ", "sh"), ("ʒ", "sh"), ("s", "s"), ("z", "s"), ("t", "t"), ("d", "t"), ("ɾ", "t"),
-    ("n", "t"), ("ŋ", "k"), ("l", "l"), ("ɫ", "l"), ("θ", "th"), ("ð", "th"), ("k", "k"), ("ɡ", "k"), ("g", "k"),
-    ("x", "k"), ("h", "hh"), ("j", "y"), ("ʔ", "t"),
+    ("tʃ", "ch"), ("tɕ", "ch"), ("dʒ", "jh"), ("ts", "s"), ("dz", "z"), ("aɪ", "ay"), ("aʊ", "aw"), ("eɪ", "ey"),
+    ("oʊ", "ow"), ("əʊ", "ow"), ("ɔɪ", "oy"), ("əl", "l"), ("n̩", "n"), ("ɑ", "aa"), ("ɒ", "aa"), ("a", "ae"),
+    ("æ", "ae"), ("ʌ", "ah"), ("ɐ", "ah"), ("ə", "ax"), ("ɔ", "ao"), ("o", "ow"), ("ɛ", "eh"), ("e", "eh"),
+    ("ɜ", "er"), ("ɚ", "er"), ("ø", "er"), ("œ", "er"), ("ɪ", "ih"), ("ᵻ", "ih"), ("ɨ", "ih"), ("i", "iy"),
+    ("ʊ", "uh"), ("ɵ", "uh"), ("u", "uw"), ("ʉ", "uw"), ("y", "uw"), ("p", "p"), ("b", "b"), ("β", "b"), ("m", "m"),
+    ("f", "f"), ("v", "v"), ("w", "w"), ("ʍ", "w"), ("ɥ", "w"), ("ɹ", "r"), ("r", "r"), ("ʁ", "hh"), ("ʃ", "sh"),
+    ("ɕ", "sh"), ("ʂ", "sh"), ("ʒ", "zh"), ("ʑ", "zh"), ("ʐ", "zh"), ("s", "s"), ("z", "z"), ("t", "t"), ("d", "d"),
+    ("ɾ", "dx"), ("n", "n"), ("ɲ", "n"), ("ŋ", "ng"), ("l", "l"), ("ɫ", "l"), ("ɭ", "l"), ("ʎ", "l"), ("θ", "th"),
+    ("ð", "dh"), ("k", "k"), ("c", "k"), ("ɡ", "g"), ("g", "g"), ("ɣ", "g"), ("ɟ", "g"), ("x", "k"), ("χ", "k"),
+    ("h", "hh"), ("ç", "hh"), ("j", "y"), ("ʔ", "t"),
 )  # fmt: skip
 
 
@@ -72,10 +76,15 @@ def phone_id(name: str) -> int:
     return PHONES.index(plain) if plain in _SHAPES else 0
 
 
-def phone_id_of_ipa(mnemonic: str) -> int:
-    """The id of an espeak-ng phoneme event in IPA; stress and length marks are ignored."""
+def arpabet_of_ipa(mnemonic: str) -> str:
+    """The ARPAbet phone of an espeak-ng phoneme in IPA, "" for none; stress and length marks are ignored."""
     plain = mnemonic.lstrip("ˈˌ'_: ")
-    return next((PHONES.index(name) for head, name in _IPA if plain.startswith(head)), 0)
+    return next((name for head, name in _IPA if plain.startswith(head)), "")
+
+
+def phone_id_of_ipa(mnemonic: str) -> int:
+    """The id of an espeak-ng phoneme event in IPA."""
+    return phone_id(arpabet_of_ipa(mnemonic))
 
 
 def _targets() -> np.ndarray:

@@ -1,16 +1,20 @@
-"""Recorded prompts of one real woman (Debian's asterisk-core-sounds-en-g722) into utterances with phone times.
+"""Recorded prompts of real people (Debian's asterisk-core-sounds packages) into utterances with phone times.
 
-Kept for validation, never trained on: a real voice with a true transcript is worth more as a judge, and the
-recordings' CC-BY-SA-3.0 never touches the weights. Phone times come from pocketsphinx's forced alignment,
-which was within 40 ms of known times for 91-97 % of phones.
+The English voice judges and is never trained on: a real voice with a true transcript is worth more there. The
+others, in languages whose recordings are CC-BY, teach what engines cannot: how people's own closures sound.
+Phone times come from pocketsphinx's forced alignment, which was within 40 ms of known times for 91-97 % of
+English phones; other languages are spelled in English phones first (espeak-ng's IPA, `phones.arpabet_of_ipa`).
 """
 
 from __future__ import annotations
 
 import gzip
 import re
+import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -19,43 +23,116 @@ from avtr_cli.errors import AvtrError
 from avtr_cli.training import phones
 from avtr_cli.training.speech import Utterance, load_utterances, make_utterance, save_utterances
 
-SOUNDS = Path("/usr/share/asterisk/sounds/en_US_f_Allison")
-TRANSCRIPTS = Path("/usr/share/doc/asterisk-core-sounds-en/core-sounds-en.txt.gz")
-_PACKAGES = "apt-get install asterisk-core-sounds-en-g722 asterisk-core-sounds-en"
+_SOUNDS = Path("/usr/share/asterisk/sounds")
+_TRANSCRIPTS = Path("/usr/share/doc")
 _RATE = 16_000
 _FRAME = 0.01  # s, pocketsphinx's
+_FEEDBACK_SECONDS = 0.9  # prompts shorter than this stand in for a listener's words
+_WORD = re.compile(r"\d+|[^\W\d_]+(?:['’][^\W\d_]+)*")
+_UNREADABLE = re.compile(r"\[|\w\?\w|\?\?")  # stage directions, letters that an encoding lost
 
 
-def recorded_voice(cache: Path) -> list[Utterance]:
+@dataclass(frozen=True)
+class Recording:
+    """One person's prompts: their folder, and the language, as both Asterisk and espeak-ng name it."""
+
+    name: str
+    folder: str
+    language: str
+    fewest_words: int = 1  # of a prompt that is taken
+
+    @property
+    def sounds(self) -> Path:
+        return _SOUNDS / self.folder
+
+    @property
+    def transcripts(self) -> Path:
+        package = f"asterisk-core-sounds-{self.language}"
+        return _TRANSCRIPTS / package / f"core-sounds-{self.language}.txt.gz"
+
+    @property
+    def packages(self) -> str:
+        return f"asterisk-core-sounds-{self.language}-g722 asterisk-core-sounds-{self.language}"
+
+    @property
+    def installed(self) -> bool:
+        return self.sounds.is_dir() and self.transcripts.exists()
+
+
+JUDGE = Recording("english-recorded", "en_US_f_Allison", "en", fewest_words=2)  # CC-BY-SA-3.0
+TEACHERS = (
+    Recording("italian-recorded", "it_IT_m_Carlo", "it"),  # CC-BY-3.0
+    Recording("russian-recorded", "ru_RU_f_IvrvoiceRU", "ru"),  # CC-BY-3.0
+)
+"""Voices that may be trained on. The Spanish prompts are spoken by the judge herself; the French are CC-BY-SA."""
+
+
+def recorded_teachers(folder: Path) -> dict[str, list[Utterance]]:
+    """The installed voices that may be trained on, by name; cached in `folder`."""
+    return {one.name: recorded_voice(one, folder / f"{one.name}.safetensors") for one in TEACHERS if one.installed}
+
+
+def recorded_voice(recording: Recording, cache: Path) -> list[Utterance]:
     """The prompts that could be aligned; read from `cache` where that is there already.
 
-    Raises AvtrError where the recordings, pocketsphinx or an ffmpeg with G.722 are not installed.
+    The shortest stand in for a listener's words.
+
+    Raises AvtrError where the recordings, pocketsphinx, espeak-ng or an ffmpeg with G.722 are not installed.
     """
     if not cache.exists():
-        if not SOUNDS.is_dir() or not TRANSCRIPTS.exists():
-            raise AvtrError(f"{SOUNDS}: the recordings for validation are not installed; try: {_PACKAGES}")
+        if not recording.installed:
+            raise AvtrError(
+                f"{recording.sounds}: these recordings are not installed; try: apt-get install {recording.packages}"
+            )
         cache.parent.mkdir(parents=True, exist_ok=True)
-        save_utterances(cache, list(_aligned_prompts()))
-    return load_utterances(cache)
+        save_utterances(cache, list(_aligned_prompts(recording)))
+    held = load_utterances(cache)
+    return [Utterance(u.samples, u.phones, u.seconds < _FEEDBACK_SECONDS) for u in held]
 
 
-def _aligned_prompts() -> Iterator[Utterance]:
-    for name, line in _transcripts():
-        words = re.findall(r"[a-z']+", line.lower())
-        path = SOUNDS / f"{name}.g722"
-        if not path.exists() or not 2 <= len(words) <= 30 or re.search(r"[\[\d]", line):
-            continue
+def _aligned_prompts(recording: Recording) -> Iterator[Utterance]:
+    prompts = []
+    for name, line in _transcripts(recording):
+        words = [word.lower().replace("’", "'") for word in _WORD.findall(line)]
+        path = recording.sounds / f"{name}.g722"
+        if path.exists() and recording.fewest_words <= len(words) <= 60 and not _UNREADABLE.search(line):
+            prompts.append((path, line, words))
+    spelling = {} if recording.language == "en" else spell({w for *_, words in prompts for w in words}, recording)
+    for path, line, words in prompts:
         samples = _decode(path)
-        rows = align(samples, words)
+        rows = align(samples, words, spelling)
         if rows is not None:
             yield make_utterance(samples, _RATE, rows, line)
 
 
-def _transcripts() -> Iterator[tuple[str, str]]:
-    for line in gzip.decompress(TRANSCRIPTS.read_bytes()).decode("utf-8", "ignore").splitlines():
+def _transcripts(recording: Recording) -> Iterator[tuple[str, str]]:
+    for line in gzip.decompress(recording.transcripts.read_bytes()).decode("utf-8", "ignore").splitlines():
         name, colon, spoken = line.partition(":")
         if colon and not line.startswith(";"):
             yield name.strip(), spoken.strip()
+
+
+def spell(words: set[str], recording: Recording) -> dict[str, str]:
+    """Each word in pocketsphinx's phones ("K AO N ..."), by espeak-ng; words it cannot say are left out."""
+    if not shutil.which("espeak-ng"):
+        raise AvtrError("espeak-ng is needed to spell other languages' prompts; try: apt-get install espeak-ng")
+    ordered = sorted(words)
+    with tempfile.NamedTemporaryFile("w", suffix=".txt", encoding="utf-8") as listed:
+        listed.write("".join(f"{word}.\n\n" for word in ordered))
+        listed.flush()
+        command = ["espeak-ng", "-v", recording.language, "--ipa", "--sep=_", "-q", "-f", listed.name]
+        said = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True).stdout.splitlines()
+    lines = [line.strip() for line in said if line.strip()]
+    if len(lines) != len(ordered):
+        short = f"{len(lines)} of {len(ordered)}"
+        raise AvtrError(f"espeak-ng spelled {short} words; is its voice '{recording.language}' whole?")
+    spelled = {}
+    for word, line in zip(ordered, lines, strict=True):
+        names = [phones.arpabet_of_ipa(part) for part in re.split(r"[_\s]+", line)]
+        sound = [{"ax": "ah", "dx": "d"}.get(name, name).upper() for name in names if name]
+        if sound:
+            spelled[word] = " ".join(sound)
+    return spelled
 
 
 def _decode(path: Path) -> np.ndarray:
@@ -69,15 +146,23 @@ def _decode(path: Path) -> np.ndarray:
     return np.frombuffer(done.stdout, np.int16).astype(np.float32) / 32768
 
 
-def align(samples: np.ndarray, words: list[str]) -> np.ndarray | None:
-    """Phone rows (id, start s, end s) of `words` spoken in float32 16 kHz `samples`; None where it fails."""
+def align(samples: np.ndarray, words: list[str], spelling: dict[str, str] | None = None) -> np.ndarray | None:
+    """Phone rows (id, start s, end s) of `words` spoken in float32 16 kHz `samples`; None where it fails.
+
+    `spelling` gives words the sounds that pocketsphinx's English dictionary does not know.
+    """
     from pocketsphinx import Decoder
 
     data = (np.clip(samples, -1, 1) * 32767).astype(np.int16).tobytes()
-    decoder = Decoder(samprate=_RATE, loglevel="FATAL")
-    if any(decoder.lookup_word(word) is None for word in words):
-        return None
+    decoder = Decoder(samprate=_RATE, lm=None, loglevel="FATAL")
     try:
+        if spelling:
+            names = {word: f"w{index}" for index, word in enumerate(dict.fromkeys(words))}
+            for word, name in names.items():
+                decoder.add_word(name, spelling[word], True)
+            words = [names[word] for word in words]
+        elif any(decoder.lookup_word(word) is None for word in words):
+            return None
         decoder.set_align_text(" ".join(words))
         _feed(decoder, data)
         if decoder.hyp() is None:
@@ -85,7 +170,7 @@ def align(samples: np.ndarray, words: list[str]) -> np.ndarray | None:
         decoder.set_alignment()
         _feed(decoder, data)
         found = decoder.get_alignment()
-    except RuntimeError:
+    except (RuntimeError, KeyError):
         return None
     rows = []
     for word in found:

@@ -24,23 +24,18 @@ from avtr_cli.training.speech import Utterance
 from avtr_cli.types import CONTROLS
 
 _PARTNER_SPEED = 0.9
-_FEEDBACK_SECONDS = 0.9  # prompts shorter than this stand in for a listener's words
 
 
 def write_validation_calls(folder: Path, voice: list[Utterance], count: int, seconds: float, seed: int) -> list[Path]:
     """Simulate `count` dialogues between the two halves of a voice; returns the sound files."""
     folder.mkdir(parents=True, exist_ok=True)
-    corpus = {"avatar-0": _with_feedback(voice[::2]), "partner-0": _with_feedback(voice[1::2])}
+    corpus = {"avatar-0": voice[::2], "partner-0": voice[1::2]}
     paths = []
     for index in range(count):
         rng = np.random.default_rng([seed, index])
         sides = simulate(corpus, seconds, rng, sides=2, chosen=("avatar-0", "partner-0"), factors=(1.0, _PARTNER_SPEED))
         paths.append(_write_call(folder / f"call-{index:02d}", sides, rng))
     return paths
-
-
-def _with_feedback(utterances: list[Utterance]) -> list[Utterance]:
-    return [Utterance(u.samples, u.phones, u.seconds < _FEEDBACK_SECONDS) for u in utterances]
 
 
 def _write_call(stem: Path, sides: tuple[Side, Side], rng: np.random.Generator) -> Path:
