@@ -219,7 +219,8 @@ def lips_in_frame(field: FieldBasis, controls: Controls) -> tuple[slice, slice]:
 def residual(field: FieldBasis, displaced: Tensor, back: Tensor) -> Tensor:
     """How far `invert` missed, px (2, rows, columns): |source + displacement(source) - node|."""
     source = field.home + back * field.per_px
-    return ((source + _read(displaced * field.per_px, source) - field.home) / field.per_px).norm(dim=1)
+    missed = (source + _read(displaced * field.per_px, source) - field.home) / field.per_px
+    return torch.hypot(missed[:, 0], missed[:, 1])
 
 
 def merge_layers(field: FieldBasis, back: Tensor) -> Tensor:
