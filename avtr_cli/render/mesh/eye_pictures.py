@@ -15,6 +15,8 @@ from avtr_cli.render.mesh.sampling import Sampler
 from avtr_cli.render.mesh.stage import Stage
 
 PALER = 0.14  # saturation by which white must stay below skin for the two to be told apart
+LEAST_LIT = 0.58  # of the cheek's light that a lid has: it lies less deep than the socket around it
+GRAIN = 18.0  # levels
 FARTHEST = 0.45  # half eye widths that a drawn eye may reach beyond Face Mesh's lids; farther, it is no eye
 
 
@@ -228,7 +230,7 @@ def _lid_pictures(
         around = np.median(light[~eye & (v > brow)])
         strange = cv2.dilate((np.abs(light / around - 1) > 0.25).astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
     skin = fill_hole(canvas, eye | (v < brow) | strange)
-    skin = cv2.GaussianBlur(skin, (0, 0), 3)
+    skin = _lifted(cv2.GaussianBlur(skin, (0, 0), 3), np.median(canvas[(v > 0.9) & (np.abs(outward) < 0.6)], axis=0))
     # Grain from well below the eye: nearer, it would bring the lower lid's contour along.
     detail = canvas - cv2.GaussianBlur(canvas, (0, 0), 2.5)
     scale = (CANVAS - 1) / (2 * CANVAS_REACH)
@@ -240,4 +242,11 @@ def _lid_pictures(
     left = np.clip((canvas @ LUMA) / np.maximum(skin @ LUMA, 1), 0.35, 1)
     strip = np.clip((v - (upper - 0.20)) / 0.08, 0, 1) * np.clip((1.12 - np.abs(outward)) / 0.12, 0, 1)
     lashes = 255 * (1 - (1 - left) * strip)
-    return np.dstack([skin + np.clip(grain, -12, 12), alpha]), lashes
+    return np.dstack([skin + np.clip(grain, -GRAIN, GRAIN), alpha]), lashes
+
+
+def _lifted(skin: np.ndarray, cheek: np.ndarray) -> np.ndarray:
+    """`skin` (h, w, 3) of at least LEAST_LIT of the light of the colour `cheek`, by mixing: scaling would colour it."""
+    light, full = skin @ LUMA.astype(np.float32), float(cheek @ LUMA)
+    share = np.clip((LEAST_LIT * full - light) / np.maximum(full - light, 1), 0, 1)[..., None]
+    return (skin + (cheek - skin) * share).astype(np.float32)

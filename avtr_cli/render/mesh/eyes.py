@@ -128,7 +128,7 @@ def _lid(eye: Eye, closing: float, sampler: Sampler, u: Tensor, v: Tensor, upper
     # The photo's own lashes, moved with the lid and turned down as it shuts, and a line where the lids meet.
     shut = _step(closing, 0.3, 1.0)
     own = _canvas_sample(eye.lashes, sampler, u, upper - from_edge.abs())[0] / 255
-    weight = at_once * torch.where(from_edge < 0, 1 - 0.75 * shut, 0.9 * shut)
+    weight = at_once * torch.where(from_edge < 0, 1 - 0.75 * shut, 0.75 * shut)
     line = 0.20 * shut * torch.exp(-0.5 * (from_edge / 0.035) ** 2) * (1 - u.abs().clamp(0, 1) ** 4)
     return Lid(skin, shown, (1 - weight * (1 - own)) * (1 - line))
 
