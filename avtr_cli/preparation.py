@@ -57,8 +57,9 @@ class Stage:
 def check_writable(out: Path) -> None:
     """Raises OutputError where no file can come to lie at `out`; nothing is written that stays."""
     if out.exists() and not out.is_file():
-        kind = "a folder" if out.is_dir() else "a device"
-        raise OutputError(f"{out}: is {kind}; name a file to be written instead")
+        if out.is_dir():
+            raise OutputError(f"{out}: is a folder; name a video in it, or write {out}/ for pictures one by one")
+        raise OutputError(f"{out}: is a device; name a file to be written instead")
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         probe = out.with_name(f".{out.name}.probe")

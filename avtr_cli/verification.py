@@ -137,7 +137,7 @@ def _inputs(manifest: Finding | None, integrity: str) -> list[str]:
 def _same_as_reported(path: Path, report: Path) -> bool:
     try:
         output = json.loads(report.read_text(encoding="utf-8"))["output"]
-        wanted, named = output["sha256"], Path(output["path"])
+        wanted, named = output["sha256"], Path(output.get("path", ""))
     except OSError as error:
         raise ConfigError(f"{report}: cannot be read ({error.strerror})") from error
     except (ValueError, KeyError, TypeError) as error:

@@ -63,8 +63,8 @@ def test_pictures_are_called_as_ffmpeg_and_blender_call_them(typed, first, sound
     assert (sequence.picture(1), sequence.sound) == (Path(first), Path(sound))
 
 
-def test_a_folder_that_exists_needs_no_slash(tmp_path):
-    assert named_output(str(tmp_path)) == tmp_path / "%06d.png"
+def test_only_a_slash_asks_for_a_folder_of_pictures(tmp_path):
+    assert named_output(str(tmp_path)) == tmp_path
     assert named_output("a.mp4") == Path("a.mp4")
 
 

@@ -74,11 +74,8 @@ def is_sequence(out: Path) -> bool:
 
 
 def named_output(text: str) -> Path:
-    """The path that a user typed; of a folder, the pictures in it."""
-    path = Path(text)
-    if text.endswith(("/", os.sep)) or path.is_dir():
-        return path / f"%0{DIGITS}d{SUFFIX}"
-    return path
+    """The path that a user typed; with a slash at its end, the pictures in that folder."""
+    return Path(text) / f"%0{DIGITS}d{SUFFIX}" if text.endswith(("/", os.sep)) else Path(text)
 
 
 def exists(out: Path) -> bool:
