@@ -30,6 +30,9 @@ _FRAME = 0.01  # s, pocketsphinx's
 _FEEDBACK_SECONDS = 0.9  # prompts shorter than this stand in for a listener's words
 _WORD = re.compile(r"\d+|[^\W\d_]+(?:['’][^\W\d_]+)*")
 _UNREADABLE = re.compile(r"\[|\w\?\w|\?\?")  # stage directions, letters that an encoding lost
+_SEEN = {"ae": "aa", "r": "t"}
+"""What the lips do at other languages' sounds that the aligner hears as these: their a opens wide without a
+stretch, their r is a trill of the tongue, not the rounded one of English."""
 
 
 @dataclass(frozen=True)
@@ -102,7 +105,14 @@ def _aligned_prompts(recording: Recording) -> Iterator[Utterance]:
         samples = _decode(path)
         rows = align(samples, words, spelling)
         if rows is not None:
+            if spelling:
+                rows[:, 0] = _lips()[rows[:, 0].astype(int)]
             yield make_utterance(samples, _RATE, rows, line)
+
+
+def _lips() -> np.ndarray:
+    """Phone id as aligned -> phone id as seen, by `_SEEN`."""
+    return np.array([phones.PHONES.index(_SEEN.get(name, name)) for name in phones.PHONES])
 
 
 def _transcripts(recording: Recording) -> Iterator[tuple[str, str]]:
