@@ -55,6 +55,7 @@ class LmfmGenerator:
         self._person = controls.person_vector(config)
         self._mel = LogMel()
         self._moments: dict[tuple[Track, bool, float], list[tuple[Tensor, ...]]] = {}
+        self._biases: dict[tuple[Track, int], Tensor] = {}
         self._odds = np.ones(len(EVENTS))
         self._odds[EVENTS.index("blink")] = config.blink_rate
 
@@ -220,9 +221,8 @@ class LmfmGenerator:
     def _flow(self, track: Track, index: int, noise: Tensor, history: Tensor, given, heard, skip) -> Tensor:
         """Euler steps from noise (5, C), guided by every branch of `given`; the past's memory is made once."""
         frames = min(index * CHUNK_FRAMES, PAST_FRAMES)
-        first = index * CHUNK_FRAMES
         past, before = history[1:][None, PAST_FRAMES - frames :], history[:-1][None, PAST_FRAMES - frames :]
-        bias = track.bias(first, CHUNK_FRAMES, first - frames, frames)
+        bias = self._bias(track, frames)
         memories = {
             name: track.remember(past, before, sound[:, PAST_FRAMES - frames : PAST_FRAMES])
             for name, sound in heard.items()
@@ -240,6 +240,13 @@ class LmfmGenerator:
             return flow.guided(made["all"], [made[name] for name in others], weights)
 
         return flow.euler(velocity, noise.unsqueeze(0), self.config.euler_steps)[0]
+
+    def _bias(self, track: Track, frames: int) -> Tensor:
+        """Who looks at whom, of one chunk after `frames` of past: the same in every chunk once the past is full."""
+        key = (track, frames)
+        if key not in self._biases:
+            self._biases[key] = track.bias(frames, CHUNK_FRAMES, 0, frames)
+        return self._biases[key]
 
     def _modulations(self, track: Track, condition: str, t: float) -> list[tuple[Tensor, ...]]:
         """Time and identity as each layer takes them: they recur in every chunk, so they are made once."""
