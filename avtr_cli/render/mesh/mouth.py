@@ -41,7 +41,8 @@ OUTLINE = (*MOUTH_CORNERS, OUTER_UPPER_LIP[5], OUTER_LOWER_LIP[5])
 LOWER_TEETH_DOWN = 0.06  # EO under the lip: nearer, they peep out as white dashes
 UPPER_TEETH_DOWN = 0.036  # EO that the incisors show under the resting upper lip: 3 mm
 SHADE_REACH = 0.035  # EO
-TONGUE_TOP, TONGUE_LIFT = 0.15, 0.15  # EO: its top above the lower lip's edge, and how far tongueOut raises it
+TONGUE_TOP, TONGUE_LIFT = 0.13, 0.14  # EO: its top above the lower lip's edge, and how far tongueOut raises it
+TONGUE_GAIN = 2.2  # times tongueOut: speech puts the tongue out by less than half
 ROUNDING = [SHAPES.index("mouthFunnel"), SHAPES.index("mouthPucker")]
 
 
@@ -73,7 +74,7 @@ def prepare_mouth(stage: Stage, geometry: Geometry, sampler: Sampler) -> Mouth:
     per_eo = teeth.PER_HALF_MOUTH / half_width
     skin = _colour_at(stage, CHEEKS)
     photo, opening = _on_canvas(stage, geometry, centre, per_eo, hole)
-    own = teeth.photo_row(photo, opening, skin)
+    own = teeth.photo_row(photo, opening, skin, per_eo / geometry.unit)
     tint = float(np.clip(np.ptp(skin) / max(skin.max(), 25.0) / 0.10, 0, 1))
     # As soft as the photo: half a pixel of the stage, or of the photo where that is coarser.
     softness = 0.55 * per_eo / geometry.unit * max(1.0, scale_of(stage.affine))
@@ -178,13 +179,15 @@ def _interior(
 
     light = _ambient(gap, geometry.unit)
     inside = mouth.cavity * (1 - 0.55 * u.abs().clamp(0, 1) ** 2)
-    # The tongue: a hump that darkens towards the throat, drawn up by l, n and th.
-    top = mouth.lower_lip - TONGUE_TOP - TONGUE_LIFT * min(max(controls.tongue, 0.0), 1.0)
-    hump = top + 0.13 * u * u
-    tongue = _smoothstep(jaw_v - hump, 0.0, 0.07) * torch.exp(-0.5 * (u / 0.62) ** 6)
-    lit = 0.20 + 0.62 * _smoothstep(jaw_v - hump, 0.0, 0.12) - 0.07 * torch.exp(-0.5 * (u / 0.07) ** 2)
+    # The tongue: a hump low behind the teeth, darker towards the throat; l, n and th bring its tip up and forward.
+    raised = min(max(TONGUE_GAIN * controls.tongue, 0.0), 1.0)
+    top = mouth.lower_lip - TONGUE_TOP - TONGUE_LIFT * raised
+    below = jaw_v - (top + 0.13 * u * u)
+    tongue = _smoothstep(below, 0.0, 0.07) * torch.exp(-0.5 * (u / (0.62 - 0.10 * raised)) ** 6)
+    lit = 0.20 + (0.62 + 0.28 * raised) * _smoothstep(below, 0.0, 0.12 - 0.05 * raised)
+    lit -= 0.07 * torch.exp(-0.5 * (u / 0.07) ** 2)
     inside = torch.lerp(inside, mouth.tongue * lit, tongue)
-    inside = torch.lerp(inside, lower[:3], lower[3:] / 255)
+    inside = torch.lerp(inside, lower[:3], lower[3:] / 255 * (1 - raised * tongue))
     inside = inside * (0.25 + 0.75 * light)
     # Rounded lips stand in front of the teeth and shade them.
     rounded = float(controls.weights[ROUNDING].sum())

@@ -14,6 +14,7 @@ from avtr_cli.render.mesh.layers import LUMA
 CANVAS = 256
 PER_HALF_MOUTH = 90
 MM = 1 / 92.0  # EO
+LIP_RIM = 1.2  # px of the photo over which a lip's edge is blurred into the gap
 
 # Widths and heights of the teeth from the middle outwards, mm: textbook averages (Wheeler's Dental Anatomy).
 UPPER_TEETH = ((8.6, 10.0), (6.8, 8.8), (7.6, 9.8), (6.6, 8.4), (5.6, 7.6), (4.6, 7.0))
@@ -53,11 +54,12 @@ def drawn_row(upper: bool, skin: np.ndarray, per_eo: float, softness: float, sat
     return cv2.GaussianBlur(np.dstack([colour, alpha]).astype(np.float32) * 255, (0, 0), softness)
 
 
-def photo_row(photo: np.ndarray, hole: np.ndarray, skin: np.ndarray) -> np.ndarray | None:
+def photo_row(photo: np.ndarray, hole: np.ndarray, skin: np.ndarray, pixel: float) -> np.ndarray | None:
     """The photo's own teeth as an upper row, or None where too few are seen between the lips.
 
     `photo` float32 (CANVAS, CANVAS, 3) is the picture on the canvas, `hole` (CANVAS, CANVAS) in 0 .. 1 the opening
-    between its lips. Upwards the row is mirrored in reduced height, sideways it fades.
+    between its lips, `pixel` the canvas px to one of the photo's stage. Upwards the row is mirrored in reduced height,
+    sideways it fades; below it ends before the lower lip's rim, which would hang on the skull as a red line.
     """
     open_ = hole > 0.6
     if open_.sum() <= 250:
@@ -75,6 +77,7 @@ def photo_row(photo: np.ndarray, hole: np.ndarray, skin: np.ndarray) -> np.ndarr
     if len(columns) < 8:
         return None
     top, low = core.argmax(axis=0), CANVAS - 1 - core[::-1].argmax(axis=0)
+    low = np.maximum(low - round(LIP_RIM * pixel), top)
     rows = np.arange(CANVAS)
     picture, alpha = np.zeros_like(photo), np.zeros((CANVAS, CANVAS), np.float32)
     for column in range(CANVAS):
