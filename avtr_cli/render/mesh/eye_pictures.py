@@ -84,7 +84,7 @@ def _prepare_eye(
         down=down,
         upper=upper_curve,
         lower=lower_curve,
-        brow=brow,
+        brow=np.inf if glasses else brow,
         fold=0.22 if glasses else 0.35,
         iris=iris,
         corners=(points.upper[0], points.upper[-1]),

@@ -40,8 +40,8 @@ class Eye:
     down: np.ndarray  # (2,) unit vector of v
     upper: np.ndarray  # (4,) lid curve: v = (1 - u^2) * cubic(u)
     lower: np.ndarray
-    brow: float  # v of the brow's lower edge
-    fold: float  # skin above the upper lid that a closing lid pulls along
+    brow: float  # v of the brow's lower edge: skin up to there gives way to a closing lid; inf behind glasses, where
+    fold: float  # only this much skin above the upper lid does
     iris: np.ndarray  # (2,) centre in (u, v)
     corners: tuple[int, int]  # face points
     sclera: object  # textures of CANVAS px
