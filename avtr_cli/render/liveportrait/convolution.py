@@ -41,15 +41,15 @@ class Scratch:
 
     def __init__(self, device: torch.device, dtype: torch.dtype):
         self.device, self.dtype = device, dtype
-        self._flat: dict[str, Tensor] = {}
+        self._flat: dict[tuple[str, torch.dtype], Tensor] = {}
         self._bordered: dict[tuple[str, tuple[int, ...]], Tensor] = {}
 
-    def take(self, name: str, *shape: int) -> Tensor:
-        """A tensor of this shape; its content is whatever the last user of `name` left."""
-        count = math.prod(shape)
-        if name not in self._flat or self._flat[name].numel() < count:
-            self._flat[name] = torch.empty(count, device=self.device, dtype=self.dtype)
-        return self._flat[name][:count].view(shape)
+    def take(self, name: str, *shape: int, dtype: torch.dtype | None = None) -> Tensor:
+        """A tensor of this shape, of another dtype if asked; its content is whatever the last user of `name` left."""
+        count, key = math.prod(shape), (name, dtype or self.dtype)
+        if key not in self._flat or self._flat[key].numel() < count:
+            self._flat[key] = torch.empty(count, device=self.device, dtype=key[1])
+        return self._flat[key][:count].view(shape)
 
     def tensors(self) -> list[Tensor]:
         """All of it, for whoever relies on its addresses to stay."""

@@ -28,8 +28,10 @@ from avtr_cli.render.liveportrait.convolution import (
 )
 from avtr_cli.render.liveportrait.spade import FEATURES, HIDDEN, SLOPE, WIDTH, Spade, SpadeBlock, SpadeGenerator
 from avtr_cli.render.liveportrait.winograd import TiledConvolution, enlarged, winograd
+from avtr_cli.runtime import compiled
 
 FEATURE_SIDE = 64
+TRUNK = torch.float32  # what nine blocks add up to and the norms see, also where convolutions are in half precision
 _EPSILON = 1e-5  # of the instance norms
 _WORTH_TILING = 128  # output channels from which fewer products outweigh the transforms (measured)
 
@@ -47,8 +49,12 @@ class FastSpadeGenerator:
     On a CPU the pictures of a batch are made one by one: together they would only leave the cache.
     """
 
-    def __init__(self, plain: SpadeGenerator, device: torch.device, dtype: torch.dtype = torch.float32):
-        self._scratch = scratch = Scratch(device, dtype)
+    def __init__(
+        self, plain: SpadeGenerator, device: torch.device, dtype: torch.dtype = torch.float32, compile: str = "off"
+    ):
+        """`compile` as `runtime.compile`."""
+        self.scratch = scratch = Scratch(device, dtype)
+        self._frames = compiled(self._pictures, compile)
         middle = [block for block in plain.middle_blocks() if isinstance(block, SpadeBlock)]
         weight, bias = _steering(middle)
         own_weight, own_bias = weight_and_bias(plain.fc)
@@ -62,14 +68,14 @@ class FastSpadeGenerator:
         self._exit = DirectConvolution(*weight_and_bias(plain.conv_img[0]), 4 * FEATURE_SIDE, scratch)
 
     def __call__(self, feature: Tensor) -> Tensor:
-        return torch.cat([self._pictures(part) for part in feature.split(frames_together(self._scratch))])
+        return torch.cat([self._frames(part) for part in feature.split(frames_together(self.scratch))])
 
     def _pictures(self, feature: Tensor) -> Tensor:
-        scratch, batch = self._scratch, len(feature)
+        scratch, batch = self.scratch, len(feature)
         features = scratch.bordered("features", batch, FEATURE_SIDE, FEATURE_SIDE, FEATURES)
         inside(features).copy_(feature.movedim(1, -1))
 
-        x = scratch.take("trunk 64", batch, FEATURE_SIDE, FEATURE_SIDE, WIDTH)
+        x = scratch.take("trunk 64", batch, FEATURE_SIDE, FEATURE_SIDE, WIDTH, dtype=TRUNK)
         hidden = scratch.bordered("hidden 64", batch, FEATURE_SIDE, FEATURE_SIDE, 2 * len(self._middle) * HIDDEN)
         side = self._entry.tile
         for rows, y in self._entry.blocks(features):
@@ -89,7 +95,7 @@ class FastSpadeGenerator:
         inside(last).copy_(F.leaky_relu(x, SLOPE))
         _, y = next(iter(self._exit.blocks(last)))
         subpixels = y.flatten(3, 4).flatten(1, 2).movedim(-1, 1)
-        return torch.sigmoid(F.pixel_shuffle(subpixels, 2)).contiguous()
+        return torch.sigmoid(F.pixel_shuffle(subpixels, 2).to(TRUNK)).contiguous()
 
 
 class _Block:
@@ -117,7 +123,7 @@ class _Block:
         normal = _normalized(x, scratch.take(f"normal {x.shape[1]}", *x.shape))
         out = x
         if self._shortcut is not None:
-            out = scratch.take(f"trunk {side}", batch, side, side, self._outputs)
+            out = scratch.take(f"trunk {side}", batch, side, side, self._outputs, dtype=TRUNK)
             modulate, project = self._shortcut
             for rows, modulated in modulate.blocks(normal, hidden[..., 2 * HIDDEN :], self._factor):
                 tiled(out, modulate.tile)[:, rows] = project(modulated)
@@ -165,9 +171,11 @@ class _Modulation:
 
 def _normalized(x: Tensor, out: Tensor) -> Tensor:
     """Each channel of each picture of (B, H, W, C) with mean 0 and deviation 1, written to `out`."""
-    torch.sub(x, x.mean(dim=(1, 2), keepdim=True), out=out)
-    variance = out.square().mean(dim=(1, 2), keepdim=True)  # torch.var_mean is ten times slower over these axes
-    return out.mul_(torch.rsqrt(variance + _EPSILON))
+    mean = x.mean(dim=(1, 2), keepdim=True, dtype=TRUNK)
+    centred = torch.sub(x, mean, out=out if out.dtype == TRUNK else None)
+    variance = centred.square().mean(dim=(1, 2), keepdim=True)  # torch.var_mean is ten times slower over these axes
+    centred.mul_(torch.rsqrt(variance + _EPSILON))
+    return centred if out.dtype == TRUNK else out.copy_(centred)
 
 
 def _steering(blocks: list[SpadeBlock]) -> tuple[Tensor, Tensor]:
