@@ -48,7 +48,7 @@ def report_of(
         {
             "avtr": provenance.made_by(job.preset, job.seed, job.command),
             "settings": job.preset.as_dict(),
-            "device": runtime.describe_device(engine.device, job.preset.runtime.precision, engine.threads),
+            "device": runtime.describe_device(engine.device, engine.precision, engine.threads),
             "inputs": _inputs(stage),
             "output": {
                 "path": str(job.out),

@@ -1,18 +1,28 @@
-"""Benchmark of whole jobs: the example dialogue on the drawn portrait, several runs, medians."""
+"""Benchmarks on the example dialogue and portrait: whole jobs, several runs, medians; and several sessions in step."""
 
 from __future__ import annotations
 
 import statistics
 import tempfile
+import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
-from avtr_cli.audio.source import DialogueFiles
+import numpy as np
+
+from avtr_cli import runtime
+from avtr_cli.audio.source import DialogueFiles, DialogueSource
+from avtr_cli.clocks import StageClock
+from avtr_cli.clocks import statistics as statistics_of
 from avtr_cli.config import Preset
 from avtr_cli.demos import examples_folder
 from avtr_cli.engine import Engine
 from avtr_cli.job import Job
 from avtr_cli.offline import render_file
 from avtr_cli.output.report import Report
+from avtr_cli.session import Heard, StreamingSession, in_step
+from avtr_cli.timing import FIRST_CHUNK_SAMPLES, FPS
 
 STAGES = ("motion", "render", "composite", "encode")
 PUBLISHED_CHUNK_MS = {  # AVTR-1's page: their TensorRT fp16 engines, one 5-frame chunk, end to end
@@ -67,6 +77,70 @@ def median_lines(reports: list[Report]) -> list[str]:
         per_chunk = median("stages_ms", name, "p50")
         lines.append(f"{name:10} {per_chunk:7.1f} ms a chunk {per_chunk / 5:6.1f} ms a frame")
     return lines
+
+
+def bench_sessions(preset: Preset, seconds: float, count: int) -> dict[str, Any]:
+    """`count` avatars, each with a portrait and a seed of its own, hear `seconds` of the example dialogue in step.
+
+    From sound to finished frames, encoding left out. A chunk's time is that of all sessions: each waits for it.
+    """
+    examples = examples_folder()
+    engine = Engine(preset)
+    portrait, _ = engine.avatar(examples / "portrait_drawn.png")
+    began = time.perf_counter()
+    identities = [engine.renderer.prepare(portrait) for _ in range(count)]
+    prepared = time.perf_counter()
+    with DialogueSource(DialogueFiles(dialogue=examples / "dialogue.wav", duration_s=seconds)) as source:
+        sound = np.concatenate(list(source.blocks()), axis=1)
+
+    def sessions() -> list[StreamingSession]:
+        cuda = engine.device.type == "cuda"
+        return [
+            StreamingSession(identity, engine.generator(), engine.renderer, seed, StageClock(cuda))
+            for seed, identity in enumerate(identities)
+        ]
+
+    for heard in _heard(sessions(), sound[:, :FIRST_CHUNK_SAMPLES]):
+        list(in_step(heard))
+    warm = time.perf_counter()
+    running, chunk_ms, frames = sessions(), [], 0
+    for heard in _heard(running, sound):
+        started = time.perf_counter()
+        frames += sum(len(chunk.frames) for _, chunk in in_step(heard))
+        chunk_ms.append((time.perf_counter() - started) * 1e3)
+    running[0].clock.finish()
+    return {
+        "device": runtime.describe_device(engine.device, engine.precision, engine.threads),
+        "sessions": count,
+        "together": running[0].joint and engine.device.type != "cpu",
+        "size": identities[0].size,
+        "frames": frames,
+        "frames_per_second": round(frames / sum(chunk_ms) * 1e3, 3),
+        "chunk_ms": statistics_of(chunk_ms),
+        "stages_ms": {name: statistics_of(running[0].clock.stages_ms[name]) for name in STAGES if name != "encode"},
+        "startup_s": {"load": engine.load_s, "portraits": prepared - began, "warmup": warm - prepared},
+    }
+
+
+def _heard(sessions: list[StreamingSession], sound: np.ndarray) -> Iterator[list[Heard]]:
+    for ears in ([one.hear(sound) for one in sessions], [one.end() for one in sessions]):
+        for windows in zip(*ears, strict=True):
+            yield list(zip(sessions, windows, strict=True))
+
+
+def sessions_lines(entry: dict[str, Any]) -> list[str]:
+    """What a person wants to see of `bench_sessions`."""
+    device, (width, height), chunk = entry["device"], entry["size"], entry["chunk_ms"]
+    together = "all in one forward" if entry["together"] else "one after the other: together, a CPU gains nothing"
+    return [
+        f"{device['name']}, {device['cores']} cores, {device['threads']} rendering threads, {device['precision']}, "
+        f"torch {device['torch']}",
+        f"{entry['sessions']} sessions in step, {entry['frames']} frames at {width}x{height} in all, not encoded; "
+        f"the models take them {together}",
+        f"{entry['frames_per_second']:.2f} frames a second of all sessions ({FPS * entry['sessions']} are real time)",
+        f"chunk of all sessions p50 {chunk['p50']:.1f} ms   p99 {chunk['p99']:.1f} ms   (a live call allows 200)",
+        *(f"{name:10} {numbers['p50']:7.1f} ms a chunk" for name, numbers in entry["stages_ms"].items()),
+    ]
 
 
 def published_lines() -> list[str]:

@@ -37,6 +37,8 @@ class Engine:
         self.preset = preset
         self.threads = runtime.use_threads(preset.runtime.threads)
         self.device = runtime.choose_device(preset.runtime.device)
+        self.precision = runtime.precision_on(self.device, preset.runtime.precision)
+        runtime.check(preset.runtime, self.device)
         self.renderer: Renderer = _renderer(preset, self.device)
         self._generator = motion_generator(preset, self.renderer.space, self.device)
         self._avatars: OrderedDict[tuple[str, int | None], tuple[Path, Portrait, Identity]] = OrderedDict()
@@ -104,7 +106,7 @@ def motion_generator(preset: Preset, space: MotionSpace, device: torch.device) -
     if preset.motion.generator == "avtr1":
         from avtr_cli.motion.avtr1 import Avtr1Generator
 
-        return Avtr1Generator.from_store(preset.motion, device)
+        return Avtr1Generator.from_store(preset.motion, device, graphs=preset.runtime.cuda_graphs)
     from avtr_cli.motion.generator import LmfmGenerator
 
     generator: MotionGenerator = LmfmGenerator(preset.motion)

@@ -1,7 +1,8 @@
-"""Device, threads, seeds: the only file that knows what the program runs on.
+"""Device, threads, precision, `torch.compile`, CUDA graphs: the only file that knows what the program runs on.
 
-`settle()` must run before torch is imported: on a shared two-core machine two spinning OpenMP threads
-were 3 to 15 times slower than one, so waiting threads are told to sleep.
+What makes a chunk quicker here has its plain twin: `compiled` and `Graphs` take a function and give one that answers
+the same, and tests compare the two. `settle()` must run before torch is imported: on a shared two-core machine two
+spinning OpenMP threads were 3 to 15 times slower than one, so waiting threads are told to sleep.
 """
 
 from __future__ import annotations
@@ -10,14 +11,20 @@ import os
 import platform
 import resource
 import sys
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
 from avtr_cli.errors import ConfigError
 
 if TYPE_CHECKING:
     import numpy as np
     import torch
+
+    from avtr_cli.config import RuntimeConfig
+
+WARM_UPS = 3  # calls before a capture, as torch advises
+GRAPHS_KEPT = 4  # of each function: each holds the memory of a whole chunk
 
 _QUIET = {
     "OMP_WAIT_POLICY": "PASSIVE",
@@ -68,6 +75,107 @@ def choose_device(wanted: str = "auto") -> torch.device:
         if (device.index or 0) >= count:
             raise ConfigError(f"--device {wanted}: this machine shows torch {count} CUDA devices; try --device cpu")
     return device
+
+
+def check(wanted: RuntimeConfig, device: torch.device) -> None:
+    """Raises ConfigError for wishes that `device` cannot fulfil."""
+    if wanted.cuda_graphs == "on" and device.type != "cuda":
+        raise ConfigError("runtime.cuda_graphs is 'on', but this runs on the CPU; use auto or off, or --device cuda")
+
+
+def precision_on(device: torch.device, wanted: str) -> str:
+    """What the published networks compute in: half precision on a GPU alone, as it gains nothing on a CPU."""
+    return wanted if device.type == "cuda" else "fp32"
+
+
+def compiled(function: Callable[..., Any], wanted: str) -> Callable[..., Any]:
+    """`function` through torch.compile where `wanted`, as `runtime.compile`, is on; its first call then takes minutes.
+
+    `auto` is off: on the CPU it gained nothing over the fast forms of the networks, on a GPU it was never measured.
+    """
+    if wanted != "on":
+        return function
+    import torch
+
+    return torch.compile(function, dynamic=False)
+
+
+class Graphs:
+    """A function of tensors, launched on a GPU as one CUDA graph instead of some hundred kernels one by one.
+
+    `function(*constants, inputs)` reads a list of inputs and gives a list of tensors, whose shapes depend on the
+    inputs' shapes alone; it waits for nothing. A graph is captured for each set of constants and shapes, and used
+    once its first answer is that of the plain call up to `tolerance`. Where it is not, or capture fails, `on` raises
+    ConfigError and `auto` stays plain. Answers lie in the graph's memory until the next call.
+    """
+
+    def __init__(
+        self,
+        function: Callable[..., list[torch.Tensor]],
+        device: torch.device,
+        wanted: str,
+        tolerance: float,
+        held: Callable[[], list[torch.Tensor]] = list,
+    ):
+        """`held` gives scratch memory that the function finds by itself: a graph keeps what it has seen of it."""
+        self._function, self._wanted, self._tolerance, self._held = function, wanted, tolerance, held
+        self._on = device.type == "cuda" and wanted != "off"
+        self._graphs: OrderedDict[tuple[object, ...], _Graph] = OrderedDict()
+
+    def __call__(self, constants: Sequence[object], inputs: list[torch.Tensor]) -> list[torch.Tensor]:
+        if not self._on:
+            return self._function(*constants, inputs)
+        key = (*map(id, constants), *(tensor.shape for tensor in inputs))
+        if key in self._graphs:
+            self._graphs.move_to_end(key)
+            return self._graphs[key](inputs)
+        plain = self._function(*constants, inputs)
+        try:
+            graph = _Graph(self._function, constants, inputs, self._held)
+            off = max(float((a.float() - b.float()).abs().max()) for a, b in zip(graph(inputs), plain, strict=True))
+            problem = f"its answer is off by {off:.2g}" if off > self._tolerance else ""
+        except RuntimeError as error:
+            problem = str(error).strip().splitlines()[0]
+        if not problem:
+            self._graphs[key] = graph
+            while len(self._graphs) > GRAPHS_KEPT:
+                self._graphs.popitem(last=False)
+        elif self._wanted == "on":
+            raise ConfigError(f"runtime.cuda_graphs is 'on', but a chunk cannot be captured here ({problem}); use off")
+        else:
+            self._on = False
+        return plain
+
+
+class _Graph:
+    """One captured call, with everything whose addresses it knows."""
+
+    def __init__(
+        self,
+        function: Callable[..., list[torch.Tensor]],
+        constants: Sequence[object],
+        inputs: list[torch.Tensor],
+        held: Callable[[], list[torch.Tensor]],
+    ):
+        import torch
+
+        self._inputs = [tensor.clone() for tensor in inputs]
+        side = torch.cuda.Stream()
+        side.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(side):  # libraries choose their algorithms and scratch memory grows before the capture
+            for _ in range(WARM_UPS):
+                function(*constants, self._inputs)
+        torch.cuda.current_stream().wait_stream(side)
+        self._graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(self._graph):
+            self._outputs = function(*constants, self._inputs)
+        self._kept = (constants, held())
+
+    def __call__(self, inputs: list[torch.Tensor]) -> list[torch.Tensor]:
+        for own, given in zip(self._inputs, inputs, strict=True):
+            own.copy_(given)
+        self._graph.replay()
+        return self._outputs
 
 
 def describe_device(device: torch.device, precision: str, threads: int) -> dict[str, object]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -24,12 +24,15 @@ def bench(
     random_weights: Annotated[
         bool, typer.Option("--random-weights", help="Made-up weights for avtr1, liveportrait: as fast, 2 GB of disk.")
     ] = False,
+    sessions: Annotated[
+        int | None, typer.Option(help="Instead of whole jobs: so many avatars in step, not encoded, once.", min=1)
+    ] = None,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write all reports here.")] = None,
 ) -> None:
     """Render a demo clip several times and show medians of every stage."""
     if context.invoked_subcommand is not None:
         return
-    from avtr_cli.benchmark import bench_job, median_lines, published_lines
+    from avtr_cli.benchmark import bench_job, bench_sessions, median_lines, published_lines, sessions_lines
     from avtr_cli.output.report import write_json
 
     if random_weights:
@@ -37,11 +40,17 @@ def bench(
 
         use_made_up()
     chosen = options.settle_preset(preset, settings, device)
-    reports = bench_job(chosen, seconds, runs)
-    for line in median_lines(reports):
+    told: dict[str, Any]
+    if sessions is None:
+        reports = bench_job(chosen, seconds, runs)
+        told, lines = {"runs": reports}, median_lines(reports)
+    else:
+        measured = bench_sessions(chosen, seconds, sessions)
+        told, lines = {"sessions": measured}, sessions_lines(measured)
+    for line in lines:
         typer.echo(line)
     if chosen.render.renderer == "liveportrait":
         for line in published_lines():
             typer.echo(line)
     if json_file is not None:
-        write_json(json_file, {"runs": reports})
+        write_json(json_file, told)

@@ -22,6 +22,7 @@ from avtr_cli.motion.avtr1_archive import CHANNELS, LIPSYNC_COORDINATES, SIDE_WI
 from avtr_cli.motion.flow import ar1_noise, euler
 from avtr_cli.motion.hubert import SpeechFeatures, load_features
 from avtr_cli.motion.rotation import vector_of
+from avtr_cli.runtime import Graphs
 from avtr_cli.timing import CHUNK_FRAMES, PAST_FRAMES
 from avtr_cli.types import KEYPOINTS, Identity, Motion, MotionState, Window
 from avtr_cli.weights.store import Store
@@ -34,7 +35,8 @@ class Avtr1Generator:
 
     space = KEYPOINTS
 
-    def __init__(self, model: Avtr1Archive, features: SpeechFeatures, config: MotionConfig):
+    def __init__(self, model: Avtr1Archive, features: SpeechFeatures, config: MotionConfig, graphs: str = "auto"):
+        """`graphs` as `runtime.cuda_graphs`."""
         _check_settings(config)
         self._model, self._features, self._config = model, features, config
         self._guidance = Guidance.of(config, model.device)
@@ -42,14 +44,17 @@ class Avtr1Generator:
         self._gains = torch.full((CHANNELS,), config.expressiveness, device=model.device)
         self._gains[:3] = config.head_gain
         self._in_turn = model.device.type == "cpu"
+        self._flow = Graphs(self._flowed, model.device, graphs, tolerance=1e-3)
         self.weights_files: tuple[Path, ...] = (model.path,)
 
     @classmethod
-    def from_store(cls, config: MotionConfig, device: torch.device, store: Store | None = None) -> Avtr1Generator:
+    def from_store(
+        cls, config: MotionConfig, device: torch.device, store: Store | None = None, graphs: str = "auto"
+    ) -> Avtr1Generator:
         """With the published weights of this machine. Raises WeightsError where they are absent or damaged."""
         store = store or Store()
         paths = (store.find("avtr1/motion"), store.find("avtr1/hubert"))
-        generator = cls(Avtr1Archive(paths[0], device), load_features(paths[1], device), config)
+        generator = cls(Avtr1Archive(paths[0], device), load_features(paths[1], device), config, graphs)
         generator.weights_files = paths
         return generator
 
@@ -114,8 +119,8 @@ class Avtr1Generator:
             for name in ("past", "audio", "portrait", "neutral", "expression")
         )
         audio = torch.cat([audio, heard], dim=1)
-        x = self._flow(past, audio, portrait, torch.stack(noise).float().to(device))
-        values = self._keypoints(x, neutral, expression)
+        start = torch.stack(noise).float().to(device)
+        x, values = self._flow([], [past, audio, portrait, start, neutral, expression])
         steps: list[tuple[Motion, MotionState]] = []
         for at, (window, state) in enumerate(zip(windows, states, strict=True)):
             after = dict(state) | {
@@ -123,15 +128,20 @@ class Avtr1Generator:
                 "audio": audio[at, CHUNK_FRAMES : CHUNK_FRAMES + PAST_FRAMES].clone(),
                 "noise": noise[at][-1],
             }
-            steps.append((Motion(KEYPOINTS, values[at], window.index * CHUNK_FRAMES), after))
+            steps.append((Motion(KEYPOINTS, values[at].clone(), window.index * CHUNK_FRAMES), after))
         return steps
 
-    def _flow(self, past: Tensor, audio: Tensor, portrait: Tensor, noise: Tensor) -> Tensor:
-        """Base noise (B, 5, 42) to motion, z-scored, with its conditions as `Avtr1Archive.encode` takes them."""
+    def _flowed(self, inputs: list[Tensor]) -> list[Tensor]:
+        """Base noise (B, 5, 42), under its conditions, to motion: z-scored (B, 5, 42) and as keypoints (B, 5, 66).
+
+        Inputs: past, audio and portrait as `Avtr1Archive.encode` takes them, noise, neutral motion, expression.
+        """
+        past, audio, portrait, noise, neutral, expression = inputs
         encoded = self._model.encode(past, audio, portrait)
-        return euler(
+        x = euler(
             lambda x, time: self._model.velocity(x, time, encoded, self._guidance), noise, self._config.euler_steps
         )
+        return [x, self._keypoints(x, neutral, expression)]
 
     def _noise(self, index: int, seed: int, last: Tensor) -> Tensor:
         """Base noise, float64 (5, 42), drawn on the CPU from (seed, index) so that it is the same on every device."""

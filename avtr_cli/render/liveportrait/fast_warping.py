@@ -47,6 +47,7 @@ from avtr_cli.render.liveportrait.warping import (
     sample,
 )
 from avtr_cli.render.liveportrait.winograd import TiledConvolution, enlarged, winograd
+from avtr_cli.runtime import compiled
 
 SIDE = 64
 LEVELS = len(HOURGLASS)
@@ -81,8 +82,12 @@ class FastWarpingModule:
     On a CPU the frames of a batch are made one by one: together they would only leave the cache.
     """
 
-    def __init__(self, plain: WarpingModule, device: torch.device, dtype: torch.dtype = torch.float32):
-        self._scratch = scratch = Scratch(device, dtype)
+    def __init__(
+        self, plain: WarpingModule, device: torch.device, dtype: torch.dtype = torch.float32, compile: str = "off"
+    ):
+        """`compile` as `runtime.compile`."""
+        self.scratch = scratch = Scratch(device, dtype)
+        self._frames = compiled(self._warped, compile)
         dense, hourglass = plain.dense_motion_network, plain.dense_motion_network.hourglass
         self._grid = identity_grid(DEPTH, SIDE, SIDE, torch.empty(0, device=device))
         weight, bias = without_norm(dense.compress, dense.norm)
@@ -113,8 +118,8 @@ class FastWarpingModule:
 
     def prepare(self, feature_3d: Tensor, kp_source: Tensor) -> WarpSource:
         """One portrait: feature_3d (1, 32, 16, 64, 64), kp_source (1, 21, 3)."""
-        feature = feature_3d.to(self._scratch.device, self._scratch.dtype)
-        keypoints = kp_source.to(self._scratch.device, torch.float32)
+        feature = feature_3d.to(self.scratch.device, self.scratch.dtype)
+        keypoints = kp_source.to(self.scratch.device, torch.float32)
         compressed = self._compress(feature.movedim(1, -1)).relu_().movedim(-1, 1).contiguous()
         background = sample(compressed, self._grid[None]).movedim(1, -1).contiguous()
         return WarpSource(feature, keypoints, compressed.float(), background, self._heat(keypoints))
@@ -124,11 +129,11 @@ class FastWarpingModule:
 
         `source` is the portrait of all frames, or a list of B: the portrait of each.
         """
-        keypoints = kp_driving.to(self._scratch.device, torch.float32)
+        keypoints = kp_driving.to(self.scratch.device, torch.float32)
         sources = [source] * len(keypoints) if isinstance(source, WarpSource) else source
-        together = frames_together(self._scratch)
+        together = frames_together(self.scratch)
         parts = [
-            self._warped(WarpSource.joined(sources[at : at + together]), keypoints[at : at + together])
+            self._frames(WarpSource.joined(sources[at : at + together]), keypoints[at : at + together])
             for at in range(0, len(keypoints), together)
         ]
         return {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
@@ -142,9 +147,9 @@ class FastWarpingModule:
         occlusion = self._occlusion_map(seen)
 
         moved = sample(source.feature.expand(len(shift), -1, -1, -1, -1), deformation)
-        flat = self._scratch.bordered("moved", len(shift), SIDE, SIDE, CHANNELS * DEPTH)
+        flat = self.scratch.bordered("moved", len(shift), SIDE, SIDE, CHANNELS * DEPTH)
         inside(flat).copy_(moved.flatten(1, 2).movedim(1, -1))
-        third = self._scratch.take("third", len(shift), SIDE, SIDE, WARPED)
+        third = self.scratch.take("third", len(shift), SIDE, SIDE, WARPED)
         for rows, y in self._third.blocks(flat):
             tiled(third, self._third.tile)[:, rows] = F.leaky_relu_(y, self._slope)
         out = self._fourth(third) * occlusion.movedim(1, -1)
@@ -154,7 +159,7 @@ class FastWarpingModule:
         """The hourglass's buffers, one per level; the first holds heat maps and shifted volumes behind `_UP[0]`."""
         batch = len(keypoints)
         levels = [
-            self._scratch.bordered(f"level {level}", batch * DEPTH, SIDE >> level, SIDE >> level, up + skipped)
+            self.scratch.bordered(f"level {level}", batch * DEPTH, SIDE >> level, SIDE >> level, up + skipped)
             for level, (up, skipped) in enumerate(zip(_UP, _SKIPPED, strict=True))
         ]
         stack = inside(levels[0])[..., _UP[0] :].unflatten(0, (batch, DEPTH))
@@ -171,7 +176,7 @@ class FastWarpingModule:
             for index, axis in enumerate(self._axes())
         )
         heat = (z[:, :, None] * y[:, None])[:, :, :, None] * x[:, None, None]
-        return heat.to(self._scratch.dtype)
+        return heat.to(self.scratch.dtype)
 
     def _shifted(self, compressed: Tensor, shift: Tensor) -> Tensor:
         """The volume (1 or B, 4, 16, 64, 64) fetched from `shift` (B, 21, 3) further: (B, 21, 4, 16, 64, 64).
@@ -207,7 +212,7 @@ class FastWarpingModule:
             place = tiled(inside(levels[level - 1])[..., : _UP[level - 1]], enlarging.tile)
             for rows, y in enlarging.blocks(levels[level]):
                 place[:, rows] = y.clamp_min_(0)
-        seen = self._scratch.bordered("seen", len(levels[0]), SIDE, SIDE, _SEEN, border=BORDER)
+        seen = self.scratch.bordered("seen", len(levels[0]), SIDE, SIDE, _SEEN, border=BORDER)
         place = tiled(seen[:, BORDER:-BORDER, BORDER:-BORDER], self._last.tile)
         for rows, y in self._last.blocks(levels[0]):
             place[:, rows] = y.clamp_min_(0)

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -42,7 +43,7 @@ from avtr_cli.render.liveportrait.regions import motion_mask
 from avtr_cli.render.liveportrait.retargeting import OPEN_LIPS, corrected, eye_ratio, lip_ratio, opening_delta
 from avtr_cli.render.mesh.layers import cut_out
 from avtr_cli.render.mesh.stage import whole_photo
-from avtr_cli.runtime import to_host
+from avtr_cli.runtime import Graphs, precision_on, to_host
 from avtr_cli.types import KEYPOINTS, Identity, Motion, Portrait
 from avtr_cli.weights.store import Store
 
@@ -86,7 +87,7 @@ class LivePortraitRenderer:
         self.weights_files: tuple[Path, ...] = ()
         self._moves = motion_mask(config.region).to(device)
         self._device, self._landmarks, self._matting = device, landmarks, matting
-        dtype = PRECISIONS[runtime.precision] if device.type == "cuda" else torch.float32
+        dtype = PRECISIONS[precision_on(device, runtime.precision)]
         self._extract_appearance, self._extract_motion, self._stitch = (
             networks.load(name, dict(states[name])).to(device)
             for name in ("appearance_feature_extractor", "motion_extractor", "stitching")
@@ -94,10 +95,14 @@ class LivePortraitRenderer:
         self._open_eyes, self._open_lips = (
             networks.load(name, dict(states[name])).to(device) if name in states else None for name in ("eye", "lip")
         )
-        self._warp = FastWarpingModule(networks.load("warping_module", dict(states["warping_module"])), device, dtype)
-        self._decode = FastSpadeGenerator(
-            networks.load("spade_generator", dict(states["spade_generator"])), device, dtype
-        )
+        plain_warp = networks.load("warping_module", dict(states["warping_module"]))
+        plain_decoder = networks.load("spade_generator", dict(states["spade_generator"]))
+        self._warp = FastWarpingModule(plain_warp, device, dtype, runtime.compile)
+        self._decode = FastSpadeGenerator(plain_decoder, device, dtype, runtime.compile)
+        self._frames = Graphs(
+            self._drawn, device, runtime.cuda_graphs, tolerance=1.0,
+            held=lambda: [*self._warp.scratch.tensors(), *self._decode.scratch.tensors()],
+        )  # fmt: skip
 
     @classmethod
     def from_store(
@@ -195,14 +200,17 @@ class LivePortraitRenderer:
             pictures = zip(avatars, to_host(pasted), strict=True)
             return [one if avatar.backdrop is None else avatar.backdrop.behind(one) for avatar, one in pictures]
 
-    def _frames(self, avatars: Sequence[Avatar], values: Sequence[Tensor]) -> list[Tensor]:
-        """uint8 frames (T, H, W, 3) of every avatar from its motion (T, 66): all of a chunk that a GPU does."""
+    def _drawn(self, *given: Any) -> list[Tensor]:
+        """uint8 frames (T, H, W, 3) of every avatar from its motion (T, 66): all of a chunk that a GPU does.
+
+        Given are the avatars, then the list of their motions.
+        """
+        avatars, values = given[:-1], given[-1]
         driven = [self._driven(avatar, one) for avatar, one in zip(avatars, values, strict=True)]
         sources = [avatar.source for avatar, one in zip(avatars, driven, strict=True) for _ in one]
         faces = self._decode(self._warp(sources, torch.cat(driven))["out"])
-        with stage("composite"):
-            parts = faces.split([len(one) for one in driven])
-            return [avatar.paste(part) for avatar, part in zip(avatars, parts, strict=True)]
+        parts = faces.split([len(one) for one in driven])
+        return [avatar.paste(part) for avatar, part in zip(avatars, parts, strict=True)]
 
     def _driven(self, avatar: Avatar, values: Tensor) -> Tensor:
         """The keypoints to warp to, (T, 21, 3), of motion (T, 66)."""
