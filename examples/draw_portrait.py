@@ -72,8 +72,13 @@ def main() -> None:
 
 def draw(size: int = SIZE, seed: int = SEED) -> np.ndarray:
     """The portrait, uint8 (size, size, 3) RGB."""
-    rng = np.random.default_rng(seed)
     canvas = Canvas(size, CORNER, SPAN)
+    paint(canvas, np.random.default_rng(seed))
+    return canvas.picture()
+
+
+def paint(canvas: Canvas, rng: np.random.Generator) -> None:
+    """The man on an empty canvas, in the colours of this module."""
     light = _Light(canvas)
     _background(canvas, rng)
     _neck(canvas, light, rng)
@@ -86,7 +91,6 @@ def draw(size: int = SIZE, seed: int = SEED) -> np.ndarray:
         _brow(canvas, rng, side)
     _hair(canvas, light, rng)
     canvas.colour *= 1 + 0.012 * canvas.noise(rng, 2.2)[..., None]
-    return canvas.picture()
 
 
 def features(size: int = SIZE) -> dict[str, np.ndarray]:
