@@ -30,9 +30,9 @@ _FRAME = 0.01  # s, pocketsphinx's
 _FEEDBACK_SECONDS = 0.9  # prompts shorter than this stand in for a listener's words
 _WORD = re.compile(r"\d+|[^\W\d_]+(?:['’][^\W\d_]+)*")
 _UNREADABLE = re.compile(r"\[|\w\?\w|\?\?")  # stage directions, letters that an encoding lost
-_SEEN = {"ae": "aa", "r": "t"}
+_SEEN = {"ae": "aa", "r": "t", "ow": "ao"}
 """What the lips do at other languages' sounds that the aligner hears as these: their a opens wide without a
-stretch, their r is a trill of the tongue, not the rounded one of English."""
+stretch, their r is a trill of the tongue, not the rounded one of English, their o does not close to a pucker."""
 
 
 @dataclass(frozen=True)
