@@ -11,6 +11,7 @@ import torch
 
 from avtr_cli.config import RenderConfig
 from avtr_cli.evaluation import renderer_face, renderer_picture, renderer_workings
+from avtr_cli.evaluation.lip_band import LipBand
 from avtr_cli.evaluation.renderer import BOUNDS, kept_share, renderer_table
 from avtr_cli.evaluation.studio import Studio
 from avtr_cli.perception.portrait import find_portrait
@@ -66,6 +67,13 @@ def test_without_a_visible_line_lips_stay_where_they_were_found():
     assert np.abs(snap_lips(picture, points, UNIT) - points).max() < 1e-9
 
 
+def test_a_moustache_with_a_valley_on_one_side_does_not_pull_the_lip_line_up():
+    picture, points = shut_mouth()
+    x, y = points[INNER_UPPER_LIP[9], :2]
+    cv2.line(picture, (int(x) - 5, int(y) - 4), (int(x) + 5, int(y) - 4), (60, 50, 45), 2, cv2.LINE_AA)
+    assert np.abs(snap_lips(picture, points, UNIT) - points).max() < 0.8
+
+
 def test_parted_lips_are_left_alone(stage: Stage):
     assert np.array_equal(snap_lips(stage.image, stage.points, stage.unit), stage.points)
 
@@ -81,6 +89,40 @@ def test_glasses_are_noticed_and_bare_eyes_are_not(stage: Stage):
     ends = [np.rint(end).astype(int).tolist() for end in inner]
     cv2.line(picture, ends[0], ends[1], (30, 25, 20), 3, cv2.LINE_AA)
     assert wears_glasses(picture, stage.points, stage.unit)
+
+
+def draw_rim(picture: np.ndarray, eye: np.ndarray, unit: float, colour: tuple[int, int, int], width: int) -> None:
+    """A level line below the middle of an eye."""
+    ends = np.rint(eye + unit * np.array([[-0.24, 0.2], [0.24, 0.2]])).astype(int).tolist()
+    cv2.line(picture, ends[0], ends[1], colour, width)
+
+
+def test_strong_rims_are_glasses_even_where_shade_hides_the_bridge(stage: Stage):
+    picture = stage.image.copy()
+    for eye in EYES:
+        middle = stage.points[[eye.upper[0], eye.upper[-1]], :2].mean(axis=0)
+        draw_rim(picture, middle, stage.unit, (20, 20, 20), 5)
+    assert wears_glasses(picture, stage.points, stage.unit)
+
+
+def test_one_faint_line_under_one_eye_is_no_glasses(stage: Stage):
+    picture = stage.image.copy()
+    middle = stage.points[[EYES[0].upper[0], EYES[0].upper[-1]], :2].mean(axis=0)
+    line = picture.copy()
+    draw_rim(line, middle, stage.unit, (90, 70, 60), 3)
+    assert not wears_glasses(cv2.addWeighted(picture, 0.5, line, 0.5, 0), stage.points, stage.unit)
+
+
+@pytest.mark.parametrize(("stretch", "down"), [(1.0, 0.0), (1.0, 6.0), (0.8, -3.0), (1.25, 4.0)])
+def test_a_lip_is_found_again_by_its_pixels_moved_and_stretched(studio: Studio, stretch: float, down: float):
+    band = LipBand(studio, upper=True)
+    middle = (band.top + band.bottom) / 2
+    rest = studio.frame()
+    moved = np.array([[1, 0, 0], [0, stretch, middle * (1 - stretch) + down]])
+    frame = cv2.warpAffine(rest, moved, rest.shape[1::-1], flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    seen_down, seen_stretch = band.found(frame, np.arange(0.6, 1.5, 0.02).tolist())
+    assert seen_down == pytest.approx(down, abs=0.5)
+    assert seen_stretch == pytest.approx(stretch, abs=0.07)
 
 
 def test_a_calibration_changes_jaw_turn_and_blink_of_a_command():

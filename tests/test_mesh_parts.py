@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,10 +11,17 @@ import torch
 
 from avtr_cli.perception.portrait import find_portrait
 from avtr_cli.perception.template import template
-from avtr_cli.perception.topology import CHIN, INNER_LOWER_LIP, INNER_UPPER_LIP
-from avtr_cli.render.mesh import thinplate
+from avtr_cli.perception.topology import (
+    CHIN,
+    INNER_LOWER_LIP,
+    INNER_UPPER_LIP,
+    MOUTH_CORNERS,
+    OUTER_LOWER_LIP,
+    OUTER_UPPER_LIP,
+)
+from avtr_cli.render.mesh import teeth, thinplate
 from avtr_cli.render.mesh.controls import read_controls, seal_weights
-from avtr_cli.render.mesh.field import displacement, invert, prepare_field, residual
+from avtr_cli.render.mesh.field import displacement, invert, lips_in_frame, mend_folds, prepare_field, residual
 from avtr_cli.render.mesh.layers import fill_hole, oversample, split_layers
 from avtr_cli.render.mesh.sampling import OpenCVSampler, TorchSampler
 from avtr_cli.render.mesh.shapes import (
@@ -103,9 +111,13 @@ def test_the_seals_close_what_jaw_and_photo_open():
 )
 def test_the_inverse_field_leads_back_to_where_skin_came_from(stage: Stage, wanted: dict[str, float]):
     _, field = prepare_field(stage, CPU)
-    moved = displacement(field, read_controls(row(**wanted), 0))
-    missed = residual(field, moved, invert(field, moved))
-    assert float(torch.quantile(missed.flatten(), 0.99)) < 0.6
+    controls = read_controls(row(**wanted), 0)
+    moved = displacement(field, controls)
+    back = invert(field, moved)
+    missed = residual(field, moved, back)
+    assert float(torch.quantile(missed.flatten(), 0.99)) < 0.1
+    assert float((missed > 0.5).float().mean()) < 0.002
+    assert torch.allclose(invert(field, moved, lips_in_frame(field, controls)), back, atol=0.05)
 
 
 def test_the_inverse_of_a_shift_is_the_opposite_shift(stage: Stage):
@@ -115,6 +127,56 @@ def test_the_inverse_of_a_shift_is_the_opposite_shift(stage: Stage):
     back = invert(field, moved)
     assert torch.allclose(back[:, 0], torch.tensor(-5.5), atol=1e-3)
     assert torch.allclose(back[:, 1], torch.tensor(3.25), atol=1e-3)
+
+
+def narrow_mouth(stage: Stage, share: float) -> Stage:
+    """The stage with lips that are only `share` as wide: as many points on fewer cells of the grid."""
+    points = stage.points.copy()
+    lips = [*OUTER_UPPER_LIP, *OUTER_LOWER_LIP, *INNER_UPPER_LIP, *INNER_LOWER_LIP]
+    middle = points[lips, 0].mean()
+    points[lips, 0] = middle + share * (stage.points[lips, 0] - middle)
+    return replace(stage, points=points)
+
+
+def test_beside_a_narrow_wide_open_mouth_the_field_still_has_its_inverse(stage: Stage):
+    _, field = prepare_field(narrow_mouth(stage, 0.6), CPU)
+    moved = displacement(field, read_controls(row(jawOpen=0.9), 0))
+    assert float(residual(field, moved, invert(field, moved)).max()) < 1.0
+
+
+def test_lip_layers_are_one_beyond_the_corners_of_the_mouth(stage: Stage):
+    _, field = prepare_field(stage, CPU)
+    moved = displacement(field, read_controls(row(jawOpen=0.6, mouthSmileLeft=1), 0))
+    corners = stage.points[list(MOUTH_CORNERS), :2]
+    middle, half = corners.mean(axis=0), np.ptp(corners[:, 0]) / 2
+    aside = np.abs(stage.nodes()[:, 0] - middle[0]).reshape(stage.grid) > 1.4 * half
+    assert float((moved[UPPER] - moved[LOWER])[:, torch.from_numpy(aside)].abs().max()) < 0.01
+
+
+def test_a_far_turned_head_keeps_a_smooth_outline(stage: Stage):
+    _, field = prepare_field(stage, CPU)
+    controls = read_controls(row(headYaw=0.42), 0)
+    moved = displacement(field, controls)
+    back = invert(field, moved)
+    mended = mend_folds(field, moved, back)
+
+    missed = residual(field, moved, back)[UPPER]
+    lost = (missed > 0.4)[1:-1]
+
+    def raggedness(source: torch.Tensor) -> float:
+        return float(source[UPPER, 0].diff(n=2, dim=0).abs()[lost].mean())
+
+    assert controls.pose.turn > 20
+    assert lost.sum() > 10
+    assert raggedness(mended) < 0.6 * raggedness(back)
+    assert float((mended - back)[UPPER][:, missed < 0.01].abs().median()) == 0
+
+
+def test_a_head_that_hardly_turns_has_nothing_to_mend(stage: Stage):
+    _, field = prepare_field(stage, CPU)
+    moved = displacement(field, read_controls(row(headYaw=0.15, jawOpen=0.2), 0))
+    back = invert(field, moved)
+    assert torch.equal(mend_folds(field, moved, back), back)
 
 
 def test_layers_put_together_are_the_photo(stage: Stage):
@@ -186,3 +248,25 @@ def test_far_commands_saturate_and_small_ones_are_exact():
     assert np.isclose(np.arcsin(small[0, 2]), 0.2)
     far = read_controls(row(headYaw=2.0), 0).pose.rotation
     assert np.degrees(np.arcsin(far[0, 2])) < 26.1
+
+
+def test_teeth_of_a_photo_come_without_the_rim_of_the_lower_lip():
+    skin = np.array([200.0, 160.0, 140.0])
+    photo = np.broadcast_to(skin, (teeth.CANVAS, teeth.CANVAS, 3)).astype(np.float32).copy()
+    hole = np.zeros((teeth.CANVAS, teeth.CANVAS), np.float32)
+    hole[100:140, 60:196] = 1
+    photo[100:140, 60:196] = (220, 215, 205)
+    photo[136:140, 60:196] = (190, 60, 60)  # the lower lip, blurred into the gap
+    picture = teeth.photo_row(photo, hole, skin, pixel=3.0)
+    assert picture is not None
+    shown = picture[..., 3] > 128
+    assert shown[110:130, 70:180].all()
+    assert (picture[..., 0] - picture[..., 1])[shown].max() < 40
+
+
+def test_without_teeth_in_the_gap_a_photo_lends_none():
+    photo = np.full((teeth.CANVAS, teeth.CANVAS, 3), (150.0, 110.0, 100.0), np.float32)
+    hole = np.zeros((teeth.CANVAS, teeth.CANVAS), np.float32)
+    hole[100:140, 60:196] = 1
+    photo[100:140, 60:196] = (40, 15, 15)
+    assert teeth.photo_row(photo, hole, np.array([150.0, 110.0, 100.0]), pixel=3.0) is None

@@ -127,6 +127,16 @@ def test_a_blink_shuts_the_eyes_and_leaves_the_mouth(renderer: MeshRenderer, ide
     assert np.array_equal(frames[0][300:], frames[2][300:])
 
 
+def test_the_tongue_comes_up_between_the_teeth_when_told(renderer: MeshRenderer, identity: Identity):
+    frames = renderer.draw(identity, motion(controls(jawOpen=0.3), controls(jawOpen=0.3, tongueOut=0.4)))
+    points = face_points(frames[0])
+    x, y = points[LIP_CENTRES[1], :2].astype(int)
+    above_lip = np.s_[y - 10 : y - 3, x - 8 : x + 8]
+    low, raised = (frame[above_lip].reshape(-1, 3).mean(axis=0) for frame in frames.astype(float))
+    assert raised.mean() > low.mean() + 10
+    assert raised[0] - raised[2] > low[0] - low[2]  # it is redder than the hollow
+
+
 def test_a_smile_widens_and_lifts_the_corners(renderer: MeshRenderer, identity: Identity):
     frames = renderer.draw(identity, motion(controls(), controls(mouthFrown=0.6), controls(mouthSmile=0.6)))
     rest, frown, smile = (face_points(frame)[list(MOUTH_CORNERS), :2] for frame in frames)

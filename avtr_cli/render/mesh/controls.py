@@ -24,7 +24,7 @@ CAMERA_DISTANCE = 7.0  # EO from the camera to the head: about 65 cm, as on a vi
 BREATH_HZ = 0.23  # about 14 breaths a minute
 BREATH_LIFT = 0.016  # EO that the shoulders rise from the mean
 # What a photo's own broad smile gives up while it speaks: of the smile, and of the gap between its lips.
-SPEAKING_SMILE, SPEAKING_TEETH = 0.65, 0.2
+SPEAKING_SMILE, SPEAKING_TEETH = 0.65, 0.1
 _JAW_DRIVEN = [SHAPES.index("jawOpen"), SHAPES.index("sealJaw")]
 _BROWS = [index for index, name in enumerate(SHAPES) if name.startswith(("brow", "cheekSquint"))]
 _SMILES = [SHAPES.index("mouthSmileLeft"), SHAPES.index("mouthSmileRight")]
