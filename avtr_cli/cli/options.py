@@ -12,7 +12,6 @@ import typer
 
 from avtr_cli.config import Preset, load_preset
 from avtr_cli.errors import OutputError
-from avtr_cli.output.sequence import exists, named_output
 
 if TYPE_CHECKING:
     from avtr_cli.job import Job
@@ -36,12 +35,20 @@ Certificate = Annotated[
 Key = Annotated[Path | None, typer.Option("--key", help="The certificate's private key (PEM); else AVTR_KEY.")]
 Pace = Annotated[str, typer.Option(help="max, or realtime: hear the sound at the speed of a call.")]
 Page = Annotated[Path | None, typer.Option("--html", help="Write a report page here (one self-contained file).")]
+
+
+def _named_output(text: str) -> Path:
+    from avtr_cli.output.sequence import named_output
+
+    return named_output(text)
+
+
 Out = Annotated[
     Path,
     typer.Option(
         "-o",
         "--out",
-        parser=named_output,
+        parser=_named_output,
         metavar="FILE",
         help="The video to write: .mp4, .webm or .mov; clip_%06d.png or FOLDER/ for pictures one by one.",
     ),
@@ -90,6 +97,8 @@ def progress(quiet: bool, name: str) -> Iterator[Watch | None]:
 
 def render_and_tell(job: Job, report: Path | None, overwrite: bool, quiet: bool) -> None:
     """Render one job with a progress bar, write its report, and say what a person wants to know."""
+    from avtr_cli.output.sequence import exists
+
     if exists(job.out) and not overwrite:
         raise OutputError(f"{job.out}: exists already; add --overwrite or choose another -o")
     from avtr_cli.offline import render_file
