@@ -37,7 +37,7 @@ from avtr_cli.render.mesh.layers import OVERSAMPLING, cut_out, oversample, split
 from avtr_cli.render.mesh.lipline import snap_lips
 from avtr_cli.render.mesh.mouth import Mouth, draw_mouth, feather, mouth_activity, mouth_region, prepare_mouth
 from avtr_cli.render.mesh.sampling import Sampler, choose_sampler
-from avtr_cli.render.mesh.shading import Shading, gain, prepare_shading
+from avtr_cli.render.mesh.shading import Shading, apply_gain, gain, prepare_shading
 from avtr_cli.render.mesh.shapes import UPPER
 from avtr_cli.render.mesh.stage import Rectangle, Stage, crop_stage, photo_stage
 from avtr_cli.types import CONTROLS, Identity, Motion, Portrait
@@ -156,7 +156,7 @@ class MeshRenderer:
         ]
         picture = sampler.sample(avatar.person, x.mul_(OVERSAMPLING), y.mul_(OVERSAMPLING), out=avatar.scratch)
         self._mouth(avatar, controls, back, picture)
-        picture[:3].mul_(light)
+        apply_gain(avatar.shading, picture[:3], light)
         for eye in eyes:
             paint_eye(eye, picture[:3], light)
         return self._finish(picture, avatar.plate)

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from avtr_cli.perception.topology import MOUTH_CORNERS, NOSE_WINGS
+from avtr_cli.perception.topology import CHEEKS, MOUTH_CORNERS, NOSE_WINGS
 from avtr_cli.render.mesh.controls import Controls
 from avtr_cli.render.mesh.field import FieldBasis, warp_grid
 from avtr_cli.render.mesh.geometry import Geometry
@@ -31,6 +31,7 @@ class Shading:
     normals: Tensor  # (3, n) of the head's relief, z towards the camera, times the head's weight
     folds: Tensor  # (shapes, n) change of gain at a control of 1
     strength: float
+    tint: tuple[float, float, float]  # share of the gain that red, green and blue follow
 
 
 def prepare_shading(
@@ -41,7 +42,23 @@ def prepare_shading(
 
     inside = field.inside.cpu().numpy().ravel()
     normals = _normals(field.depth, stage) * field.head_weight.cpu().numpy() * inside
-    return Shading(on_device(normals), on_device(_folds(stage, geometry, field.depth) * inside), strength)
+    folds = on_device(_folds(stage, geometry, field.depth) * inside)
+    return Shading(on_device(normals), folds, strength, _tint(stage))
+
+
+def apply_gain(shading: Shading, picture: Tensor, gained: Tensor) -> None:
+    """Multiplies `picture` (3, h, w) in place by `gained` (1, h, w), in the tint of shaded skin."""
+    change = gained[0] - 1
+    for plane, share in zip(picture, shading.tint, strict=True):
+        plane.addcmul_(plane, change, value=share)
+
+
+def _tint(stage: Stage) -> tuple[float, float, float]:
+    """Skin in shade is lit by its own red neighbourhood: a grey fold on it looks like dirt. Grey photos stay grey."""
+    x, y = stage.points[list(CHEEKS), :2].astype(int).T
+    skin = stage.image[y.clip(0, stage.height - 1), x.clip(0, stage.width - 1)].mean(axis=0)
+    colourful = float(np.clip(np.ptp(skin) / max(float(skin.max()), 25.0) / 0.25, 0, 1))
+    return 1 - 0.25 * colourful, 1 + 0.05 * colourful, 1 + 0.25 * colourful
 
 
 def gain(shading: Shading, field: FieldBasis, controls: Controls, back: Tensor) -> Tensor:
@@ -92,7 +109,7 @@ def _folds(stage: Stage, geometry: Geometry, depth: np.ndarray) -> np.ndarray:
         fine = np.maximum(stroke(start, bend, 0.022), stroke(bend, end, 0.022))
         soft = np.maximum(stroke(start, bend, 0.06), stroke(bend, end, 0.06))
         cx, cy = geometry.head[corner, :2]
-        paint(f"mouthSmile{side}", -0.05 * fine - 0.09 * soft + 0.06 * spot(sign * 0.44, 0.46, 0.12, 0.10))
+        paint(f"mouthSmile{side}", -0.05 * fine - 0.075 * soft + 0.06 * spot(sign * 0.44, 0.46, 0.12, 0.10))
         paint(f"noseSneer{side}", -0.06 * fine - 0.05 * soft)
         paint(f"mouthDimple{side}", -0.20 * spot(cx + sign * 0.07, cy, 0.03, 0.03))
         paint(f"mouthFrown{side}", -0.12 * spot(cx + sign * 0.04, cy + 0.08, 0.04, 0.04))
@@ -102,5 +119,5 @@ def _folds(stage: Stage, geometry: Geometry, depth: np.ndarray) -> np.ndarray:
         paint(f"cheekSquint{side}", -0.05 * spot(sign * 0.36, 0.14, 0.14, 0.035))
     for height in (-0.36, -0.43, -0.50):
         line = np.exp(-0.5 * ((y - height - 0.03 * x**2) / 0.016) ** 2)
-        paint("browInnerUp", -0.06 * line * np.exp(-0.5 * (x / 0.26) ** 2))
+        paint("browInnerUp", -0.045 * line * np.exp(-0.5 * (x / 0.26) ** 2))
     return folds
