@@ -67,7 +67,8 @@ class Job:
         may answer for files it has read before; without it every file is read. Raises InputError as `file_sha256`.
         """
         sha256 = sha256 or file_sha256
-        runtime = {"device": self.preset.runtime.device, "precision": self.preset.runtime.precision}
+        wanted = self.preset.runtime
+        runtime = {"device": wanted.device, "precision": wanted.precision, "compile": wanted.compile == "on"}
         settings = self.preset.as_dict() | {"name": "", "runtime": runtime}
         background = Path(self.preset.render.background)
         if background.is_file():

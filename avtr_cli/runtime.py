@@ -30,6 +30,7 @@ _QUIET = {
     "OMP_WAIT_POLICY": "PASSIVE",
     "GOMP_SPINCOUNT": "0",
     "KMP_BLOCKTIME": "0",
+    "OPENBLAS_NUM_THREADS": "1",  # NumPy's: it wakes a second thread even for a matrix of 2 by 2
     "GLOG_minloglevel": "3",  # MediaPipe's C++ chatter
     "TF_CPP_MIN_LOG_LEVEL": "3",
 }
@@ -59,7 +60,10 @@ def use_threads(threads: int = 0) -> int:
 
 
 def choose_device(wanted: str = "auto") -> torch.device:
-    """The torch device for `auto`, `cpu`, `cuda` or `cuda:N`. Raises ConfigError when it is not there."""
+    """The torch device for `auto`, `cpu`, `cuda` or `cuda:N`. Raises ConfigError when it is not there.
+
+    A GPU becomes the current one, so that streams, events and graphs are its own.
+    """
     import torch
 
     if wanted == "auto":
@@ -74,6 +78,7 @@ def choose_device(wanted: str = "auto") -> torch.device:
         count = torch.cuda.device_count() if torch.cuda.is_available() else 0
         if (device.index or 0) >= count:
             raise ConfigError(f"--device {wanted}: this machine shows torch {count} CUDA devices; try --device cpu")
+        torch.cuda.set_device(device.index or 0)
     return device
 
 

@@ -27,6 +27,7 @@ from avtr_cli.timing import CHUNK_FRAMES, PAST_FRAMES
 from avtr_cli.types import KEYPOINTS, Identity, Motion, MotionState, Window
 from avtr_cli.weights.store import Store
 
+EQUAL = 1e-3  # of a CUDA graph's features and motion to the plain call's, in their own units
 CLAMP = 5.0  # of z-scored keypoints and expression in the portrait's condition
 
 
@@ -38,13 +39,15 @@ class Avtr1Generator:
     def __init__(self, model: Avtr1Archive, features: SpeechFeatures, config: MotionConfig, graphs: str = "auto"):
         """`graphs` as `runtime.cuda_graphs`."""
         _check_settings(config)
-        self._model, self._features, self._config = model, features, config
+        self._model, self._config = model, config
         self._guidance = Guidance.of(config, model.device)
         self._coordinates = torch.tensor(LIPSYNC_COORDINATES, device=model.device)
         self._gains = torch.full((CHANNELS,), config.expressiveness, device=model.device)
         self._gains[:3] = config.head_gain
         self._in_turn = model.device.type == "cpu"
-        self._flow = Graphs(self._flowed, model.device, graphs, tolerance=1e-3)
+        in_torch = isinstance(features, torch.nn.Module)  # what onnxruntime runs cannot be captured
+        self._hear = Graphs(lambda windows: [features(*windows)], model.device, graphs if in_torch else "off", EQUAL)
+        self._flow = Graphs(self._flowed, model.device, graphs, EQUAL)
         self.weights_files: tuple[Path, ...] = (model.path,)
 
     @classmethod
@@ -108,7 +111,7 @@ class Avtr1Generator:
         device = self._model.device
         with stage("audio"):
             samples = np.concatenate([window.samples for window in windows])
-            rows = self._features(torch.from_numpy(samples).to(device)).float()  # (2 B, 10, 1024)
+            rows = self._hear([], [torch.from_numpy(samples).to(device)])[0].float()  # (2 B, 10, 1024)
         heard = torch.cat([rows[0::2], rows[1::2]], dim=-1)
         noise = [
             self._noise(window.index, int(state["seed"]), state["noise"])
