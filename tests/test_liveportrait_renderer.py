@@ -1,5 +1,8 @@
 """The LivePortrait renderer on a real photo: made-up weights, real geometry."""
 
+from dataclasses import replace
+from pathlib import Path
+
 import cv2
 import numpy as np
 import pytest
@@ -8,19 +11,19 @@ import torch
 from liveportrait_goldens import golden
 
 from avtr_cli.config import RenderConfig, RuntimeConfig
-from avtr_cli.errors import WeightsError
+from avtr_cli.errors import ConfigError, WeightsError
 from avtr_cli.perception.crop import resample, scaled
 from avtr_cli.perception.portrait import find_portrait
-from avtr_cli.render.liveportrait import crop, made_up, paste
+from avtr_cli.render.liveportrait import checkpoints, crop, made_up, paste, retargeting
 from avtr_cli.render.liveportrait.landmarks import LandmarkNetwork
 from avtr_cli.render.liveportrait.matting import Backdrop, MattingNetwork
 from avtr_cli.render.liveportrait.pose import avtr1_keypoints, rotation_from_vector
 from avtr_cli.render.liveportrait.regions import motion_mask
-from avtr_cli.render.liveportrait.renderer import LivePortraitRenderer
+from avtr_cli.render.liveportrait.renderer import LivePortraitRenderer, _check_corrections
 from avtr_cli.types import KEYPOINTS, Motion
 
 CPU = torch.device("cpu")
-NEEDED = ("appearance_feature_extractor", "motion_extractor", "warping_module", "spade_generator", "stitching")
+NEEDED = (*checkpoints.BASE_NETWORKS, *checkpoints.SHARED_ENTRIES)
 TO_FRAME = np.array([[0.9, 0.2, 20.0], [-0.2, 0.9, 70.0], [0, 0, 1]])  # crop -> frame
 
 
@@ -184,6 +187,95 @@ def test_with_the_lips_alone_a_turn_of_the_head_changes_nothing(renderer, identi
     frames = renderer.draw(identity, Motion(KEYPOINTS, values))
     assert np.array_equal(frames[0], frames[1])
     assert not np.array_equal(frames[0], frames[2])
+
+
+def settle(renderer, monkeypatch, **settings):
+    monkeypatch.setattr(renderer, "config", replace(renderer.config, **settings))
+
+
+@pytest.mark.slow
+def test_the_expression_turns_with_the_head_or_as_livePortrait_has_it_does_not(renderer, identity, monkeypatch):
+    monkeypatch.setattr(renderer, "_stitch", lambda x: torch.zeros(len(x), 65))
+    avatar = identity.kept
+    turned = identity.neutral[None].clone()
+    turned[:, :3] += 0.3
+    points = avatar.scale * avatar.canonical_keypoints @ rotation_from_vector(turned[:, :3])[0]
+    shift = torch.cat([avatar.pose.t[0, :2], torch.zeros(1)])
+    for driving in ("relative", "absolute"):
+        settle(renderer, monkeypatch, driving=driving)
+        expression = renderer._driven(avatar, turned)[0] - points - shift
+        torch.testing.assert_close(expression, avatar.scale * avatar.expression, rtol=0, atol=1e-5)
+        at_rest = renderer._driven(avatar, identity.neutral[None])
+        torch.testing.assert_close(at_rest, avatar.keypoints, rtol=0, atol=1e-5)
+    settle(renderer, monkeypatch, driving="avtr1")
+    expression = renderer._driven(avatar, turned)[0] - points - avatar.pose.t[0]
+    assert not torch.allclose(expression, avatar.scale * avatar.expression, atol=1e-3)
+
+
+@pytest.mark.slow
+def test_absolute_driving_leaves_the_coordinates_that_carry_identity(renderer, identity, monkeypatch):
+    monkeypatch.setattr(renderer, "_stitch", lambda x: torch.zeros(len(x), 65))
+    moved = identity.neutral[None].clone()
+    moved[:, 3:] += 0.05
+    settle(renderer, monkeypatch, driving="relative")
+    all_move = (renderer._driven(identity.kept, moved) - identity.kept.keypoints)[0].abs().amax(dim=1)
+    settle(renderer, monkeypatch, driving="absolute")
+    some_move = (renderer._driven(identity.kept, moved) - identity.kept.keypoints)[0].abs().amax(dim=1)
+    assert (all_move > 1e-3).all()
+    assert (some_move < 1e-5).nonzero().flatten().tolist() == [0, 7, 10]
+
+
+@pytest.mark.slow
+def test_eyes_and_lips_open_as_the_settings_want(renderer, identity, portrait, monkeypatch):
+    assert identity.kept.opening is None
+    assert identity.kept.closing is None
+    settle(renderer, monkeypatch, eyes_open=0.1, lips_open=0.4, close_lips=True)
+    kept = renderer.prepare(portrait).kept
+    points, x_s = portrait.landmarks[:, :2], identity.kept.keypoints
+    eyes, lips = retargeting.eye_ratio(points), retargeting.lip_ratio(points)
+    assert ((eyes > 0.15) & (eyes < 0.5)).all()  # the astronaut looks at us
+    assert lips[0] >= retargeting.OPEN_LIPS  # and shows her teeth
+    wanted = retargeting.opening_delta(renderer._open_eyes, x_s, torch.tensor([[*eyes, 0.1]]).float())
+    wanted = wanted + retargeting.opening_delta(renderer._open_lips, x_s, torch.tensor([[*lips, 0.4]]).float())
+    torch.testing.assert_close(kept.opening, wanted)
+    assert kept.closing.shape == (1, 21, 3)
+    driven = renderer._driven(kept, identity.neutral[None])
+    plain = retargeting.stitched(renderer._stitch, x_s, avtr1_of(identity) + wanted) + kept.closing
+    torch.testing.assert_close(driven, plain, rtol=0, atol=1e-5)
+
+
+def avtr1_of(identity):
+    """The portrait's own keypoints by AVTR-1's formula."""
+    rotation = rotation_from_vector(identity.neutral[None, :3])
+    return avtr1_keypoints(identity.kept.pose, rotation, identity.neutral[None, 3:].unflatten(1, (21, 3)))
+
+
+@pytest.mark.parametrize(("settings", "name"), [({"eyes_open": 0.3}, "eye"), ({"close_lips": True}, "lip")])
+def test_a_file_without_the_small_network_that_a_setting_needs_is_named(settings, name):
+    path = Path("stitching_retargeting_module.pth")
+    _check_corrections({}, RenderConfig(), path)
+    with pytest.raises(WeightsError, match=f"{path}: has no {name} network.*avtr weights pull"):
+        _check_corrections({"stitching": {}}, RenderConfig(**settings), path)
+
+
+@pytest.mark.parametrize("settings", [{"eyes_open": 0.9}, {"lips_open": -0.5}, {"driving": "ditto"}])
+def test_settings_beyond_their_range_are_refused(settings):
+    with pytest.raises(ConfigError, match=f"render.{next(iter(settings))} is"):
+        RenderConfig(**settings)
+
+
+@pytest.mark.slow
+def test_two_avatars_drawn_together_have_the_bits_of_each_alone(renderer, identity, portrait):
+    other = renderer.prepare(replace(portrait, photo=np.ascontiguousarray(portrait.photo[..., ::-1])))
+    motions = []
+    for turn, one in ((0.1, identity), (-0.2, other)):
+        values = one.neutral.repeat(1, 1)
+        values[:, :3] += turn
+        motions.append(Motion(KEYPOINTS, values))
+    together = [frames.copy() for frames in renderer.draw_together([identity, other], motions)]
+    assert not np.array_equal(*together)
+    for one, motion, frames in zip((identity, other), motions, together, strict=True):
+        assert np.array_equal(renderer.draw(one, motion), frames)
 
 
 def test_the_golden_landmarks_are_of_a_face():
