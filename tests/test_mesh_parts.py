@@ -257,8 +257,9 @@ def test_teeth_of_a_photo_come_without_the_rim_of_the_lower_lip():
     hole[100:140, 60:196] = 1
     photo[100:140, 60:196] = (220, 215, 205)
     photo[136:140, 60:196] = (190, 60, 60)  # the lower lip, blurred into the gap
-    picture = teeth.photo_row(photo, hole, skin, pixel=3.0)
+    picture, lower = teeth.photo_rows(photo, hole, skin, pixel=3.0)
     assert picture is not None
+    assert lower is None
     shown = picture[..., 3] > 128
     assert shown[110:130, 70:180].all()
     assert (picture[..., 0] - picture[..., 1])[shown].max() < 40
@@ -269,4 +270,20 @@ def test_without_teeth_in_the_gap_a_photo_lends_none():
     hole = np.zeros((teeth.CANVAS, teeth.CANVAS), np.float32)
     hole[100:140, 60:196] = 1
     photo[100:140, 60:196] = (40, 15, 15)
-    assert teeth.photo_row(photo, hole, np.array([150.0, 110.0, 100.0]), pixel=3.0) is None
+    assert teeth.photo_rows(photo, hole, np.array([150.0, 110.0, 100.0]), pixel=3.0) == (None, None)
+
+
+def test_the_lower_teeth_of_an_open_mouth_go_with_the_jaw():
+    skin = np.array([180.0, 120.0, 90.0])
+    photo = np.broadcast_to(skin * 0.7, (teeth.CANVAS, teeth.CANVAS, 3)).astype(np.float32).copy()
+    hole = np.zeros((teeth.CANVAS, teeth.CANVAS), np.float32)
+    hole[90:170, 60:196] = 1
+    photo[90:170, 60:196] = (60, 20, 20)
+    photo[90:120, 60:196] = photo[140:170, 60:196] = (220, 215, 205)
+    upper, lower = teeth.photo_rows(photo, hole, skin, pixel=2.0)
+    assert upper is not None
+    assert lower is not None
+    assert (upper[95:112, 100:150, 3] > 200).all()
+    assert (upper[128:, 100:150, 3] < 50).all()
+    assert (lower[148:165, 100:150, 3] > 200).all()
+    assert (lower[:132, 100:150, 3] < 50).all()

@@ -74,12 +74,13 @@ def prepare_mouth(stage: Stage, geometry: Geometry, sampler: Sampler) -> Mouth:
     per_eo = teeth.PER_HALF_MOUTH / half_width
     skin = _colour_at(stage, CHEEKS)
     photo, opening = _on_canvas(stage, geometry, centre, per_eo, hole)
-    own = teeth.photo_row(photo, opening, skin, per_eo / geometry.unit)
+    own, own_lower = teeth.photo_rows(photo, opening, skin, per_eo / geometry.unit)
     tint = float(np.clip(np.ptp(skin) / max(skin.max(), 25.0) / 0.10, 0, 1))
     # As soft as the photo: half a pixel of the stage, or of the photo where that is coarser.
     softness = 0.55 * per_eo / geometry.unit * max(1.0, scale_of(stage.affine))
     upper = own if own is not None else teeth.drawn_row(True, skin, per_eo, softness, tint)
-    lower = teeth.drawn_row(False, skin, per_eo, softness, tint) * (0.72, 0.72, 0.72, 1.0)
+    drawn = teeth.drawn_row(False, skin, per_eo, softness, tint) * (0.72, 0.72, 0.72, 1.0)
+    lower = own_lower if own_lower is not None else drawn
     light = float(skin @ LUMA) / 255
     saturation = _lip_saturation(stage)
 
@@ -94,7 +95,7 @@ def prepare_mouth(stage: Stage, geometry: Geometry, sampler: Sampler) -> Mouth:
         upper_teeth=_texture(sampler, upper),
         lower_teeth=_texture(sampler, lower),
         upper_edge=0.0 if own is not None else float(lips[0, 1] - centre[1]) + UPPER_TEETH_DOWN,
-        lower_edge=lower_lip + LOWER_TEETH_DOWN,
+        lower_edge=0.0 if own_lower is not None else lower_lip + LOWER_TEETH_DOWN,
         lower_lip=lower_lip,
         centre=centre,
         half_width=half_width,

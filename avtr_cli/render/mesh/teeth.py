@@ -14,6 +14,7 @@ from avtr_cli.render.mesh.layers import LUMA
 CANVAS = 256
 PER_HALF_MOUTH = 90
 MM = 1 / 92.0  # EO
+GUMS_BEHIND = 34  # canvas px that a photo's row of teeth goes on behind the lip
 LIP_RIM = 1.2  # px of the photo over which a lip's edge is blurred into the gap
 
 # Widths and heights of the teeth from the middle outwards, mm: textbook averages (Wheeler's Dental Anatomy).
@@ -54,42 +55,81 @@ def drawn_row(upper: bool, skin: np.ndarray, per_eo: float, softness: float, sat
     return cv2.GaussianBlur(np.dstack([colour, alpha]).astype(np.float32) * 255, (0, 0), softness)
 
 
-def photo_row(photo: np.ndarray, hole: np.ndarray, skin: np.ndarray, pixel: float) -> np.ndarray | None:
-    """The photo's own teeth as an upper row, or None where too few are seen between the lips.
+def photo_rows(
+    photo: np.ndarray, hole: np.ndarray, skin: np.ndarray, pixel: float
+) -> tuple[np.ndarray | None, np.ndarray | None]:
+    """The photo's own teeth, upper and lower row where it shows them, else None; lower ones only below upper ones.
 
     `photo` float32 (CANVAS, CANVAS, 3) is the picture on the canvas, `hole` (CANVAS, CANVAS) in 0 .. 1 the opening
-    between its lips, `pixel` the canvas px to one of the photo's stage. Upwards the row is mirrored in reduced height,
-    sideways it fades; below it ends before the lower lip's rim, which would hang on the skull as a red line.
+    between its lips, `pixel` the canvas px to one of the photo's stage. Rows stay where the photo has them on the
+    canvas. Sideways they fade; below they end before the lower lip's rim, which would hang there as a red line.
     """
     open_ = hole > 0.6
     if open_.sum() <= 250:
-        return None
-    bright = photo @ LUMA
-    light = float(skin @ LUMA)
-    # Teeth behind parted lips lie in shade, but are paler than lips and tongue, and than skin in coloured light.
-    paleness = max(0.36, 0.9 * float(np.ptp(skin) / max(skin.max(), 1.0)))
-    tooth = open_ & (bright > max(0.38 * light, 0.8 * float(np.percentile(bright[open_], 40))))
-    tooth &= np.ptp(photo, axis=2) < paleness * photo.max(axis=2)
-    if tooth.sum() <= 0.35 * open_.sum():
-        return None
+        return None, None
+    tooth = _teeth_seen(photo, hole, skin)
     core = cv2.erode((hole > 0.85).astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
     columns = np.flatnonzero(core.any(axis=0))
-    if len(columns) < 8:
-        return None
+    if tooth.sum() <= 0.35 * open_.sum() or len(columns) < 8:
+        return None, None
+    nearest = columns[np.abs(np.arange(CANVAS)[:, None] - columns).argmin(axis=1)]
     top, low = core.argmax(axis=0), CANVAS - 1 - core[::-1].argmax(axis=0)
     low = np.maximum(low - round(LIP_RIM * pixel), top)
-    rows = np.arange(CANVAS)
-    picture, alpha = np.zeros_like(photo), np.zeros((CANVAS, CANVAS), np.float32)
-    for column in range(CANVAS):
-        nearest = int(np.clip(column, columns[0], columns[-1]))
-        fade = abs(column - nearest)
-        first, last = top[nearest], low[nearest]
-        mirrored = np.minimum(first + (first - rows) * 0.35, max(first, last - 1))
-        source = np.where(rows < first, mirrored, rows).astype(int).clip(0, last)
-        picture[:, column] = photo[source, nearest] * max(0.0, 1 - fade / 12)
-        alpha[max(0, first - 34) : last + 1, column] = max(0.0, 1 - fade / 14)
-    # The mirrored part is softened: it is guessed.
-    guessed = cv2.GaussianBlur((rows[:, None] < top[None]).astype(np.float32), (0, 0), 1.0)[..., None]
+    top, low = top[nearest], low[nearest]
+    fade = np.abs(np.arange(CANVAS) - nearest)
+    first, second = _between_rows(tooth, top, low, columns)
+    end = np.rint(top + first * (low - top)).astype(int)
+    upper = _row_of(photo, top, end, fade, mirrored=True)
+    if second == 1:
+        return upper, None
+    return upper, _row_of(photo, np.rint(top + second * (low - top)).astype(int), low, fade, mirrored=False)
+
+
+def _teeth_seen(photo: np.ndarray, hole: np.ndarray, skin: np.ndarray) -> np.ndarray:
+    """Where teeth show in the opening, bool (CANVAS, CANVAS)."""
+    bright, open_ = photo @ LUMA, hole > 0.6
+    colour = np.ptp(photo, axis=2) / np.maximum(photo.max(axis=2), 20)
+    around = (cv2.dilate((hole > 0.3).astype(np.uint8), np.ones((9, 9), np.uint8)) > 0) & (hole < 0.05)
+    # Teeth behind parted lips lie in shade, but are paler than lips and tongue, and than skin in coloured light.
+    paleness = max(0.36, 0.9 * float(np.ptp(skin) / max(skin.max(), 1.0)))
+    tooth = open_ & (bright > max(0.38 * float(skin @ LUMA), 0.8 * float(np.percentile(bright[open_], 40))))
+    tooth &= colour < paleness
+    if around.any():  # the inside of a lip is neither brighter nor paler than its outside
+        tooth &= (bright > 1.1 * np.median(bright[around])) | (colour < 0.7 * np.median(colour[around]))
+    return tooth
+
+
+def _between_rows(tooth: np.ndarray, top: np.ndarray, low: np.ndarray, columns: np.ndarray) -> tuple[float, float]:
+    """Shares of the opening's height at which the upper teeth end and the lower ones begin; (1, 1) without a gap."""
+    height = low - top
+    middle = columns[height[columns] > 0.6 * height[columns].max()]
+    bins = (np.arange(16) + 0.5) / 16
+    rows = np.rint(top[middle] + bins[:, None] * height[middle]).astype(int)
+    pale = tooth[rows, middle].mean(axis=1) > 0.4
+    upper = int(pale.argmax())
+    gap = upper + int((~pale[upper:]).argmax())
+    lower = gap + int(pale[gap:].argmax())
+    if gap == upper or not pale[gap:].any() or lower - gap < 2 or upper > 8:
+        return 1.0, 1.0
+    return gap / 16, lower / 16
+
+
+def _row_of(photo: np.ndarray, first: np.ndarray, last: np.ndarray, fade: np.ndarray, mirrored: bool) -> np.ndarray:
+    """The rows `first` .. `last` of each column (CANVAS,) of the photo, going on behind the lip, with alpha."""
+    rows = np.arange(CANVAS)[:, None]
+    source = rows.clip(first, last)
+    behind = first - GUMS_BEHIND, last
+    if mirrored:
+        above = np.minimum(first + (first - rows) * 0.35, np.maximum(first, last - 1))
+        source = np.where(rows < first, above, rows).astype(int).clip(0, last)
+    else:
+        behind = first, last + GUMS_BEHIND
+    picture = np.take_along_axis(photo, source[..., None], axis=0) * np.clip(1 - fade / 12, 0, 1)[:, None]
+    shown = (rows >= np.maximum(behind[0], 0)) & (rows <= behind[1])
+    alpha = (shown * np.clip(1 - fade / 14, 0, 1)).astype(np.float32)
+    # What is not seen in the photo is softened: it is guessed.
+    hidden = (rows < first) if mirrored else (rows > last)
+    guessed = cv2.GaussianBlur(hidden.astype(np.float32), (0, 0), 1.0)[..., None]
     picture = picture * (1 - guessed) + cv2.GaussianBlur(picture, (0, 0), 1.5) * guessed * 0.93
     return np.dstack([picture, cv2.GaussianBlur(alpha, (0, 0), 1.0) * 255]).astype(np.float32)
 
