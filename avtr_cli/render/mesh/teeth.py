@@ -15,6 +15,7 @@ CANVAS = 256
 PER_HALF_MOUTH = 90
 MM = 1 / 92.0  # EO
 GUMS_BEHIND = 34  # canvas px that a photo's row of teeth goes on behind the lip
+LEAST_SEEN = 2.0  # px of the photo: narrower gaps show lips more than teeth
 LIP_RIM = 1.2  # px of the photo over which a lip's edge is blurred into the gap
 
 # Widths and heights of the teeth from the middle outwards, mm: textbook averages (Wheeler's Dental Anatomy).
@@ -75,6 +76,8 @@ def photo_rows(
     nearest = columns[np.abs(np.arange(CANVAS)[:, None] - columns).argmin(axis=1)]
     top, low = core.argmax(axis=0), CANVAS - 1 - core[::-1].argmax(axis=0)
     low = np.maximum(low - round(LIP_RIM * pixel), top)
+    if np.median((low - top)[columns]) < LEAST_SEEN * pixel:
+        return None, None
     top, low = top[nearest], low[nearest]
     fade = np.abs(np.arange(CANVAS) - nearest)
     first, second = _between_rows(tooth, top, low, columns)
