@@ -102,7 +102,7 @@ class StreamingSession:
     def end(self) -> Iterator[Window]:
         """The call is over: the windows still owed, for `in_step`."""
         self._owed = frames_of(self._windows.heard)
-        return self._windows.finish()
+        yield from self._windows.finish()
 
     def _chunk(self, motion: Motion, pictures: np.ndarray) -> Chunk:
         if self._owed is not None and self._owed < motion.first + len(motion.values):
