@@ -2,13 +2,11 @@
 
 At preparation the displacements of the face points are spread to the grid by thin-plate splines, once for each
 shape, so that a frame's field is one product `weights @ basis` plus the rotation of a depth map. It says where skin
-goes; frames need where it comes from, so the field is inverted by Newton's method on the grid: beside the corners of
-an opening mouth skin is stretched to more than twice its height, where no fixed point converges.
+goes; frames need where it comes from, which `inverse` finds.
 """
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -37,10 +35,6 @@ RING_SHARES = (0.45, 0.10, 0.0)
 # Outlines from the middle of the face at which expressions fade out, and the two lip layers become one.
 SKIN_ENDS, LIPS_END = (1.55, 1.95), (0.95, 1.2)
 CORNERS_END = (1.0, 1.35)  # the same for the layers, in half mouth widths from its middle: beyond, nothing is torn
-COARSE_STEPS = 3
-LEAST_AREA = 0.35  # to which a field may shrink an area before a step takes it for that: at a fold there is no inverse
-LOST, MEND = 0.4, 4  # px that an inverse may miss a node by, and nodes across which those that miss more are smoothed
-LIPS_REACH = 0.50  # EO that shapes move the lips' layer at most
 
 
 @dataclass(frozen=True)
@@ -167,62 +161,6 @@ def displacement(field: FieldBasis, controls: Controls) -> Tensor:
     return result.mul_(field.inside)
 
 
-def invert(field: FieldBasis, displaced: Tensor, lips: tuple[slice, slice] | None = None) -> Tensor:
-    """Where the nodes' skin comes from: `source - node`, (2 layers, 2, rows, columns) px, of `displacement`'s field.
-
-    Newton's method for source + displacement(source) = node, first for every other node, then for all. Outside the rows
-    and columns `lips` of nodes the layers are taken to be one.
-    """
-    table = _newton_table(displaced * field.per_px)
-    source = field.coarse_home - 0.5 * _read(table[:, :2], field.coarse_home)
-    for _ in range(COARSE_STEPS):
-        source = _newton_step(table, field.coarse_home, source)
-    moved = functional.interpolate(source - field.coarse_home, field.grid, mode="bilinear", align_corners=True)
-    rows, columns = lips or (slice(None), slice(None))
-    back = torch.empty_like(displaced)
-    back[:] = _finish(table[:1], field.home, moved[:1])
-    back[LOWER, :, rows, columns] = _finish(table[1:], field.home[..., rows, columns], moved[1:, :, rows, columns])[0]
-    return back.div_(field.per_px)
-
-
-def mend_folds(field: FieldBasis, displaced: Tensor, back: Tensor) -> Tensor:
-    """`back` of a far turned head, smoothed where the far cheek folds over itself.
-
-    There the field has no inverse, and each node would take its own guess: a ragged cheek. They give way to the
-    mean of the nodes around them that did find where they come from.
-    """
-    missed = residual(field, displaced[:1], back[:1])[None]
-    found = (1 - missed).clamp(0.001, 1)
-    lost = (missed > LOST).to(back.dtype)
-    mean = torch.cat([back[:1] * found, found, lost], dim=1)
-    mean = functional.avg_pool2d(mean, MEND, ceil_mode=True)
-    mean = functional.interpolate(mean, scale_factor=MEND, mode="bilinear", align_corners=False)
-    mean = mean[..., : field.grid[0], : field.grid[1]]
-    mended = torch.lerp(back[:1], mean[:, :2] / mean[:, 2:3], (4 * mean[:, 3:]).clamp(0, 1))
-    return back + (mended - back[:1])
-
-
-def lips_in_frame(field: FieldBasis, controls: Controls) -> tuple[slice, slice]:
-    """Rows and columns of nodes that the lips' layer may cover under these controls."""
-    pose, cell = controls.pose, field.cell
-    moved = (pose.rotation[:2] * pose.zoom) @ field.lips_arms - field.lips_arms[:2]
-    moved += pose.shift[:, None] * field.unit
-    reach = LIPS_REACH * field.unit
-    spans = []
-    for part, moves, nodes in zip((field.lips.rows, field.lips.columns), moved[::-1], field.grid, strict=True):
-        first = part.start + math.floor((min(moves.min(), 0) - reach) / cell)
-        last = part.stop + math.ceil((max(moves.max(), 0) + reach) / cell)
-        spans.append(slice(min(max(first, 0), nodes - 1), max(min(last, nodes), 1)))
-    return spans[0], spans[1]
-
-
-def residual(field: FieldBasis, displaced: Tensor, back: Tensor) -> Tensor:
-    """How far `invert` missed, px (2, rows, columns): |source + displacement(source) - node|."""
-    source = field.home + back * field.per_px
-    missed = (source + _read(displaced * field.per_px, source) - field.home) / field.per_px
-    return torch.hypot(missed[:, 0], missed[:, 1])
-
-
 def merge_layers(field: FieldBasis, back: Tensor) -> Tensor:
     """One field (2, rows, columns) for all but the mouth: the lower layer's below the lips, the upper one's above."""
     return torch.lerp(back[UPPER], back[LOWER], warp_grid(field, field.lower_side[0], back[LOWER]))
@@ -230,34 +168,7 @@ def merge_layers(field: FieldBasis, back: Tensor) -> Tensor:
 
 def warp_grid(field: FieldBasis, values: Tensor, back: Tensor) -> Tensor:
     """Node values (C, rows, columns) carried along with the skin; `back` (2, rows, columns) px."""
-    return _read(values[None], field.home + back * field.per_px)[0]
-
-
-def _newton_table(scaled: Tensor) -> Tensor:
-    """A displacement (B, 2, rows, columns) in grid_sample units, and four channels: the columns of the inverse of the
-    Jacobian of x + displacement(x)."""
-    rows, columns = scaled.shape[2:]
-    down, across = torch.gradient(scaled, spacing=(2 / rows, 2 / columns), dim=(2, 3))
-    a, b, c, d = across[:, 0] + 1, down[:, 0], across[:, 1], down[:, 1] + 1
-    area = (a * d - b * c).clamp(min=LEAST_AREA)
-    return torch.cat([scaled, torch.stack([d, -c, -b, a], dim=1) / area[:, None]], dim=1)
-
-
-def _newton_step(table: Tensor, home: Tensor, source: Tensor) -> Tensor:
-    read = _read(table, source)
-    return _stepped(source, read[:, :2] + source - home, read[:, 2:])
-
-
-def _finish(table: Tensor, home: Tensor, moved: Tensor) -> Tensor:
-    """`source - home` after two more steps from `moved`; the second goes by the first one's slopes."""
-    source = home + moved
-    read = _read(table, source)
-    source = _stepped(source, read[:, :2] + source - home, read[:, 2:])
-    return _stepped(source, _read(table[:, :2], source) + source - home, read[:, 2:]) - home
-
-
-def _stepped(source: Tensor, missed: Tensor, inverse: Tensor) -> Tensor:
-    return source.addcmul(inverse[:, :2], missed[:, :1], value=-1).addcmul_(inverse[:, 2:], missed[:, 1:], value=-1)
+    return read_nodes(values[None], field.home + back * field.per_px)[0]
 
 
 def _add_block(target: Tensor, block: Block, weights: Tensor, turned: Tensor) -> None:
@@ -266,7 +177,7 @@ def _add_block(target: Tensor, block: Block, weights: Tensor, turned: Tensor) ->
     target[:, block.rows, block.columns] += shaped.view(2, *block.size)
 
 
-def _read(values: Tensor, source: Tensor) -> Tensor:
+def read_nodes(values: Tensor, source: Tensor) -> Tensor:
     """`values` (B, C, rows, columns) at the places `source` (B, 2, h, w) in grid_sample coordinates, (B, C, h, w)."""
     return functional.grid_sample(values, source.permute(0, 2, 3, 1), padding_mode="border", align_corners=False)
 
@@ -280,7 +191,7 @@ class _Spline:
 
     def spread(self, deltas: np.ndarray, carriers: np.ndarray) -> np.ndarray:
         """(shapes, n, 3): displacements (shapes, 478, 3) of the `carriers`; the rings follow the outline."""
-        oval = list(FACE_OVAL[::2])
+        oval = list(FACE_OVAL)
         values = np.concatenate([deltas[:, carriers], *(deltas[:, oval] * share for share in RING_SHARES)], axis=1)
         used = np.concatenate([carriers, np.arange(SKIN_POINTS, len(self.places))])
         flat = values.transpose(1, 0, 2).reshape(len(used), -1)
@@ -296,7 +207,7 @@ class _Spline:
 
 
 def _rings(stage: Stage, geometry: Geometry) -> np.ndarray:
-    outline = stage.points[list(FACE_OVAL[::2]), :2]
+    outline = stage.points[list(FACE_OVAL), :2]
     return np.concatenate([geometry.centre + (outline - geometry.centre) * ring for ring in RINGS])
 
 
