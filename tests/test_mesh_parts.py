@@ -21,7 +21,8 @@ from avtr_cli.perception.topology import (
 )
 from avtr_cli.render.mesh import teeth, thinplate
 from avtr_cli.render.mesh.controls import read_controls, seal_weights
-from avtr_cli.render.mesh.field import displacement, invert, lips_in_frame, mend_folds, prepare_field, residual
+from avtr_cli.render.mesh.field import displacement, prepare_field
+from avtr_cli.render.mesh.inverse import invert, lips_in_frame, mend_folds, residual
 from avtr_cli.render.mesh.layers import fill_hole, oversample, split_layers
 from avtr_cli.render.mesh.sampling import OpenCVSampler, TorchSampler
 from avtr_cli.render.mesh.shapes import (

@@ -16,7 +16,8 @@ from avtr_cli.evaluation.studio import AXES, Numbers, Studio, change, command
 from avtr_cli.perception.landmarks import face_points
 from avtr_cli.perception.topology import FACE_OVAL
 from avtr_cli.render.mesh.controls import read_controls
-from avtr_cli.render.mesh.field import displacement, invert, residual
+from avtr_cli.render.mesh.field import displacement
+from avtr_cli.render.mesh.inverse import invert, residual
 from avtr_cli.render.mesh.mouth import mouth_region
 from avtr_cli.render.mesh.shapes import LOWER, UPPER
 from avtr_cli.types import CONTROLS

@@ -22,17 +22,10 @@ from avtr_cli.render.mesh.calibration import UNCALIBRATED, Calibration, calibrat
 from avtr_cli.render.mesh.controls import Controls, read_controls
 from avtr_cli.render.mesh.eye_pictures import prepare_eyes
 from avtr_cli.render.mesh.eyes import Eye, open_eye, paint_eye
-from avtr_cli.render.mesh.field import (
-    FieldBasis,
-    displacement,
-    invert,
-    lips_in_frame,
-    mend_folds,
-    merge_layers,
-    prepare_field,
-)
+from avtr_cli.render.mesh.field import FieldBasis, displacement, merge_layers, prepare_field
 from avtr_cli.render.mesh.geometry import Geometry
 from avtr_cli.render.mesh.glasses import wears_glasses
+from avtr_cli.render.mesh.inverse import invert, lips_in_frame, mend_folds
 from avtr_cli.render.mesh.layers import OVERSAMPLING, cut_out, oversample, split_layers
 from avtr_cli.render.mesh.lipline import snap_lips
 from avtr_cli.render.mesh.mouth import Mouth, draw_mouth, feather, mouth_activity, mouth_region, prepare_mouth
