@@ -11,9 +11,10 @@ from typer.testing import CliRunner
 from avtr_cli.cli import train
 from avtr_cli.config import MotionConfig
 from avtr_cli.errors import AvtrError
+from avtr_cli.motion.articulation import MOUTH
 from avtr_cli.motion.generator import LmfmGenerator
 from avtr_cli.timing import WINDOW_SAMPLES
-from avtr_cli.training import speech, stages
+from avtr_cli.training import objective, recordings, speech, stages
 from avtr_cli.training.dataset import Corpus, since_starts, write_corpus
 from avtr_cli.training.stages import Run, TrainConfig
 from avtr_cli.types import Window
@@ -128,6 +129,7 @@ def test_an_empty_folder_is_one_sentence(tmp_path):
 def test_the_commands_make_data_train_both_stages_and_write_a_checkpoint(tmp_path, monkeypatch):
     """The whole path as a user walks it, with the tests' own speech in place of the engines'."""
     monkeypatch.setattr(speech, "speak_corpus", lambda folder, shares, seed: tiny_corpus())
+    monkeypatch.setattr(recordings, "recorded_teachers", lambda folder: {})
     data, out = tmp_path / "data", tmp_path / "lmfm.safetensors"
     prior, dyadic = tmp_path / "prior", tmp_path / "dyadic"
     for line in (
@@ -152,3 +154,10 @@ def test_the_commands_make_data_train_both_stages_and_write_a_checkpoint(tmp_pat
         assert done.exit_code == 0, done.output
     assert LmfmGenerator(MotionConfig(), out).about["step"] == "1"
     assert (dyadic / "curve.csv").exists()
+
+
+def test_the_rounding_of_foreign_speech_is_not_taught():
+    counts = objective.taught(torch.tensor([0.0, 1.0]))
+    assert counts.shape == (2, 1, len(MOUTH))
+    assert counts[0].eq(1).all()
+    assert [name for name, count in zip(MOUTH, counts[1, 0], strict=True) if not count] == ["funnel", "pucker"]

@@ -25,6 +25,7 @@ class Side:
     samples: np.ndarray
     phones: list[np.ndarray] = field(default_factory=list)
     units: list[tuple[float, float, bool]] = field(default_factory=list)  # start, end, is a feedback word
+    foreign: bool = False  # as `Utterance.foreign`
 
     def say(self, utterance: Utterance, at: float, factor: float, gain: float) -> float:
         """Place an utterance, stretched by `factor`; returns its end. What passes the call's end is cut."""
@@ -40,6 +41,7 @@ class Side:
         rows = utterance.phones.copy()
         rows[:, 1:] = rows[:, 1:] * factor + at
         self.phones.append(rows[rows[:, 1] < len(self.samples) / SAMPLE_RATE])
+        self.foreign |= utterance.foreign
         voiced = rows[rows[:, 0] > 0]
         end = at + len(spoken) / SAMPLE_RATE
         if len(voiced):

@@ -60,7 +60,7 @@ def make_call(call: tuple[Side, Side], rng: np.random.Generator, augmented: bool
                 "activity": mouth.activity[:frames], "visemes": mouth.visemes[:frames],
                 "face": made.face, "curves": made.curves, "starts": made.starts.astype(np.uint8),
                 "gaze_cell": made.gaze_cell.astype(np.uint8), "flags": flags(prosody[k], frames),
-                "person": condition(style, emotion, intensity),
+                "person": condition(style, emotion, intensity), "foreign": np.array(call[k].foreign, np.uint8),
             }
         )  # fmt: skip
     stacked = {key: np.stack([truth[0][key], truth[1][key]]) for key in truth[0]}
@@ -145,6 +145,7 @@ class Corpus:
         out["visemes"] = a["visemes"][call, side, now].astype(np.int64)
         out["gaze_cell"] = a["gaze_cell"][call, side, now].astype(np.int64)
         out["person"] = a["person"][call, side].astype(np.float32)
+        out["foreign"] = a["foreign"][call, side].astype(np.float32)
         return out
 
 

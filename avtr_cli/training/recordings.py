@@ -90,7 +90,8 @@ def recorded_voice(recording: Recording, cache: Path) -> list[Utterance]:
         cache.parent.mkdir(parents=True, exist_ok=True)
         save_utterances(cache, list(_aligned_prompts(recording)))
     held = load_utterances(cache)
-    return [Utterance(u.samples, u.phones, u.seconds < _FEEDBACK_SECONDS) for u in held]
+    foreign = recording.language != "en"
+    return [Utterance(u.samples, u.phones, u.seconds < _FEEDBACK_SECONDS, foreign) for u in held]
 
 
 def _aligned_prompts(recording: Recording) -> Iterator[Utterance]:

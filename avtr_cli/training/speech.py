@@ -39,6 +39,7 @@ class Utterance:
     samples: np.ndarray
     phones: np.ndarray  # float32 (n, 3)
     feedback: bool = False  # a listener's word
+    foreign: bool = False  # of a language whose rounded sounds are other and rarer than those of English
 
     @property
     def seconds(self) -> float:
