@@ -11,10 +11,11 @@ from typer.testing import CliRunner
 from avtr_cli.cli import train
 from avtr_cli.config import MotionConfig
 from avtr_cli.errors import AvtrError
+from avtr_cli.motion import hearing
 from avtr_cli.motion.articulation import MOUTH
 from avtr_cli.motion.generator import LmfmGenerator
 from avtr_cli.timing import WINDOW_SAMPLES
-from avtr_cli.training import objective, recordings, speech, stages
+from avtr_cli.training import objective, phones, recordings, speech, stages
 from avtr_cli.training.dataset import Corpus, since_starts, write_corpus
 from avtr_cli.training.stages import Run, TrainConfig
 from avtr_cli.types import Window
@@ -161,3 +162,24 @@ def test_the_rounding_of_foreign_speech_is_not_taught():
     assert counts.shape == (2, 1, len(MOUTH))
     assert counts[0].eq(1).all()
     assert [name for name, count in zip(MOUTH, counts[1, 0], strict=True) if not count] == ["funnel", "pucker"]
+
+
+def test_the_vowels_of_foreign_speech_are_not_taught_but_its_closures_are():
+    classes = torch.tensor([phones.VISEMES.index("pbm"), phones.VISEMES.index("uw")], dtype=torch.int64)
+    batch = {
+        "visemes": classes[None, :, None].repeat(1, 25, 4).reshape(1, 50, 4), "closures": torch.zeros(1, 50, 2),
+        "activity": torch.ones(1, 50), "flags": torch.zeros(1, 2, 50, 6),
+    }  # fmt: skip
+    said = hearing.Articulation(torch.zeros(1, 50, 4, 14), torch.zeros(1, 50, 2), torch.zeros(1, 50))
+
+    def gradient(foreign: float) -> torch.Tensor:
+        logits = said.visemes.clone().requires_grad_()
+        heard = said._replace(visemes=logits)
+        batch["foreign"] = torch.tensor([foreign])
+        objective._label_losses(heard, torch.zeros(1, 2, 50, 6), batch)["visemes"].backward()
+        return logits.grad.abs().sum((0, 2, 3))
+
+    own, foreign = gradient(0.0), gradient(1.0)
+    assert (own > 0).all()
+    assert (foreign[0::2] > 0).all()
+    assert (foreign[1::2] == 0).all()

@@ -17,9 +17,11 @@ from avtr_cli.motion.articulation import MOUTH
 from avtr_cli.motion.encoders import SILENCE
 from avtr_cli.motion.lmfm import NOISE_CORRELATION, NOISE_LIMIT, NOISE_SD, Conditions, Lmfm, Track
 from avtr_cli.timing import CHUNK_FRAMES
+from avtr_cli.training import phones
 
 LATEST_TIME = 0.98  # of the flow: at 1 the Gaussian skip of a still channel has no finite slope
 _UNHEARD = 40  # frames of a window whose listening history is cut off; the event head is not judged there
+_UNKNOWN = -100  # a viseme that teaches nothing: a vowel of foreign speech, for vowels differ between languages
 _SETTLE_MOUTH, _SETTLE_FACE = 0.35, 0.3  # noise on the past: z-units; first innovations
 
 
@@ -106,8 +108,10 @@ def losses(
 
 
 def _label_losses(said: hearing.Articulation, flags: Tensor, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+    vowels = torch.isin(batch["visemes"], batch["visemes"].new_tensor(phones.VOWEL_VISEMES))
+    known = batch["visemes"].masked_fill(vowels & (batch["foreign"] > 0)[:, None, None], _UNKNOWN)
     return {
-        "visemes": F.cross_entropy(said.visemes.flatten(0, -2).float(), batch["visemes"].flatten()),
+        "visemes": F.cross_entropy(said.visemes.flatten(0, -2).float(), known.flatten(), ignore_index=_UNKNOWN),
         "closures": F.binary_cross_entropy_with_logits(said.closures.float(), batch["closures"]),
         "activity": F.binary_cross_entropy_with_logits(said.activity.float(), batch["activity"]),
         "flags": F.binary_cross_entropy_with_logits(flags[:, :, 20:].float(), batch["flags"][:, :, 20:]),
@@ -136,7 +140,7 @@ def track_bias(track: Track, frames: int, hidden_past: bool) -> Tensor:
 def taught(foreign: Tensor) -> Tensor:
     """What counts in the mouth of each window, (B,) -> (B, 1, 7): all but the rounding of foreign speech.
 
-    Rounded sounds are half as frequent there; with them real voices would come to be heard as never rounding.
+    English rounds its u far in front, where other languages have vowels that are not rounded.
     """
     rounding = torch.tensor([name in ("funnel", "pucker") for name in MOUTH], device=foreign.device)
     return 1 - foreign[:, None, None] * rounding

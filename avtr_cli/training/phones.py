@@ -45,6 +45,7 @@ _CLASS_OF = {
     "r": 8, "er": 8, "uw": 9, "w": 9, "ow": 9, "uh": 9, "oy": 9, "aa": 10, "ao": 10, "aw": 10, "ay": 10,
     "ae": 11, "eh": 11, "ey": 11, "ah": 12, "ax": 12, "ih": 12, "iy": 13, "y": 13,
 }  # fmt: skip
+VOWEL_VISEMES = tuple(range(VISEMES.index("r"), len(VISEMES)))
 VISEME_OF_PHONE = np.array([_CLASS_OF[name] for name in PHONES])
 
 _STRENGTH = {"p": 1.6, "b": 1.6, "m": 1.6, "f": 1.4, "v": 1.4, "w": 1.3, "sh": 1.0, "s": 0.6, "r": 0.8, "hh": 0.25}

@@ -39,7 +39,7 @@ class Utterance:
     samples: np.ndarray
     phones: np.ndarray  # float32 (n, 3)
     feedback: bool = False  # a listener's word
-    foreign: bool = False  # of a language whose rounded sounds are other and rarer than those of English
+    foreign: bool = False  # of a language whose consonants are like those of English, but not its vowels
 
     @property
     def seconds(self) -> float:
