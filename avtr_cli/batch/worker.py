@@ -125,14 +125,21 @@ class Worker:
         with tempfile.TemporaryDirectory(prefix="avtr-measure-") as folder, ExitStack() as stack:
             copies = [
                 dataclasses.replace(
-                    job, sound=short, out=Path(folder) / f"{number}{job.out.suffix}", from_motion=None, motion_out=None
+                    job,
+                    sound=short,
+                    out=Path(folder) / f"{number}{job.out.suffix}",
+                    from_motion=None,
+                    motion_out=None,
+                    page=None,
                 )
                 for number in range(self._sessions)
             ]
             productions = [stack.enter_context(Production(copy, engine)) for copy in copies]
             while under_way := [one for one in productions if one.under_way]:
                 advance(under_way)
-            factor = productions[0].finish()["timing"]["realtime_factor"]
+            # The last was made ready last, so nothing but rendering fell into its time.
+            last, *_ = [production.finish() for production in reversed(productions)]
+        factor = last["timing"]["realtime_factor"]
         rendering_s = seconds / factor
         return Measured(max(0.0, time.perf_counter() - began - rendering_s) / self._sessions, factor)
 
