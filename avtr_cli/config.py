@@ -108,7 +108,7 @@ class RuntimeConfig:
     device: str = "auto"  # auto | cpu | cuda | cuda:N
     precision: str = "fp32"  # fp32 | bf16 | fp16: of the published networks on a GPU
     threads: int = 0  # CPU threads of the renderer; 0 chooses
-    compile: str = "auto"  # torch.compile of the published networks: on | off | auto: off
+    compile: str = "auto"  # on: warp and decoder through torch.compile | off | auto: off
     cuda_graphs: str = "auto"  # a chunk's work launched as one graph: on | off | auto: where a GPU can, proven equal
 
     def __post_init__(self) -> None:

@@ -93,13 +93,8 @@ def precision_on(device: torch.device, wanted: str) -> str:
     return wanted if device.type == "cuda" else "fp32"
 
 
-def compiled(function: Callable[..., Any], wanted: str) -> Callable[..., Any]:
-    """`function` through torch.compile where `wanted`, as `runtime.compile`, is on; its first call then takes minutes.
-
-    `auto` is off: on the CPU it gained nothing over the fast forms of the networks, on a GPU it was never measured.
-    """
-    if wanted != "on":
-        return function
+def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
+    """`function` through torch.compile: its first call for every shape of its inputs takes minutes."""
     import torch
 
     return torch.compile(function, dynamic=False)

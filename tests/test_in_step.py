@@ -20,6 +20,7 @@ from avtr_cli.errors import ConfigError
 from avtr_cli.job import Job
 from avtr_cli.offline import Production, advance, render_file
 from avtr_cli.render.liveportrait import convolution, fast_spade, fast_warping, made_up
+from avtr_cli.render.liveportrait.compiled import CompiledSpadeGenerator, CompiledWarpingModule
 from avtr_cli.render.liveportrait.fast_spade import FastSpadeGenerator
 from avtr_cli.render.liveportrait.fast_warping import FastWarpingModule, WarpSource
 from avtr_cli.render.liveportrait.spade import SpadeGenerator
@@ -144,7 +145,7 @@ def on_a_gpu(monkeypatch):
         monkeypatch.setattr(module, "prefers_tiles", lambda scratch: False)
 
 
-def warp_of_two(warp: FastWarpingModule) -> tuple[torch.Tensor, torch.Tensor]:
+def warp_of_two(warp: FastWarpingModule | CompiledWarpingModule) -> tuple[torch.Tensor, torch.Tensor]:
     """Two unrelated portraits, two frames of the first and one of the second: together, and each alone."""
     features = inputs("batch2/feature_3d", made_up.volume, (2, 32, 16, 64, 64))
     sources, driving = keypoints("batch2", 2, 2)
@@ -280,11 +281,25 @@ def test_a_compiled_function_answers_as_the_plain_one():
     """torch.compile for real, with the compiler of this machine, on a small network of the renderer."""
     stitch, x = network("stitching"), inputs("stitching/x", made_up.plain, (4, 126), 0.3)
     with torch.inference_mode():
-        compiled = runtime.compiled(stitch, "on")
+        compiled = runtime.compiled(stitch)
         assert compiled is not stitch
         torch.testing.assert_close(compiled(x=x), stitch(x=x))
-    for wanted in ("auto", "off"):
-        assert runtime.compiled(stitch, wanted) is stitch
+
+
+@pytest.mark.slow
+def test_the_compiled_networks_are_asked_what_the_fast_ones_are(monkeypatch):
+    """Without the compiler, which takes minutes for networks of this size: everything around it."""
+    monkeypatch.setattr(runtime, "compiled", lambda function: function)
+    warping, spade = network("warping_module"), network("spade_generator")
+    assert isinstance(warping, WarpingModule)
+    assert isinstance(spade, SpadeGenerator)
+    together, alone = warp_of_two(CompiledWarpingModule(warping, CPU))
+    assert torch.equal(together, alone)
+    fast, _ = warp_of_two(FastWarpingModule(warping, CPU))
+    assert (together - fast).abs().max() < TOGETHER * fast.std()
+    feature = alone[:1]
+    pictures = CompiledSpadeGenerator(spade, CPU)(feature)
+    assert (pictures - FastSpadeGenerator(spade, CPU)(feature)).abs().max() < TOGETHER * pictures.std()
 
 
 @pytest.mark.slow

@@ -28,7 +28,6 @@ from avtr_cli.render.liveportrait.convolution import (
 )
 from avtr_cli.render.liveportrait.spade import FEATURES, HIDDEN, SLOPE, WIDTH, Spade, SpadeBlock, SpadeGenerator
 from avtr_cli.render.liveportrait.winograd import TiledConvolution, enlarged, winograd
-from avtr_cli.runtime import compiled
 
 FEATURE_SIDE = 64
 TRUNK = torch.float32  # what nine blocks add up to and the norms see, also where convolutions are in half precision
@@ -49,12 +48,8 @@ class FastSpadeGenerator:
     On a CPU the pictures of a batch are made one by one: together they would only leave the cache.
     """
 
-    def __init__(
-        self, plain: SpadeGenerator, device: torch.device, dtype: torch.dtype = torch.float32, compile: str = "off"
-    ):
-        """`compile` as `runtime.compile`."""
+    def __init__(self, plain: SpadeGenerator, device: torch.device, dtype: torch.dtype = torch.float32):
         self.scratch = scratch = Scratch(device, dtype)
-        self._frames = compiled(self._pictures, compile)
         middle = [block for block in plain.middle_blocks() if isinstance(block, SpadeBlock)]
         weight, bias = _steering(middle)
         own_weight, own_bias = weight_and_bias(plain.fc)
@@ -68,7 +63,7 @@ class FastSpadeGenerator:
         self._exit = DirectConvolution(*weight_and_bias(plain.conv_img[0]), 4 * FEATURE_SIDE, scratch)
 
     def __call__(self, feature: Tensor) -> Tensor:
-        return torch.cat([self._frames(part) for part in feature.split(frames_together(self.scratch))])
+        return torch.cat([self._pictures(part) for part in feature.split(frames_together(self.scratch))])
 
     def _pictures(self, feature: Tensor) -> Tensor:
         scratch, batch = self.scratch, len(feature)

@@ -47,7 +47,6 @@ from avtr_cli.render.liveportrait.warping import (
     sample,
 )
 from avtr_cli.render.liveportrait.winograd import TiledConvolution, enlarged, winograd
-from avtr_cli.runtime import compiled
 
 SIDE = 64
 LEVELS = len(HOURGLASS)
@@ -82,12 +81,8 @@ class FastWarpingModule:
     On a CPU the frames of a batch are made one by one: together they would only leave the cache.
     """
 
-    def __init__(
-        self, plain: WarpingModule, device: torch.device, dtype: torch.dtype = torch.float32, compile: str = "off"
-    ):
-        """`compile` as `runtime.compile`."""
+    def __init__(self, plain: WarpingModule, device: torch.device, dtype: torch.dtype = torch.float32):
         self.scratch = scratch = Scratch(device, dtype)
-        self._frames = compiled(self._warped, compile)
         dense, hourglass = plain.dense_motion_network, plain.dense_motion_network.hourglass
         self._grid = identity_grid(DEPTH, SIDE, SIDE, torch.empty(0, device=device))
         weight, bias = without_norm(dense.compress, dense.norm)
@@ -133,7 +128,7 @@ class FastWarpingModule:
         sources = [source] * len(keypoints) if isinstance(source, WarpSource) else source
         together = frames_together(self.scratch)
         parts = [
-            self._frames(WarpSource.joined(sources[at : at + together]), keypoints[at : at + together])
+            self._warped(WarpSource.joined(sources[at : at + together]), keypoints[at : at + together])
             for at in range(0, len(keypoints), together)
         ]
         return {name: torch.cat([part[name] for part in parts]) for name in parts[0]}

@@ -25,9 +25,11 @@ from avtr_cli.perception.template import fit_pose
 from avtr_cli.render.composite import OWN, background, is_transparent
 from avtr_cli.render.liveportrait import checkpoints, networks
 from avtr_cli.render.liveportrait.checkpoints import BASE_NETWORKS, SHARED_FILE, StateDict
+from avtr_cli.render.liveportrait.compiled import CompiledSpadeGenerator, CompiledWarpingModule
+from avtr_cli.render.liveportrait.convolution import Scratch
 from avtr_cli.render.liveportrait.crop import AVTR1, crop_matrix, cropped, network_input
 from avtr_cli.render.liveportrait.fast_spade import FastSpadeGenerator
-from avtr_cli.render.liveportrait.fast_warping import FastWarpingModule, WarpSource
+from avtr_cli.render.liveportrait.fast_warping import FastWarpingModule
 from avtr_cli.render.liveportrait.landmarks import LandmarkNetwork
 from avtr_cli.render.liveportrait.matting import Backdrop, MattingNetwork
 from avtr_cli.render.liveportrait.paste import PasteBack
@@ -47,6 +49,7 @@ from avtr_cli.runtime import Graphs, precision_on, to_host
 from avtr_cli.types import KEYPOINTS, Identity, Motion, Portrait
 from avtr_cli.weights.store import Store
 
+ONE_STEP = 1.0  # of 255: as near as a CUDA graph's frames must be to the plain call's
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
@@ -63,7 +66,7 @@ class Avatar:
     neutral: Tensor  # (66,): as in the Identity, where the networks are
     opening: Tensor | None  # (1, 21, 3): what opens or shuts eyes and lips as the settings want; None: nothing
     closing: Tensor | None  # (1, 21, 3): what shuts a photo's parted lips; None: they are shut, or stay
-    source: WarpSource
+    source: Any  # what the warp keeps of the portrait
     paste: PasteBack
     backdrop: Backdrop | None  # None: the photo's own background
 
@@ -97,12 +100,19 @@ class LivePortraitRenderer:
         )
         plain_warp = networks.load("warping_module", dict(states["warping_module"]))
         plain_decoder = networks.load("spade_generator", dict(states["spade_generator"]))
-        self._warp = FastWarpingModule(plain_warp, device, dtype, runtime.compile)
-        self._decode = FastSpadeGenerator(plain_decoder, device, dtype, runtime.compile)
+        self._warp: FastWarpingModule | CompiledWarpingModule
+        self._decode: FastSpadeGenerator | CompiledSpadeGenerator
+        scratches: list[Scratch] = []
+        if runtime.compile == "on":
+            self._warp = CompiledWarpingModule(plain_warp, device, dtype)
+            self._decode = CompiledSpadeGenerator(plain_decoder, device, dtype)
+        else:
+            self._warp = FastWarpingModule(plain_warp, device, dtype)
+            self._decode = FastSpadeGenerator(plain_decoder, device, dtype)
+            scratches += [self._warp.scratch, self._decode.scratch]
         self._frames = Graphs(
-            self._drawn, device, runtime.cuda_graphs, tolerance=1.0,
-            held=lambda: [*self._warp.scratch.tensors(), *self._decode.scratch.tensors()],
-        )  # fmt: skip
+            self._drawn, device, runtime.cuda_graphs, ONE_STEP, lambda: [t for one in scratches for t in one.tensors()]
+        )
 
     @classmethod
     def from_store(
