@@ -133,13 +133,13 @@ def _lid(eye: Eye, closing: float, sampler: Sampler, u: Tensor, v: Tensor, upper
     return Lid(skin, shown, (1 - weight * (1 - own)) * (1 - line))
 
 
-def paint_eye(frame: EyeFrame, picture: Tensor, gain: Tensor) -> None:
-    """Paints lid and eyeball into `picture` (3, H, W) under the skin's `gain` (1, H, W)."""
+def paint_eye(frame: EyeFrame, picture: Tensor, light: Tensor) -> None:
+    """Paints lid and eyeball into `picture` (3, H, W) under the skin's `light` (1, H, W), gain less one."""
     skin = picture[:, frame.rows, frame.columns]
-    light = gain[:, frame.rows, frame.columns]
+    gain = 1 + light[:, frame.rows, frame.columns]
     if frame.lid is not None:
-        skin.lerp_(frame.lid.skin * light, frame.lid.shown[None]).mul_(frame.lid.darker)
-    skin.lerp_(frame.ball * light, frame.opening[None])
+        skin.lerp_(frame.lid.skin * gain, frame.lid.shown[None]).mul_(frame.lid.darker)
+    skin.lerp_(frame.ball * gain, frame.opening[None])
 
 
 def _column_map(eye: Eye, v: Tensor, upper: Tensor, lower: Tensor, new_upper: Tensor, new_lower: Tensor) -> Tensor:

@@ -6,7 +6,7 @@ also the turning axis, so that it hardly moves when the head turns. That is what
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import cv2
 import numpy as np
@@ -33,6 +33,9 @@ class Geometry:
     centre: np.ndarray  # (2,) px: middle of the face
     pivot: np.ndarray  # (3,) px: what the head turns about
     deltas: np.ndarray  # (2, shapes, 478, 3) EO in the head frame, layers agreeing where they share points
+    tables: dict = field(
+        default_factory=dict, repr=False
+    )  # of `moved_points`: made once, as they are asked every frame
 
     def to_stage(self, head_points: np.ndarray) -> np.ndarray:
         return head_points @ self.rotation.T * self.unit + self.shift
@@ -46,8 +49,12 @@ class Geometry:
 
     def moved_points(self, points: tuple[int, ...], layer: int, controls: Controls) -> np.ndarray:
         """Where face points lie in the picture under pose and shapes, (n, 2) px."""
-        which = list(points)
-        return self.place(self.head[which] + np.tensordot(controls.weights, self.deltas[layer][:, which], 1), controls)
+        if (points, layer) not in self.tables:
+            which = list(points)
+            deltas = self.deltas[layer][:, which].reshape(len(self.deltas[layer]), -1).astype(np.float32)
+            self.tables[points, layer] = self.head[which], deltas
+        rest, deltas = self.tables[points, layer]
+        return self.place(rest + (controls.weights @ deltas).reshape(-1, 3), controls)
 
 
 def measure(stage: Stage) -> Geometry:

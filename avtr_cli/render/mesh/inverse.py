@@ -16,7 +16,7 @@ from avtr_cli.render.mesh.controls import Controls
 from avtr_cli.render.mesh.field import FieldBasis, read_nodes
 from avtr_cli.render.mesh.shapes import LOWER
 
-COARSE_STEPS = 3
+COARSE_STEPS = 2
 LEAST_AREA = 0.35  # to which a field may shrink an area before a step takes it for that: at a fold there is no inverse
 LOST, MEND = 0.4, 4  # px that an inverse may miss a node by, and nodes across which those that miss more are smoothed
 LIPS_REACH = 0.50  # EO that shapes move the lips' layer at most
@@ -83,9 +83,13 @@ def _newton_table(scaled: Tensor) -> Tensor:
     Jacobian of x + displacement(x)."""
     rows, columns = scaled.shape[2:]
     down, across = torch.gradient(scaled, spacing=(2 / rows, 2 / columns), dim=(2, 3))
-    a, b, c, d = across[:, 0] + 1, down[:, 0], across[:, 1], down[:, 1] + 1
-    area = (a * d - b * c).clamp(min=LEAST_AREA)
-    return torch.cat([scaled, torch.stack([d, -c, -b, a], dim=1) / area[:, None]], dim=1)
+    a, b, c, d = across[:, 0].add_(1), down[:, 0].neg_(), across[:, 1].neg_(), down[:, 1].add_(1)
+    area = (a * d).addcmul_(b, c, value=-1).clamp_(min=LEAST_AREA)
+    table = scaled.new_empty((len(scaled), 6, rows, columns))
+    table[:, :2] = scaled
+    for channel, values in enumerate((d, c, b, a), start=2):
+        torch.div(values, area, out=table[:, channel])
+    return table
 
 
 def _newton_step(table: Tensor, home: Tensor, source: Tensor) -> Tensor:

@@ -188,7 +188,10 @@ def _interior(
     lit = 0.20 + (0.62 + 0.28 * raised) * _smoothstep(below, 0.0, 0.12 - 0.05 * raised)
     lit -= 0.07 * torch.exp(-0.5 * (u / 0.07) ** 2)
     inside = torch.lerp(inside, mouth.tongue * lit, tongue)
-    inside = torch.lerp(inside, lower[:3], lower[3:] / 255 * (1 - raised * tongue))
+    lower_alpha = lower[3:] / 255
+    if raised:
+        lower_alpha *= 1 - raised * tongue
+    inside = torch.lerp(inside, lower[:3], lower_alpha)
     inside = inside * (0.25 + 0.75 * light)
     # Rounded lips stand in front of the teeth and shade them.
     rounded = float(controls.weights[ROUNDING].sum())

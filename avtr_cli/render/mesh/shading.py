@@ -46,11 +46,10 @@ def prepare_shading(
     return Shading(on_device(normals), folds, strength, _tint(stage))
 
 
-def apply_gain(shading: Shading, picture: Tensor, gained: Tensor) -> None:
-    """Multiplies `picture` (3, h, w) in place by `gained` (1, h, w), in the tint of shaded skin."""
-    change = gained[0] - 1
+def apply_gain(shading: Shading, picture: Tensor, light: Tensor) -> None:
+    """Multiplies `picture` (3, h, w) in place by 1 + `light` (1, h, w), in the tint of shaded skin."""
     for plane, share in zip(picture, shading.tint, strict=True):
-        plane.addcmul_(plane, change, value=share)
+        plane.addcmul_(plane, light[0], value=share)
 
 
 def _tint(stage: Stage) -> tuple[float, float, float]:
@@ -62,7 +61,7 @@ def _tint(stage: Stage) -> tuple[float, float, float]:
 
 
 def gain(shading: Shading, field: FieldBasis, controls: Controls, back: Tensor) -> Tensor:
-    """Gain (1, rows, columns) of the nodes as they appear in the frame; `back` is the inverted upper layer."""
+    """Gain less one, (1, rows, columns), of the nodes as they appear in the frame; `back`: the inverted upper layer."""
     weights = torch.from_numpy(controls.weights).to(shading.folds.device)
     change = weights @ shading.folds
     if not controls.pose.at_rest:
@@ -71,7 +70,7 @@ def gain(shading: Shading, field: FieldBasis, controls: Controls, back: Tensor) 
         light = (controls.pose.rotation.T @ (LAMP * flip)) * flip - LAMP
         lit = torch.from_numpy((RELIGHT * light).astype(np.float32)).to(change.device) @ shading.normals
         change = change + torch.minimum(lit, BRIGHTENING * lit)
-    return 1 + shading.strength * warp_grid(field, change.view(1, *field.grid), back)
+    return warp_grid(field, change.view(1, *field.grid), back).mul_(shading.strength)
 
 
 def _normals(depth: np.ndarray, stage: Stage) -> np.ndarray:
