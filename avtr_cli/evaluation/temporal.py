@@ -167,7 +167,7 @@ class _Marks:
         """Look where the marks are in `frame`, grey uint8, and note what the breath does not explain."""
         if len(self._start) < FEWEST_MARKS:
             return
-        track: Any = cv2.calcOpticalFlowPyrLK  # its stub does not know that the guess may be None
+        track: Any = cv2.calcOpticalFlowPyrLK  # typed without the guess that may be None
         there, found, _ = track(self._still, frame, self._start[:, None], None)
         back, _, _ = track(frame, self._still, there, None)
         sure = (found[:, 0] > 0) & (np.linalg.norm(back[:, 0] - self._start, axis=1) < LOST_PX)
