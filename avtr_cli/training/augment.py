@@ -6,7 +6,10 @@ else leaves times alone. Shares and ranges are those that the recipe's runs foun
 
 from __future__ import annotations
 
+import io
+
 import numpy as np
+import soundfile
 from scipy.signal import fftconvolve
 
 from avtr_cli.timing import SAMPLE_RATE
@@ -25,6 +28,8 @@ def colour(samples: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     x = x * 10 ** (rng.uniform(-20, 4) / 20)
     if rng.random() < 0.90:
         x = x + _noise(len(x), rng) * _level(x) * 10 ** (-rng.uniform(14, 55) / 20)
+    if rng.random() < 0.12:
+        x = _compressed(np.clip(x, -1, 1), rng)
     return np.clip(x, -1, 1).astype(np.float32)
 
 
@@ -75,6 +80,19 @@ def _mu_law(x: np.ndarray) -> np.ndarray:
     squeezed = np.sign(x) * np.log1p(255 * np.abs(np.clip(x, -1, 1))) / np.log(256)
     coarse = np.round(squeezed * 127) / 127
     return np.sign(coarse) * (256 ** np.abs(coarse) - 1) / 255
+
+
+def _compressed(x: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Opus at 6-30 kbit/s or MP3 at 20-24 there and back, as calls and recordings are sent; both keep the time."""
+    form, subtype, low, high = ("OGG", "OPUS", 0.9, 1.0) if rng.random() < 0.7 else ("MP3", "MPEG_LAYER_III", 0.9, 0.97)
+    held = io.BytesIO()
+    level = float(rng.uniform(low, high))
+    soundfile.write(held, x, SAMPLE_RATE, format=form, subtype=subtype, compression_level=level)
+    held.seek(0)
+    heard, _ = soundfile.read(held, dtype="float32")
+    out = np.zeros_like(x)
+    out[: len(heard)] = heard[: len(x)]
+    return out
 
 
 def _noise(n: int, rng: np.random.Generator) -> np.ndarray:

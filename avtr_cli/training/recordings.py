@@ -21,7 +21,8 @@ import numpy as np
 
 from avtr_cli.errors import AvtrError
 from avtr_cli.training import phones
-from avtr_cli.training.speech import Utterance, load_utterances, make_utterance, save_utterances
+from avtr_cli.training.speech import Utterance, make_utterance
+from avtr_cli.training.voices import load_utterances, save_utterances
 
 _SOUNDS = Path("/usr/share/asterisk/sounds")
 _TRANSCRIPTS = Path("/usr/share/doc")

@@ -1,15 +1,13 @@
 """Text into speech with known phone times, by the engines that Debian packages: espeak-ng, flite, festival.
 
-Each engine is used as its own program or library, nothing of it is kept but the sound it made. A corpus of
-utterances is one safetensors file per voice; a second run reads it back instead of speaking again.
+Each engine is used as its own program or library, nothing of it is kept but the sound it made. `corpus` asks them
+(and `neural`) for all their voices.
 """
 
 from __future__ import annotations
 
 import ctypes
 import ctypes.util
-import os
-import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
@@ -19,7 +17,6 @@ from pathlib import Path
 import numpy as np
 import soundfile
 import soxr
-from safetensors.numpy import load_file, save_file
 
 from avtr_cli.errors import AvtrError
 from avtr_cli.timing import SAMPLE_RATE
@@ -29,7 +26,6 @@ FLITE_VOICES = ("slt", "rms", "awb", "kal16")
 FESTIVAL_VOICES = ("cmu_us_slt_arctic_hts", "kal_diphone", "ked_diphone")
 ESPEAK_ACCENTS = ("gmw/en-US", "gmw/en", "gmw/en-GB-scotland", "gmw/en-GB-x-rp")
 ESPEAK_VARIANTS = ("f1", "f2", "f3", "f5", "m1", "m2", "m3", "m7", "klatt2", "klatt4", "linda", "steph", "michael")
-_PACKAGES = "apt-get install espeak-ng flite festival festvox-us-slt-hts festvox-kallpc16k festvox-kdlpc16k"
 
 
 @dataclass(frozen=True)
@@ -144,72 +140,6 @@ class _Espeak:
                 self._events.append((events[index].audio_position / 1000, name))
             index += 1
         return 0
-
-
-Speaker = Callable[[str, list[str], np.random.Generator], Iterator[Utterance]]
-
-
-def available_voices() -> dict[str, tuple[Speaker, str]]:
-    """Every voice that this machine can speak with now: name -> (engine, the engine's own name for it)."""
-    voices: dict[str, tuple[Speaker, str]] = {}
-    if shutil.which("espeak-ng"):
-        pairs = [(a, v) for k, v in enumerate(ESPEAK_VARIANTS) for a in (ESPEAK_ACCENTS[k % 4], ESPEAK_ACCENTS[0])]
-        voices |= {f"espeak-{Path(a).name}-{v}": (speak_espeak, f"{a}+{v}") for a, v in dict.fromkeys(pairs)}
-    if shutil.which("flite"):
-        voices |= {f"flite-{v}": (speak_flite, v) for v in FLITE_VOICES}
-    if shutil.which("festival"):
-        root = Path("/usr/share/festival/voices")
-        there = {path.name for path in root.glob("*/*")}
-        voices |= {f"festival-{v}": (speak_festival, v) for v in FESTIVAL_VOICES if v in there}
-    return voices
-
-
-def speak_corpus(folder: Path, sentences_per_voice: dict[str, int], seed: int) -> dict[str, list[Utterance]]:
-    """The utterances of every voice, spoken where `folder` does not hold them yet.
-
-    `sentences_per_voice` is keyed by engine ("espeak", "flite", "festival"). Raises AvtrError where no engine
-    is installed.
-    """
-    voices = available_voices()
-    if not voices:
-        raise AvtrError(f"no speech engine is installed, so there is nothing to train on; try: {_PACKAGES}")
-    folder.mkdir(parents=True, exist_ok=True)
-    words = text.dictionary_words()
-    corpus = {}
-    for index, (name, (engine, own_name)) in enumerate(sorted(voices.items())):
-        path = folder / f"{name}.safetensors"
-        if not path.exists():
-            rng = np.random.default_rng([seed, index])
-            count = sentences_per_voice[name.split("-")[0]]
-            lines = [text.sentence(rng, words) for _ in range(count)]
-            lines += [text.feedback(rng) for _ in range(max(4, count // 8))]
-            save_utterances(path, list(engine(own_name, lines, rng)))
-        corpus[name] = load_utterances(path)
-    return corpus
-
-
-def save_utterances(path: Path, utterances: list[Utterance]) -> None:
-    """One file for one voice: int16 samples and phone rows, laid end to end with their counts."""
-    tensors = {
-        "samples": np.concatenate([np.clip(u.samples * 32767, -32768, 32767) for u in utterances]).astype(np.int16),
-        "sample_counts": np.array([len(u.samples) for u in utterances], np.int64),
-        "phones": np.concatenate([u.phones for u in utterances]).astype(np.float32),
-        "phone_counts": np.array([len(u.phones) for u in utterances], np.int64),
-        "feedback": np.array([u.feedback for u in utterances], np.uint8),
-    }
-    temporary = path.with_suffix(".part")
-    save_file(tensors, temporary)
-    os.replace(temporary, path)
-
-
-def load_utterances(path: Path) -> list[Utterance]:
-    held = load_file(path)
-    samples = np.split(held["samples"], np.cumsum(held["sample_counts"])[:-1])
-    rows = np.split(held["phones"], np.cumsum(held["phone_counts"])[:-1])
-    return [
-        Utterance(s.astype(np.float32) / 32768, p, bool(f))
-        for s, p, f in zip(samples, rows, held["feedback"], strict=True)
-    ]
 
 
 def _rows(ends: list[list[str]], identify: Callable[[str], int]) -> np.ndarray:

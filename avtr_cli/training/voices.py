@@ -1,0 +1,99 @@
+"""Every voice that this machine can speak with, and what they said: one safetensors file of utterances a voice.
+
+A second run reads the files back instead of speaking again.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+from safetensors.numpy import load_file, save_file
+
+from avtr_cli.errors import AvtrError
+from avtr_cli.training import neural, speech, text
+from avtr_cli.training.speech import Utterance
+
+_PACKAGES = "apt-get install espeak-ng flite festival festvox-us-slt-hts festvox-kallpc16k festvox-kdlpc16k"
+
+Speaker = Callable[[str, list[str], np.random.Generator], Iterator[Utterance]]
+
+
+def available_voices(kokoro: Path | None = None) -> dict[str, tuple[Speaker, str]]:
+    """Every voice that can speak now: name -> (engine, the engine's own name for it).
+
+    `kokoro` is the folder that `neural.gather` filled, None to do without.
+    """
+    voices: dict[str, tuple[Speaker, str]] = {}
+    if shutil.which("espeak-ng"):
+        accents = speech.ESPEAK_ACCENTS
+        pairs = [(a, v) for k, v in enumerate(speech.ESPEAK_VARIANTS) for a in (accents[k % 4], accents[0])]
+        voices |= {f"espeak-{Path(a).name}-{v}": (speech.speak_espeak, f"{a}+{v}") for a, v in dict.fromkeys(pairs)}
+    if shutil.which("flite"):
+        voices |= {f"flite-{v}": (speech.speak_flite, v) for v in speech.FLITE_VOICES}
+    if shutil.which("festival"):
+        root = Path("/usr/share/festival/voices")
+        there = {path.name for path in root.glob("*/*")}
+        voices |= {f"festival-{v}": (speech.speak_festival, v) for v in speech.FESTIVAL_VOICES if v in there}
+    if kokoro and (names := neural.voices_in(kokoro)):
+        engine = neural.Kokoro(kokoro)
+        voices |= {f"kokoro-{name}": (engine.speak, name) for name in names}
+    return voices
+
+
+def speak_corpus(
+    folder: Path, sentences_per_voice: dict[str, int], seed: int, kokoro: Path | None = None
+) -> dict[str, list[Utterance]]:
+    """The utterances of every voice that may be trained on, spoken where `folder` does not hold them yet.
+
+    `sentences_per_voice` is keyed by engine ("espeak", "flite", "festival", "kokoro"). Raises AvtrError where no
+    engine is installed.
+    """
+    voices = available_voices(kokoro)
+    if not voices:
+        raise AvtrError(f"no speech engine is installed, so there is nothing to train on; try: {_PACKAGES}")
+    folder.mkdir(parents=True, exist_ok=True)
+    words = text.dictionary_words()
+    corpus = {}
+    for index, (name, (engine, own_name)) in enumerate(sorted(voices.items())):
+        if own_name in neural.DEVELOPMENT:
+            continue
+        path = folder / f"{name}.safetensors"
+        if not path.exists():
+            lines = script(sentences_per_voice[name.split("-")[0]], rng := np.random.default_rng([seed, index]), words)
+            save_utterances(path, list(engine(own_name, lines, rng)))
+        corpus[name] = load_utterances(path)
+    return corpus
+
+
+def script(sentences: int, rng: np.random.Generator, words: list[str]) -> list[str]:
+    """What one voice says: sentences, and a listener's word for every eighth of them."""
+    lines = [text.sentence(rng, words) for _ in range(sentences)]
+    return lines + [text.feedback(rng) for _ in range(max(4, sentences // 8))]
+
+
+def save_utterances(path: Path, utterances: list[Utterance]) -> None:
+    """One file for one voice: int16 samples and phone rows, laid end to end with their counts."""
+    tensors = {
+        "samples": np.concatenate([np.clip(u.samples * 32767, -32768, 32767) for u in utterances]).astype(np.int16),
+        "sample_counts": np.array([len(u.samples) for u in utterances], np.int64),
+        "phones": np.concatenate([u.phones for u in utterances]).astype(np.float32),
+        "phone_counts": np.array([len(u.phones) for u in utterances], np.int64),
+        "feedback": np.array([u.feedback for u in utterances], np.uint8),
+    }
+    temporary = path.with_suffix(".part")
+    save_file(tensors, temporary)
+    os.replace(temporary, path)
+
+
+def load_utterances(path: Path) -> list[Utterance]:
+    held = load_file(path)
+    samples = np.split(held["samples"], np.cumsum(held["sample_counts"])[:-1])
+    rows = np.split(held["phones"], np.cumsum(held["phone_counts"])[:-1])
+    return [
+        Utterance(s.astype(np.float32) / 32768, p, bool(f))
+        for s, p, f in zip(samples, rows, held["feedback"], strict=True)
+    ]
