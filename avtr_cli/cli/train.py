@@ -18,6 +18,7 @@ _Seed = Annotated[int, typer.Option(help="Of everything drawn at random.")]
 _Device = Annotated[str, typer.Option(help="cpu, cuda or cuda:N.")]
 _Batch = Annotated[int, typer.Option(help="Windows of 5 s a step.")]
 _Threads = Annotated[int, typer.Option(help="CPU threads of torch.")]
+_Voices = Annotated[Path, typer.Option(help="Folder of the neural voices, as `avtr train voices` fills it.")]
 _Run = Annotated[Path, typer.Option("--run", help="Folder of the run; an unfinished run there is resumed.")]
 
 
@@ -40,9 +41,7 @@ def data(
     sentences: Annotated[
         int, typer.Option(help="Sentences spoken by each flite voice; other engines in proportion.")
     ] = 240,
-    kokoro: Annotated[
-        Path | None, typer.Option(help="Folder with Kokoro's neural voices, as `avtr train voices` fills it.")
-    ] = None,
+    kokoro: _Voices = Path("runs/voices"),
     seed: _Seed = 1,
 ) -> None:
     """Speak sentences with the installed engines, add recorded prompts, simulate calls, write features and truth."""
@@ -69,15 +68,21 @@ def validation(
     ),
     calls: Annotated[int, typer.Option(help="Simulated calls of a recorded voice that is never trained on.")] = 16,
     seconds: Annotated[float, typer.Option(help="Length of each.")] = 30.0,
+    voice: Annotated[
+        str | None, typer.Option(help="A neural voice kept from training (af_sarah, am_adam), not the recorded one.")
+    ] = None,
+    kokoro: _Voices = Path("runs/voices"),
     seed: _Seed = 77,
 ) -> None:
     """Make validation calls from recorded prompts (Debian's asterisk-core-sounds-en-g722), with phones and truth."""
     from avtr_cli.training.recordings import JUDGE, recorded_voice
     from avtr_cli.training.validation import write_validation_calls
+    from avtr_cli.training.voices import development_voice
 
-    voice = recorded_voice(JUDGE, folder / "recorded.safetensors")
-    typer.echo(f"{len(voice)} prompts, {sum(u.seconds for u in voice) / 60:.1f} minutes")
-    for path in write_validation_calls(folder, voice, calls, seconds, seed):
+    cache = folder / f"{voice or 'recorded'}.safetensors"
+    said = development_voice(voice, cache, kokoro, seed) if voice else recorded_voice(JUDGE, cache)
+    typer.echo(f"{len(said)} utterances, {sum(u.seconds for u in said) / 60:.1f} minutes")
+    for path in write_validation_calls(folder, said, calls, seconds, seed):
         typer.echo(str(path))
 
 

@@ -22,10 +22,10 @@ _PACKAGES = "apt-get install espeak-ng flite festival festvox-us-slt-hts festvox
 Speaker = Callable[[str, list[str], np.random.Generator], Iterator[Utterance]]
 
 
-def available_voices(kokoro: Path | None = None) -> dict[str, tuple[Speaker, str]]:
+def available_voices(kokoro: Path) -> dict[str, tuple[Speaker, str]]:
     """Every voice that can speak now: name -> (engine, the engine's own name for it).
 
-    `kokoro` is the folder that `neural.gather` filled, None to do without.
+    `kokoro` is the folder that `neural.gather` fills; without it there are no neural voices.
     """
     voices: dict[str, tuple[Speaker, str]] = {}
     if shutil.which("espeak-ng"):
@@ -38,14 +38,14 @@ def available_voices(kokoro: Path | None = None) -> dict[str, tuple[Speaker, str
         root = Path("/usr/share/festival/voices")
         there = {path.name for path in root.glob("*/*")}
         voices |= {f"festival-{v}": (speech.speak_festival, v) for v in speech.FESTIVAL_VOICES if v in there}
-    if kokoro and (names := neural.voices_in(kokoro)):
+    if names := neural.voices_in(kokoro):
         engine = neural.Kokoro(kokoro)
         voices |= {f"kokoro-{name}": (engine.speak, name) for name in names}
     return voices
 
 
 def speak_corpus(
-    folder: Path, sentences_per_voice: dict[str, int], seed: int, kokoro: Path | None = None
+    folder: Path, sentences_per_voice: dict[str, int], seed: int, kokoro: Path
 ) -> dict[str, list[Utterance]]:
     """The utterances of every voice that may be trained on, spoken where `folder` does not hold them yet.
 
@@ -67,6 +67,22 @@ def speak_corpus(
             save_utterances(path, list(engine(own_name, lines, rng)))
         corpus[name] = load_utterances(path)
     return corpus
+
+
+def development_voice(name: str, cache: Path, kokoro: Path, seed: int, sentences: int = 60) -> list[Utterance]:
+    """What a neural voice says that is never trained on (`neural.DEVELOPMENT`); cached.
+
+    Raises AvtrError where the voice is one that is trained on, or `kokoro` does not hold it.
+    """
+    if name not in neural.DEVELOPMENT or name not in neural.voices_in(kokoro):
+        kept = ", ".join(neural.DEVELOPMENT)
+        raise AvtrError(f"{kokoro}: no voice '{name}' kept from training; {kept} are, after `avtr train voices`")
+    if not cache.exists():
+        cache.parent.mkdir(parents=True, exist_ok=True)
+        rng = np.random.default_rng(seed)
+        lines = script(sentences, rng, text.dictionary_words())
+        save_utterances(cache, list(neural.Kokoro(kokoro).speak(name, lines, rng)))
+    return load_utterances(cache)
 
 
 def script(sentences: int, rng: np.random.Generator, words: list[str]) -> list[str]:
