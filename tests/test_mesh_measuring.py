@@ -16,7 +16,7 @@ from avtr_cli.evaluation.renderer import BOUNDS, kept_share, renderer_table
 from avtr_cli.evaluation.studio import Studio
 from avtr_cli.perception.portrait import find_portrait
 from avtr_cli.perception.template import template
-from avtr_cli.perception.topology import EYES, INNER_LOWER_LIP, INNER_UPPER_LIP
+from avtr_cli.perception.topology import CHIN, EYES, INNER_LOWER_LIP, INNER_UPPER_LIP, MOUTH_CORNERS
 from avtr_cli.render.mesh.calibration import UNCALIBRATED, Calibration, calibrate
 from avtr_cli.render.mesh.controls import read_controls
 from avtr_cli.render.mesh.glasses import wears_glasses
@@ -123,6 +123,31 @@ def test_a_lip_is_found_again_by_its_pixels_moved_and_stretched(studio: Studio, 
     seen_down, seen_stretch = band.found(frame, np.arange(0.6, 1.5, 0.02).tolist())
     assert seen_down == pytest.approx(down, abs=0.5)
     assert seen_stretch == pytest.approx(stretch, abs=0.07)
+
+
+def test_a_dark_line_beside_the_open_mouth_counts_as_a_whisker(studio: Studio, monkeypatch: pytest.MonkeyPatch):
+    honest = studio.frame
+
+    def whiskered(**wanted: float) -> np.ndarray:
+        frame = honest(**wanted).copy()
+        if "jawOpen" in wanted:
+            corners = studio.points[list(MOUTH_CORNERS), :2]
+            ends = studio.taken(corners + (corners - corners[::-1]) * 0.5, **wanted)
+            for start, end in zip(studio.taken(corners, **wanted), ends, strict=True):
+                cv2.line(frame, start.astype(int).tolist(), end.astype(int).tolist(), (60, 20, 20), 5)
+        return frame
+
+    assert renderer_picture.whiskers(studio)["lips.whisker"] < 6
+    monkeypatch.setattr(studio, "frame", whiskered)
+    assert renderer_picture.whiskers(studio)["lips.whisker"] > 6
+
+
+def test_the_collar_under_an_opening_jaw_stays(studio: Studio):
+    down = np.array([[0.0, 0.0], [0.0, 0.55]]) * studio.unit
+    places = studio.points[CHIN, :2] + down
+    chin, throat = studio.taken(places, jawOpen=0.5)[:, 1] - places[:, 1]
+    assert chin > 0.1 * studio.unit
+    assert abs(throat) < 0.2
 
 
 def test_a_calibration_changes_jaw_turn_and_blink_of_a_command():

@@ -64,18 +64,19 @@ def background(studio: Studio) -> Numbers:
 
 
 def whiskers(studio: Studio) -> Numbers:
-    """How much darker the skin beside the corners of the mouth gets when the jaw opens, of 255."""
+    """How much darker the skin beside the corners of the mouth gets when the jaw opens, of 255.
+
+    It is the same skin that is looked at, where the field takes it: beside the same point of the lips there may be
+    other skin by then, or the end of a moustache.
+    """
     darkest = 0.0
     rest, opened = studio.frame(), studio.frame(jawOpen=0.5)
-    before, after = found(rest), found(opened)
     for corner, other in (MOUTH_CORNERS, MOUTH_CORNERS[::-1]):
-        strips = []
-        for frame, points in ((rest, before), (opened, after)):
-            outward = points[corner, :2] - points[other, :2]
-            outward = outward / np.linalg.norm(outward)
-            along = np.linspace(0.05, 0.12, 8)[:, None] * studio.unit * outward + points[corner, :2]
-            strips.append(luma_at(frame, along))
-        darkest = max(darkest, float((strips[0] - strips[1]).mean()))
+        outward = studio.points[corner, :2] - studio.points[other, :2]
+        outward = outward / np.linalg.norm(outward)
+        strip = np.linspace(0.05, 0.12, 8)[:, None] * studio.unit * outward + studio.points[corner, :2]
+        taken = studio.taken(strip, jawOpen=0.5)
+        darkest = max(darkest, float((luma_at(rest, strip) - luma_at(opened, taken)).mean()))
     return {"lips.whisker": darkest}
 
 

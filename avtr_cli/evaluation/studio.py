@@ -6,12 +6,15 @@ import math
 import time
 from collections.abc import Sequence
 
+import cv2
 import numpy as np
 import torch
 
 from avtr_cli.config import RenderConfig
 from avtr_cli.perception.landmarks import face_points
 from avtr_cli.render.mesh.calibration import eye_distance
+from avtr_cli.render.mesh.controls import read_controls
+from avtr_cli.render.mesh.field import displacement
 from avtr_cli.render.mesh.renderer import Avatar, MeshRenderer
 from avtr_cli.types import CONTROLS, Motion, Portrait
 
@@ -32,7 +35,8 @@ class Studio:
         self.avatar: Avatar = self.identity.kept
         self.photo = np.ascontiguousarray(self.avatar.stage.frame.of(self.avatar.stage.canvas))
         stage = self.avatar.stage
-        self.points = stage.points + np.array([stage.place.x - stage.frame.x, stage.place.y - stage.frame.y, 0])
+        self.offset = np.array([stage.frame.x - stage.place.x, stage.frame.y - stage.place.y])  # of the frame, stage px
+        self.points = stage.points - np.append(self.offset, 0)
 
     @property
     def unit(self) -> float:
@@ -48,6 +52,15 @@ class Studio:
     def face(self, **wanted: float) -> np.ndarray:
         """Face Mesh's points of that frame, NaN where it finds no face."""
         return found(self.frame(**wanted))
+
+    def taken(self, places: np.ndarray, **wanted: float) -> np.ndarray:
+        """Where the field takes the skin at `places` (n, 2) px of the frame at rest, px of that frame."""
+        stage = self.avatar.stage
+        controls = read_controls(command(**wanted), 0, 0, self.avatar.calibration)
+        moves = displacement(self.avatar.field, controls).mean(dim=0).cpu().numpy()
+        at = ((places + self.offset + 0.5) / stage.cell - 0.5).astype(np.float32)
+        read = [cv2.remap(plane, at[:, 0], at[:, 1], cv2.INTER_LINEAR)[:, 0] for plane in moves]
+        return places + np.stack(read, axis=1)
 
 
 def command(**wanted: float) -> np.ndarray:

@@ -20,6 +20,7 @@ from avtr_cli.render.mesh.controls import Controls
 from avtr_cli.render.mesh.geometry import (
     Geometry,
     body_weights,
+    collar_still,
     inside_weight,
     measure,
     outlines_away,
@@ -86,9 +87,10 @@ def prepare_field(stage: Stage, device: torch.device) -> tuple[Geometry, FieldBa
         for layer, carriers in enumerate(layer_points(geometry.head)[:2])
     ]
     window = 1 - smoothstep(away[near], *SKIN_ENDS)
-    skin = fields[UPPER] * window[:, None]
+    neck = collar_still(geometry, nodes[near], away[near])
+    skin = fields[UPPER] * (window * neck)[:, None]
     apart = (1 - smoothstep(away[near], *LIPS_END)) * (1 - smoothstep(_aside(stage.points, nodes[near]), *CORNERS_END))
-    lips = (fields[LOWER] - fields[UPPER]) * apart[:, None]
+    lips = (fields[LOWER] - fields[UPPER]) * (apart * neck)[:, None]
     to_camera = geometry.rotation.astype(np.float32) * np.float32(unit)
     relief = np.full(grid, geometry.pivot[2])
     heights = spline.relief(stage.points[:SKIN_POINTS, 2], geometry.pivot[2]) - geometry.pivot[2]

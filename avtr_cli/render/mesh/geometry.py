@@ -19,6 +19,7 @@ from avtr_cli.render.mesh.stage import Stage
 
 BEHIND_EARS = 0.15  # EO from the ears to the plane on which hair and turning axis lie
 STEEPEST = 2.4  # limit of the depth's slope, px per px: steeper flanks would fold over when the head turns
+NECK = (0.0, 0.5)  # EO below the jaw line over which expressions die: shorter, an open mouth would fold the throat
 FADE = 0.9  # EO over which motion dies at those sides of the stage behind which the photo goes on
 
 
@@ -84,6 +85,18 @@ def outlines_away(stage: Stage, geometry: Geometry, nodes: np.ndarray) -> np.nda
     order = np.argsort(angles)
     radius = np.interp(np.arctan2(offset[:, 1], offset[:, 0]), angles[order], radii[order], period=2 * np.pi)
     return np.hypot(*offset.T) / radius
+
+
+def collar_still(geometry: Geometry, nodes: np.ndarray, away: np.ndarray) -> np.ndarray:
+    """(n,) 1 on the face and beside it, falling to 0 down the neck; `away` of the nodes is that of `outlines_away`.
+
+    The skin of the throat gives way to an opening jaw; a collar under it does not move along.
+    """
+    offset = nodes - geometry.centre
+    length = np.hypot(*offset.T).clip(1e-6)
+    down = geometry.rotation[:2, 1] / np.linalg.norm(geometry.rotation[:2, 1])
+    below = (1 - 1 / away.clip(1e-6)) * length / geometry.unit
+    return 1 - smoothstep(below, *NECK) * smoothstep(offset @ down / length, 0.15, 0.5)
 
 
 def limit_slope(depth: np.ndarray, step: float) -> np.ndarray:
