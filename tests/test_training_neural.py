@@ -49,6 +49,14 @@ def test_every_letter_of_the_phonemizer_is_a_phone():
         assert phones.phone_id(neural._phone_of(letter)) > 0, letter
 
 
+def test_blends_are_as_many_voices_again_and_none_with_itself():
+    names = ["af_a", "af_b", "am_a", "bf_a", "bm_a", "bm_b"]
+    pairs = [name.split("+") for name in neural.blends(names)]
+    assert len(pairs) == len(set(map(frozenset, pairs))) == len(names)
+    assert all(first != second for first, second in pairs)
+    assert neural.blends(["af_a"]) == []
+
+
 def test_without_a_folder_there_are_no_neural_voices(tmp_path):
     assert neural.voices_in(tmp_path) == []
     assert not any(name.startswith("kokoro") for name in available_voices(tmp_path))

@@ -49,7 +49,7 @@ def data(
 
     from avtr_cli.training import dataset, recordings, voices
 
-    shares = {"flite": 1.0, "festival": 0.54, "espeak": 0.23, "kokoro": 0.19}
+    shares = {"flite": 1.0, "festival": 0.54, "espeak": 0.23, "kokoro": 0.19, "mixed": 0.1}
     counts = {engine: max(4, round(share * sentences)) for engine, share in shares.items()}
     corpus = voices.speak_corpus(folder / "speech", counts, seed, kokoro)
     corpus |= recordings.recorded_teachers(folder / "speech")

@@ -16,7 +16,7 @@ from avtr_cli.timing import SAMPLE_RATE
 from avtr_cli.training.speech import Utterance
 
 ONE_SIDED, SILENT = 0.30, 0.04  # shares of calls; the rest are dialogues
-NEURAL_SHARE = 6.0  # of the neural voices, where another engine or recording counts 1: they are nearest to people
+NEURAL = {"kokoro": 4.0, "mixed": 4.0}  # how often, where any other engine or recording counts 1: nearest to people
 
 
 @dataclass
@@ -94,9 +94,9 @@ def simulate(
 
 
 def _voice(corpus: dict[str, list[Utterance]], rng: np.random.Generator) -> str:
-    """A voice's name: every engine as often as the others, whatever its number of voices, the neural one oftener."""
+    """A voice's name: every engine as often as the others, whatever its number of voices, but `NEURAL` ones."""
     engines = sorted({name.split("-")[0] for name in corpus})
-    share = np.array([NEURAL_SHARE if name == "kokoro" else 1.0 for name in engines])
+    share = np.array([NEURAL.get(name, 1.0) for name in engines])
     engine = engines[rng.choice(len(engines), p=share / share.sum())]
     pool = sorted(name for name in corpus if name.startswith(engine))
     return pool[rng.integers(len(pool))]

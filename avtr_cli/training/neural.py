@@ -65,6 +65,12 @@ def voices_in(folder: Path) -> list[str]:
     return sorted(path.stem for path in (folder / "voices").glob("[ab][fm]_*.bin"))
 
 
+def blends(names: Sequence[str]) -> list[str]:
+    """As many voices again, each halfway between two of `names`: "af_heart+bm_lewis"."""
+    apart = len(names) // 3  # so that Americans meet Britons, and women men
+    return [f"{name}+{names[(index + apart) % len(names)]}" for index, name in enumerate(names)] if apart else []
+
+
 class Kokoro:
     """The network and its phonemizer, loaded once."""
 
@@ -81,8 +87,9 @@ class Kokoro:
         self._vocabulary: dict[str, int] = json.loads((Path(ASSETS) / "vocab.json").read_text(encoding="utf-8"))
 
     def speak(self, voice: str, sentences: Sequence[str], rng: np.random.Generator) -> Iterator[Utterance]:
-        """Every sentence, at a rate of its own."""
-        styles = np.fromfile(self._folder / "voices" / f"{voice}.bin", np.float32).reshape(-1, 1, 256)
+        """Every sentence, at a rate of its own; `voice` is one of `voices_in`, or several with + between them."""
+        files = [self._folder / "voices" / f"{name}.bin" for name in voice.split("+")]
+        styles = np.mean([np.fromfile(path, np.float32) for path in files], axis=0).reshape(-1, 1, 256)
         for line in sentences:
             tokens = [token for token in _phonemizer(voice.startswith("b"))(line) if token in self._vocabulary]
             if not 0 < len(tokens) < len(styles):

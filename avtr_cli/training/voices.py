@@ -41,6 +41,8 @@ def available_voices(kokoro: Path) -> dict[str, tuple[Speaker, str]]:
     if names := neural.voices_in(kokoro):
         engine = neural.Kokoro(kokoro)
         voices |= {f"kokoro-{name}": (engine.speak, name) for name in names}
+        taught = [name for name in names if name not in neural.DEVELOPMENT]
+        voices |= {f"mixed-{name}": (engine.speak, name) for name in neural.blends(taught)}
     return voices
 
 
@@ -49,7 +51,7 @@ def speak_corpus(
 ) -> dict[str, list[Utterance]]:
     """The utterances of every voice that may be trained on, spoken where `folder` does not hold them yet.
 
-    `sentences_per_voice` is keyed by engine ("espeak", "flite", "festival", "kokoro"). Raises AvtrError where no
+    `sentences_per_voice` is keyed by engine ("espeak", "flite", "festival", "kokoro", "mixed"). Raises AvtrError where no
     engine is installed.
     """
     voices = available_voices(kokoro)
