@@ -20,9 +20,10 @@ from avtr_cli.audio.health import examine
 from avtr_cli.audio.source import DialogueSource
 from avtr_cli.engine import Engine
 from avtr_cli.feed import Take
+from avtr_cli.interruption import allowed, awaited, check, held
 from avtr_cli.job import Job
 from avtr_cli.motion.file import load_motion, save_motion, write_live_link_csv
-from avtr_cli.output import provenance
+from avtr_cli.output import provenance, workfolder
 from avtr_cli.output.formats import Format, format_of
 from avtr_cli.output.html import write_page
 from avtr_cli.output.label import check_label
@@ -46,9 +47,10 @@ def render_file(job: Job, engine: Engine | None = None, watch: Watch | None = No
     """Render `job`; returns its report (docs/report.md).
 
     `engine` must be of the job's preset; one is made where none is given. Raises AvtrError; then no file of the
-    job exists under its name, and closed segments, if any, wait beside it for the same job to be run again.
+    job exists under its name, and closed segments, if any, wait beside it for the same job to be run again. The same
+    holds for KeyboardInterrupt, which comes where nothing is half made.
     """
-    with Production(job, engine, watch) as production:
+    with held(), Production(job, engine, watch) as production:
         while production.under_way:
             advance([production])
         return production.finish()
@@ -58,8 +60,9 @@ def advance(productions: Sequence[Production]) -> None:
     """Every job one chunk further, all in one forward where the models can.
 
     What goes wrong with one job alone stops that one, and its `finish` raises it; what goes wrong with the forward
-    of all is raised here.
+    of all is raised here, as is an interruption.
     """
+    check()
     owners: dict[StreamingSession, Production] = {}
     heard: list[Heard] = []
     for production in productions:
@@ -67,7 +70,7 @@ def advance(productions: Sequence[Production]) -> None:
             for session, window in production.heard():
                 owners[session] = production
                 heard.append((session, window))
-    for session, chunk in in_step(heard):
+    for session, chunk in awaited(in_step(heard)):
         with owners[session].blamed():
             owners[session].receive(chunk)
 
@@ -91,11 +94,13 @@ class Production:
         self._failure: Exception | None = None
         with ExitStack() as undo:
             source = undo.enter_context(DialogueSource(job.sound))
-            health = examine(source, job.sound)
-            engine = engine or Engine(job.preset)
-            self._stage = prepare(job, engine, source, health)
-            self._folder = WorkFolder(job.out, job.key(engine.weights_files(), engine.sha256), job.resume)
-            undo.callback(self._folder.remove_if_useless)
+            with allowed():
+                health = examine(source, job.sound)
+                engine = engine or Engine(job.preset)
+                self._stage = prepare(job, engine, source, health)
+                key = job.key(engine.weights_files(), engine.sha256)
+            undo.callback(workfolder.remove_if_useless, job.out)
+            self._folder = WorkFolder(job.out, key, job.resume)
             self._resumed = self._done = self._folder.frames
             self._rendering = time.perf_counter()
             if self._folder.closed:
@@ -142,10 +147,13 @@ class Production:
         job, stage, folder = self._job, self._stage, self._folder
         marks = _joined(stage, folder, self._form, self._signer)
         ended = time.perf_counter()
-        report = report_of(stage, folder, marks, self._resumed, ended - self._began, ended - self._rendering)
+        with allowed():
+            report = report_of(stage, folder, marks, self._resumed, ended - self._began, ended - self._rendering)
         if job.page is not None:
             neutrals = [one.identity.neutral.cpu().numpy() for one in stage.casts]
-            write_page(job.page, report, collect(stage.source, folder, neutrals))
+            with allowed():
+                timeline = collect(stage.source, folder, neutrals)
+            write_page(job.page, report, timeline)
         folder.remove()
         return report
 
@@ -153,6 +161,7 @@ class Production:
         """Let go of its files; what is not whole is thrown away."""
         if self._segment is not None:
             self._segment.abandon()
+            self._segment = None
         self._undo.close()
 
     def __enter__(self) -> Production:
@@ -195,7 +204,8 @@ class _Segment:
         folder.close_segment(Segment(self.count, bytes(writer.digests)))
 
     def abandon(self) -> None:
-        if self._writer is not None:
+        """Throw it away, unless it counts already."""
+        if self._writer is not None and self._index == len(self._folder.closed):
             self._writer.abandon()
 
 
@@ -231,7 +241,7 @@ def write_sound(source: DialogueSource, kind: str, frames: int, path: Path) -> N
     """Write the PCM that goes with `frames` frames, exactly as long: `self` or `mix` mono, or `stereo`."""
     rate = 44_100 if source.facts.file_rate in (11_025, 22_050, 44_100) else 48_000
     writer = SoundWriter(path, rate, 2 if kind == "stereo" else 1)
-    for block in source.blocks(rate):
+    for block in awaited(source.blocks(rate)):
         if kind == "stereo":
             writer.write(block.T)
         else:

@@ -19,7 +19,7 @@ FLOORS = [  # upper floors import lower ones, never the other way
     {"output"},
     {"motion", "render"},
     {"audio", "perception", "weights"},
-    {"errors", "types", "timing", "config", "runtime", "clocks"},
+    {"errors", "types", "timing", "config", "runtime", "clocks", "interruption"},
 ]
 SEPARATE = [("motion", "render"), ("render", "motion"), ("perception", "audio"), ("audio", "perception")]
 

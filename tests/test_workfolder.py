@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from avtr_cli.output.workfolder import Segment, WorkFolder
+import shutil
+
+from avtr_cli.output.workfolder import Segment, WorkFolder, remove_if_useless
 
 
 def closed(folder: WorkFolder, frames: int) -> None:
@@ -41,8 +43,33 @@ def test_only_the_last_state_is_kept(tmp_path):
     assert [folder.state(index).exists() for index in range(3)] == [False, False, True]
 
 
+def test_nobody_goes_on_from_a_folder_that_was_half_removed(tmp_path, monkeypatch):
+    folder = WorkFolder(tmp_path / "a.mp4", "key", resume=True)
+    closed(folder, 20)
+    monkeypatch.setattr(shutil, "rmtree", lambda path, ignore_errors: folder.video(0).unlink())  # killed in its midst
+    folder.remove()
+    monkeypatch.undo()
+    assert folder.path.exists()
+    assert WorkFolder(tmp_path / "a.mp4", "key", resume=True).frames == 0
+
+
+def test_what_cannot_be_gone_on_from_is_thrown_away_before_a_new_beginning(tmp_path):
+    folder = WorkFolder(tmp_path / "a.mp4", "key", resume=True)
+    closed(folder, 20)
+    folder.state(0).unlink()
+    assert WorkFolder(tmp_path / "a.mp4", "key", resume=True).frames == 0
+    assert {path.name for path in folder.path.iterdir()} == {"job.json"}
+
+
+def test_closed_segments_are_not_thrown_away_as_useless(tmp_path):
+    folder = WorkFolder(tmp_path / "a.mp4", "key", resume=True)
+    closed(folder, 20)
+    remove_if_useless(tmp_path / "a.mp4")
+    assert WorkFolder(tmp_path / "a.mp4", "key", resume=True).frames == 20
+
+
 def test_a_folder_that_nothing_can_go_on_from_is_removed(tmp_path):
     folder = WorkFolder(tmp_path / "a.mp4", "key", resume=True)
     folder.video(0).write_bytes(b"half")
-    folder.remove_if_useless()
+    remove_if_useless(tmp_path / "a.mp4")
     assert not folder.path.exists()

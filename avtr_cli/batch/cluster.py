@@ -26,6 +26,7 @@ from avtr_cli.batch.hashes import Hashes
 from avtr_cli.batch.processes import CORES_PER_WORKER, GRACE_S, set_threads
 from avtr_cli.batch.shipping import Needs, Parcel, everywhere, parcels_of, read_parcel, received, renamed
 from avtr_cli.errors import AvtrError, ConfigError, OutputError
+from avtr_cli.interruption import allowed, held
 
 NODE_PATIENCE_S = 600.0  # without any node that could work, before the batch gives up
 POLL_S = 1.0
@@ -77,16 +78,17 @@ class Cluster:
     kind = "ray"
 
     def __init__(self, address: str, jobs: int | None, folder: Path, use_gpus: bool = True):
-        self._ray = _connected(address)
+        with allowed():
+            self._ray = _connected(address)
         self._jobs, self._use_gpus = jobs, use_gpus
         self._sha256 = Hashes(Path(os.devnull))  # for as long as this runs
-        self._token = _leave_token(folder)
         self._task = self._ray.remote(_work)
         self._queue: deque[Call] = deque()
         self._running: dict[Any, _Running] = {}
         self._stored: dict[str, Any] = {}  # SHA-256 -> reference
         self._ship = False  # until a node asks for files
         self.count = max(1, self._share().places)
+        self._token = _leave_token(folder)
 
     def submit(self, call: Call) -> None:
         self._queue.append(call)
@@ -239,10 +241,11 @@ def _work(order: _Order) -> _Reply:
     keep_out = call.kind != "render" or _sees(order.token)
 
     def fetch(sha256: str) -> bytes | None:
-        return ray.get(order.sent[sha256]) if sha256 in order.sent else None
+        with allowed():
+            return ray.get(order.sent[sha256]) if sha256 in order.sent else None
 
     try:
-        with received(call.job, order.parcels, fetch, keep_out) as arrived:
+        with held(), received(call.job, order.parcels, fetch, keep_out) as arrived:
             if isinstance(arrived, Needs):
                 return _Reply(arrived, node)
             job, called = arrived

@@ -1,7 +1,7 @@
 """Workers as processes of this machine: spawned, with their models loaded once, on a GPU or some CPU cores each.
 
 Ctrl-C is the batch's to handle: a worker ignores it and stops on SIGTERM, putting its work down as an interrupted
-render does. A worker whose batch was killed does the same by itself.
+render does; one whose batch was killed does the same by itself. What a killed worker left is put down by the batch.
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ from typing import TYPE_CHECKING
 from avtr_cli import runtime
 from avtr_cli.batch.calls import Began, Call, Ended, Event, Lost, Moved
 from avtr_cli.batch.ledger import Lock
+from avtr_cli.interruption import allowed, held
+from avtr_cli.output.workfolder import remove_if_useless
 
 if TYPE_CHECKING:
     from avtr_cli.batch.worker import Worker
@@ -126,8 +128,7 @@ class Processes:
                 member.process.join(max(0.0, until - time.monotonic()))
         finally:
             for member in self._members:
-                member.process.kill()
-                member.pipe.close()
+                _bury(member)
             self._members.clear()
             self._queue.clear()
 
@@ -137,8 +138,7 @@ class Processes:
                 member.pipe.send(None)
         for member in self._members:
             member.process.join(GRACE_S)
-            member.process.kill()
-            member.pipe.close()
+            _bury(member)
         self._members.clear()
 
     def _free(self, call: Call) -> _Member | None:
@@ -146,7 +146,8 @@ class Processes:
         able = [member for member in self._members if member.takes(call, self._crew.sessions)]
         idlest = min(able, key=lambda member: len(member.calls), default=None)
         if (idlest is None or idlest.calls) and len(self._members) < self._crew.count:
-            self._members.append(self._start())
+            with held():
+                self._members.append(self._start())
             return self._members[-1]
         return idlest
 
@@ -170,8 +171,7 @@ class Processes:
             event: Event = member.pipe.recv()
         except (EOFError, OSError):
             member.process.join(GRACE_S)
-            member.process.kill()
-            member.pipe.close()
+            _bury(member)
             self._members.remove(member)
             reason = _how_it_ended(member.process.exitcode)
             yield from [Lost(call, reason) for call in member.calls]
@@ -182,6 +182,16 @@ class Processes:
                 call for call in member.calls if (call.kind, call.name) != (event.call.kind, event.call.name)
             ]
         yield event
+
+
+def _bury(member: _Member) -> None:
+    """End it for certain, and throw away what is not whole of its work if it could not do so itself."""
+    member.process.kill()
+    member.process.join()
+    member.pipe.close()
+    for call in member.calls:
+        if call.kind == "render":
+            remove_if_useless(call.job.out)
 
 
 def _how_it_ended(code: int | None) -> str:
@@ -200,21 +210,24 @@ def _serve(pipe: Connection, lock: Lock | None, threads: int, sessions: int, gpu
     if gpu is not None:
         os.environ["CUDA_VISIBLE_DEVICES"] = gpu
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    with contextlib.suppress(KeyboardInterrupt, EOFError, BrokenPipeError):
-        from avtr_cli.batch.worker import Worker  # loads torch and MediaPipe, so only here
+    with contextlib.suppress(KeyboardInterrupt, EOFError, BrokenPipeError), held():
+        with allowed():
+            from avtr_cli.batch.worker import Worker  # loads torch and MediaPipe, so only here
 
         worker = Worker(threads, sessions)
         try:
             _answer_calls(pipe, worker)
         finally:
             worker.abandon()
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # it ends already
 
 
 def _answer_calls(pipe: Connection, worker: Worker) -> None:
     """Between two chunks of what is under way, further calls are taken; without anything under way, waited for."""
     while True:
         while not worker.busy or pipe.poll():
-            call = pipe.recv()
+            with allowed():
+                call = pipe.recv()
             if call is None:
                 return
             answer = worker.take(call, _Teller(pipe, call))
@@ -244,7 +257,6 @@ class _Teller:
 
 
 def _stop(number: int, frame: FrameType | None) -> None:
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # once is enough; the clean-up must not be cut short
     raise KeyboardInterrupt
 
 

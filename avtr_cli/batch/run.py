@@ -19,6 +19,7 @@ from avtr_cli.batch.hashes import Hashes
 from avtr_cli.batch.ledger import LEDGER, History, Ledger, Lock, read_ledger
 from avtr_cli.batch.plan import Item, plan, weights_root
 from avtr_cli.batch.preflight import Forecast, preflight, steadily
+from avtr_cli.interruption import allowed, held
 
 HASHES = ".batch-hashes.json"
 
@@ -97,19 +98,21 @@ def run(entries: list[Entry], folder: Path, make_workers: MakeWorkers, wishes: W
         estimate, crew, interrupted = 0.0, ("none", 0), False
         count = sum(item.state == "to do" for item in items)
         if count:
-            workers = make_workers(count, ledger.lock)
-            crew = (workers.kind, workers.count)
-            try:
-                estimate = batch.work(items, workers, folder)
-            except KeyboardInterrupt:
-                interrupted = True
-                workers.interrupt()
-                batch.put_down(items)
-            except BaseException:
-                workers.interrupt()
-                raise
-            finally:
-                workers.close()
+            with held():  # a second Ctrl-C must not cut the end of the first short
+                workers = make_workers(count, ledger.lock)
+                crew = (workers.kind, workers.count)
+                try:
+                    with allowed():
+                        estimate = batch.work(items, workers, folder)
+                except KeyboardInterrupt:
+                    interrupted = True
+                    workers.interrupt()
+                    batch.put_down(items)
+                except BaseException:
+                    workers.interrupt()
+                    raise
+                finally:
+                    workers.close()
         batch.hashes.save()
         return Outcome(items, time.perf_counter() - began, crew, estimate, interrupted)
 

@@ -7,6 +7,7 @@ import tempfile
 import time
 import traceback
 from collections import OrderedDict
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from avtr_cli.batch.calls import Answer, Call, Checked, Failure, Measured, Rende
 from avtr_cli.config import Preset, RuntimeConfig
 from avtr_cli.engine import Engine
 from avtr_cli.errors import AvtrError, WeightsError
+from avtr_cli.interruption import allowed, held
 from avtr_cli.job import Job
 from avtr_cli.offline import Production, Watch, advance
 from avtr_cli.output.formats import format_of
@@ -45,11 +47,15 @@ class Worker:
         return bool(self._under_way)
 
     def answer(self, call: Call, watch: Watch | None = None) -> Answer:
-        """Do what is asked, alone."""
-        answer = self.take(call, watch)
-        while answer is None:
-            answer = next((answer for _, answer in self.advance()), None)
-        return answer
+        """Do what is asked, alone. Interrupted, it puts down its work: it may be asked for something else."""
+        with held():
+            try:
+                answer = self.take(call, watch)
+                while answer is None:
+                    answer = next((answer for _, answer in self.advance()), None)
+                return answer
+            finally:
+                self.abandon()
 
     def take(self, call: Call, watch: Watch | None = None) -> Answer | None:
         """Do what is asked, or begin a render, whose answer comes from `advance`.
@@ -59,7 +65,8 @@ class Worker:
         job = self._own(call.job)
         try:
             if call.kind == "check":
-                return self._check(job)
+                with allowed():
+                    return self._check(job)
             if call.kind == "measure":
                 return self._measure(job)
             self._under_way.append((call, self._begin(job, call, watch)))
@@ -67,17 +74,22 @@ class Worker:
             return _failure(call, error)
         return None
 
-    def advance(self) -> list[tuple[Call, Answer]]:
-        """Every render under way one chunk further; those that have ended, with what became of them."""
+    def advance(self) -> Iterator[tuple[Call, Answer]]:
+        """Every render under way one chunk further; those that have ended, with what became of them.
+
+        A render is under way until nothing is left to put down.
+        """
         try:
             advance([production for _, production in self._under_way if production.under_way])
         except Exception as error:  # of the models themselves
-            ended: list[tuple[Call, Answer]] = [(call, _failure(call, error)) for call, _ in self._under_way]
+            failures = [(call, _failure(call, error)) for call, _ in self._under_way]
             self.abandon()
-            return ended
-        ready = [entry for entry in self._under_way if not entry[1].under_way]
-        self._under_way = [entry for entry in self._under_way if entry[1].under_way]
-        return [(call, self._end(call, production)) for call, production in ready]
+            yield from failures
+            return
+        for call, production in [entry for entry in self._under_way if not entry[1].under_way]:
+            answer = self._end(call, production)
+            self._under_way = [entry for entry in self._under_way if entry[1] is not production]
+            yield call, answer
 
     def abandon(self) -> None:
         """Put down what is under way: closed segments remain."""
@@ -118,7 +130,8 @@ class Worker:
 
     def _measure(self, job: Job) -> Measured:
         """As many copies in step as jobs will be."""
-        engine = self.engine(job.preset)
+        with allowed():
+            engine = self.engine(job.preset)
         seconds = min(job.sound.duration_s or MEASURED_S, MEASURED_S)
         short = dataclasses.replace(job.sound, duration_s=seconds)
         began = time.perf_counter()
@@ -144,8 +157,9 @@ class Worker:
         return Measured(max(0.0, time.perf_counter() - began - rendering_s) / self._sessions, factor)
 
     def _begin(self, job: Job, call: Call, watch: Watch | None) -> Production:
-        engine = self.engine(job.preset)
-        weights = tuple(sorted(engine.sha256(path) for path in engine.weights_files()))
+        with allowed():
+            engine = self.engine(job.preset)
+            weights = tuple(sorted(engine.sha256(path) for path in engine.weights_files()))
         if call.weights is not None and call.weights != weights:
             raise WeightsError(
                 f"{job.out}: this worker has other weights than the one that checked the job; "

@@ -1,6 +1,7 @@
 """The ffmpeg program that imageio-ffmpeg brings: started with a list of arguments, its last words kept.
 
-No shell, no system package. A failure becomes one OutputError that ends with what ffmpeg said.
+No shell, no system package. Each has a session of its own: Ctrl-C is ours to handle. A failure becomes one OutputError
+that ends with what ffmpeg said.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import IO
 import imageio_ffmpeg
 
 from avtr_cli.errors import OutputError
+from avtr_cli.interruption import allowed
 
 TAIL_LINES = 6  # of ffmpeg's stderr, shown when it fails
 _COMMON = ("-hide_banner", "-nostdin", "-loglevel", "error", "-y")
@@ -30,12 +32,24 @@ def run(arguments: list[str], purpose: str) -> None:
 
 def capture(arguments: list[str], purpose: str) -> bytes:
     """As `run`; returns what ffmpeg wrote to its standard output."""
-    done = subprocess.run(
-        [executable(), *_COMMON, *arguments], stdin=subprocess.DEVNULL, capture_output=True, check=False
+    process = subprocess.Popen(
+        [executable(), *_COMMON, *arguments],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
     )
-    if done.returncode:
-        raise OutputError(f"{purpose}: {_reason(done.stderr.decode(errors='replace'))}")
-    return done.stdout
+    with process:
+        try:
+            with allowed():
+                output, said = process.communicate()
+        except BaseException:
+            process.kill()  # and waited for, so that it writes no more
+            process.wait()
+            raise
+    if process.returncode:
+        raise OutputError(f"{purpose}: {_reason(said.decode(errors='replace'))}")
+    return output
 
 
 class FramePipe:
@@ -44,7 +58,7 @@ class FramePipe:
     def __init__(self, arguments: list[str], purpose: str):
         self._purpose = purpose
         self._stderr: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the process
-        # -nostdin is about the keyboard; the pictures still come by stdin. Its own session: Ctrl-C is ours to handle.
+        # -nostdin is about the keyboard; the pictures still come by stdin.
         self._process = subprocess.Popen(
             [executable(), *_COMMON, *arguments],
             stdin=subprocess.PIPE,

@@ -17,6 +17,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from avtr_cli.errors import OutputError
+from avtr_cli.interruption import check
 from avtr_cli.output import ffmpeg, png
 
 SUFFIX = ".png"
@@ -112,14 +113,16 @@ def lay_out(
         ffmpeg.run([*copy, *target], f"{out}: the pictures cannot be written")
         made = sorted(folder.iterdir())
         for path in made:
+            check()
             png.add_words(path, {keyword.title(): text for keyword, text in words.items()})
             if before_rename is not None:
                 before_rename(path)
-        sequence.remove()
+        wav = folder / "sound.wav"
         if sound is not None:
-            wav = folder / "sound.wav"
             encoded = ["-i", str(sound), "-c:a", "pcm_s16le", "-rf64", "auto", str(wav)]
             ffmpeg.run(encoded, f"{sequence.sound}: the sound cannot be written")
+        sequence.remove()
+        if sound is not None:
             wav.replace(sequence.sound)
         for number, path in reversed(list(enumerate(made, FIRST))):
             path.replace(sequence.picture(number))

@@ -17,6 +17,7 @@ import numpy as np
 import soundfile
 
 from avtr_cli.errors import OutputError
+from avtr_cli.interruption import allowed
 from avtr_cli.output import ffmpeg
 from avtr_cli.output.formats import Format
 from avtr_cli.output.label import Label
@@ -51,7 +52,8 @@ class SegmentWriter:
 
     def write(self, pixels: np.ndarray) -> None:
         """Take a copy of one frame and burn the label into it. Raises OutputError when the encoder has failed."""
-        buffer = self._free.get()
+        with allowed():
+            buffer = self._free.get()
         if self._failure is not None:
             raise self._failure
         np.copyto(buffer, pixels)
@@ -62,11 +64,13 @@ class SegmentWriter:
     def close(self) -> None:
         """Wait for the last frame and for ffmpeg; the file is whole then. Raises OutputError."""
         self._waiting.put(None)
-        self._thread.join()
+        with allowed():
+            self._thread.join()
         if self._failure is not None:
             self._pipe.kill()
             raise self._failure
-        self._pipe.close()
+        with allowed():
+            self._pipe.close()
 
     def abandon(self) -> None:
         """Give up: end ffmpeg and remove what it wrote."""
@@ -125,13 +129,16 @@ def join(
     metadata: dict[str, str],
     before_rename: Callable[[Path], None] | None = None,
 ) -> None:
-    """Segments and sound into `out`, which appears under its name when complete. Raises OutputError."""
+    """Segments and sound into `out`, which appears under its name when complete. Raises OutputError.
+
+    What is not complete lies beside the segments, which are on the same disk.
+    """
     listing = segments[0].with_name("segments.txt")
     listing.write_text("".join(f"file '{_quoted(path.resolve())}'\n" for path in segments), encoding="utf-8")
     if is_sequence(out):
         lay_out(listing, sound, out, metadata, before_rename)
         return
-    partial = out.with_name(f".{out.stem}.partial{out.suffix}")
+    partial = listing.with_name(f"joined{out.suffix}")
     arguments = ["-f", "concat", "-safe", "0", "-i", str(listing)]
     arguments += ["-i", str(sound)] if sound else []
     arguments += ["-map", "0:v:0", "-c:v", "copy"]
@@ -140,6 +147,7 @@ def join(
         arguments += ["-metadata", f"{key}={value}"]
     arguments += [*form.finish, "-f", form.container, str(partial)]
     try:
+        partial.unlink(missing_ok=True)  # the ffmpeg of a killed run may still be writing to it
         ffmpeg.run(arguments, f"{out}: the video cannot be written")
         if before_rename is not None:
             before_rename(partial)

@@ -1,0 +1,202 @@
+"""Ctrl-C at the worst moments of a job: what is left is whole, and the same job goes on to the same frames."""
+
+from __future__ import annotations
+
+import io
+import multiprocessing
+import os
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from avtr_cli import offline, preparation
+from avtr_cli.audio.source import DialogueFiles
+from avtr_cli.batch.calls import Call
+from avtr_cli.batch.processes import _bury, _Member
+from avtr_cli.batch.run import Wishes, run
+from avtr_cli.batch.worker import Worker
+from avtr_cli.interruption import held
+from avtr_cli.job import Job
+from avtr_cli.offline import render_file
+from avtr_cli.output import c2pa_manifest, ffmpeg, provenance
+from avtr_cli.output.video import SegmentWriter
+from avtr_cli.output.workfolder import Segment, WorkFolder
+from avtr_cli.session import StreamingSession
+from tests.batches import Here, entries, ledger, make_folder
+
+WHOLE = {"job.json", "segment-00000.json", "segment-00000.mkv", "motion-00000-0.safetensors"}
+
+
+@pytest.fixture(autouse=True)
+def segments_of_a_chunk(monkeypatch):
+    monkeypatch.setattr(offline, "SEGMENT_FRAMES", 5)
+
+
+@pytest.fixture(scope="module")
+def job(engine, photo, wav) -> Callable[..., Job]:
+    preset = engine.preset.with_settings(**{"output.speed": "ultrafast"})
+
+    def make(out: Path, **more: Any) -> Job:
+        return Job(photo=photo, sound=DialogueFiles(dialogue=wav(0.4)), out=out, preset=preset, **more)
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def frames(engine, job, tmp_path_factory) -> str:
+    """Of the job that nobody disturbs."""
+    return render_file(job(tmp_path_factory.mktemp("clean") / "a.mp4"), engine)["output"]["frames_sha256"]
+
+
+def interrupt(*_: object) -> None:
+    os.kill(os.getpid(), signal.SIGINT)
+
+
+def after(owner: Any, name: str, nth: int = 1) -> Callable[[pytest.MonkeyPatch], None]:
+    """An interruption when `owner.name` has done its work for the `nth` time, before its caller goes on."""
+
+    def patch(monkeypatch: pytest.MonkeyPatch) -> None:
+        done, calls = getattr(owner, name), iter(range(1, 1000))
+
+        def and_then(*arguments: Any, **named: Any) -> Any:
+            result = done(*arguments, **named)
+            if next(calls) == nth:
+                interrupt()
+            return result
+
+        monkeypatch.setattr(owner, name, and_then)
+
+    return patch
+
+
+def clean(folder: Path) -> bool:
+    """Nothing is there but whole files, and whole segments in hidden folders."""
+    found = list(folder.iterdir())
+    left = [path for path in found if path.name.startswith(".")]
+    return all(path.suffix == ".avtr" and {item.name for item in path.iterdir()} >= WHOLE for path in left)
+
+
+MOMENTS = {
+    "the probe is written": after(preparation.Path, "write_bytes"),
+    "the folder is made": after(offline.WorkFolder, "__init__"),
+    "the encoder is started": after(SegmentWriter, "__init__"),
+    "half a segment is written": after(SegmentWriter, "write", 3),
+    "the encoder has ended": after(SegmentWriter, "close"),
+    "the state is saved": after(StreamingSession, "save"),
+    "a segment counts": after(WorkFolder, "close_segment"),
+    "the last segment counts": after(WorkFolder, "close_segment", 2),
+    "the segments are joined": after(ffmpeg, "run"),
+    "the video is signed": after(c2pa_manifest, "sign"),
+    "the video is marked": after(provenance, "mark"),
+    "the video has its name": after(offline, "join"),
+    "all is done": after(WorkFolder, "remove"),
+}
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_interrupted_just_when(engine, job, frames, tmp_path, monkeypatch, moment):
+    MOMENTS[moment](monkeypatch)
+    with pytest.raises(KeyboardInterrupt):
+        render_file(job(tmp_path / "a.mp4"), engine)
+    assert clean(tmp_path)
+    monkeypatch.undo()
+    assert render_file(job(tmp_path / "a.mp4"), engine)["output"]["frames_sha256"] == frames
+    assert [path.name for path in tmp_path.iterdir()] == ["a.mp4"]
+
+
+class Heard(io.FileIO):
+    """A file that is interrupted whenever it is read."""
+
+    def readinto(self, buffer: Any) -> int | None:
+        interrupt()
+        return super().readinto(buffer)
+
+    def read(self, size: int | None = -1) -> bytes | None:
+        interrupt()
+        return super().read(size)
+
+
+def test_signing_is_never_taken_for_a_failure(engine, job, tmp_path, monkeypatch):
+    """The manifest's library reads through us from C, where an exception would be lost."""
+    opened = Path.open
+    monkeypatch.setattr(Path, "open", lambda path, mode="r", *a, **b: (Heard if mode == "rb" else opened)(path, mode))
+    with pytest.raises(KeyboardInterrupt):
+        render_file(job(tmp_path / "a.mp4"), engine)
+    assert clean(tmp_path)
+
+
+def test_jobs_that_end_together_are_all_put_down(engine, job, tmp_path, monkeypatch):
+    worker = Worker(1, sessions=2)
+    monkeypatch.setattr(worker, "engine", lambda preset: engine)
+    after(ffmpeg, "run")(monkeypatch)  # when the first is joined
+
+    def broken(done: int, total: int) -> None:
+        raise ValueError
+
+    monkeypatch.setattr(offline, "SEGMENT_FRAMES", 1500)
+    first, second = (Call("render", name, job(tmp_path / f"{name}.mp4")) for name in ("first", "second"))
+    with pytest.raises(KeyboardInterrupt), held():  # noqa: PT012 - as a process of a batch does
+        try:
+            worker.take(first)
+            next(worker.advance(), None)
+            worker.take(second, broken)
+            while worker.busy:
+                list(worker.advance())
+        finally:
+            worker.abandon()
+    assert clean(tmp_path)
+    assert not (tmp_path / ".second.mp4.avtr").exists()
+
+
+def test_a_worker_that_goes_on_living_has_put_down_what_was_interrupted(engine, job, frames, tmp_path, monkeypatch):
+    """As on a Ray node, whose process serves other tasks afterwards."""
+    worker = Worker(1)
+    monkeypatch.setattr(worker, "engine", lambda preset: engine)
+    call = Call("render", "a", job(tmp_path / "a.mp4"))
+    monkeypatch.setattr(offline, "SEGMENT_FRAMES", 1500)
+    with pytest.raises(KeyboardInterrupt):
+        worker.answer(call, interrupt)
+    assert not worker.busy
+    assert list(tmp_path.iterdir()) == []
+    assert worker.answer(call).frames_sha256 == frames
+
+
+@pytest.mark.parametrize("segments", [0, 1])
+def test_what_a_killed_worker_left_is_put_down_by_the_batch(job, tmp_path, segments):
+    folder = WorkFolder(tmp_path / "a.mp4", "key", resume=True)
+    for _ in range(segments):
+        folder.close_segment(Segment(5, bytes(5 * 32)))
+    folder.video(segments).write_bytes(b"half")
+    context = multiprocessing.get_context("spawn")
+    process = context.Process(target=time.sleep, args=(60,))
+    process.start()
+    _bury(_Member(process, context.Pipe()[0], 0, [Call("render", "a", job(tmp_path / "a.mp4"))]))
+    assert not process.is_alive()
+    assert folder.path.exists() == bool(segments)
+
+
+class Stubborn(Here):
+    """Ctrl-C comes once while a job is rendered, and again while that is put down."""
+
+    put_down = False
+
+    def interrupt(self) -> None:
+        interrupt()
+        self.put_down = True
+
+
+def test_a_second_ctrl_c_does_not_keep_a_batch_from_putting_down_its_work(photo, dialogue, tmp_path):
+    from avtr_cli.batch.progress import Progress
+
+    source = make_folder(tmp_path / "in", photo, dialogue, seconds=0.2, broken=False)
+    workers = Stubborn(before=lambda call: interrupt() if call.kind == "render" else None)
+    outcome = run(
+        entries(source, tmp_path / "out"), tmp_path / "out", lambda *_: workers, Wishes(), Progress(quiet=True)
+    )
+    assert outcome.interrupted
+    assert workers.put_down
+    assert ledger(tmp_path / "out", "started", "interrupted") == [("started", "first"), ("interrupted", "first")]
