@@ -14,7 +14,8 @@ from avtr_cli.perception.crop import resample, scaled
 from avtr_cli.perception.landmarks import face_points
 from avtr_cli.perception.portrait import find_portrait
 from avtr_cli.perception.template import fit_pose
-from avtr_cli.perception.topology import EYES, LIP_CENTRES, MOUTH_CORNERS, OUTER_EYE_CORNERS
+from avtr_cli.perception.topology import CHEEKS, EYES, LIP_CENTRES, MOUTH_CORNERS, OUTER_EYE_CORNERS
+from avtr_cli.render.mesh import mouth
 from avtr_cli.render.mesh.renderer import MeshRenderer
 from avtr_cli.render.mesh.sampling import TorchSampler
 from avtr_cli.types import CONTROLS, Identity, Motion, Portrait
@@ -135,6 +136,41 @@ def test_the_tongue_comes_up_between_the_teeth_when_told(renderer: MeshRenderer,
     low, raised = (frame[above_lip].reshape(-1, 3).mean(axis=0) for frame in frames.astype(float))
     assert raised.mean() > low.mean() + 10
     assert raised[0] - raised[2] > low[0] - low[2]  # it is redder than the hollow
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        {"jawOpen": 0.7},
+        {"jawOpen": 1.0, "mouthSmileLeft": 1.0, "mouthSmileRight": 1.0, "headYaw": 0.3},
+        {"jawOpen": 0.4, "mouthFunnel": 1.0, "headRoll": 0.2, "headZ": -0.5},
+        {"jawOpen": 0.3, "mouthClose": 0.3, "jawLeft": 1.0},
+    ],
+)
+def test_the_mouths_inside_is_drawn_wherever_the_lips_gap(
+    renderer: MeshRenderer, identity: Identity, monkeypatch: pytest.MonkeyPatch, wanted: dict[str, float]
+):
+    frame = renderer.draw(identity, motion(controls(**wanted)))
+    everywhere = slice(None), slice(None)
+    monkeypatch.setattr(mouth, "_gap_box", lambda geometry, controls, region: everywhere)
+    assert np.array_equal(renderer.draw(identity, motion(controls(**wanted))), frame)
+
+
+def test_a_wide_open_mouth_shows_a_lit_tongue_under_a_dark_throat(renderer: MeshRenderer, identity: Identity):
+    frame = renderer.draw(identity, motion(controls(jawOpen=0.6)))[0]
+    points = face_points(frame)
+    x, upper = points[LIP_CENTRES[0], :2]
+    lower = points[LIP_CENTRES[1], 1]
+
+    def seen(share: float) -> np.ndarray:
+        """Mean colour of a patch between the lips, at that share of the way down."""
+        y = int(upper + share * (lower - upper))
+        return frame[y - 2 : y + 3, int(x) - 6 : int(x) + 7].reshape(-1, 3).mean(axis=0)
+
+    throat, tongue, cheek = seen(0.48), seen(0.78), frame[tuple(points[CHEEKS[0], 1::-1].astype(int))]
+    assert throat.mean() < 0.3 * cheek.mean()
+    assert 1.8 * throat.mean() < tongue.mean() < 0.7 * cheek.mean()
+    assert tongue[0] > 1.15 * tongue[1]
 
 
 def test_a_smile_widens_and_lifts_the_corners(renderer: MeshRenderer, identity: Identity):

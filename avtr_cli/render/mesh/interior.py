@@ -1,0 +1,209 @@
+"""What is seen between parted lips: teeth that hang on the skull, teeth and tongue that hang on the jaw, a cavity.
+
+All of it lies in planes of the head, and each plane's picture is read at the pixels of the gap. Light comes in
+through the gap from the front and above: it fades towards the lips that shade it, and the tongue, which faces up, is
+the brightest flesh. Lengths are EO.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from avtr_cli.perception.crop import scale_of
+from avtr_cli.perception.topology import CHEEKS, LIP_CENTRES, MOUTH_CORNERS
+from avtr_cli.render.mesh import teeth, tongue
+from avtr_cli.render.mesh.controls import Controls
+from avtr_cli.render.mesh.geometry import Geometry
+from avtr_cli.render.mesh.layers import LUMA
+from avtr_cli.render.mesh.sampling import Sampler
+from avtr_cli.render.mesh.shapes import JAW_DROP, SHAPES
+from avtr_cli.render.mesh.stage import Stage
+
+CAVITY = np.array([0.27, 0.095, 0.085])
+# That the incisors show under the upper lip: 3 mm, and more as it rises over an opening mouth.
+UPPER_TEETH_DOWN, UPPER_TEETH_MORE = 0.036, 0.016
+# Of the lower teeth's edge under the lower lip's: nearer, they peep out of a hardly open mouth as white dashes; of a
+# wide open one they show some 2 mm.
+LOWER_TEETH_DOWN, LOWER_TEETH_UP = 0.060, 0.076
+SHADE_REACH = 0.035
+FROM_ABOVE = 0.022  # how much lower than the gap its light falls into the mouth
+LIP_TIPS = (0, 17, 37, 267, 84, 314)  # points on the lips' red
+DULLER_THAN_LIPS = 0.85  # a tongue lies deeper
+TONGUE_TOP, TONGUE_LIFT = 0.155, 0.11  # its top above the lower lip's edge, and how far tongueOut raises it
+TIP_BRIGHTER = 0.30  # a raised tip
+TONGUE_GAIN = 2.2  # times tongueOut: speech puts the tongue out by less than half
+JAW = SHAPES.index("jawOpen")
+ROUNDING = [SHAPES.index("mouthFunnel"), SHAPES.index("mouthPucker")]
+
+
+@dataclass(frozen=True)
+class Interior:
+    upper_teeth: object  # textures (teeth.CANVAS, teeth.CANVAS, 4)
+    lower_teeth: object
+    tongue: object
+    own_upper: bool  # the photo's own teeth: where it shows them, and lit as it shows them
+    own_lower: bool
+    upper_lip: float  # below the canvas's middle: the inner edges of the resting lips
+    lower_lip: float
+    centre: np.ndarray  # (3,) middle of the mouth in the head's frame
+    half_width: float
+    per_eo: float  # canvas px per EO
+    cavity: Tensor  # (3, 1, 1) 0 .. 255
+
+
+def prepare_interior(stage: Stage, geometry: Geometry, sampler: Sampler, hole: np.ndarray) -> Interior:
+    """`hole` (height, width) of the stage, 0 .. 1: the gap between its lips."""
+    head = geometry.head
+    corners, lips = head[list(MOUTH_CORNERS)], head[list(LIP_CENTRES)]
+    half_width = float(np.ptp(corners[:, 0])) / 2
+    centre = np.append(corners[:, :2].mean(axis=0), lips[:, 2].mean() + 0.05)
+    per_eo = teeth.PER_HALF_MOUTH / half_width
+    skin = _colour_at(stage, CHEEKS)
+    photo, opening = _on_canvas(stage, geometry, centre, per_eo, hole)
+    own, own_lower = teeth.photo_rows(photo, opening, skin, per_eo / geometry.unit)
+    tint = float(np.clip(np.ptp(skin) / max(skin.max(), 25.0) / 0.10, 0, 1))
+    # As soft as the photo: half a pixel of the stage, or of the photo where that is coarser.
+    softness = 0.55 * per_eo / geometry.unit * max(1.0, scale_of(stage.affine))
+    upper = own if own is not None else teeth.drawn_row(True, skin, per_eo, softness, tint)
+    drawn = teeth.drawn_row(False, skin, per_eo, softness, tint) * (0.76 + 0.06 * tint, 0.76, 0.76 - 0.06 * tint, 1.0)
+    lower = own_lower if own_lower is not None else drawn
+    light = float(skin @ LUMA) / 255
+    # A red mouth in a black-and-white photo would shock: flesh is as colourful as the lips.
+    lip = _colour_at(stage, LIP_TIPS)
+    saturation = float(np.clip(np.ptp(lip) / max(lip.max(), 25.0) / 0.35, 0, 1))
+    cavity = _flesh(CAVITY, skin, saturation) * float(np.clip(0.3 + 0.8 * light, 0.3, 1))
+    flesh = _flesh(tongue.FLESH, skin, saturation) * float(np.clip(0.25 + 0.75 * light, 0.22, 1))
+    flesh *= min(1.0, DULLER_THAN_LIPS * float(lip @ LUMA) / 255 / float(flesh[1] @ LUMA))
+    return Interior(
+        upper_teeth=_texture(sampler, upper),
+        lower_teeth=_texture(sampler, lower),
+        tongue=_texture(sampler, tongue.drawn_tongue(flesh, half_width, per_eo, softness)),
+        own_upper=own is not None,
+        own_lower=own_lower is not None,
+        upper_lip=float(lips[0, 1] - centre[1]),
+        lower_lip=float(lips[1, 1] - centre[1]),
+        centre=centre,
+        half_width=half_width,
+        per_eo=per_eo,
+        cavity=torch.tensor(255 * cavity, dtype=torch.float32, device=sampler.device)[:, None, None],
+    )
+
+
+def draw_interior(
+    interior: Interior,
+    geometry: Geometry,
+    controls: Controls,
+    sampler: Sampler,
+    gap: Tensor,
+    columns: Tensor,
+    rows: Tensor,
+) -> Tensor:
+    """The inside of the mouth, (3, h, w) in 0 .. 255, at the stage's `rows` (h, 1) and `columns` (1, w); `gap` (h, w)
+    says how far each pixel opens into it. All that opens must be among them: it lets in the light."""
+    jaw = max(float(controls.weights[JAW]), 0.0)
+    opened = _step(jaw, 0.10, 0.50)
+    rounded = min(max(float(controls.weights[ROUNDING].sum()), 0.0), 1.0)
+    drop = jaw * JAW_DROP * 0.92
+    skull_u, skull_v = _places(interior, geometry, controls, np.zeros(3), columns, rows)
+    jaw_u, jaw_v = _places(interior, geometry, controls, np.array([0, drop, 0.25 * drop]), columns, rows)
+    light = _ambient(gap, geometry.unit)
+    fallen = _lowered(light, round(FROM_ABOVE * geometry.unit))
+
+    u, v = skull_u / interior.half_width, (skull_v + jaw_v) / 2
+    throat = torch.exp(-0.5 * ((u / 0.42) ** 2 + (v / 0.09) ** 2))
+    inside = interior.cavity * ((1 - 0.5 * u.abs().clamp(0, 1) ** 2) * (1 - 0.45 * throat))
+    # l, n and th bring the tongue's tip up and forward into the light, before the lower teeth.
+    raised = min(max(TONGUE_GAIN * controls.tongue, 0.0), 1.0)
+    top = interior.lower_lip - TONGUE_TOP - TONGUE_LIFT * raised
+    height = tongue.TIP + TONGUE_LIFT * raised
+    flesh = _read(interior, sampler, interior.tongue, jaw_u, (jaw_v - top) * (tongue.TIP / height))
+    covers = flesh[3:] / 255
+    inside = torch.lerp(inside, flesh[:3] * (1 + TIP_BRIGHTER * raised), covers)
+    edge = (
+        0.0 if interior.own_lower else interior.lower_lip + LOWER_TEETH_DOWN - LOWER_TEETH_UP * opened * (1 - rounded)
+    )
+    lower = _read(interior, sampler, interior.lower_teeth, jaw_u, jaw_v - edge)
+    inside = torch.lerp(inside, lower[:3], lower[3:] * ((1 - raised * covers) / 255))
+    inside *= 0.28 + 0.72 * fallen
+    edge = 0.0 if interior.own_upper else interior.upper_lip + UPPER_TEETH_DOWN + UPPER_TEETH_MORE * opened
+    upper = _read(interior, sampler, interior.upper_teeth, skull_u, skull_v - edge)
+    # Rounded lips stand in front of the teeth and shade them. The photo's own teeth are shown as they were lit.
+    lit = 0.34 + 0.99 * light if interior.own_upper else 0.28 + 0.62 * light
+    lit = (lit - 0.20 * rounded).clamp(0.08, 1)
+    return torch.lerp(inside, upper[:3] * lit, upper[3:] / 255)
+
+
+def _ambient(gap: Tensor, unit: float) -> Tensor:
+    """How much light reaches into the gap, (h, w) 0 .. 1: the gap twice averaged over SHADE_REACH."""
+    reach = max(1, int(SHADE_REACH * unit))
+    size = 2 * reach + 1
+    light = gap[None, None]
+    for _ in range(2):
+        light = functional.avg_pool2d(light, (size, 1), 1, (reach, 0))
+        light = functional.avg_pool2d(light, (1, size), 1, (0, reach))
+    return (light[0, 0] * 1.35).clamp(0, 1)
+
+
+def _lowered(light: Tensor, by: int) -> Tensor:
+    return functional.pad(light, (0, 0, by, 0))[: light.shape[0]]
+
+
+def _read(interior: Interior, sampler: Sampler, texture: object, u: Tensor, v: Tensor) -> Tensor:
+    half = teeth.CANVAS / 2 - 0.5
+    return sampler.sample(texture, u * interior.per_eo + half, v * interior.per_eo + half)
+
+
+def _places(
+    interior: Interior, geometry: Geometry, controls: Controls, offset: np.ndarray, columns: Tensor, rows: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Coordinates, EO from the mouth's middle, of the plane in the mouth that lies `offset` from the skull's."""
+    middle = geometry.place((interior.centre + offset)[None], controls)[0]
+    to_px = (controls.pose.rotation @ geometry.rotation)[:2, :2] * geometry.unit * controls.pose.zoom
+    back = np.linalg.inv(to_px)
+    start = -back @ middle
+    u = columns * float(back[0, 0]) + rows * float(back[0, 1]) + float(start[0])
+    v = columns * float(back[1, 0]) + rows * float(back[1, 1]) + float(start[1])
+    return u, v
+
+
+def _on_canvas(
+    stage: Stage, geometry: Geometry, centre: np.ndarray, per_eo: float, hole: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Photo and gap read onto the teeth's canvas: float32 (CANVAS, CANVAS, 3) and (CANVAS, CANVAS)."""
+    span = (np.arange(teeth.CANVAS) + 0.5 - teeth.CANVAS / 2) / per_eo
+    u, v = np.meshgrid(span, span)
+    places = geometry.to_stage(np.stack([u + centre[0], v + centre[1], np.full_like(u, centre[2])], axis=-1))
+    x, y = places[..., 0].astype(np.float32), places[..., 1].astype(np.float32)
+    photo = cv2.remap(stage.image.astype(np.float32), x, y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    return photo.clip(0, 255), cv2.remap(hole, x, y, cv2.INTER_LINEAR)
+
+
+def _flesh(colour: np.ndarray, skin: np.ndarray, saturation: float) -> np.ndarray:
+    """`colour` (..., 3) under the coloured light of a photo in which cheeks look like `skin`; grey at saturation 0."""
+    cast = skin / max(float(skin.mean()), 1.0) / (1.18, 0.98, 0.84)  # as skin looks under white light
+    lit = colour * (0.4 + 0.6 * cast)
+    grey = (lit @ LUMA)[..., None]
+    return np.asarray(grey + (lit - grey) * saturation)
+
+
+def _texture(sampler: Sampler, picture: np.ndarray) -> object:
+    cleared = np.rint(picture).clip(0, 255).astype(np.uint8)
+    cleared[[0, -1]] = 0  # reading outside continues the edge: nothing
+    cleared[:, [0, -1]] = 0
+    return sampler.texture(cleared)
+
+
+def _colour_at(stage: Stage, points: tuple[int, ...]) -> np.ndarray:
+    x, y = stage.points[list(points), :2].astype(int).T
+    return stage.image[y.clip(0, stage.height - 1), x.clip(0, stage.width - 1)].mean(axis=0).astype(np.float64)
+
+
+def _step(x: float, low: float, high: float) -> float:
+    t = min(max((x - low) / (high - low), 0.0), 1.0)
+    return t * t * (3 - 2 * t)
