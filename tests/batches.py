@@ -20,8 +20,10 @@ from avtr_cli.batch.calls import Began, Call, Ended, Event, Lost
 from avtr_cli.batch.entries import Entry, entries_of
 from avtr_cli.batch.ledger import read_ledger
 from avtr_cli.batch.manifest import Row, read_source
+from avtr_cli.batch.run import HASHES
 
 SMALL = ["--set", "render.size=96", "--set", "output.speed=ultrafast"]
+WHOLE = {"job.json", "segment-00000.json", "segment-00000.mkv", "motion-00000-0.safetensors"}
 GOOD, BROKEN = ("first", "second", "third"), ("faceless", "mono", "torn")
 
 
@@ -72,6 +74,12 @@ def frame_hashes(out: Path) -> dict[str, str]:
     found = [path for path in out.glob("[!.]*.json") if path.name != "batch.json"]
     reports = {path.stem: json.loads(path.read_text()) for path in found}
     return {name: report["output"]["frames_sha256"] for name, report in reports.items()}
+
+
+def nothing_half_written(folder: Path) -> bool:
+    """Whole files alone, and hidden folders from whose closed segments a job can go on."""
+    hidden = [path for path in folder.iterdir() if path.name.startswith(".") and path.name != HASHES]
+    return all(path.suffix == ".avtr" and {item.name for item in path.iterdir()} >= WHOLE for path in hidden)
 
 
 @cache

@@ -26,9 +26,7 @@ from avtr_cli.output import c2pa_manifest, ffmpeg, provenance
 from avtr_cli.output.video import SegmentWriter
 from avtr_cli.output.workfolder import Segment, WorkFolder
 from avtr_cli.session import StreamingSession
-from tests.batches import Here, entries, ledger, make_folder
-
-WHOLE = {"job.json", "segment-00000.json", "segment-00000.mkv", "motion-00000-0.safetensors"}
+from tests.batches import Here, entries, ledger, make_folder, nothing_half_written
 
 
 @pytest.fixture(autouse=True)
@@ -73,13 +71,6 @@ def after(owner: Any, name: str, nth: int = 1) -> Callable[[pytest.MonkeyPatch],
     return patch
 
 
-def clean(folder: Path) -> bool:
-    """Nothing is there but whole files, and whole segments in hidden folders."""
-    found = list(folder.iterdir())
-    left = [path for path in found if path.name.startswith(".")]
-    return all(path.suffix == ".avtr" and {item.name for item in path.iterdir()} >= WHOLE for path in left)
-
-
 MOMENTS = {
     "the probe is written": after(preparation.Path, "write_bytes"),
     "the folder is made": after(offline.WorkFolder, "__init__"),
@@ -102,7 +93,7 @@ def test_interrupted_just_when(engine, job, frames, tmp_path, monkeypatch, momen
     MOMENTS[moment](monkeypatch)
     with pytest.raises(KeyboardInterrupt):
         render_file(job(tmp_path / "a.mp4"), engine)
-    assert clean(tmp_path)
+    assert nothing_half_written(tmp_path)
     monkeypatch.undo()
     assert render_file(job(tmp_path / "a.mp4"), engine)["output"]["frames_sha256"] == frames
     assert [path.name for path in tmp_path.iterdir()] == ["a.mp4"]
@@ -126,7 +117,7 @@ def test_signing_is_never_taken_for_a_failure(engine, job, tmp_path, monkeypatch
     monkeypatch.setattr(Path, "open", lambda path, mode="r", *a, **b: (Heard if mode == "rb" else opened)(path, mode))
     with pytest.raises(KeyboardInterrupt):
         render_file(job(tmp_path / "a.mp4"), engine)
-    assert clean(tmp_path)
+    assert nothing_half_written(tmp_path)
 
 
 def test_jobs_that_end_together_are_all_put_down(engine, job, tmp_path, monkeypatch):
@@ -148,7 +139,7 @@ def test_jobs_that_end_together_are_all_put_down(engine, job, tmp_path, monkeypa
                 list(worker.advance())
         finally:
             worker.abandon()
-    assert clean(tmp_path)
+    assert nothing_half_written(tmp_path)
     assert not (tmp_path / ".second.mp4.avtr").exists()
 
 
