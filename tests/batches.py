@@ -20,7 +20,8 @@ from avtr_cli.batch.calls import Began, Call, Ended, Event, Lost
 from avtr_cli.batch.entries import Entry, entries_of
 from avtr_cli.batch.ledger import read_ledger
 from avtr_cli.batch.manifest import Row, read_source
-from avtr_cli.batch.run import HASHES
+from avtr_cli.batch.progress import Progress
+from avtr_cli.batch.run import HASHES, Wishes, run
 
 SMALL = ["--set", "render.size=96", "--set", "output.speed=ultrafast"]
 WHOLE = {"job.json", "segment-00000.json", "segment-00000.mkv", "motion-00000-0.safetensors"}
@@ -80,6 +81,12 @@ def nothing_half_written(folder: Path) -> bool:
     """Whole files alone, and hidden folders from whose closed segments a job can go on."""
     hidden = [path for path in folder.iterdir() if path.name.startswith(".") and path.name != HASHES]
     return all(path.suffix == ".avtr" and {item.name for item in path.iterdir()} >= WHOLE for path in hidden)
+
+
+def frames_undisturbed(source: Path, out: Path, **common: Any) -> dict[str, str]:
+    """What `frame_hashes` finds after a batch in this very process, whose models are loaded already."""
+    run(entries(source, out, **common), out, lambda *_: Here(), Wishes(), Progress(quiet=True))
+    return frame_hashes(out)
 
 
 @cache

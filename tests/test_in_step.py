@@ -156,11 +156,17 @@ def warp_of_two(warp: FastWarpingModule | CompiledWarpingModule) -> tuple[torch.
     return together, alone
 
 
-@pytest.mark.slow
-def test_on_a_cpu_portraits_warped_together_are_the_bits_of_each_alone():
+@pytest.fixture(scope="module")
+def on_a_cpu() -> tuple[torch.Tensor, torch.Tensor]:
+    """`warp_of_two` in the form that a CPU takes."""
     plain = network("warping_module")
     assert isinstance(plain, WarpingModule)
-    together, alone = warp_of_two(FastWarpingModule(plain, CPU))
+    return warp_of_two(FastWarpingModule(plain, CPU))
+
+
+@pytest.mark.slow
+def test_on_a_cpu_portraits_warped_together_are_the_bits_of_each_alone(on_a_cpu):
+    together, alone = on_a_cpu
     assert torch.equal(together, alone)
 
 
@@ -287,7 +293,7 @@ def test_a_compiled_function_answers_as_the_plain_one():
 
 
 @pytest.mark.slow
-def test_the_compiled_networks_are_asked_what_the_fast_ones_are(monkeypatch):
+def test_the_compiled_networks_are_asked_what_the_fast_ones_are(on_a_cpu, monkeypatch):
     """Without the compiler, which takes minutes for networks of this size: everything around it."""
     monkeypatch.setattr(runtime, "compiled", lambda function: function)
     warping, spade = network("warping_module"), network("spade_generator")
@@ -295,7 +301,7 @@ def test_the_compiled_networks_are_asked_what_the_fast_ones_are(monkeypatch):
     assert isinstance(spade, SpadeGenerator)
     together, alone = warp_of_two(CompiledWarpingModule(warping, CPU))
     assert torch.equal(together, alone)
-    fast, _ = warp_of_two(FastWarpingModule(warping, CPU))
+    fast, _ = on_a_cpu
     assert (together - fast).abs().max() < TOGETHER * fast.std()
     feature = alone[:1]
     pictures = CompiledSpadeGenerator(spade, CPU)(feature)
