@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -126,6 +127,25 @@ def test_a_blink_shuts_the_eyes_and_leaves_the_mouth(renderer: MeshRenderer, ide
     assert opened[0] > opened[1] > opened[2]
     assert opened[2] < 0.6 * opened[0]
     assert np.array_equal(frames[0][300:], frames[2][300:])
+
+
+def test_a_shut_lid_carries_the_grain_of_the_photo(renderer: MeshRenderer, portrait: Portrait):
+    noise = np.random.default_rng(0).normal(0, 14, portrait.photo.shape[:2])[..., None]
+    grainy = replace(portrait, photo=(portrait.photo + noise).clip(0, 255).astype(np.uint8))
+    identity = renderer.prepare(grainy)
+    stage = identity.kept.stage
+    frame = renderer.draw(identity, motion(controls(eyeBlinkLeft=1.0, eyeBlinkRight=1.0)))[0].astype(np.float32)
+    fine = (frame - cv2.GaussianBlur(frame, (0, 0), 1.5)).mean(axis=2)
+
+    def grain(middle: np.ndarray) -> float:
+        x, y = (middle[:2] - (stage.frame.x, stage.frame.y)).astype(int)
+        return float(fine[y - 3 : y + 4, x - 8 : x + 9].std())
+
+    for eye in EYES:
+        lid = stage.points[list(eye.upper)].mean(axis=0)
+        below = stage.points[list(eye.lower)].mean(axis=0)
+        below[1] += 0.2 * stage.unit
+        assert 0.62 < grain(lid) / grain(below) < 1.5
 
 
 def test_the_tongue_comes_up_between_the_teeth_when_told(renderer: MeshRenderer, identity: Identity):

@@ -15,8 +15,8 @@ from avtr_cli.render.mesh.sampling import Sampler
 from avtr_cli.render.mesh.stage import Stage
 
 PALER = 0.14  # saturation by which white must stay below skin for the two to be told apart
-LEAST_LIT = 0.58  # of the cheek's light that a lid has: it lies less deep than the socket around it
-GRAIN = 18.0  # levels
+LEAST_LIT = 0.50  # of the cheek's light that a lid has: it lies less deep than the socket around it
+GRAIN_SIZE = 1.7  # px of the stage: coarser structure of the skin is no grain
 FARTHEST = 0.45  # half eye widths that a drawn eye may reach beyond Face Mesh's lids; farther, it is no eye
 
 
@@ -71,7 +71,9 @@ def _prepare_eye(
     from_iris = np.hypot(u - iris[0], v - iris[1])
     sclera, white = _sclera(canvas, visible & (from_iris > 1.12 * radius), skin)
     iris_picture = _iris(canvas, visible, u, v, iris, radius, white)
-    lid, lashes = _lid_pictures(canvas, u if points.side == "Left" else -u, v, lids, brow, glasses)
+    outward = u if points.side == "Left" else -u
+    pixel = (CANVAS - 1) / (2 * CANVAS_REACH * half)
+    lid, lashes = _lid_pictures(canvas, outward, v, lids, brow, glasses, pixel)
 
     def texture(picture: np.ndarray) -> object:
         return sampler.texture(np.rint(picture).clip(0, 255).astype(np.uint8))
@@ -212,17 +214,18 @@ def _lid_pictures(
     lids: tuple[np.ndarray, np.ndarray],
     brow: float,
     glasses: bool,
+    pixel: float,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Skin of a closed lid (CANVAS, CANVAS, 4) with alpha, and what the lashes leave of the light, (CANVAS, CANVAS).
 
-    The skin is what surrounds the eye, continued smoothly across it: sampling the socket gives grey or black lids,
-    stretching the photo's lid smears its lashes.
+    `pixel` canvas px are one of the stage. The skin is what surrounds the eye, continued smoothly across it: sampling
+    the socket gives grey or black lids, stretching the photo's lid smears its lashes.
     """
     # The curves know no lid beyond the corners: they end there. The outer corner's lashes reach farther.
     upper, lower = (np.where(np.abs(outward) < 1, lid, 0) for lid in lids)
     ends = np.where((outward > 0) & ~np.array(glasses), 1.34, 1.12)
     bow = np.sqrt(np.clip(1 - (outward / ends) ** 2, 0, 1))
-    fold = np.maximum(upper - (0.20 if glasses else 0.40) * bow, brow + 0.10)
+    fold = np.maximum(upper - (0.20 if glasses else 0.50) * bow, brow + 0.10)
     eye = (v > fold) & (v < lower + 0.18 * bow) & (np.abs(outward) < ends)
     strange = np.zeros_like(eye)
     if glasses:
@@ -231,18 +234,27 @@ def _lid_pictures(
         strange = cv2.dilate((np.abs(light / around - 1) > 0.25).astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
     skin = fill_hole(canvas, eye | (v < brow) | strange)
     skin = _lifted(cv2.GaussianBlur(skin, (0, 0), 3), np.median(canvas[(v > 0.9) & (np.abs(outward) < 0.6)], axis=0))
-    # Grain from well below the eye: nearer, it would bring the lower lid's contour along.
-    detail = canvas - cv2.GaussianBlur(canvas, (0, 0), 2.5)
-    scale = (CANVAS - 1) / (2 * CANVAS_REACH)
-    x, y = np.meshgrid(np.arange(CANVAS, dtype=np.float32), np.arange(CANVAS, dtype=np.float32))
-    grain = cv2.remap(detail, x, y + np.float32(1.2 * scale), cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
+    grain = _grain(canvas, (v > 0.75) & (np.abs(outward) < 0.9), pixel)
     frame = strange & ((v < upper - 0.08) | (np.abs(outward) > 1.02))  # of the glasses: it stays before the lid
-    alpha = cv2.GaussianBlur((eye & ~frame).astype(np.float32), (0, 0), 1.5 if glasses else 3.5) * 255
+    alpha = cv2.GaussianBlur((eye & ~frame).astype(np.float32), (0, 0), 1.5 if glasses else 4.5) * 255
 
     left = np.clip((canvas @ LUMA) / np.maximum(skin @ LUMA, 1), 0.35, 1)
     strip = np.clip((v - (upper - 0.20)) / 0.08, 0, 1) * np.clip((1.12 - np.abs(outward)) / 0.12, 0, 1)
     lashes = 255 * (1 - (1 - left) * strip)
-    return np.dstack([skin + np.clip(grain, -GRAIN, GRAIN), alpha]), lashes
+    return np.dstack([skin + grain, alpha]), lashes
+
+
+def _grain(canvas: np.ndarray, below: np.ndarray, pixel: float) -> np.ndarray:
+    """The photo's grain (CANVAS, CANVAS, 3): fine detail of the skin well `below` the eye, bool (CANVAS, CANVAS).
+
+    From nearer it would bring the lower lid's contour along; what stands out of the grain there is a wrinkle, or hair.
+    """
+    detail = canvas - cv2.GaussianBlur(canvas, (0, 0), GRAIN_SIZE * pixel)
+    usual = 1.48 * float(np.median(np.abs(detail[below])))
+    scale = (CANVAS - 1) / (2 * CANVAS_REACH)
+    x, y = np.meshgrid(np.arange(CANVAS, dtype=np.float32), np.arange(CANVAS, dtype=np.float32))
+    moved = cv2.remap(detail, x, y + np.float32(1.2 * scale), cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
+    return np.clip(moved, -2 * usual, 2 * usual)
 
 
 def _lifted(skin: np.ndarray, cheek: np.ndarray) -> np.ndarray:
