@@ -33,10 +33,11 @@ class _Hold:
 
     def note(self, number: int, frame: FrameType | None) -> None:
         """The handler meanwhile. Once one was raised, another does not cut the cleaning up short."""
-        if self._raised:
+        ended = _current is not self
+        if self._raised and not ended:
             return
         self.waiting = number
-        if self.open:
+        if self.open or ended:
             self._raise(number, frame)
             self.waiting = None
 
@@ -76,8 +77,9 @@ def held() -> Iterator[None]:
         if _current.open:
             check()
         return
-    hold = _current = _Hold()
+    hold = _Hold()
     try:
+        _current = hold
         for number in hold.handlers:
             signal.signal(number, hold.note)
         yield
