@@ -155,7 +155,7 @@ def test_a_worker_that_is_killed_costs_only_its_job_s_time(source, clean, tmp_pa
 def test_a_long_job_goes_on_from_its_last_minute(photo, dialogue, tmp_path):
     folder = tmp_path / "in"
     folder.mkdir()
-    soundfile.write(folder / "long.wav", np.tile(dialogue, 7)[:, : round(60.4 * 16_000)].T, 16_000)
+    soundfile.write(folder / "long.wav", np.tile(dialogue, 7)[:, : 62 * 16_000].T, 16_000)
     options = [folder, "--photo", photo, "--set", "render.size=64", "--set", "output.speed=ultrafast"]
     out = tmp_path / "out"
     batch = start(*options, "-o", out)
