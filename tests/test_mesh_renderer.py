@@ -15,7 +15,15 @@ from avtr_cli.perception.crop import resample, scaled
 from avtr_cli.perception.landmarks import face_points
 from avtr_cli.perception.portrait import find_portrait
 from avtr_cli.perception.template import fit_pose
-from avtr_cli.perception.topology import CHEEKS, EYES, LIP_CENTRES, MOUTH_CORNERS, OUTER_EYE_CORNERS
+from avtr_cli.perception.topology import (
+    CHEEKS,
+    EYES,
+    INNER_LOWER_LIP,
+    INNER_UPPER_LIP,
+    LIP_CENTRES,
+    MOUTH_CORNERS,
+    OUTER_EYE_CORNERS,
+)
 from avtr_cli.render.mesh import mouth
 from avtr_cli.render.mesh.renderer import MeshRenderer
 from avtr_cli.render.mesh.sampling import TorchSampler
@@ -191,6 +199,18 @@ def test_a_wide_open_mouth_shows_a_lit_tongue_under_a_dark_throat(renderer: Mesh
     assert throat.mean() < 0.3 * cheek.mean()
     assert 1.8 * throat.mean() < tongue.mean() < 0.7 * cheek.mean()
     assert tongue[0] > 1.15 * tongue[1]
+
+
+def test_the_mouth_of_a_sepia_photo_is_sepia_inside(renderer: MeshRenderer, portrait: Portrait):
+    grey = cv2.cvtColor(portrait.photo, cv2.COLOR_RGB2GRAY)[..., None]
+    identity = renderer.prepare(replace(portrait, photo=(grey * (1.0, 0.9, 0.7)).astype(np.uint8)))
+    frame = renderer.draw(identity, motion(controls(jawOpen=0.6)))[0]
+    points = face_points(frame)
+    inside = np.zeros(frame.shape[:2], np.uint8)
+    outline = points[[*INNER_UPPER_LIP, *INNER_LOWER_LIP[::-1]], :2]
+    cv2.fillPoly(inside, [np.rint(outline).astype(np.int32)], (1,))
+    red, green, _ = frame[inside > 0].mean(axis=0)
+    assert 1.0 < red / green < 1.25
 
 
 def test_a_smile_widens_and_lifts_the_corners(renderer: MeshRenderer, identity: Identity):

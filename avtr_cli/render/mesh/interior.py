@@ -33,6 +33,7 @@ UPPER_TEETH_DOWN, UPPER_TEETH_MORE = 0.036, 0.016
 LOWER_TEETH_DOWN, LOWER_TEETH_UP = 0.060, 0.076
 SHADE_REACH = 0.035
 FROM_ABOVE = 0.022  # how much lower than the gap its light falls into the mouth
+REDDER = 0.03  # the red over green of lips, over that of skin, by which a photo is in full colour
 LIP_TIPS = (0, 17, 37, 267, 84, 314)  # points on the lips' red
 DULLER_THAN_LIPS = 0.62  # a tongue lies deeper, and is no third lip
 TONGUE_TOP, TONGUE_LIFT = 0.155, 0.11  # its top above the lower lip's edge, and how far tongueOut raises it
@@ -74,11 +75,11 @@ def prepare_interior(stage: Stage, geometry: Geometry, sampler: Sampler, hole: n
     drawn = teeth.drawn_row(False, skin, per_eo, softness, tint) * (0.76 + 0.06 * tint, 0.76, 0.76 - 0.06 * tint, 1.0)
     lower = own_lower if own_lower is not None else drawn
     light = float(skin @ LUMA) / 255
-    # A red mouth in a black-and-white photo would shock: flesh is as colourful as the lips.
+    # A red mouth in a black-and-white or sepia photo would shock: flesh is red where the lips are redder than the skin.
     lip = _colour_at(stage, LIP_TIPS)
-    saturation = float(np.clip(np.ptp(lip) / max(lip.max(), 25.0) / 0.35, 0, 1))
-    cavity = _flesh(CAVITY, skin, saturation) * float(np.clip(0.3 + 0.8 * light, 0.3, 1))
-    flesh = _flesh(tongue.FLESH, skin, saturation) * float(np.clip(0.25 + 0.75 * light, 0.22, 1))
+    redness = float(np.clip((_red(lip) / _red(skin) - 1) / REDDER, 0, 1))
+    cavity = _flesh(CAVITY, skin, redness) * float(np.clip(0.3 + 0.8 * light, 0.3, 1))
+    flesh = _flesh(tongue.FLESH, skin, redness) * float(np.clip(0.25 + 0.75 * light, 0.22, 1))
     flesh *= min(1.0, DULLER_THAN_LIPS * float(lip @ LUMA) / 255 / float(flesh[1] @ LUMA))
     return Interior(
         upper_teeth=_texture(sampler, upper),
@@ -184,12 +185,16 @@ def _on_canvas(
     return photo.clip(0, 255), cv2.remap(hole, x, y, cv2.INTER_LINEAR)
 
 
-def _flesh(colour: np.ndarray, skin: np.ndarray, saturation: float) -> np.ndarray:
-    """`colour` (..., 3) under the coloured light of a photo in which cheeks look like `skin`; grey at saturation 0."""
+def _red(colour: np.ndarray) -> float:
+    return float(max(colour[0], 10.0) / max(colour[1], 10.0))
+
+
+def _flesh(colour: np.ndarray, skin: np.ndarray, redness: float) -> np.ndarray:
+    """`colour` (..., 3) under the light of a photo in which cheeks look like `skin`; in their tone at redness 0."""
     cast = skin / max(float(skin.mean()), 1.0) / (1.18, 0.98, 0.84)  # as skin looks under white light
     lit = colour * (0.4 + 0.6 * cast)
-    grey = (lit @ LUMA)[..., None]
-    return np.asarray(grey + (lit - grey) * saturation)
+    toned = (lit @ LUMA)[..., None] * skin / max(float(skin @ LUMA), 1.0)
+    return np.asarray(toned + (lit - toned) * redness)
 
 
 def _texture(sampler: Sampler, picture: np.ndarray) -> object:
