@@ -125,7 +125,8 @@ def draw_interior(
     height = tongue.TIP + TONGUE_LIFT * raised
     flesh = _read(interior, sampler, interior.tongue, jaw_u, (jaw_v - top) * (tongue.TIP / height))
     covers = flesh[3:] / 255
-    inside = torch.lerp(inside, flesh[:3] * (1 + TIP_BRIGHTER * raised), covers)
+    seen = max(_step(jaw, 0.04, 0.30), raised)  # behind teeth hardly apart it lies in their shade
+    inside = torch.lerp(inside, flesh[:3] * (0.55 + 0.45 * seen + TIP_BRIGHTER * raised), covers)
     edge = (
         0.0 if interior.own_lower else interior.lower_lip + LOWER_TEETH_DOWN - LOWER_TEETH_UP * opened * (1 - rounded)
     )
