@@ -51,8 +51,8 @@ def speak_corpus(
 ) -> dict[str, list[Utterance]]:
     """The utterances of every voice that may be trained on, spoken where `folder` does not hold them yet.
 
-    `sentences_per_voice` is keyed by engine ("espeak", "flite", "festival", "kokoro", "mixed"). Raises AvtrError where no
-    engine is installed.
+    `sentences_per_voice` is keyed by engine: "espeak", "flite", "festival", "kokoro", "mixed" (blends of Kokoro's).
+    Raises AvtrError where no engine is installed.
     """
     voices = available_voices(kokoro)
     if not voices:
