@@ -173,6 +173,7 @@ def test_the_tongue_comes_up_between_the_teeth_when_told(renderer: MeshRenderer,
         {"jawOpen": 1.0, "mouthSmileLeft": 1.0, "mouthSmileRight": 1.0, "headYaw": 0.3},
         {"jawOpen": 0.4, "mouthFunnel": 1.0, "headRoll": 0.2, "headZ": -0.5},
         {"jawOpen": 0.3, "mouthClose": 0.3, "jawLeft": 1.0},
+        {"jawOpen": 0.8, "mouthPucker": 1.0, "headYaw": -0.3},
     ],
 )
 def test_the_mouths_inside_is_drawn_wherever_the_lips_gap(

@@ -33,7 +33,8 @@ from avtr_cli.render.mesh.stage import Rectangle, Stage
 FINE = 2  # masks are drawn at the resolution of the person's texture
 OUTLINE = (*MOUTH_CORNERS, OUTER_UPPER_LIP[5], OUTER_LOWER_LIP[5])
 AROUND_LIPS = (0.20, 0.10)  # EO to the sides, where the lip layers become one, and up and down
-AROUND_GAP = 0.03  # EO by which the gap may bulge beyond the points of its outline
+# EO by which the gap may reach beyond the points of its outline: they turn by their own depth, skin by a smoothed one.
+AROUND_GAP = (0.10, 0.04)
 
 
 @dataclass(frozen=True)
@@ -106,7 +107,7 @@ def _gap_box(geometry: Geometry, controls: Controls, region: Rectangle) -> tuple
     """Rows and columns of `region` outside which there is no gap between the lips."""
     edges = [geometry.moved_points(INNER_UPPER_LIP, UPPER, controls)]
     edges.append(geometry.moved_points(INNER_LOWER_LIP, LOWER, controls))
-    margin = AROUND_GAP * geometry.unit + 2
+    margin = np.array(AROUND_GAP) * geometry.unit + 2
     outline = np.concatenate(edges)
     first = (outline.min(axis=0) - margin - (region.x, region.y)).astype(int)
     last = (outline.max(axis=0) + margin - (region.x, region.y)).astype(int) + 1
