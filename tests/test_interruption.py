@@ -116,6 +116,7 @@ def test_items_are_waited_for_and_used_in_turn():
 
 
 def test_afterwards_signals_are_handled_as_before():
+    ours = signal.signal(signal.SIGTERM, signal.SIG_DFL)  # what Ray left there, where it ran in this process
     before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
     with held():
         assert signal.getsignal(signal.SIGINT) != before[0]
@@ -123,6 +124,7 @@ def test_afterwards_signals_are_handled_as_before():
     assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
     with pytest.raises(KeyboardInterrupt):
         interrupt()
+    signal.signal(signal.SIGTERM, ours)
 
 
 def test_a_handler_of_the_caller_s_own_decides_what_an_interruption_does():
