@@ -207,8 +207,7 @@ def test_sounds_that_english_lacks_keep_what_the_lips_do():
 
 @pytest.mark.skipif(not shutil.which("espeak-ng"), reason="espeak-ng is not installed here")
 def test_words_of_another_language_are_spelled_in_english_phones():
-    italian = recordings.TEACHERS[0]
-    assert recordings.spell({"mamma", "per", "bene"}, italian) == {
+    assert recordings.spell({"mamma", "per", "bene"}, recordings.TEACHERS[0].language) == {
         "bene": "B EH N EH", "mamma": "M AE M M AE", "per": "P EH R"
     }  # fmt: skip
 

@@ -15,7 +15,7 @@ from avtr_cli.motion import hearing
 from avtr_cli.motion.articulation import MOUTH
 from avtr_cli.motion.generator import LmfmGenerator
 from avtr_cli.timing import WINDOW_SAMPLES
-from avtr_cli.training import objective, phones, recordings, stages, voices
+from avtr_cli.training import objective, phones, recordings, stages, talkie, voices
 from avtr_cli.training.dataset import Corpus, since_starts, write_corpus
 from avtr_cli.training.stages import Run, TrainConfig
 from avtr_cli.types import Window
@@ -131,6 +131,7 @@ def test_the_commands_make_data_train_both_stages_and_write_a_checkpoint(tmp_pat
     """The whole path as a user walks it, with the tests' own speech in place of the engines'."""
     monkeypatch.setattr(voices, "speak_corpus", lambda folder, counts, seed, kokoro: tiny_corpus())
     monkeypatch.setattr(recordings, "recorded_teachers", lambda folder: {})
+    monkeypatch.setattr(talkie, "talkie_voices", lambda folder: {})
     data, out = tmp_path / "data", tmp_path / "lmfm.safetensors"
     prior, dyadic = tmp_path / "prior", tmp_path / "dyadic"
     for line in (

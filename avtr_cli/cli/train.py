@@ -44,15 +44,15 @@ def data(
     kokoro: _Voices = Path("runs/voices"),
     seed: _Seed = 1,
 ) -> None:
-    """Speak sentences with the installed engines, add recorded prompts, simulate calls, write features and truth."""
+    """Speak sentences with the installed engines, add recorded people, simulate calls, write features and truth."""
     from tqdm import tqdm
 
-    from avtr_cli.training import dataset, recordings, voices
+    from avtr_cli.training import dataset, recordings, talkie, voices
 
     shares = {"flite": 1.0, "festival": 0.54, "espeak": 0.23, "kokoro": 0.19, "mixed": 0.1}
     counts = {engine: max(4, round(share * sentences)) for engine, share in shares.items()}
     corpus = voices.speak_corpus(folder / "speech", counts, seed, kokoro)
-    corpus |= recordings.recorded_teachers(folder / "speech")
+    corpus |= recordings.recorded_teachers(folder / "speech") | talkie.talkie_voices(folder / "speech")
     minutes = sum(u.seconds for voice in corpus.values() for u in voice) / 60
     typer.echo(f"{len(corpus)} voices, {minutes:.0f} minutes of speech")
     with tqdm(total=calls, unit="call", disable=None) as bar:

@@ -16,7 +16,8 @@ from avtr_cli.timing import SAMPLE_RATE
 from avtr_cli.training.speech import Utterance
 
 ONE_SIDED, SILENT = 0.30, 0.04  # shares of calls; the rest are dialogues
-NEURAL = {"kokoro": 4.0, "mixed": 4.0}  # engines nearest to people: how often they speak, where any other counts 1
+NATURAL = {"kokoro": 4.0, "mixed": 4.0, "talkie": 6.0}
+"""Voices that are people's or nearest to them: how often they speak, where any other engine counts 1."""
 
 
 @dataclass
@@ -94,9 +95,9 @@ def simulate(
 
 
 def _voice(corpus: dict[str, list[Utterance]], rng: np.random.Generator) -> str:
-    """A voice's name: every engine as often as the others, whatever its number of voices; those of `NEURAL` oftener."""
+    """A voice's name: every engine as often as another, whatever its number of voices; those of `NATURAL` oftener."""
     engines = sorted({name.split("-")[0] for name in corpus})
-    share = np.array([NEURAL.get(name, 1.0) for name in engines])
+    share = np.array([NATURAL.get(name, 1.0) for name in engines])
     engine = engines[rng.choice(len(engines), p=share / share.sum())]
     pool = sorted(name for name in corpus if name.startswith(engine))
     return pool[rng.integers(len(pool))]

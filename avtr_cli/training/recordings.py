@@ -90,9 +90,12 @@ def recorded_voice(recording: Recording, cache: Path) -> list[Utterance]:
             )
         cache.parent.mkdir(parents=True, exist_ok=True)
         save_utterances(cache, list(_aligned_prompts(recording)))
-    held = load_utterances(cache)
-    foreign = recording.language != "en"
-    return [Utterance(u.samples, u.phones, u.seconds < _FEEDBACK_SECONDS, foreign) for u in held]
+    return [as_prompt(one, recording.language != "en") for one in load_utterances(cache)]
+
+
+def as_prompt(utterance: Utterance, foreign: bool = False) -> Utterance:
+    """A recorded line, as a listener's word where it is short."""
+    return Utterance(utterance.samples, utterance.phones, utterance.seconds < _FEEDBACK_SECONDS, foreign)
 
 
 def _aligned_prompts(recording: Recording) -> Iterator[Utterance]:
@@ -102,7 +105,9 @@ def _aligned_prompts(recording: Recording) -> Iterator[Utterance]:
         path = recording.sounds / f"{name}.g722"
         if path.exists() and recording.fewest_words <= len(words) <= 60 and not _UNREADABLE.search(line):
             prompts.append((path, line, words))
-    spelling = {} if recording.language == "en" else spell({w for *_, words in prompts for w in words}, recording)
+    spelling = (
+        {} if recording.language == "en" else spell({w for *_, words in prompts for w in words}, recording.language)
+    )
     for path, line, words in prompts:
         samples = _decode(path)
         rows = align(samples, words, spelling)
@@ -124,20 +129,26 @@ def _transcripts(recording: Recording) -> Iterator[tuple[str, str]]:
             yield name.strip(), spoken.strip()
 
 
-def spell(words: set[str], recording: Recording) -> dict[str, str]:
+def unknown_words(words: set[str]) -> set[str]:
+    """Those that pocketsphinx's English dictionary lacks."""
+    decoder = _decoder()
+    return {word for word in words if decoder.lookup_word(word) is None}
+
+
+def spell(words: set[str], language: str) -> dict[str, str]:
     """Each word in pocketsphinx's phones ("K AO N ..."), by espeak-ng; words it cannot say are left out."""
     if not shutil.which("espeak-ng"):
-        raise AvtrError("espeak-ng is needed to spell other languages' prompts; try: apt-get install espeak-ng")
+        raise AvtrError("espeak-ng is needed to spell what no dictionary holds; try: apt-get install espeak-ng")
     ordered = sorted(words)
     with tempfile.NamedTemporaryFile("w", suffix=".txt", encoding="utf-8") as listed:
         listed.write("".join(f"{word}.\n\n" for word in ordered))
         listed.flush()
-        command = ["espeak-ng", "-v", recording.language, "--ipa", "--sep=_", "-q", "-f", listed.name]
+        command = ["espeak-ng", "-v", language, "--ipa", "--sep=_", "-q", "-f", listed.name]
         said = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True).stdout.splitlines()
     lines = [line.strip() for line in said if line.strip()]
     if len(lines) != len(ordered):
         short = f"{len(lines)} of {len(ordered)}"
-        raise AvtrError(f"espeak-ng spelled {short} words; is its voice '{recording.language}' whole?")
+        raise AvtrError(f"espeak-ng spelled {short} words; is its voice '{language}' whole?")
     spelled = {}
     for word, line in zip(ordered, lines, strict=True):
         names = [phones.arpabet_of_ipa(part) for part in re.split(r"[_\s]+", line)]
@@ -161,19 +172,16 @@ def _decode(path: Path) -> np.ndarray:
 def align(samples: np.ndarray, words: list[str], spelling: dict[str, str] | None = None) -> np.ndarray | None:
     """Phone rows (id, start s, end s) of `words` spoken in float32 16 kHz `samples`; None where it fails.
 
-    `spelling` gives words the sounds that pocketsphinx's English dictionary does not know.
+    `spelling` gives the sounds of words that are not to be looked up in pocketsphinx's English dictionary.
     """
-    from pocketsphinx import Decoder
-
     data = (np.clip(samples, -1, 1) * 32767).astype(np.int16).tobytes()
-    decoder = Decoder(samprate=_RATE, lm=None, loglevel="FATAL")
+    decoder = _decoder()
     try:
-        if spelling:
-            names = {word: f"w{index}" for index, word in enumerate(dict.fromkeys(words))}
-            for word, name in names.items():
-                decoder.add_word(name, spelling[word], True)
-            words = [names[word] for word in words]
-        elif any(decoder.lookup_word(word) is None for word in words):
+        names = {word: f"w{index}" for index, word in enumerate(dict.fromkeys(words)) if word in (spelling or {})}
+        for word, name in names.items():
+            decoder.add_word(name, spelling[word], True)
+        words = [names.get(word, word) for word in words]
+        if any(decoder.lookup_word(word) is None for word in words):
             return None
         decoder.set_align_text(" ".join(words))
         _feed(decoder, data)
@@ -190,6 +198,12 @@ def align(samples: np.ndarray, words: list[str], spelling: dict[str, str] | None
             start = phone.start * _FRAME
             rows.append((phones.phone_id(phone.name), start, start + phone.duration * _FRAME))
     return np.array(rows, np.float32).reshape(-1, 3) if rows else None
+
+
+def _decoder():
+    from pocketsphinx import Decoder
+
+    return Decoder(samprate=_RATE, lm=None, loglevel="FATAL")
 
 
 def _feed(decoder, data: bytes) -> None:
