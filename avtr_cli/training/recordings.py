@@ -177,9 +177,10 @@ def align(samples: np.ndarray, words: list[str], spelling: dict[str, str] | None
     data = (np.clip(samples, -1, 1) * 32767).astype(np.int16).tobytes()
     decoder = _decoder()
     try:
-        names = {word: f"w{index}" for index, word in enumerate(dict.fromkeys(words)) if word in (spelling or {})}
+        known = spelling or {}
+        names = {word: f"w{index}" for index, word in enumerate(dict.fromkeys(words)) if word in known}
         for word, name in names.items():
-            decoder.add_word(name, spelling[word], True)
+            decoder.add_word(name, known[word], True)
         words = [names.get(word, word) for word in words]
         if any(decoder.lookup_word(word) is None for word in words):
             return None
