@@ -113,13 +113,27 @@ def test_training_learns(tmp_path, corpus):
 def test_an_exported_checkpoint_streams(tmp_path, corpus):
     run = Run(tmp_path / "run", settings("dyadic", steps=2), corpus)
     run_to_end(run)
-    stages.export(tmp_path / "run", tmp_path / "lmfm.safetensors", {"licence": "Apache-2.0"})
+    stages.export([tmp_path / "run"], tmp_path / "lmfm.safetensors", {"licence": "Apache-2.0"})
     generator = LmfmGenerator(MotionConfig(), tmp_path / "lmfm.safetensors")
     assert generator.about["step"] == "2"
     assert generator.about["licence"] == "Apache-2.0"
     sound = np.random.default_rng(0).standard_normal((2, WINDOW_SAMPLES)).astype(np.float32) * 0.1
     motion, _ = generator.step(Window(sound, 0), generator.start(None, 1))
     assert torch.isfinite(motion.values).all()
+
+
+def test_several_runs_are_exported_as_their_mean(tmp_path, corpus):
+    folders = [tmp_path / name for name in ("one", "two")]
+    for seed, folder in enumerate(folders):
+        run_to_end(Run(folder, settings("dyadic", steps=1, seed=seed), corpus))
+        stages.export([folder], folder / "alone.safetensors")
+    stages.export(folders, tmp_path / "mean.safetensors")
+    one, two, mean = (
+        stages.read_tensors(path)[0]["hearing.inlet.weight"]
+        for path in (folders[0] / "alone.safetensors", folders[1] / "alone.safetensors", tmp_path / "mean.safetensors")
+    )
+    assert not torch.equal(one, two)
+    assert torch.allclose(mean, (one + two) / 2)
 
 
 def test_an_empty_folder_is_one_sentence(tmp_path):

@@ -123,12 +123,15 @@ def dyadic(
     start = prior_run / "last.safetensors" if prior_run and prior_run.is_dir() else prior_run
     _train(folder, run, config, start, device, threads)
     if out:
-        export(run, out)
+        export([run], out)
         typer.echo(str(out))
 
 
 @app.command(name="export")
-def export_checkpoint(run: _Run, out: Annotated[Path, typer.Argument(help="The checkpoint to write.")]) -> None:
+def export_checkpoint(
+    run: Annotated[list[Path], typer.Option("--run", help="Folder of a run; of several, the mean is written.")],
+    out: Annotated[Path, typer.Argument(help="The checkpoint to write.")],
+) -> None:
     """Write the running mean of a run's weights, finished or not, as a checkpoint."""
     from avtr_cli.training.stages import export
 

@@ -16,7 +16,7 @@ from avtr_cli.timing import SAMPLE_RATE
 from avtr_cli.training.speech import Utterance
 
 ONE_SIDED, SILENT = 0.30, 0.04  # shares of calls; the rest are dialogues
-NATURAL = {"kokoro": 4.0, "mixed": 4.0, "talkie": 6.0}
+NATURAL = {"kokoro": 4.0, "mixed": 4.0, "talkie": 12.0}
 """Voices that are people's or nearest to them: how often they speak, where any other engine counts 1."""
 
 

@@ -45,7 +45,7 @@ class Weights:
     mouth: float = 1.0
     face: float = 0.5
     guess: float = 0.6
-    visemes: float = 0.5
+    visemes: float = 1.0
     closures: float = 1.5
     activity: float = 0.6
     flags: float = 0.6

@@ -2,7 +2,7 @@
 
 Everything random is drawn from (seed, stage, step), so a run that is stopped and resumed at any step goes on
 as if it had not been. A run folder holds `last.safetensors` (weights, their running mean, optimiser) and
-`curve.csv`; `export` writes the running mean as a checkpoint that `LmfmGenerator` loads.
+`curve.csv`; `export` writes the running mean, of one run or of several, as a checkpoint that `LmfmGenerator` loads.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import json
 import math
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -180,12 +180,20 @@ class Run:
         self.step, self.minutes = int(header["step"]), float(header["minutes"])
 
 
-def export(run_folder: Path, out: Path, notes: dict[str, str] | None = None) -> None:
-    """Write the running mean of a run's weights as a checkpoint for `LmfmGenerator`."""
-    tensors, header = read_tensors(run_folder / "last.safetensors")
-    about = {"format": "avtr-lmfm-1", **LmfmShape().as_strings(), "step": header["step"],
-             "minutes": header["minutes"], "training": header["config"], **(notes or {})}  # fmt: skip
-    write_tensors(out, _under(tensors, "average."), about)
+def export(runs: Sequence[Path], out: Path, notes: dict[str, str] | None = None) -> None:
+    """Write the running mean of a run's weights as a checkpoint for `LmfmGenerator`, or its mean over several runs.
+
+    Runs that began at the same weights may be averaged ("Model soups", Wortsman et al. 2022); the header tells of
+    each one's training, and of all minutes together.
+    """
+    held = [read_tensors(run / "last.safetensors") for run in runs]
+    averages = [_under(tensors, "average.") for tensors, _ in held]
+    mean = {name: torch.stack([one[name] for one in averages]).mean(0) for name in averages[0]}
+    headers = [header for _, header in held]
+    about = {"format": "avtr-lmfm-1", **LmfmShape().as_strings(), "step": headers[0]["step"],
+             "minutes": str(sum(float(header["minutes"]) for header in headers)),
+             "training": ", ".join(header["config"] for header in headers), **(notes or {})}  # fmt: skip
+    write_tensors(out, mean, about)
 
 
 def load_weights(model: Lmfm, path: Path) -> None:
