@@ -35,7 +35,7 @@ SHIPPED = Path(__file__).parent.parent / "assets" / "lmfm.safetensors"
 _FORMAT = "avtr-lmfm-1"
 ANSWER_GUIDANCE = 1.25  # of the event head by the partner, times the user's own: answers stand out from chance
 MOUTH_TEMPERATURE = 0.25  # of the mouth's base noise: less scatter around what is heard, closer to the true shapes
-_OPEN_BELOW, _SHUT_ABOVE = 0.05, 0.6  # closure probabilities between which the lips come together
+_OPEN_BELOW, _SHUT_ABOVE = 0.1, 0.8  # closure probabilities between which the lips come together
 _STILL_BELOW, _SPEAKS_ABOVE = 0.12, 0.75  # the same for the own voice, which lets the mouth move at all
 
 
