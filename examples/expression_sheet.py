@@ -2,7 +2,7 @@
 
 Without photos the eight of `portraits.py` are taken. The five states are moments of the motion model's own takes of
 `dialogue.wav`: the widest mouth of its speech, the broadest smile of a happy take, the most shut eyes, the farthest
-turn of a take with twice the head movement, and the liveliest moment while the other person speaks.
+turn of three takes with twice the head movement, and the liveliest moment while the other person speaks.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ from avtr_cli.render.mesh.renderer import MeshRenderer  # noqa: E402
 from avtr_cli.types import CONTROLS, Motion  # noqa: E402
 
 HEADING = 18  # px above the first row
+TURNING_TAKES = 3
 OPEN_EYES = 0.15  # blink weight below which a moment may show something else than a blink
 
 
@@ -43,10 +44,12 @@ def states() -> dict[str, np.ndarray]:
     """Rows of controls (58,) by what they show."""
     call = load_dialogue(DialogueFiles(dialogue=HERE / "dialogue.wav"))
     own, partner = hear(call.sound)
-    plain, happy, lively = (
+    plain, happy = (
         SessionPerformer(LmfmGenerator(config))(call.sound, 0)
-        for config in (MotionConfig(), MotionConfig(emotion="happy", emotion_intensity=1.0), MotionConfig(head_gain=2))
+        for config in (MotionConfig(), MotionConfig(emotion="happy", emotion_intensity=1.0))
     )
+    turning = SessionPerformer(LmfmGenerator(MotionConfig(head_gain=2)))
+    lively = np.concatenate([turning(call.sound, seed) for seed in range(TURNING_TAKES)])
     heard = partner.active & ~own.active
 
     def moment(take: np.ndarray, score: np.ndarray, where: np.ndarray) -> np.ndarray:
