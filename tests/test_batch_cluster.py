@@ -136,7 +136,7 @@ def cluster() -> Iterator[Any]:
 
 @pytest.mark.slow
 def test_one_of_two_nodes_dies_and_every_job_is_done_once(cluster, tmp_path, photo, dialogue):
-    source = make_folder(tmp_path / "in", photo, dialogue, seconds=8.0, broken=False)  # both still render when the node is gone
+    source = make_folder(tmp_path / "in", photo, dialogue, seconds=8.0, broken=False)  # longer than killing takes
     for name in ("fourth", "fifth"):
         shutil.copy(source / "first.wav", source / f"{name}.wav")
     options = [source, "--photo", photo, *SMALL]
