@@ -37,7 +37,7 @@ _MOUTH_SD_FLOOR = 0.02  # sparse channels would else be all spikes in z-units
 
 @dataclass(frozen=True, kw_only=True)
 class TrainConfig:
-    """How one stage is trained. Defaults suit two CPU cores; a GPU takes `batch` 128 in the same time a step."""
+    """How one stage is trained. Defaults suit two CPU cores; no GPU was ever at hand to choose a `batch` for one."""
 
     stage: str
     steps: int = 12_000
