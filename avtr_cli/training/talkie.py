@@ -2,8 +2,8 @@
 
 Two hours of acted English conversation by some two dozen characters, with its script; free to give away and to modify,
 not to be sold by itself (the package's copyright file). One archive holds the sound (MP3 at 11.025 kHz, a file a line)
-and the words. How the engine names its sounds and lays out its dialogues is known from ScummVM (facts alone, none of its
-code is here), the rest was read off the bytes. That it is right shows in the lengths of the lines, which go with
+and the words. How the engine names its sounds and lays out its dialogues is known from ScummVM (facts alone, none of
+its code is here), the rest was read off the bytes. That it is right shows in the lengths of the lines, which go with
 the lengths of their sounds (r .94 over the hero's remarks, .76 over all dialogues).
 
     archive   "QTBL", 8 bytes, entries u16 | each: name (12), a byte, offset u32, size u32 | data; all big-endian
