@@ -41,6 +41,16 @@ def dialogue(key, hero, other):
     return bytes(20) + struct.pack(">16h", *words) + bytes(96 * LEVELS) + lines[0] + lines[1]
 
 
+def scene(*lines):
+    """A .CUT file in which these lines are said."""
+    held = b"\0"
+    for line in lines:
+        held += bytes([len(line)]) + line.encode()
+        held += bytes(len(held) % 2)
+    begins = 40
+    return bytes(20) + struct.pack(">6H", 0, len(lines), 0, 0, begins, begins + len(held)) + bytes(28) + held + bytes(9)
+
+
 def said(files):
     return [(line.character, line.words) for line in talkie.lines_of(archive(files), GAME)]
 
@@ -60,6 +70,14 @@ def test_what_the_hero_says_of_things_is_numbered_from_41():
         "JOE00411.SB": b"", "JOE00421.SB": b"", "JOE00422.SB": b"",
     }  # fmt: skip
     assert said(files) == [("joe", "It's open"), ("joe", "Tsk tsk"), ("joe", "Empty crates!")]
+
+
+def test_a_scene_counts_its_lines_and_in_them_gestures_and_turns_of_the_face():
+    files = {
+        "C9A.CUT": scene("*", "*FLHey, over here!*01", "Yes.*01Now help me.*02", "", "We did it.*03"),
+        "C9A__022.SB": b"", "C9A__031.SB": b"", "C9A__032.SB": b"", "C9A__051.SB": b"",
+    }  # fmt: skip
+    assert [words for _, words in said(files)] == ["Hey, over here!", "Yes.", "Now help me.", "We did it."]
 
 
 def test_growls_and_voices_under_effects_are_left_out():

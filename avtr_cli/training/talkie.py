@@ -1,17 +1,21 @@
 """Spoken lines of an adventure game (Debian's flight-of-the-amazon-queen) into utterances with phone times.
 
-Two hours of acted English conversation by some two dozen characters, with its script; free to give away and to modify,
+Three hours of acted English conversation by some two dozen characters, with its script; free to give away and to modify,
 not to be sold by itself (the package's copyright file). One archive holds the sound (MP3 at 11.025 kHz, a file a line)
 and the words. How the engine names its sounds and lays out its dialogues is known from ScummVM (facts alone, none of
 its code is here), the rest was read off the bytes. That it is right shows in the lengths of the lines, which go with
-the lengths of their sounds (r .94 over the hero's remarks, .76 over all dialogues).
+the lengths of their sounds (r .94 over the hero's remarks, .76 over all dialogues, .75 over all scenes).
 
     archive   "QTBL", 8 bytes, entries u16 | each: name (12), a byte, offset u32, size u32 | data; all big-endian
     X.DOG     a dialogue: 20 bytes, 16 words: levels, -, key, ..., where the other's lines begin [11] and end [12],
               as offsets from byte 20 | tree of 96 bytes a level | lines: a word, id u16, length u8, text, to 4 bytes
-    line      "*FL" and the like turn a face; "*03" and the like are gestures, and end what one sound file holds
+    X.CUT     a scene: 20 bytes, words: ..., where its lines begin [4] and end [5], as above | lines: a byte, then
+              length u8, text, to 2 bytes; who speaks them was not found out, so all scenes are one voice
+    line      "*FL" and the like turn a face; "*03" and the like are gestures, and end what one sound file holds; in
+              scenes both do
     sound     <key, 2 digits><id, 4 hex digits><J: the hero, P: the other><part, from 1>.SB, or JOE<number><part>.SB,
-              what the hero says of things: line (number - 40) of QUEEN2.JAS
+              what the hero says of things: line (number - 40) of QUEEN2.JAS, or <scene, filled up to 5
+              with "_"><line, from 1, 2 digits><part>.SB
 """
 
 from __future__ import annotations
@@ -36,7 +40,7 @@ from avtr_cli.training.voices import load_utterances, save_utterances
 GAME = Path("/usr/share/scummvm/flight-of-the-amazon-queen/queen.1c")
 PACKAGE = "flight-of-the-amazon-queen"
 _RATE = 16_000
-_HERO = "joe"
+_HERO, _SCENES = "joe", "scenes"
 _REMARKS, _BEFORE_REMARKS = "QUEEN2.JAS", 40
 _UNTRUE = ("ape", "dog", "oracle", "zombie", "klunk")  # growls, and voices changed by effects
 _GESTURE = re.compile(r"\*(\d\d|[A-Z]{2})")
@@ -88,6 +92,8 @@ def lines_of(archive: bytes, path: Path) -> list[Line]:
     for name, data in files.items():
         if name.endswith(".DOG"):
             script |= _dialogue(name, data)
+        elif name.endswith(".CUT"):
+            script |= _scene(name, data)
     for number, text in enumerate(files.get(_REMARKS, b"").decode("latin-1").split("\r\n"), _BEFORE_REMARKS + 1):
         for part, words in enumerate(_parts(text), 1):
             script[f"JOE{number:04d}{part:X}"] = (_HERO, words)
@@ -119,6 +125,17 @@ def _dialogue(name: str, data: bytes) -> Iterator[tuple[str, tuple[str, str]]]:
             for part, words_said in enumerate(_parts(data[at + 5 : at + 5 + length].decode("latin-1")), 1):
                 yield f"{words[2]:02d}{number:04X}{letter}{part:X}", (character, words_said)
             at += (5 + length + 3) // 4 * 4
+
+
+def _scene(name: str, data: bytes) -> Iterator[tuple[str, tuple[str, str]]]:
+    """(sound's name, (the scenes' common voice, words)) of a scene."""
+    at, stop = (20 + offset for offset in struct.unpack_from(">2H", data, 28))
+    stem, at, number = name.split(".")[0].ljust(5, "_"), at + 1, 0
+    while at < min(stop, len(data)):
+        length, number = data[at], number + 1
+        for part, words in enumerate(_GESTURE.split(data[at + 1 : at + 1 + length].decode("latin-1"))[::2], 1):
+            yield f"{stem}{number:02d}{part:X}", (_SCENES, words)
+        at = (at + length + 2) // 2 * 2
 
 
 def _parts(text: str) -> list[str]:
