@@ -1,11 +1,13 @@
-"""Sentences to be spoken: templates over everyday words, mixed with words drawn from a pronouncing dictionary.
+"""Sentences to be spoken: everyday talk, and templates mixed with words drawn from a pronouncing dictionary.
 
-Drawn words spread the phones evenly; templates keep the rhythm of English. Feedback words are what a
-listener says (Ward & Tsukahara 2000 list their kind).
+Drawn words spread the phones evenly; templates keep the rhythm of English; everyday talk ends as people's phrases do,
+in "you", "do", "know" and the like, which templates hardly ever say, drawn out before a pause. Feedback words are
+what a listener says (Ward & Tsukahara 2000 list their kind).
 """
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +16,25 @@ FEEDBACK = (
     "mhm", "yeah", "right", "okay", "I see", "oh really", "sure", "wow", "of course", "hm", "uh huh", "exactly",
     "oh no", "that is true", "no way", "good point", "go on", "ah, I see",
 )  # fmt: skip
+_EVERYDAY_SHARE = 0.35  # of the sentences
+_EVERYDAY = """
+    Thank you. Thank you so much. How are you? And how about you? Nice to meet you. See you soon! So do you. Me too.
+    Yes, I do. They do too. Who knew? What would you do? I am sure it is true. It never came through. I had no clue.
+    The sky was so blue. Right on cue. Only a few. I am with you. After you. The same to you. Is it new? It has a
+    lovely view. It is up to you. I will do it for you. When is it due? It was only us two. He is in a good mood.
+    I like the food. That is so cool. She is still at school. Let me move it. You have to prove it. There is no room.
+    This afternoon. It was the full moon. Not too soon. You could lose it. Who would choose it? They were rude.
+    I know. Oh no, I do not think so. Let us go home. Hello! We will see tomorrow. She is on the phone. I went alone.
+    Is it below zero? Nice and slow. Nobody knows. Come on over. You know? It is so cold. It was an old road.
+    I missed the whole show. It was only a joke. I hope so. I told you so. Do you want to go? They grow so fast.
+    Wow, look at it now. Not right now, but somehow. I do not know how. We are going out. What is it all about?
+    Would you like one? One more week. We were away. What was it worth? I want to wait. Which one would you want?
+    I should have looked. Could you put it back? It was a good book. Would he? You should. Of course you could.
+    Sure. I saw more of it before. What is it for? Four or five. I am not sure any more. It was your fault. That is all.
+    We lost. Call me when you are there. I thought so. Talk to you later. What do you mean by that? Tell me about him.
+    Maybe. My mum. It is time to come home. Stop! Never mind. Wait for me. Leave it. Is that you? Do you love it?
+    I would be happy to. What are you up to? Where are you going to? She asked me to. I used to. Is he talking to you?
+"""
 _NOUNS = """
     morning river window mother garden music paper problem bottle village summer picture brother coffee people
     monday building weather family movie bicycle mountain kitchen doctor money bridge number holiday question
@@ -58,8 +79,16 @@ def dictionary_words(limit: int = 20_000) -> list[str]:
     return words[::step]
 
 
+def everyday() -> list[str]:
+    """The sentences of everyday talk."""
+    return re.findall(r"\S[^.?!]*[.?!]", " ".join(_EVERYDAY.split()))
+
+
 def sentence(rng: np.random.Generator, words: list[str]) -> str:
     """One sentence; `{w}` is filled from `words` (the nouns again where there are none)."""
+    if rng.random() < _EVERYDAY_SHARE:
+        lines = everyday()
+        return lines[rng.integers(len(lines))]
     pools = {"{n}": _NOUNS, "{v}": _VERBS, "{q}": _QUALITIES, "{w}": words or _NOUNS}
     text = _TEMPLATES[rng.integers(len(_TEMPLATES))]
     for slot, pool in pools.items():
