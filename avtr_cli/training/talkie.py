@@ -1,10 +1,10 @@
 """Spoken lines of an adventure game (Debian's flight-of-the-amazon-queen) into utterances with phone times.
 
-Three hours of acted English conversation by some two dozen characters, with its script; free to give away and to modify,
-not to be sold by itself (the package's copyright file). One archive holds the sound (MP3 at 11.025 kHz, a file a line)
-and the words. How the engine names its sounds and lays out its dialogues is known from ScummVM (facts alone, none of
-its code is here), the rest was read off the bytes. That it is right shows in the lengths of the lines, which go with
-the lengths of their sounds (r .94 over the hero's remarks, .76 over all dialogues, .75 over all scenes).
+Three hours of acted English conversation by some two dozen characters, with its script; free to give away and to
+modify, not to be sold by itself (the package's copyright file). One archive holds the sound (MP3 at 11.025 kHz, a file
+a line) and the words. How the engine names its sounds and lays out its dialogues is known from ScummVM (facts alone,
+none of its code is here), the rest was read off the bytes. That it is right shows in the lengths of the lines, which go
+with the lengths of their sounds (r .94 over the hero's remarks, .76 over all dialogues, .75 over all scenes).
 
     archive   "QTBL", 8 bytes, entries u16 | each: name (12), a byte, offset u32, size u32 | data; all big-endian
     X.DOG     a dialogue: 20 bytes, 16 words: levels, -, key, ..., where the other's lines begin [11] and end [12],
