@@ -172,6 +172,15 @@ def test_the_commands_make_data_train_both_stages_and_write_a_checkpoint(tmp_pat
     assert (dyadic / "curve.csv").exists()
 
 
+def test_three_windows_in_four_remember_the_mouth_as_it_was_guessed():
+    true, guessed = torch.zeros(400, 5, len(MOUTH)), torch.ones(400, 5, len(MOUTH))
+    generator = torch.Generator().manual_seed(0)
+    past = objective.remembered(true, guessed, 0.75, generator).mean((1, 2))
+    assert 0.65 < (past > 0.9).float().mean() < 0.85
+    assert past.min() < 0.3
+    assert objective.remembered(true, guessed, 0.0, generator).mean((1, 2)).abs().max() < 0.5
+
+
 def test_the_rounding_of_foreign_speech_is_not_taught():
     counts = objective.taught(torch.tensor([0.0, 1.0]))
     assert counts.shape == (2, 1, len(MOUTH))

@@ -111,6 +111,10 @@ def dyadic(
     steps: _Steps = 12_000,
     batch: _Batch = 16,
     seed: _Seed = 0,
+    rate: Annotated[float, typer.Option(help="Highest learning rate; its cosine begins anew with every run.")] = 1.5e-3,
+    tracks_every: Annotated[
+        int, typer.Option(help="Train the two flows in one step of so many; they are most of the work.", min=1)
+    ] = 3,
     partner: Annotated[bool, typer.Option(help="Hear the partner; --no-partner is an ablation.")] = True,
     phones: Annotated[bool, typer.Option(help="Train the phone head; --no-phones is an ablation.")] = True,
     device: _Device = "cpu",
@@ -119,7 +123,10 @@ def dyadic(
     """Stage 2: both voices come in. Starts from stage 1 where --prior names it."""
     from avtr_cli.training.stages import TrainConfig, export
 
-    config = TrainConfig(stage="dyadic", steps=steps, batch=batch, seed=seed, audio_partner=partner, phones=phones)
+    config = TrainConfig(
+        stage="dyadic", steps=steps, batch=batch, seed=seed, learning_rate=rate, tracks_every=tracks_every,
+        audio_partner=partner, phones=phones,
+    )  # fmt: skip
     start = prior_run / "last.safetensors" if prior_run and prior_run.is_dir() else prior_run
     _train(folder, run, config, start, device, threads)
     if out:

@@ -75,7 +75,7 @@ class LmfmGenerator:
         return {
             "seed": torch.tensor(seed, dtype=torch.int64),
             "features": torch.full((2, hearing.HISTORY, FEATURES), SILENCE),
-            "encoded": silence.expand(2, PAST_FRAMES, width).clone(),
+            "encoded": silence[:, None].expand(2, PAST_FRAMES, width).clone(),
             "flags": torch.zeros(PAST_FRAMES, 2 * hearing.FLAGS),
             "curves": torch.zeros(PAST_FRAMES, len(CURVES)),
             "mouth": torch.zeros(PAST_FRAMES + 1, len(MOUTH)),
@@ -96,8 +96,8 @@ class LmfmGenerator:
         rng = np.random.default_rng([int(state["seed"]) & 0xFFFFFFFF, window.index])
         fresh = self._mel.of_window(torch.from_numpy(window.samples))
         features = torch.cat([state["features"], fresh], dim=1)
-        new, said = model.hearing(features)
-        encoded = torch.cat([state["encoded"], new], dim=1)
+        new, said = model.hearing(features[None])
+        encoded = torch.cat([state["encoded"], new[0]], dim=1)
         flags = model.hearing.flags(encoded[:, -hearing.FLAG_HISTORY - CHUNK_FRAMES :]).sigmoid()
         flags = torch.cat([state["flags"], torch.cat([flags[0], flags[1]], dim=-1)])
 

@@ -22,6 +22,7 @@ from avtr_cli.training import phones
 LATEST_TIME = 0.98  # of the flow: at 1 the Gaussian skip of a still channel has no finite slope
 _UNHEARD = 40  # frames of a window whose listening history is cut off; the event head is not judged there
 _UNKNOWN = -100  # a viseme that teaches nothing: a vowel of foreign speech, for vowels differ between languages
+_OWN_PAST = 0.75  # of the windows remember the mouth as it was guessed, not as it was
 _SETTLE_MOUTH, _SETTLE_FACE = 0.35, 0.3  # noise on the past: z-units; first innovations
 
 
@@ -45,7 +46,7 @@ class Weights:
     mouth: float = 1.0
     face: float = 0.5
     guess: float = 0.6
-    visemes: float = 1.0
+    visemes: float = 2.0
     closures: float = 1.5
     activity: float = 0.6
     flags: float = 0.6
@@ -58,13 +59,10 @@ def hear(model: Lmfm, features: Tensor) -> tuple[Tensor, hearing.Articulation, T
 
     Returns encoded (B, 2, T, D), the articulation of the avatar's side, flag logits (B, 2, T, 6).
     """
-    batch = features.shape[0]
-    padded = F.pad(features.flatten(0, 1), (0, 0, hearing.HISTORY, 0), value=SILENCE)
-    encoded, said = model.hearing(padded)
-    silence = model.hearing.of_silence().expand(encoded.shape[0], hearing.FLAG_HISTORY, -1)
-    flags = model.hearing.flags(torch.cat([silence, encoded], dim=1))
-    own = hearing.Articulation(*(part.unflatten(0, (batch, 2))[:, 0] for part in said))
-    return encoded.unflatten(0, (batch, 2)), own, flags.unflatten(0, (batch, 2))
+    encoded, said = model.hearing(F.pad(features, (0, 0, hearing.HISTORY, 0), value=SILENCE))
+    silence = model.hearing.of_silence()[:, None].expand(len(features), 2, hearing.FLAG_HISTORY, -1)
+    flags = model.hearing.flags(torch.cat([silence, encoded], dim=2).flatten(0, 1))
+    return encoded, said, flags.unflatten(0, (-1, 2))
 
 
 def losses(
@@ -102,7 +100,8 @@ def losses(
     if tracks:
         hidden_past = bool(torch.rand((), generator=generator) < dropout.past)  # for the whole batch: it is cheaper
         guess = (mean.detach(), scale.detach())
-        out["mouth"] = _mouth_loss(model, batch, given, guess, hidden_past, generator)
+        own_past = 0.0 if deaf else _OWN_PAST
+        out["mouth"] = _mouth_loss(model, batch, given, guess, hidden_past, own_past, generator)
         out["face"] = _face_loss(model, batch, given, hidden_past, generator)
     return out
 
@@ -158,14 +157,14 @@ def _mouth_loss(
     given: Conditions,
     guess: tuple[Tensor, Tensor],
     hidden_past: bool,
+    own_past: float,
     generator: torch.Generator,
 ) -> Tensor:
     z = model.mouth_to_z(batch["mouth"])
     count, frames, channels = z.shape
     uniform = torch.rand(count, frames, channels, generator=generator)
     noise = flow.ar1_noise(uniform, None, NOISE_CORRELATION, NOISE_LIMIT).to(z)
-    shake = torch.rand(count, 1, 1, generator=generator) * _SETTLE_MOUTH
-    past = z + (torch.randn(z.shape, generator=generator) * shake).to(z)
+    past = remembered(z, guess[0], own_past, generator)
     t = _times(count, frames, generator, z.device)
     x = torch.lerp(noise, z, t.unsqueeze(-1))
     skip = flow.gaussian_skip(x, t.unsqueeze(-1), *guess, NOISE_SD)
@@ -179,6 +178,17 @@ def _mouth_loss(
         track_bias(track, frames, hidden_past),
     )
     return (taught(batch["foreign"]) * (velocity - (z - noise)).square()).mean()
+
+
+def remembered(true: Tensor, guessed: Tensor, own: float, generator: torch.Generator) -> Tensor:
+    """The mouth's past as training shows it, (B, T, 7) in z-units: a share `own` of the windows as it was guessed.
+
+    A true past tells what was not heard: a mouth that learned to trust it goes on with its own mistakes when it
+    streams (the exposure bias of Bengio et al. 2015). The other windows lie between truth and guess; all are noised.
+    """
+    shake = torch.rand(len(true), 1, 1, generator=generator) * _SETTLE_MOUTH
+    towards = (torch.rand(len(true), 1, 1, generator=generator) / (1 - own)).clamp(max=1) * (own > 0)
+    return torch.lerp(true, guessed, towards.to(true)) + (torch.randn(true.shape, generator=generator) * shake).to(true)
 
 
 def _face_loss(

@@ -14,6 +14,7 @@ from avtr_cli.motion.encoders import MELS, ROWS_PER_FRAME, SILENCE
 
 _LOW_HZ, _HIGH_HZ = 40.0, 7600.0
 _WARP = (0.93, 1.08)  # of frequency: the length of the throat
+_BEND = 0.04  # sd of five knots of that factor along the mel axis: where a mouth puts its vowels
 _COLOUR = 0.2  # sd of five knots along the mel axis, feature units (1 = 13 dB)
 _LEVEL = (-0.6, 0.35)  # feature units
 _FLOOR_SHARE, _FLOOR = 0.35, (-2.0, -0.2)  # of the windows; level of steady noise
@@ -30,7 +31,10 @@ def perturb(features: Tensor, generator: torch.Generator) -> Tensor:
     def uniform(low: float, high: float) -> Tensor:
         return low + (high - low) * torch.rand(count, 1, generator=generator)
 
-    rows = _warp(rows, uniform(*_WARP))
+    bend = torch.nn.functional.interpolate(
+        _BEND * torch.randn(count, 1, 5, generator=generator), MELS, mode="linear", align_corners=True
+    )[:, 0]
+    rows = _warp(rows, uniform(*_WARP) * bend.exp())
     knots = _COLOUR * torch.randn(count, 1, 5, generator=generator)
     colour = torch.nn.functional.interpolate(knots, MELS, mode="linear", align_corners=True)[:, 0]
     rows = rows + (colour + uniform(*_LEVEL))[:, None, None]
@@ -48,7 +52,7 @@ def perturb(features: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def _warp(rows: Tensor, factor: Tensor) -> Tensor:
-    """Read every band of (N, T, 4, 80) at `factor` (N, 1) times its frequency."""
+    """Read every band of (N, T, 4, 80) at `factor` (N, 80) times its frequency."""
     mel = torch.linspace(_mel(_LOW_HZ), _mel(_HIGH_HZ), MELS + 2)[1:-1]
     wanted = 2595 * torch.log10(1 + 700 * (10 ** (mel / 2595) - 1) * factor / 700)
     place = ((wanted - mel[0]) / (mel[1] - mel[0])).clamp(0, MELS - 1.001)
