@@ -40,7 +40,7 @@ def data(
     calls: Annotated[int, typer.Option(help="Simulated calls of 30 s.")] = 1500,
     sentences: Annotated[
         int, typer.Option(help="Sentences spoken by each flite voice; other engines in proportion.")
-    ] = 240,
+    ] = 360,
     kokoro: _Voices = Path("runs/voices"),
     seed: _Seed = 1,
 ) -> None:
