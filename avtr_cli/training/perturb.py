@@ -31,13 +31,10 @@ def perturb(features: Tensor, generator: torch.Generator) -> Tensor:
     def uniform(low: float, high: float) -> Tensor:
         return low + (high - low) * torch.rand(count, 1, generator=generator)
 
-    bend = torch.nn.functional.interpolate(
-        _BEND * torch.randn(count, 1, 5, generator=generator), MELS, mode="linear", align_corners=True
-    )[:, 0]
+    bend = _along_mel(_BEND * torch.randn(count, 1, 5, generator=generator))
     rows = _warp(rows, uniform(*_WARP) * bend.exp())
     knots = _COLOUR * torch.randn(count, 1, 5, generator=generator)
-    colour = torch.nn.functional.interpolate(knots, MELS, mode="linear", align_corners=True)[:, 0]
-    rows = rows + (colour + uniform(*_LEVEL))[:, None, None]
+    rows = rows + (_along_mel(knots) + uniform(*_LEVEL))[:, None, None]
 
     floor = uniform(*_FLOOR) + torch.nn.functional.interpolate(knots.flip(0), MELS, mode="linear")[:, 0]
     floor = torch.where(uniform(0, 1) < _FLOOR_SHARE, floor, torch.full_like(floor, -9.0))[:, None, None]
@@ -49,6 +46,11 @@ def perturb(features: Tensor, generator: torch.Generator) -> Tensor:
     masked = (band >= first) & (band < first + width) & (uniform(0, 1) < _MASK_SHARE)
     rows = rows.masked_fill(masked[:, None, None], SILENCE)
     return rows.clamp(SILENCE, _CEILING).flatten(-2).reshape(features.shape)
+
+
+def _along_mel(knots: Tensor) -> Tensor:
+    """Straight lines between knots (N, 1, K) that are spread over the bands: (N, 80)."""
+    return torch.nn.functional.interpolate(knots, MELS, mode="linear", align_corners=True)[:, 0]
 
 
 def _warp(rows: Tensor, factor: Tensor) -> Tensor:
