@@ -15,8 +15,9 @@ from typing import Any
 from avtr_cli.audio.source import DialogueFiles
 from avtr_cli.batch.manifest import Row, Source
 from avtr_cli.config import Preset, load_preset, parse_settings
+from avtr_cli.cues import load_cues, parse_cues
 from avtr_cli.errors import AvtrError, ConfigError, InputError
-from avtr_cli.job import Job, load_cues, parse_cues
+from avtr_cli.job import Job
 
 RESERVED = ("batch", "index")  # DIR/batch.json and DIR/index.html are about all jobs
 _FILES = ("photo", "dialogue", "partner", "from_motion")
