@@ -15,12 +15,12 @@ PACKAGE = Path(__file__).parent.parent / "avtr_cli"
 FLOORS = [  # upper floors import lower ones, never the other way
     {"cli"},
     {"batch", "evaluation", "training", "dialogue", "benchmark", "doctor", "demos", "verification"},
-    {"offline", "preparation", "account", "feed"},
+    {"offline", "finishing", "forecast", "preview", "spooling", "preparation", "checking", "account", "feed"},
     {"engine", "job", "session", "pace"},
     {"output"},
     {"motion", "render"},
     {"audio", "perception", "weights"},
-    {"errors", "types", "timing", "config", "runtime", "clocks", "interruption"},
+    {"errors", "types", "timing", "config", "runtime", "clocks", "interruption", "files"},
 ]
 SEPARATE = [("motion", "render"), ("render", "motion"), ("perception", "audio"), ("audio", "perception")]
 

@@ -81,6 +81,16 @@ class DialogueSource:
         """How long each file sounds within --start and --duration."""
         return tuple(track.seconds for track in self._tracks)
 
+    @property
+    def sha256(self) -> tuple[str, ...]:
+        """STANDIN"""
+        from avtr_cli.files import file_sha256
+
+        return tuple(file_sha256(path) for path in self._files.paths)
+
+    def check_unchanged(self) -> None:
+        """STANDIN"""
+
     def blocks(self, rate: int = SAMPLE_RATE) -> Iterator[np.ndarray]:
         """All of it from the beginning, float32 (2, n) in [-1, 1] at `rate` Hz; may be asked for again."""
         streams = [track.blocks(rate) for track in self._tracks]

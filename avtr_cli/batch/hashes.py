@@ -8,8 +8,7 @@ import time
 from pathlib import Path
 
 from avtr_cli.errors import InputError
-from avtr_cli.job import file_sha256
-from avtr_cli.output.report import write_text
+from avtr_cli.files import file_sha256, write_text
 
 SETTLED_S = 2.0  # a file touched later than so long ago may change again within one tick of its clock
 

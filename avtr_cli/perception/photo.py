@@ -99,3 +99,23 @@ def _to_srgb(picture: Image.Image) -> Image.Image:
         except (ImageCms.PyCMSError, OSError, ValueError):
             pass  # a broken profile: the plain conversion below is what most programs show
     return picture.convert("RGB")
+
+
+def picture_size(path: str | Path) -> tuple[int, int]:
+    """(width, height) of the picture in `path` as it is shown, from its header alone. Raises PhotoError."""
+    try:
+        with warnings.catch_warnings(), Image.open(path) as picture:
+            warnings.simplefilter("ignore")
+            _check_size(picture, path)
+            width, height = picture.size
+            turned = picture.getexif().get(_ORIENTATION) in _ON_ITS_SIDE
+    except PhotoError:
+        raise
+    except UnidentifiedImageError:
+        raise PhotoError(f"{path}: not a picture that can be read; give a JPEG, PNG or WebP file") from None
+    except Exception as error:
+        raise PhotoError(f"{path}: the picture is damaged ({error}); save it again") from None
+    return (height, width) if turned else (width, height)
+
+
+_ORIENTATION, _ON_ITS_SIDE = 0x112, (5, 6, 7, 8)  # EXIF 2.32, table 4
