@@ -77,7 +77,7 @@ def report_of(
             "cues": [{"frame": cue.frame, "cue": cue.name, "strength": cue.strength} for cue in job.cues],
             "provenance": marks,
             "attribution": notices(job.preset),
-            "warnings": list(dict.fromkeys([*doubts, *stage.health.warnings])),
+            "warnings": [job.true_names(one) for one in dict.fromkeys([*doubts, *stage.health.warnings])],
         }
     )
 
@@ -95,13 +95,13 @@ def _inputs(stage: Stage) -> dict[str, Any]:
     for at, (path, one) in enumerate(zip(stage.job.photos, stage.casts, strict=True)):
         height, width = one.portrait.photo.shape[:2]
         photos[f"photo{'_b' * at}"] = {
-            "path": str(path),
+            "path": stage.job.true_names(str(path)),
             "sha256": one.portrait.sha256,
             "width": width,
             "height": height,
         }
     audio: dict[str, Any] = {
-        "path": str(sound.dialogue),
+        "path": stage.job.true_names(str(sound.dialogue)),
         "sha256": stage.source.sha256[0],
         "duration_s": round(facts.duration_s, 3),
         "sample_rate": facts.file_rate,
@@ -110,5 +110,5 @@ def _inputs(stage: Stage) -> dict[str, Any]:
         "voice_share": [round(share, 4) for share in stage.health.voice_share],
     }
     if sound.partner is not None:
-        audio["partner"] = {"path": str(sound.partner), "sha256": stage.source.sha256[1]}
+        audio["partner"] = {"path": stage.job.true_names(str(sound.partner)), "sha256": stage.source.sha256[1]}
     return {**photos, "audio": audio}

@@ -8,6 +8,7 @@ a face?) or all of the sound (is it cut off?) comes afterwards, in `preparation`
 
 from __future__ import annotations
 
+import errno
 import itertools
 import os
 import shutil
@@ -18,7 +19,7 @@ from pathlib import Path
 
 from avtr_cli.audio.source import DialogueSource
 from avtr_cli.errors import ConfigError, InputError, OutputError
-from avtr_cli.files import is_stream, reason, same_file
+from avtr_cli.files import is_stream, lies_there, reason, same_file
 from avtr_cli.job import Job
 from avtr_cli.output import provenance
 from avtr_cli.output.formats import Format, format_of
@@ -122,7 +123,7 @@ def _check_outputs(job: Job) -> None:
             if _is_or_holds(path, given):
                 raise OutputError(f"{path}: is what this job is made from; choose another {option}")
     for (one, path), (other, second) in itertools.combinations(job.outputs.items(), 2):
-        if not is_stream(path) and (_is_or_holds(path, second) or _is_or_holds(second, path)):
+        if not is_stream(path) and not is_stream(second) and (_is_or_holds(path, second) or _is_or_holds(second, path)):
             raise OutputError(f"{path}: cannot be both {one} and {other}; give two names")
     for option, path in job.outputs.items():
         check_writable(path, option)
@@ -159,8 +160,11 @@ def _frame_size(job: Job, photos: list[tuple[int, int]]) -> tuple[int, int]:
 
 
 def _existing(folder: Path) -> Path:
-    """`folder`, or the nearest above it that is there."""
-    return next(place for place in (folder, *folder.absolute().parents) if place.is_dir())
+    """`folder`, or the nearest above it that is there. Raises OSError where that is no folder."""
+    place = next(place for place in (folder, *folder.absolute().parents) if lies_there(place))
+    if not place.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(place))
+    return place
 
 
 def _longest_name(path: Path) -> int:

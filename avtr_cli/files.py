@@ -41,13 +41,19 @@ def write_text(path: Path, text: str) -> None:
     """Write a whole UTF-8 text file or none; straight into a pipe or device, as /dev/stdout. Raises OutputError."""
     data = text.encode("utf-8", "replace")
     try:
-        if path.exists() and not path.is_file():
-            path.write_bytes(data)
+        if is_stream(path):
+            pour(data, path)
             return
         with replacing(path) as partial:
             partial.write_bytes(data)
     except OSError as error:
         raise OutputError(f"{path}: cannot be written ({reason(error)})") from error
+
+
+def pour(data: bytes, stream: Path) -> None:
+    """Write into a pipe or device, behind what is there where the shell sent /dev/stdout to a file. Raises OSError."""
+    with stream.open("ab", buffering=0) as file:
+        file.write(data)
 
 
 def json_text(value: Any) -> str:
@@ -111,7 +117,12 @@ def same_file(path: Path, other: Path) -> bool:
 
 
 def is_stream(path: Path) -> bool:
-    """Whether `path` is a pipe, a socket or a device: what can be written to or read from, but not replaced."""
+    """Whether `path` is a pipe, a socket or a device: what can be written to or read from, but not replaced.
+
+    /dev/stdout is one wherever the shell sent it.
+    """
+    if os.path.abspath(path).startswith(("/dev/fd/", "/dev/std", "/proc/self/fd/")):
+        return True
     try:
         mode = os.stat(path).st_mode
     except (OSError, ValueError):

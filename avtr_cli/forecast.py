@@ -46,7 +46,7 @@ class Forecast:
     @property
     def warnings(self) -> tuple[str, ...]:
         said = [warning for one in self.casts for warning in (*one.portrait.warnings, *one.identity.warnings)]
-        return tuple(dict.fromkeys((*said, *self.health.warnings)))
+        return tuple(self.checked.job.true_names(one) for one in dict.fromkeys((*said, *self.health.warnings)))
 
     def lines(self) -> list[str]:
         """What a person wants to know before the work."""
@@ -61,7 +61,7 @@ class Forecast:
             f"about {self.seconds:.0f} s of work here ({self.load_s:.1f} s of it loading models), "
             f"at most {self.checked.form.disk_bytes(self.size, frames) / 2**20:,.0f} MiB of disk meanwhile",
         ]
-        return lines
+        return [job.true_names(line) for line in lines]
 
 
 def forecast(checked: CheckedJob, preview: Path | None = None) -> Forecast:

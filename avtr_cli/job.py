@@ -49,6 +49,7 @@ class Job:
     overwrite: bool = False  # replace outputs that lie there; otherwise they are a reason to refuse
     resume: bool = True  # go on from closed segments of an interrupted run
     command: str = ""  # as typed, for the report
+    copies: dict[Path, Path] = field(default_factory=dict)  # copy of a pipe -> what it is of
 
     def __post_init__(self) -> None:
         if self.pace not in ("max", "realtime"):
@@ -87,6 +88,12 @@ class Job:
         """The picture behind the person, where the preset names one."""
         named = self.preset.render.background
         return None if named in NO_FILE or named.startswith("#") else Path(named)
+
+    def true_names(self, text: str) -> str:
+        """`text`, with pipes called by their own names instead of their copies'."""
+        for copy, path in self.copies.items():
+            text = text.replace(str(copy), str(path))
+        return text
 
     def sides(self) -> tuple[Job, ...]:
         """A job for every avatar in the picture; the second hears the call with the voices swapped."""

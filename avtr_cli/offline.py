@@ -23,12 +23,12 @@ from avtr_cli.checking import CheckedJob, check, taken
 from avtr_cli.engine import Engine
 from avtr_cli.errors import ConfigError, InputError, OutputError
 from avtr_cli.feed import Take
-from avtr_cli.files import file_sha256, reason
+from avtr_cli.files import file_sha256, is_stream, reason
 from avtr_cli.interruption import allowed, awaited, held
 from avtr_cli.interruption import check as check_interruption
 from avtr_cli.job import Job
 from avtr_cli.motion.file import save_motion
-from avtr_cli.output.placement import place, refuse_taken
+from avtr_cli.output.placement import place, refuse_taken, show
 from avtr_cli.output.report import Report
 from avtr_cli.output.video import SegmentWriter
 from avtr_cli.output.workfolder import Segment, WorkFolder
@@ -180,8 +180,12 @@ class Production:
                 report = report_of(stage, folder, [one.made for one in video], marks, self._resumed, *walls)
             report |= about or {}
             others = [*finishing.motion(stage, folder), *finishing.account(stage, folder, report, video)]
-            place(folder, [*others, *video], job.overwrite, finishing.outdated(job.out, stage.total))
+            streams = [(made.read_bytes(), target) for made, target in others if is_stream(target)]
+            files = [*(one for one in others if not is_stream(one.target)), *video]
+            place(folder, files, job.overwrite, finishing.outdated(job.out, stage.total))
         folder.remove()
+        for text, stream in streams:
+            show(text, stream)
         return report
 
     def close(self) -> None:

@@ -36,18 +36,15 @@ def spooled(job: _Job) -> Iterator[_Job]:
         raise ConfigError("- stands for standard input, which can be one photo or one sound; name files for the others")
     with tempfile.TemporaryDirectory(prefix="avtr-pipe-") as folder:
         spool = _Spool(Path(folder))
-        names = ("dialogue", "partner") if job.sound.partner is not None else ("dialogue",)
-        sound: dict[str, Any] = {name: spool.file(getattr(job.sound, name)) for name in names}
-        photos: dict[str, Any] = {
-            name: spool.file(getattr(job, name)) for name in ("photo", "photo_b") if hasattr(job, name)
-        }
-        if not spool.copies:
-            yield job
-            return
+        voices = ("dialogue", "partner") if job.sound.partner is not None else ("dialogue",)
+        sound: dict[str, Any] = {name: spool.file(getattr(job.sound, name)) for name in voices}
+        shown = ("photo", "photo_b")[: len(job.photos)]
+        photos: dict[str, Any] = {name: spool.file(getattr(job, name)) for name in shown}
+        job = dataclasses.replace(job, sound=dataclasses.replace(job.sound, **sound), copies=spool.copies, **photos)
         try:
-            yield dataclasses.replace(job, sound=dataclasses.replace(job.sound, **sound), **photos)
+            yield job
         except AvtrError as error:
-            raise type(error)(spool.true_names(str(error))) from error
+            raise type(error)(job.true_names(str(error))) from error
 
 
 class _Spool:
@@ -69,11 +66,6 @@ class _Spool:
         if not copy.stat().st_size:
             raise InputError(f"{path}: nothing came through it")
         return copy
-
-    def true_names(self, sentence: str) -> str:
-        for copy, path in self.copies.items():
-            sentence = sentence.replace(str(copy), str(path))
-        return sentence
 
     @staticmethod
     def _copy(source: IO[bytes], copy: Path, path: Path) -> None:
