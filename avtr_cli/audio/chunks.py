@@ -88,7 +88,7 @@ def repaired(file: Bytes, sound: SoundChunk) -> View | None:
         return None
     size = sound.size - sound.size % int.from_bytes(sound.fmt[12:14], "little")
     fmt = sound.fmt + b"\0" * (len(sound.fmt) % 2)
-    body = b"WAVEds64" + struct.pack("<IQQQI", 28, 72 + len(fmt) + size, size, sound.frames, 0)
+    body = b"WAVEds64" + struct.pack("<IQQQI", 28, 56 + len(fmt) + size, size, sound.frames, 0)
     body += b"fmt " + struct.pack("<I", len(sound.fmt)) + fmt + b"data" + struct.pack("<I", 0xFFFFFFFF)
     return View(file, sound.at, size, b"RF64" + struct.pack("<I", 0xFFFFFFFF) + body)
 
@@ -123,7 +123,7 @@ def _sizes(file: Bytes, family: _Family, begin: int, stated: int) -> tuple[int, 
     limit = PLACEHOLDER if family.length == 4 and stated <= 0xFFFFFFFF else PLACEHOLDER_64
     if stated <= 0:
         return (0 if _is_chunk(file, family, begin) else there), None
-    if stated > there and stated >= limit:
+    if stated >= limit and (stated > there or stated == 0xFFFFFFFF):
         return there, None
     return min(stated, there), stated
 

@@ -7,7 +7,6 @@ headers, four bytes each, tells before any of it is decoded: an hour takes some 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from avtr_cli.audio.opening import Bytes
@@ -29,6 +28,12 @@ class Run:
     stated: int | None  # what its tag says; None without one
     stated_end: int | None  # the byte where its tag says that it ends
 
+    @property
+    def is_true(self) -> bool:
+        """Whether its tag says what is there: all frames, and the bytes to a hundredth."""
+        apart = 0 if self.stated_end is None else abs(self.stated_end - self.end)
+        return self.frames == self.stated and 100 * apart <= self.end - self.start
+
 
 @dataclass(frozen=True)
 class Walked:
@@ -39,30 +44,34 @@ class Walked:
 
     @property
     def is_true(self) -> bool:
-        """Whether libsndfile reads each run to its end."""
-        return not self.rest and all(run.frames == run.stated for run in self.runs)
+        """Whether libsndfile reads each run to its end, and has nothing to say of it on stderr."""
+        return bool(self.runs) and not self.rest and all(run.is_true for run in self.runs)
 
     def is_cut_off(self, size: int) -> bool:
         """Whether the last tag promises frames beyond the end of the file."""
+        if not self.runs:
+            return False
         last = self.runs[-1]
         short = last.stated is not None and last.frames < last.stated and self.rest < LARGEST_FRAME
         return short and (last.stated_end is None or last.stated_end > size)
 
 
 def walk(file: Bytes) -> Walked | None:
-    """The MP3 frames of `file`; None if it does not begin with one (after its ID3 tags)."""
+    """The MP3 frames of `file`; None if it does not begin with anything like one (after its ID3 tags)."""
     data = _Window(file)
     at = start = 0
     runs: list[Run] = []
     while True:
-        at = _after_tags(data, at)
+        at = _after_tags(data, at, zeros=bool(runs))
         frame = _frame(data.at(at, 4))
         if not frame or at + frame.size > file.size:
             break
         found = _run(data, start, at, frame)
         runs.append(found)
         at = start = found.end
-    return Walked(tuple(runs), max(file.size - at, 0)) if runs else None
+    begins = data.at(at, 2)
+    like = len(begins) == 2 and begins[0] == 0xFF and begins[1] >= 0xE0  # AAC, and layers I and II, do too
+    return Walked(tuple(runs), max(file.size - at, 0)) if runs or like else None
 
 
 @dataclass(frozen=True)
@@ -110,15 +119,9 @@ def _is_tag(data: _Window, at: int, frame: _Frame) -> bool:
     return data.at(at + 4 + frame.side, 4) in (b"Xing", b"Info")
 
 
-def _after_tags(data: _Window, at: int) -> int:
-    """Where the tags (ID3, APE, Lyrics3) and zeros that begin at `at` end."""
-    for end in _tag_ends(data, at):
-        at = end
-    return at
-
-
-def _tag_ends(data: _Window, at: int) -> Iterator[int]:
-    while True:
+def _after_tags(data: _Window, at: int, zeros: bool) -> int:
+    """Where the tags (ID3, APE) and, if asked for, the zeros that begin at `at` end."""
+    while at < data.size:
         head = data.at(at, 32)
         if head[:3] == b"ID3" and len(head) >= 10 and max(head[6:10]) < 128:
             size = head[6] << 21 | head[7] << 14 | head[8] << 7 | head[9]
@@ -128,11 +131,11 @@ def _tag_ends(data: _Window, at: int) -> Iterator[int]:
         elif head[:8] == b"APETAGEX":
             before = len(head) == 32 and head[23] & 0x20
             at += 32 + (int.from_bytes(head[12:16], "little") if before else 0)
-        elif head[:1] == b"\0":
+        elif zeros and head[:1] == b"\0":
             at = data.after_zeros(at)
         else:
-            return
-        yield min(at, data.size)
+            return at
+    return data.size
 
 
 class _Window:

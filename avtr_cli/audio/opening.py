@@ -42,6 +42,7 @@ class OpenedFile:
         self._sha256: str | None = None
 
     def read_at(self, at: int, count: int) -> bytes:
+        count = min(count, self.size - at)  # a damaged header may ask for any place
         parts = []
         while count > 0:
             try:
@@ -66,9 +67,11 @@ class OpenedFile:
 
     def check_unchanged(self) -> None:
         """Raise AudioError if the file was overwritten in place, cut or extended since it was opened."""
-        if self._state() == self._found or (self._sha256 is not None and self._hashed() == self._sha256):
+        found = self._state()
+        if found == self._found:
             return
-        raise AudioError(self._changed())
+        if self._sha256 is None or found[0] != self.size or self._hashed() != self._sha256:
+            raise AudioError(self._changed())
 
     def close(self) -> None:
         if self.number >= 0:

@@ -21,6 +21,7 @@ from avtr_cli.errors import AudioError
 
 LEAST_RATE, MOST_RATE = 1_000, 768_000  # Hz
 UNKNOWN_FRAMES = 1 << 50  # libsndfile's word for a length that the header leaves open is larger
+MPEG_LEAD = 24 * 1_152  # samples decoded before those that are wanted: an MP3 frame draws on the bits of earlier ones
 PLAYLIST = re.compile(rb"\s*(#EXTM3U|ffconcat version|\[playlist\]|<asx|<\?xml[^>]*>\s*<(playlist|MPD))", re.I)
 
 
@@ -55,7 +56,9 @@ class Recording:
         try:
             file, cursor = _reader(part)
             with file:
-                file.seek(first)
+                lead = min(first, MPEG_LEAD) if file.subtype.startswith("MPEG") else 0
+                file.seek(first - lead)
+                file.read(lead, dtype="float32")
                 while count:
                     block = file.read(min(step, count), dtype="float32", always_2d=True)
                     if cursor.failure is not None:
