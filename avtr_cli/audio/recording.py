@@ -170,6 +170,13 @@ def _frames(file: Bytes) -> int:
         return -1
 
 
-def _reader(part: Bytes) -> tuple[soundfile.SoundFile, Cursor]:
+class _Sequential(soundfile.SoundFile):
+    """soundfile seeks to where it is after every read of what is seekable: clicks in an MP3, time lost in a FLAC."""
+
+    def seekable(self) -> bool:
+        return False
+
+
+def _reader(part: Bytes) -> tuple[_Sequential, Cursor]:
     cursor = Cursor(part)
-    return soundfile.SoundFile(cursor), cursor
+    return _Sequential(cursor), cursor
