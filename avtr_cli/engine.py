@@ -31,7 +31,10 @@ AVATARS_KEPT = 4  # prepared avatars in memory, about 60 MB each
 
 
 class Engine:
-    """The motion model and the renderer of one preset. Several threads may use one engine, each with its own sessions."""
+    """The motion model and the renderer of one preset.
+
+    Several threads may use one engine, each with sessions of its own.
+    """
 
     def __init__(self, preset: Preset):
         began = time.perf_counter()

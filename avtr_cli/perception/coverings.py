@@ -1,7 +1,7 @@
 """What a face is hidden by: a mask or a hand before the mouth, dark glasses, hair over an eye, darkness.
 
 All is read off one small picture of the face with its eyes level, in CIELAB: colours as different as they look. The
-thresholds lie between 44 portraits with 60 frames of video, and what was drawn onto eight of them: masks, fingers,
+thresholds lie between 30 portraits with 60 frames of video, and what was drawn onto eight of them: masks, fingers,
 microphones, lenses, hair. (Least and most that uncovered faces measured stand beside them.)
 """
 

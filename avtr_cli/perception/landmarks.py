@@ -68,7 +68,7 @@ def _run_mesh(image: np.ndarray, faces: int) -> list[np.ndarray]:
 
 
 def middle_score(image: np.ndarray) -> float:
-    """How sure (0 .. 1) the long-range detector is of an upright face in the middle of `image`; 0 where it sees none."""
+    """How sure (0 .. 1) the long-range detector is of an upright face in the middle of `image`; 0: it sees none."""
     size = np.array(image.shape[1::-1])
     seen = _far_detections(image)
     return max((score for centre, _, score in seen if (abs(centre / size - 0.5) < MIDDLE).all()), default=0.0)

@@ -120,8 +120,8 @@ def _check_size(picture: Image.Image) -> None:
     kind, most = most_pixels(picture)
     if width * height > most:
         raise PhotoError(
-            f"{width}x{height} px are {width * height / 1e6:.0f} megapixels, and {most / 1e6:.0f} are the most that are "
-            f"read of a {kind} file; make it smaller, or save it as JPEG"
+            f"{width}x{height} px are {width * height / 1e6:.0f} megapixels, and {most / 1e6:.0f} are the most that "
+            f"are read of a {kind} file; make it smaller, or save it as JPEG"
         )
 
 

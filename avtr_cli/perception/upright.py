@@ -1,8 +1,8 @@
 """Whether a photo stands the right way up: a face is looked at again as it lies, and turned.
 
-Face Mesh puts an upright face on one that stands on its head, so that neither tilt nor shape gives it away. What does is
-how sure the long-range detector is, which knows upright faces alone, less how unlike a head the found points are. On 44
-portraits, upright and turned by half, the right way up wins by 0.2 at least.
+Face Mesh puts an upright face on one that stands on its head, so that neither tilt nor shape gives it away. What does
+is how sure the long-range detector is, which knows upright faces alone, less how unlike a head the found points are. On
+30 portraits, upright and turned by half, the right way up wins by 0.2 at least.
 """
 
 from __future__ import annotations
