@@ -49,7 +49,8 @@ class Graph:
 
     def __init__(self, make: Callable[[Any], Any]):
         """`make` builds it from `mediapipe.solutions`."""
-        self._make, self._graph = make, None
+        self._make = make
+        self._graph: Any = None
         self._lock = threading.Lock()
 
     def __call__(self, image: np.ndarray) -> Any:

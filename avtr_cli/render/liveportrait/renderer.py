@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from avtr_cli.clocks import stage
 from avtr_cli.config import LEFT_AS_IT_IS, RenderConfig, RuntimeConfig
 from avtr_cli.errors import WeightsError
-from avtr_cli.perception.crop import resample, scale_of, scaled
+from avtr_cli.perception.crop import resample, scale_of
 from avtr_cli.perception.template import fit_pose
 from avtr_cli.render.composite import OWN, background, is_transparent
 from avtr_cli.render.liveportrait import checkpoints, networks
@@ -44,7 +44,7 @@ from avtr_cli.render.liveportrait.pose import (
 from avtr_cli.render.liveportrait.regions import motion_mask
 from avtr_cli.render.liveportrait.retargeting import OPEN_LIPS, corrected, eye_ratio, lip_ratio, opening_delta
 from avtr_cli.render.mesh.layers import cut_out
-from avtr_cli.render.mesh.stage import whole_photo
+from avtr_cli.render.mesh.stage import crop_view, whole_photo
 from avtr_cli.runtime import Graphs, precision_on, to_host
 from avtr_cli.types import KEYPOINTS, Identity, Motion, Portrait
 from avtr_cli.weights.store import Store
@@ -262,8 +262,7 @@ class LivePortraitRenderer:
         """The frame at rest, uint8 (H, W, 3), and the map (2, 3) from photo pixels to it."""
         if self.config.view == "photo":
             return whole_photo(portrait.photo, self.config.size)
-        size = self.config.size
-        affine = scaled(portrait.crop, size / portrait.crop_size)
+        affine, size = crop_view(portrait, self.config.size)
         return resample(portrait.photo, affine, size, size), affine
 
     def _backdrop(self, portrait: Portrait, frame: np.ndarray, to_frame: np.ndarray) -> Backdrop | None:
