@@ -21,7 +21,7 @@ from avtr_cli.perception.coverings import coverings
 from avtr_cli.perception.crop import resample
 from avtr_cli.render.composite import OWN, background, is_transparent
 from avtr_cli.render.mesh.calibration import UNCALIBRATED, Calibration, calibrate
-from avtr_cli.render.mesh.controls import Controls, read_controls
+from avtr_cli.render.mesh.controls import HIGHEST, LOWEST, Controls, read_controls
 from avtr_cli.render.mesh.eye_pictures import prepare_eyes
 from avtr_cli.render.mesh.eyes import Eye, open_eye, paint_eye
 from avtr_cli.render.mesh.field import FieldBasis, displacement, merge_layers, prepare_field
@@ -134,6 +134,7 @@ class MeshRenderer:
         """uint8 (T, H, W, 3), or 4 with a transparent background: one picture per row of `motion`."""
         avatar: Avatar = identity.kept
         rows = motion.values.detach().cpu().numpy().astype(np.float64)
+        np.clip(rows, LOWEST, HIGHEST, out=rows)
         frames = np.empty((len(rows), *avatar.still.shape), np.uint8)
         shown = avatar.stage.shown_at
         for number, row in enumerate(rows):
