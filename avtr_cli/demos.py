@@ -15,6 +15,7 @@ from avtr_cli.dialogue import DialogueJob
 from avtr_cli.errors import AvtrError, ConfigError, OutputError
 from avtr_cli.files import lies_there, reason, replacing
 from avtr_cli.job import Job
+from avtr_cli.plain_yaml import load_file
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,12 +44,10 @@ def examples_folder() -> Path:
 
 def choose_demos(name: str | None = None) -> list[Demo]:
     """All demos, or the one called `name`. Raises ConfigError where there is none."""
-    import yaml
-
     path = examples_folder() / "demos.yaml"
     known = {field.name for field in fields(Demo)}
     demos = []
-    for entry in yaml.safe_load(path.read_text(encoding="utf-8"))["demos"]:
+    for entry in load_file(path)["demos"]:
         if unknown := entry.keys() - known:
             raise ConfigError(f"{path}: a demo has no {', '.join(sorted(unknown))}")
         demos.append(Demo(**entry))

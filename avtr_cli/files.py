@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import hashlib
-import json
 import os
 import stat
 from collections.abc import Iterator
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from avtr_cli.errors import InputError, OutputError
+from avtr_cli.textfile import json_text
 
 _NO_FSYNC = (errno.EINVAL, errno.ENOTSUP)  # of folders: some network and FUSE file systems
 
@@ -56,19 +56,9 @@ def pour(data: bytes, stream: Path) -> None:
         file.write(data)
 
 
-def json_text(value: Any) -> str:
-    """Indented JSON; bytes of file names that are not UTF-8 as `\\udcXX`, which `os.fsencode` turns back."""
-    text = json.dumps(value, indent=2, ensure_ascii=False) + "\n"
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return json.dumps(value, indent=2) + "\n"
-    return text
-
-
 def write_json(path: Path, value: Any) -> None:
     """Write `value` as JSON, whole or not at all. Raises OutputError."""
-    write_text(path, json_text(value))
+    write_text(path, json_text(value, 2) + "\n")
 
 
 def sync(path: Path) -> None:

@@ -10,7 +10,6 @@ import torch
 
 from avtr_cli.account import origin_of
 from avtr_cli.audio.source import DialogueSource
-from avtr_cli.files import json_text
 from avtr_cli.interruption import allowed, awaited
 from avtr_cli.motion.file import load_motion, save_motion, write_live_link_csv
 from avtr_cli.output import provenance
@@ -22,6 +21,7 @@ from avtr_cli.output.timeline import collect
 from avtr_cli.output.video import SoundWriter, assemble
 from avtr_cli.output.workfolder import WorkFolder
 from avtr_cli.preparation import Stage
+from avtr_cli.textfile import json_text
 
 
 def video(stage: Stage, folder: WorkFolder) -> tuple[list[Finished], dict[str, Any]]:
@@ -60,7 +60,7 @@ def account(stage: Stage, folder: WorkFolder, report: Report, video: Sequence[Fi
     """Report and page of the finished `video`, where they were asked for."""
     job = stage.job
     if job.report is not None:
-        yield Finished(_written(folder, "staged-report", json_text(report)), job.report)
+        yield Finished(_written(folder, "staged-report", json_text(report, 2) + "\n"), job.report)
     if job.page is not None:
         neutrals = [one.identity.neutral.cpu().numpy() for one in stage.casts]
         with allowed():

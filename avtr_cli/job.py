@@ -15,8 +15,7 @@ from avtr_cli.audio.source import DialogueFiles
 from avtr_cli.config import Preset
 from avtr_cli.errors import ConfigError
 from avtr_cli.files import file_sha256
-from avtr_cli.timing import FPS
-from avtr_cli.types import CUES, Cue
+from avtr_cli.types import Cue
 
 if TYPE_CHECKING:
     from avtr_cli.audio.source import DialogueSource
@@ -134,33 +133,3 @@ class Job:
             "label": self.label,
         }
         return hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()
-
-
-def load_cues(path: Path) -> tuple[Cue, ...]:
-    """Cues from a YAML list of `{at: seconds, cue: name, strength: number}`. Raises ConfigError."""
-    import yaml
-
-    try:
-        entries = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(f"{path}: the cues cannot be read ({error.strerror})") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: not a YAML file ({str(error).splitlines()[0]})") from error
-    return parse_cues(entries, str(path))
-
-
-def parse_cues(entries: object, where: str) -> tuple[Cue, ...]:
-    """Cues from what a YAML or JSON list holds; `where` names it in the ConfigError raised for a wrong entry."""
-    if not isinstance(entries, list):
-        raise ConfigError(f"{where}: cues are a list, as in - {{at: 3.2, cue: nod, strength: 1}}")
-    cues = []
-    for entry in entries:
-        if not isinstance(entry, dict) or not {"at", "cue"} <= entry.keys() <= {"at", "cue", "strength"}:
-            raise ConfigError(f"{where}: {entry!r} is no cue; write {{at: 3.2, cue: nod, strength: 1}}")
-        name, at, strength = entry["cue"], entry["at"], entry.get("strength", 1.0)
-        if name not in CUES:
-            raise ConfigError(f"{where}: no cue is called '{name}'; there are {', '.join(CUES)}")
-        if not all(isinstance(value, (int, float)) for value in (at, strength)) or at < 0:
-            raise ConfigError(f"{where}: cue '{name}' needs at >= 0 (seconds) and strength as numbers")
-        cues.append(Cue(round(at * FPS), name, float(strength)))
-    return tuple(sorted(cues, key=lambda cue: cue.frame))

@@ -16,11 +16,14 @@ FLOORS = [  # upper floors import lower ones, never the other way
     {"cli"},
     {"batch", "evaluation", "training", "dialogue", "benchmark", "doctor", "demos", "verification"},
     {"offline", "finishing", "forecast", "preview", "spooling", "preparation", "checking", "account", "feed"},
-    {"engine", "job", "session", "pace"},
+    {"engine", "job", "cues", "session", "pace"},
     {"output"},
     {"motion", "render"},
     {"audio", "perception", "weights"},
-    {"errors", "types", "timing", "config", "runtime", "clocks", "interruption", "files"},
+    {
+        *("errors", "types", "timing", "config", "limits", "runtime", "clocks", "interruption", "files"),
+        *("textfile", "plain_yaml"),
+    },
 ]
 SEPARATE = [("motion", "render"), ("render", "motion"), ("perception", "audio"), ("audio", "perception")]
 

@@ -52,7 +52,8 @@ def render(
 ) -> None:
     """Render the avatar's side of DIALOGUE to a video, with sound."""
     from avtr_cli.audio.source import DialogueFiles
-    from avtr_cli.job import Job, load_cues
+    from avtr_cli.cues import load_cues
+    from avtr_cli.job import Job
 
     chosen = options.settle_preset(preset, settings, device, size, view, background, sound)
     files = DialogueFiles(

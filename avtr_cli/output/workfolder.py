@@ -16,8 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from avtr_cli.errors import InputError, OutputError
-from avtr_cli.files import file_sha256, json_text, reason, remove, replacing, sync
+from avtr_cli.files import file_sha256, reason, remove, replacing, sync
 from avtr_cli.output import lock
+from avtr_cli.textfile import json_text
 
 PICTURES = "pictures"  # of a sequence, until they have their names
 _KEY, _PLACING = "job.json", "placing.json"
