@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import threading
 import time
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING, TypeVar
 from avtr_cli import runtime
 from avtr_cli.config import Preset
 from avtr_cli.errors import ConfigError
-from avtr_cli.job import file_sha256
+from avtr_cli.files import file_sha256
 from avtr_cli.perception.photo import read_bytes
 from avtr_cli.perception.portrait import find_portrait
 from avtr_cli.types import Cue, Identity, MotionGenerator, MotionSpace, Portrait, Renderer
@@ -30,7 +31,10 @@ AVATARS_KEPT = 4  # prepared avatars in memory, about 60 MB each
 
 
 class Engine:
-    """The motion model and the renderer of one preset."""
+    """The motion model and the renderer of one preset.
+
+    Several threads may use one engine, each with sessions of its own.
+    """
 
     def __init__(self, preset: Preset):
         began = time.perf_counter()
@@ -42,6 +46,7 @@ class Engine:
         self.renderer: Renderer = _renderer(preset, self.device)
         self._generator = motion_generator(preset, self.renderer.space, self.device)
         self._avatars: OrderedDict[tuple[str, int | None], tuple[Path, Portrait, Identity]] = OrderedDict()
+        self._avatars_lock = threading.Lock()
         self._weights_sha256: dict[Path, str] = {}
         self.load_s = time.perf_counter() - began
 
@@ -57,16 +62,18 @@ class Engine:
     def avatar(self, photo: Path, face: int | None = None) -> tuple[Portrait, Identity]:
         """Find the face in `photo` and prepare it, or take what is kept for a photo of the same bytes.
 
-        Raises PhotoError.
+        Raises PhotoError. Threads may ask at once; avatars are then prepared one after the other.
         """
-        key = (hashlib.sha256(read_bytes(photo)).hexdigest(), face)
-        if key not in self._avatars:
-            portrait = find_portrait(photo, face)
-            self._avatars[key] = (photo, portrait, self.renderer.prepare(portrait))
-            while len(self._avatars) > AVATARS_KEPT:
-                self._avatars.popitem(last=False)
-        self._avatars.move_to_end(key)
-        first, portrait, identity = self._avatars[key]
+        data = read_bytes(photo)  # once: what is hashed is what is drawn
+        key = (hashlib.sha256(data).hexdigest(), face)
+        with self._avatars_lock:
+            if key not in self._avatars:
+                portrait = find_portrait(photo, face, data)
+                self._avatars[key] = (photo, portrait, self.renderer.prepare(portrait))
+                while len(self._avatars) > AVATARS_KEPT:
+                    self._avatars.popitem(last=False)
+            self._avatars.move_to_end(key)
+            first, portrait, identity = self._avatars[key]
         return _about(photo, portrait, first), _about(photo, identity, first)
 
     def weights_files(self) -> tuple[Path, ...]:

@@ -16,7 +16,7 @@ from safetensors.torch import load_file, save_file
 
 from avtr_cli.audio.windows import Windows
 from avtr_cli.clocks import StageClock, stage
-from avtr_cli.errors import ConfigError
+from avtr_cli.errors import AvtrError, ConfigError
 from avtr_cli.timing import CHUNK_FRAMES, frames_of
 from avtr_cli.types import (
     Chunk,
@@ -35,7 +35,8 @@ from avtr_cli.types import (
 class StreamingSession:
     """Joins a motion generator and a renderer over one call; the only place that knows both.
 
-    Cutting the audio differently changes no frame (tests/test_session.py).
+    Cutting the audio differently changes no frame (tests/test_session.py). One thread at a time uses a session; other
+    threads may have sessions of the same identity, model and renderer.
     Raises ConfigError when the renderer does not draw the space that the generator speaks.
     """
 
@@ -144,6 +145,7 @@ def in_step(heard: Sequence[Heard]) -> Iterator[tuple[StreamingSession, Chunk]]:
                 motions = _moved(company)
             with stage("render"):
                 pictures = _drawn(sessions, motions)
+        _check_numbers(motions, late=True)
         for session, motion, drawn in zip(sessions, motions, pictures, strict=True):
             yield session, session._chunk(motion, drawn)
 
@@ -170,7 +172,22 @@ def _moved(company: Sequence[Heard]) -> list[Motion]:
             steps = [generator.step(windows[0], states[0])]
         for session, (motion, after) in zip(sessions, steps, strict=True):
             motions[session], session._state = motion, after
-    return [motions[session] for session, _ in company]
+    made = [motions[session] for session, _ in company]
+    _check_numbers(made, late=False)
+    return made
+
+
+def _check_numbers(motions: Sequence[Motion], late: bool) -> None:
+    """Raises AvtrError for motion that holds NaN or infinity, which would be drawn as black.
+
+    `late`: after drawing, when a GPU has answered anyway; on a CPU before it.
+    """
+    for motion in motions:
+        if (motion.values.device.type != "cpu") == late and not torch.isfinite(motion.values).all():
+            raise AvtrError(
+                f"the motion model made no numbers (NaN) for the frames from {motion.first}: its weights or the sound "
+                "are damaged, or a motion setting is beyond what it knows; check them, or leave the settings out"
+            )
 
 
 def _drawn(sessions: Sequence[StreamingSession], motions: Sequence[Motion]) -> list[np.ndarray]:

@@ -126,12 +126,13 @@ class Frame:
     index: int
 
 
-CUES = ("nod", "shake", "smile", "brow", "blink", "look_left", "look_right", "look_up", "look_down")
+CUES = ("nod", "shake", "smile", "brow", "blink", "look_left", "look_right", "look_up", "look_down", "look_ahead")
+CUE_STRENGTH = (0.0, 3.0)  # least and most: 1 as people do, 0 not at all
 
 
 @dataclass(frozen=True)
 class Cue:
-    """A time-stamped wish from the user: at `frame`, do `name` (of CUES) with `strength` (1 = as people do)."""
+    """A time-stamped wish from the user: at `frame`, do `name` (of CUES) with `strength` (within CUE_STRENGTH)."""
 
     frame: int
     name: str

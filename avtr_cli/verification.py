@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from avtr_cli.errors import ConfigError, InputError, OutputError
-from avtr_cli.job import file_sha256
+from avtr_cli.files import file_sha256
 from avtr_cli.output import ffmpeg, isobmff, png, signing, xmp
 from avtr_cli.output.c2pa_manifest import Finding, inspect, mentions_manifest
 from avtr_cli.output.media_types import media_type_of

@@ -364,7 +364,7 @@ def test_an_unmarked_video_is_said_to_tell_nothing(video):
 
 
 def test_the_report_tells_an_unsigned_file_from_another(video, tmp_path):
-    from avtr_cli.job import file_sha256
+    from avtr_cli.files import file_sha256
 
     path, report = video(), tmp_path / "report.json"
     provenance.mark(path, ORIGIN, None)

@@ -73,7 +73,7 @@ def test_a_report_says_how_the_video_is_marked(reports):
 def test_the_label_is_part_of_the_frames_and_of_the_key(reports, engine, photo, wav, tmp_path):
     def job(label: str) -> Job:
         files = DialogueFiles(dialogue=wav(0.4))
-        return Job(photo=photo, sound=files, out=tmp_path / "a.mp4", preset=engine.preset, label=label)
+        return Job(photo=photo, sound=files, out=tmp_path / "a.mp4", preset=engine.preset, label=label, overwrite=True)
 
     plain, labelled = render_file(job(""), engine), render_file(job("AI-generated"), engine)
     assert plain["output"]["frames_sha256"] == reports[3]["output"]["frames_sha256"]  # marks change no frame

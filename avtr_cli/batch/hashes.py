@@ -8,8 +8,7 @@ import time
 from pathlib import Path
 
 from avtr_cli.errors import ConfigError, InputError, OutputError
-from avtr_cli.job import file_sha256
-from avtr_cli.output.report import write_text
+from avtr_cli.files import file_sha256, write_text
 from avtr_cli.textfile import parse_json, read_bytes, why_no_file
 
 MOST_BYTES = 1 << 30

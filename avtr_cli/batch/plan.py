@@ -17,7 +17,8 @@ from avtr_cli.batch.entries import Entry, outputs_of
 from avtr_cli.batch.hashes import Hashes
 from avtr_cli.batch.ledger import LEDGER, History
 from avtr_cli.errors import AvtrError, OutputError
-from avtr_cli.job import Job, file_sha256
+from avtr_cli.files import file_sha256
+from avtr_cli.job import Job
 
 ABOUT_ALL = ("batch.json", "index.html")  # what a batch writes besides its videos
 

@@ -84,7 +84,7 @@ def batch(
     from avtr_cli.batch.progress import Progress
     from avtr_cli.batch.run import Wishes, look, run
     from avtr_cli.batch.summary import SUMMARY, plan_table, summary_of
-    from avtr_cli.output.report import write_text
+    from avtr_cli.files import write_text
     from avtr_cli.textfile import json_text, printable
 
     command = options.typed()

@@ -8,6 +8,7 @@ and 39 of the 63 expression coordinates; the others stay the portrait's.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from avtr_cli.errors import ConfigError
 from avtr_cli.motion.avtr1_archive import CHANNELS, LIPSYNC_COORDINATES, SIDE_WIDTH, Avtr1Archive, Guidance
 from avtr_cli.motion.flow import ar1_noise, euler
 from avtr_cli.motion.hubert import SpeechFeatures, load_features
+from avtr_cli.motion.ignored import ignored
 from avtr_cli.motion.rotation import vector_of
 from avtr_cli.runtime import Graphs
 from avtr_cli.timing import CHUNK_FRAMES, PAST_FRAMES
@@ -48,6 +50,7 @@ class Avtr1Generator:
         in_torch = isinstance(features, torch.nn.Module)  # what onnxruntime runs cannot be captured
         self._hear = Graphs(lambda windows: [features(*windows)], model.device, graphs if in_torch else "off", EQUAL)
         self._flow = Graphs(self._flowed, model.device, graphs, EQUAL)
+        self._one_at_a_time = threading.Lock()  # graphs answer in memory of their own
         self.weights_files: tuple[Path, ...] = (model.path,)
 
     @classmethod
@@ -95,7 +98,7 @@ class Avtr1Generator:
 
     def step(self, window: Window, state: MotionState) -> tuple[Motion, MotionState]:
         """The 5 frames of one chunk and the state after it."""
-        return self._step([window], [state])[0]
+        return self.step_together([window], [state])[0]
 
     def step_together(
         self, windows: Sequence[Window], states: Sequence[MotionState]
@@ -104,7 +107,8 @@ class Avtr1Generator:
         together = 1 if self._in_turn else len(windows)
         steps: list[tuple[Motion, MotionState]] = []
         for at in range(0, len(windows), together):
-            steps += self._step(windows[at : at + together], states[at : at + together])
+            with self._one_at_a_time:
+                steps += self._step(windows[at : at + together], states[at : at + together])
         return steps
 
     def _step(self, windows: Sequence[Window], states: Sequence[MotionState]) -> list[tuple[Motion, MotionState]]:
@@ -165,9 +169,5 @@ class Avtr1Generator:
 
 def _check_settings(config: MotionConfig) -> None:
     """AVTR-1 knows nothing of these; a setting that does nothing would mislead."""
-    default = MotionConfig()
-    for name in ("blink_rate", "gaze", "smile", "emotion"):
-        if getattr(config, name) != getattr(default, name):
-            raise ConfigError(
-                f"motion.{name} is not a setting of the AVTR-1 model; leave it out, or use generator lmfm"
-            )
+    for name in ignored(config, by="avtr1"):
+        raise ConfigError(f"motion.{name} is not a setting of the AVTR-1 model; leave it out, or use generator lmfm")

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from avtr_cli.config import EMOTIONS, MotionConfig
 from avtr_cli.errors import ConfigError
-from avtr_cli.types import Cue
+from avtr_cli.types import CUE_STRENGTH, CUES, Cue
 
 STYLE_NUMBERS = 8
 _LOOK = {
@@ -22,7 +22,6 @@ _LOOK = {
     "look_down": (0.0, 0.42),
     "look_ahead": (0.0, 0.0),
 }  # in the picture's own left and right; gaze units
-CUES = ("nod", "smile", "brow", "blink", *_LOOK)
 
 
 def person_vector(config: MotionConfig, style: Sequence[float] = (0.0,) * STYLE_NUMBERS) -> Tensor:
@@ -40,10 +39,11 @@ def checked_cues(cues: Sequence[Cue]) -> dict[int, list[Cue]]:
     for cue in cues:
         if cue.name not in CUES:
             raise ConfigError(f"no cue is called '{cue.name}'; there are {', '.join(CUES)}")
-        if cue.frame < 0 or not 0 <= cue.strength <= 3:
+        low, high = CUE_STRENGTH
+        if cue.frame < 0 or not low <= cue.strength <= high:
             raise ConfigError(
                 f"cue '{cue.name}' at frame {cue.frame} with strength {cue.strength}: "
-                "the frame must not be negative, the strength lies between 0 and 3"
+                f"the frame must not be negative, the strength lies between {low:g} and {high:g}"
             )
         by_frame.setdefault(cue.frame, []).append(cue)
     return by_frame

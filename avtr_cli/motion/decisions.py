@@ -14,7 +14,7 @@ import numpy as np
 from avtr_cli.motion import gestures
 from avtr_cli.motion.articulation import CURVES
 from avtr_cli.motion.controls import event_of_cue
-from avtr_cli.motion.gestures import EVENTS, GAZE_CELLS, LONGEST, REFRACTORY
+from avtr_cli.motion.gestures import EVENTS, GAZE_CELLS, LONGEST, REFRACTORY, ROW
 from avtr_cli.motion.listening import SINCE_LONGEST
 from avtr_cli.types import Cue
 
@@ -65,11 +65,12 @@ def decide(
     since, gaze = pending.since.copy(), pending.gaze.copy()
     out = np.zeros((frames, len(CURVES)), np.float32)
 
-    def begin(frame: int, row: int, strength: float, target: tuple[float, float] | None) -> None:
+    def begin(frame: int, event: str, strength: float, target: tuple[float, float] | None) -> None:
+        row = ROW[event]
         drawn = numbers[frame, 1 + len(EVENTS) + row * gestures.NUMBERS :][: gestures.NUMBERS]
         # Steps of a look that is still under way count as done.
         resting = gaze + curves[frame:, -2:].sum(0)
-        curve = gestures.draw(EVENTS[row], drawn, strength, target, (float(resting[0]), float(resting[1])))
+        curve = gestures.draw(event, drawn, strength, target, (float(resting[0]), float(resting[1])))
         curves[frame : frame + len(curve)] += curve[: len(curves) - frame]
         since[row] = 0.0
 
@@ -83,10 +84,10 @@ def decide(
                 target = None
                 if row == _GAZE:
                     target = GAZE_CELLS[0] if away else _cell(cells, numbers[frame, 0])
-                begin(frame, row, 1.0, target)
+                begin(frame, event, 1.0, target)
         for cue in cues.get(first + frame, ()):
             event, target = event_of_cue(cue)
-            begin(frame, EVENTS.index(event), cue.strength, target)
+            begin(frame, event, cue.strength, target)
             if event == "gaze":
                 since[_GAZE] = -_HELD_LOOK
         gaze = gaze + curves[frame, -2:]

@@ -5,53 +5,94 @@ The header's `avtr` entry is JSON: format, space, channels, fps, seed. The tenso
 
 from __future__ import annotations
 
-import csv
 import json
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors import safe_open
+from safetensors.torch import save
 from torch import Tensor
 
-from avtr_cli.errors import InputError, OutputError
+from avtr_cli.errors import ConfigError, InputError
+from avtr_cli.motion.live_link import write_live_link_csv as write_live_link_csv
+from avtr_cli.motion.replacing import replaced
 from avtr_cli.timing import CHUNK_FRAMES, FPS
-from avtr_cli.types import ARKIT_BLENDSHAPES, CONTROLS, KEYPOINTS, Identity, Motion, MotionSpace, MotionState, Window
+from avtr_cli.types import CONTROLS, KEYPOINTS, Identity, Motion, MotionSpace, MotionState, Window
 
 SPACES = {space.name: space for space in (CONTROLS, KEYPOINTS)}
+FORMAT = 1
+SUFFIXES = (".safetensors", ".csv")
+LARGEST = 100.0  # of any number: weights end at 1, radians at 3, shifts at a few eye distances
+
+
+def check_motion_suffix(path: Path) -> None:
+    """Raises ConfigError where `path` does not end as motion files do."""
+    if path.suffix.lower() not in SUFFIXES:
+        raise ConfigError(
+            f"{path}: motion is written as .safetensors, which avtr can draw again, or as .csv (Live Link) for other "
+            "programs; give it one of these endings"
+        )
 
 
 def save_motion(path: Path, space: MotionSpace, values: Tensor, seed: int, **more: Any) -> None:
     """Write motion float32 (T, C) to `path`. Raises OutputError."""
-    header = {"format": 1, "space": space.name, "channels": space.channels, "fps": FPS, "seed": seed, **more}
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        save_file({"motion": values.contiguous().cpu()}, partial, {"avtr": json.dumps(header)})
-        partial.replace(path)
-    except (OSError, SafetensorError) as error:
-        raise OutputError(f"{path}: the motion cannot be written ({error})") from error
-    finally:
-        partial.unlink(missing_ok=True)
+    header = {"format": FORMAT, "space": space.name, "channels": space.channels, "fps": FPS, "seed": seed, **more}
+    content = save({"motion": values.contiguous().cpu()}, {"avtr": json.dumps(header)})
+    with replaced(path) as partial:
+        partial.write_bytes(content)
 
 
 def load_motion(path: Path) -> tuple[MotionSpace, Tensor, dict[str, Any]]:
-    """Space, float32 (T, C) and header of a motion file. Raises InputError where it is not one."""
-    if not path.is_file():
-        raise InputError(f"{path}: there is no such file")
+    """Space, float32 (T, C) and header of a motion file. Raises InputError where it is not one that can be drawn."""
+    header, values = _read(path)
+    space = SPACES.get(header["space"]) if isinstance(header.get("space"), str) else None
+    if space is None or header.get("format") != FORMAT:
+        raise InputError(
+            f"{path}: its motion space or format is none that this avtr knows; make it again with avtr render "
+            "--motion-out"
+        )
+    if header.get("fps") != FPS:
+        raise InputError(f"{path}: its motion has {header.get('fps')} frames a second, and avtr draws {FPS}")
+    channels = header.get("channels")
+    shaped = values.ndim == 2 and values.shape[1] == len(space) and len(values) > 0
+    if not isinstance(channels, list) or channels != list(space.channels) or not shaped:
+        raise InputError(
+            f"{path}: its channels are not those of '{space.name}'; make it again with avtr render --motion-out"
+        )
+    values = values.float()
+    if not torch.isfinite(values).all():
+        frame = int((~torch.isfinite(values)).any(dim=1).nonzero()[0])
+        raise InputError(f"{path}: frame {frame} holds values that are no numbers (NaN or infinite); correct them")
+    if values.abs().max() > LARGEST:
+        raise InputError(
+            f"{path}: holds {float(values.abs().max()):.3g}, which is no motion; no number may be beyond {LARGEST:g}"
+        )
+    return space, values, header
+
+
+def _read(path: Path) -> tuple[dict[str, Any], Tensor]:
+    """Header and motion of a file as they stand in it."""
+    if path.suffix.lower() == ".csv":
+        raise InputError(
+            f"{path}: a Live Link table (.csv) is for other programs; to draw motion again write it with "
+            "--motion-out NAME.safetensors"
+        )
+    try:
+        there = path.is_file()
+    except (OSError, ValueError):  # a name that no file can have
+        there = False
+    if not there:
+        raise InputError(f"{str(path)[:200]}: there is no such file")
     try:
         with safe_open(path, "pt") as file:
             header = json.loads((file.metadata() or {})["avtr"])
             values = file.get_tensor("motion")
-        space = SPACES[header["space"]]
-    except (SafetensorError, KeyError, ValueError) as error:
+        if not isinstance(header, dict) or not values.is_floating_point():
+            raise ValueError("no table of floating-point numbers")
+    except Exception as error:  # what a damaged file raises is of almost any kind
         raise InputError(f"{path}: not a motion file of avtr; make one with avtr render --motion-out") from error
-    if tuple(header["channels"]) != space.channels or values.shape[1:] != (len(space),) or not len(values):
-        raise InputError(
-            f"{path}: its channels are not those of '{space.name}'; make it again with avtr render --motion-out"
-        )
-    return space, values.float(), header
+    return header, values
 
 
 class ReplayGenerator:
@@ -71,36 +112,3 @@ class ReplayGenerator:
         first = window.index * CHUNK_FRAMES
         rows = torch.arange(first, first + CHUNK_FRAMES).clamp(max=len(self._values) - 1)
         return Motion(self.space, self._values[rows], first), state
-
-
-def write_live_link_csv(path: Path, values: Tensor) -> None:
-    """Write controls (T, 58) as the CSV of Epic's Live Link Face app: time code, 52 blendshapes, head and eyes.
-
-    Column names are ARKit's with a capital; head angles in radians (yaw, pitch, roll); eyes from the look weights.
-    """
-    names = [name[0].upper() + name[1:] for name in ARKIT_BLENDSHAPES]
-    eyes = [f"{side}Eye{angle}" for side in ("Left", "Right") for angle in ("Yaw", "Pitch", "Roll")]
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        with partial.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file)
-            writer.writerow(["Timecode", "BlendShapeCount", *names, "HeadYaw", "HeadPitch", "HeadRoll", *eyes])
-            for frame, row in enumerate(values.tolist()):
-                writer.writerow(_live_link_row(frame, row))
-        partial.replace(path)
-    except OSError as error:
-        raise OutputError(f"{path}: cannot be written ({error.strerror})") from error
-    finally:
-        partial.unlink(missing_ok=True)
-
-
-def _live_link_row(frame: int, row: Sequence[float]) -> list[str]:
-    seconds, rest = divmod(frame, FPS)
-    code = f"{seconds // 3600:02d}:{seconds // 60 % 60:02d}:{seconds % 60:02d}:{rest:02d}.000"
-    value = dict(zip(CONTROLS.channels, row, strict=True))
-    numbers = [value[name] for name in ARKIT_BLENDSHAPES]
-    numbers += [value["headYaw"], value["headPitch"], value["headRoll"]]
-    for side, inward in (("Left", -1.0), ("Right", 1.0)):  # a left eye looking in turns towards the picture's left
-        yaw = inward * (value[f"eyeLookIn{side}"] - value[f"eyeLookOut{side}"])
-        numbers += [yaw, value[f"eyeLookDown{side}"] - value[f"eyeLookUp{side}"], 0.0]
-    return [code, str(len(ARKIT_BLENDSHAPES)), *(f"{number:.6f}" for number in numbers)]

@@ -7,6 +7,7 @@ straight lines x_t = (1 - t) x_0 + t x_1, whose velocity is x_1 - x_0.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 
 import torch
 from torch import Tensor
@@ -50,6 +51,25 @@ def ar1_noise(uniform: Tensor, last: Tensor | None, correlation: float, limit: f
     return torch.stack(rows, dim=-2)
 
 
+@lru_cache(maxsize=8)
+def ar1_sd(correlation: float, limit: float) -> float:
+    """Standard deviation of `ar1_noise` once it has run in.
+
+    Density of the chain: phi(x) times the chance that a step from x stays within the limit, because
+    phi(x) phi((y - c x) / s) is the same both ways.
+    """
+    s = (1 + correlation**2) ** -0.5
+    x = torch.linspace(-limit, limit, 4001, dtype=torch.float64)
+    stays = _normal((limit - correlation * s * x) / s) - _normal((-limit - correlation * s * x) / s)
+    density = torch.exp(-0.5 * x * x) * stays
+    return float(((x * x * density).sum() / density.sum()).sqrt())
+
+
+def _normal(x: Tensor) -> Tensor:
+    """The standard normal's distribution function."""
+    return 0.5 * (1 + torch.erf(x / 2**0.5))
+
+
 def gaussian_skip(x: Tensor, t: Tensor | float, mean: Tensor, scale: Tensor, base: float) -> Tensor:
     """The exact velocity when motion is N(mean, scale^2) and base noise N(0, base^2), both independent per channel.
 
@@ -64,8 +84,11 @@ def gaussian_skip(x: Tensor, t: Tensor | float, mean: Tensor, scale: Tensor, bas
 def euler_gain(steps: int) -> float:
     """What `euler` makes of a unit Gaussian that should stay one: few steps cut the corner and lose spread.
 
-    0.72 for 4 steps; base noise divided by it comes out with the spread that was learned.
+    0.72 for 4 steps; base noise divided by it comes out with the spread that was learned. One step leads to the mean
+    from anywhere, so that no division brings the spread back: 1.
     """
+    if steps == 1:
+        return 1.0
     gain = 1.0
     for i in range(steps):
         t = i / steps

@@ -24,7 +24,7 @@ from avtr_cli.motion import controls, decisions, flow, hearing, listening
 from avtr_cli.motion.articulation import CURVES, FACE, MOUTH, compose
 from avtr_cli.motion.encoders import FEATURES, SILENCE, LogMel
 from avtr_cli.motion.gestures import EVENTS
-from avtr_cli.motion.lmfm import NOISE_SD, Conditions, Lmfm, LmfmShape, Track
+from avtr_cli.motion.lmfm import NOISE_CORRELATION, NOISE_LIMIT, NOISE_SD, Conditions, Lmfm, LmfmShape, Track
 from avtr_cli.timing import CHUNK_FRAMES, PAST_FRAMES
 from avtr_cli.types import CONTROLS, Cue, Identity, Motion, MotionState, Window
 
@@ -54,6 +54,8 @@ class LmfmGenerator:
         self._cues = controls.checked_cues(cues)
         self._person = controls.person_vector(config)
         self._mel = LogMel()
+        trained = (config.noise_correlation, config.noise_limit) == (NOISE_CORRELATION, NOISE_LIMIT)
+        self._noise_sd = NOISE_SD if trained else flow.ar1_sd(config.noise_correlation, config.noise_limit)
         self._moments: dict[tuple[Track, bool, float], list[tuple[Tensor, ...]]] = {}
         self._biases: dict[tuple[Track, int], Tensor] = {}
         self._odds = np.ones(len(EVENTS))
@@ -199,7 +201,7 @@ class LmfmGenerator:
 
         def skip(name: str, x: Tensor, t: float) -> Tensor:
             mean, scale = guesses[name]
-            return flow.gaussian_skip(x, t, mean, scale, NOISE_SD)
+            return flow.gaussian_skip(x, t, mean, scale, self._noise_sd)
 
         heard = {name: g.avatar for name, g in branches.items()}
         x = self._flow(self.model.mouth_track, index, MOUTH_TEMPERATURE * noise, state["mouth"], branches, heard, skip)
@@ -293,6 +295,8 @@ def load_lmfm(path: Path) -> tuple[Lmfm, dict[str, str]]:
             if about.get("format") != _FORMAT:
                 raise WeightsError(f"{path}: not a checkpoint of the embedded motion model ({_FORMAT})")
             tensors = {name: held.get_tensor(name) for name in held.keys()}  # noqa: SIM118
+        if not all(torch.isfinite(tensor).all() for tensor in tensors.values()):
+            raise ValueError("some are no numbers")
         sizes = LmfmShape(**{key: int(about[key]) for key in LmfmShape().as_strings()})
         model = Lmfm(sizes)
         model.load_state_dict(tensors)

@@ -15,6 +15,8 @@ import numpy as np
 from avtr_cli.motion.articulation import CURVES
 
 EVENTS = ("nod", "brow", "smile", "blink", "gaze", "accent", "turn")
+ROW = {event: row for row, event in enumerate(EVENTS)} | {"shake": EVENTS.index("turn")}
+"""The event whose numbers and pauses a gesture shares: a shake of the head, which comes on cue alone, a turn's."""
 NUMBERS = 6  # uniform numbers that one gesture takes
 LONGEST = 64  # frames that any gesture may last
 
@@ -133,6 +135,18 @@ def _turn(u, strength, target, present):
     return curve
 
 
+def _shake(u, strength, target, present):
+    """2 or 3 turns from side to side, swelling and fading, as for a no."""
+    cycles = 2 + int(u[0] * 2)
+    hertz, degrees = _between(u[1], 1.6, 2.4), _between(u[2], 4.0, 8.0) * strength
+    curve = _empty(round(cycles / hertz * _FPS) + 2)
+    phase = np.minimum(np.arange(len(curve)) / _FPS * hertz, cycles)
+    swell = 0.5 * (1 - np.cos(2 * np.pi * phase / cycles))
+    curve[:, _COLUMN["yaw"]] = (1 if u[3] < 0.5 else -1) * degrees * swell * np.sin(2 * np.pi * phase)
+    return curve
+
+
 _DRAWERS = {
     "nod": _nod, "brow": _brow, "smile": _smile, "blink": _blink, "gaze": _gaze, "accent": _accent, "turn": _turn,
+    "shake": _shake,
 }  # fmt: skip

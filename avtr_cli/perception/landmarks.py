@@ -5,32 +5,30 @@ Points are float64 (478, 3) in pixels of the picture given, z in the same unit a
 
 from __future__ import annotations
 
-from functools import lru_cache
-from typing import Any
-
 import cv2
 import numpy as np
 
-from avtr_cli.perception.mediapipe_quiet import quiet, solutions
+from avtr_cli.perception.mediapipe_quiet import Graph
 from avtr_cli.perception.topology import FACE_OVAL
 
 MOST_FACES = 12
 SURE_ENOUGH = 0.4  # detection confidence; paintings and old photographs lie between it and MediaPipe's own 0.5
+MIDDLE = 0.25  # of the picture's sides: a face whose centre lies nearer to the picture's is in the middle
 SEARCH_SIDE = 1280  # px; a larger picture is shrunk to this before it is searched
 
 
-@lru_cache(maxsize=2)
-def _mesh(faces: int) -> Any:
-    with quiet():
-        return solutions().face_mesh.FaceMesh(
+def _mesh(faces: int) -> Graph:
+    return Graph(
+        lambda solutions: solutions.face_mesh.FaceMesh(
             static_image_mode=True, refine_landmarks=True, max_num_faces=faces, min_detection_confidence=SURE_ENOUGH
         )
+    )
 
 
-@lru_cache(maxsize=1)
-def _far_detector() -> Any:
-    with quiet():
-        return solutions().face_detection.FaceDetection(model_selection=1, min_detection_confidence=SURE_ENOUGH)
+_meshes = {faces: _mesh(faces) for faces in (1, MOST_FACES)}
+_far_detector = Graph(
+    lambda solutions: solutions.face_detection.FaceDetection(model_selection=1, min_detection_confidence=SURE_ENOUGH)
+)
 
 
 def face_points(image: np.ndarray) -> np.ndarray | None:
@@ -64,23 +62,32 @@ def face_height(points: np.ndarray) -> float:
 
 def _run_mesh(image: np.ndarray, faces: int) -> list[np.ndarray]:
     height, width = image.shape[:2]
-    with quiet():
-        found = _mesh(faces).process(np.ascontiguousarray(image)).multi_face_landmarks or []
+    found = _meshes[faces](image).multi_face_landmarks or []
     scale = (width, height, width)
     return [np.array([(p.x, p.y, p.z) for p in face.landmark], dtype=np.float64) * scale for face in found]
 
 
+def middle_score(image: np.ndarray) -> float:
+    """How sure (0 .. 1) the long-range detector is of an upright face in the middle of `image`; 0: it sees none."""
+    size = np.array(image.shape[1::-1])
+    seen = _far_detections(image)
+    return max((score for centre, _, score in seen if (abs(centre / size - 0.5) < MIDDLE).all()), default=0.0)
+
+
 def _far_boxes(image: np.ndarray) -> list[tuple[np.ndarray, float]]:
     """(centre, side) of the boxes of the long-range detector."""
+    return [(centre, side) for centre, side, _ in _far_detections(image)][:MOST_FACES]
+
+
+def _far_detections(image: np.ndarray) -> list[tuple[np.ndarray, float, float]]:
+    """(centre, side, score) of every face that the long-range detector sees."""
     height, width = image.shape[:2]
-    boxes = []
-    with quiet():
-        detections = _far_detector().process(np.ascontiguousarray(image)).detections or []
-    for detection in detections:
+    found = []
+    for detection in _far_detector(image).detections or []:
         box = detection.location_data.relative_bounding_box
         centre = np.array([(box.xmin + box.width / 2) * width, (box.ymin + box.height / 2) * height])
-        boxes.append((centre, max(box.width * width, box.height * height)))
-    return boxes[:MOST_FACES]
+        found.append((centre, max(box.width * width, box.height * height), float(detection.score[0])))
+    return found
 
 
 def _boxes_in_tiles(image: np.ndarray) -> list[tuple[np.ndarray, float]]:

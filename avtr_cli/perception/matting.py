@@ -6,31 +6,24 @@ around the head, for hair. Edges then follow the picture by a guided filter.
 
 from __future__ import annotations
 
-from functools import lru_cache
-from typing import Any
-
 import cv2
 import numpy as np
 
 from avtr_cli.perception.crop import resample
 from avtr_cli.perception.landmarks import face_height
-from avtr_cli.perception.mediapipe_quiet import quiet, solutions
+from avtr_cli.perception.mediapipe_quiet import Graph
 from avtr_cli.perception.topology import FACE_OVAL, NOSE_TIP
 
 WORKING_SIDE = 1024  # px of the longer side; the network knows no finer detail
 HEAD_REACH = 1.7  # half side of the square around the head, in face heights
 
 
-@lru_cache(maxsize=1)
-def _segmentation() -> Any:
-    with quiet():
-        return solutions().selfie_segmentation.SelfieSegmentation(model_selection=0)
+_segmentation = Graph(lambda solutions: solutions.selfie_segmentation.SelfieSegmentation(model_selection=0))
 
 
 def person_probability(image: np.ndarray) -> np.ndarray:
     """float32 (H, W) in [0, 1] of `image`, uint8 RGB, straight from the network."""
-    with quiet():
-        return np.array(_segmentation().process(np.ascontiguousarray(image)).segmentation_mask, dtype=np.float32)
+    return np.array(_segmentation(image).segmentation_mask, dtype=np.float32)
 
 
 def whole_probability(photo: np.ndarray) -> np.ndarray:

@@ -1,22 +1,37 @@
 """A picture file into upright uint8 RGB, whatever its format stored.
 
-JPEG, PNG and WebP as cameras, phones, scanners and print shops write them: EXIF rotation, alpha (laid on
-white), palettes, greyscale, 16 bits, CMYK, colour profiles (converted to sRGB).
+Pictures as cameras, phones, scanners and print shops write them: EXIF rotation, alpha (laid on white), palettes,
+greyscale, 16 bits, CMYK, colour profiles (converted to sRGB). A file may be damaged in any way: then it is refused in
+one sentence, and what is odd beside its pixels (metadata, profiles) is passed over.
 """
 
 from __future__ import annotations
 
-import io
+import contextlib
+import logging
+import stat
+import threading
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
+from PIL import Image
 
 from avtr_cli.errors import PhotoError
+from avtr_cli.perception.picture_formats import READABLE, most_pixels, open_picture, stranger
+from avtr_cli.perception.rgb import to_rgb
 
 SMALLEST_SIDE = 64  # px; below it there are not enough pixels for a face
-LARGEST_SIDE = 16_384  # px; above it a decoder may take gigabytes
+LARGEST_SIDE = 32_000  # px; OpenCV reads no picture that is longer
+LARGEST_FILE = 400 * 2**20  # bytes
+KEPT_WHOLE = 89_478_485  # px; a larger picture is halved until it has no more
+WIDEST_HALVING = 8  # as far as a JPEG decoder can shrink while it reads
+
+_ORIENTATION = 0x0112  # the EXIF tag
+_ON_ITS_SIDE = (5, 6, 7, 8)  # its values that swap width and height
+_decoding = threading.Lock()  # one at a time: `warnings` and Pillow's limit are the whole process's, and so is memory
+logging.getLogger("PIL").addHandler(logging.NullHandler())  # else Python prints what Pillow says of odd files
 
 
 def load_photo(path: str | Path) -> np.ndarray:
@@ -25,77 +40,140 @@ def load_photo(path: str | Path) -> np.ndarray:
 
 
 def read_bytes(path: str | Path) -> bytes:
-    """The file's bytes. Raises PhotoError when there is no such file or it may not be read."""
+    """The file's bytes. Raises PhotoError when there is no such file, it may not be read, or is none."""
     try:
+        about = Path(path).stat()
+        if stat.S_ISDIR(about.st_mode):
+            raise PhotoError(f"{path}: this is a folder; give one picture: {READABLE}")
+        if not stat.S_ISREG(about.st_mode):
+            raise PhotoError(f"{path}: this is a pipe or a device; save the picture to a file first")
+        if about.st_size > LARGEST_FILE:
+            raise PhotoError(
+                f"{path}: the file is {about.st_size / 2**20:.0f} MiB large, and {LARGEST_FILE / 2**20:.0f} MiB is the "
+                "most; save it as JPEG"
+            )
         return Path(path).read_bytes()
     except FileNotFoundError:
         raise PhotoError(f"{path}: there is no such photo") from None
-    except IsADirectoryError:
-        raise PhotoError(f"{path}: this is a folder; give one JPEG, PNG or WebP picture") from None
     except OSError as error:
         raise PhotoError(f"{path}: the photo cannot be read ({error.strerror})") from None
+    except ValueError as error:  # a NUL in the name
+        raise PhotoError(f"{path!s:.200}: no file can have this name ({error})") from None
 
 
 def decode_photo(data: bytes, name: str | Path) -> np.ndarray:
-    """The picture held by the bytes of a file, as `load_photo`; `name` is for the error sentence."""
+    """The picture held by the bytes of a file, as `load_photo`; `name` is for the error sentence.
+
+    A picture above KEPT_WHOLE pixels comes out at half its width and height, or a fourth, an eighth.
+    """
+    with _told(name):
+        return _decoded(data)
+
+
+def picture_size(path: str | Path) -> tuple[int, int]:
+    """(width, height) of the picture in `path` as it stands upright, by its header alone. Raises PhotoError."""
+    data = read_bytes(path)
+    with _told(path):
+        picture = _opened(data)
+        _check_size(picture)
+        width, height = picture.size
+        return (height, width) if _orientation(picture) in _ON_ITS_SIDE else (width, height)
+
+
+@contextlib.contextmanager
+def _told(name: str | Path) -> Iterator[None]:
+    """Whatever a decoder raises inside is one sentence about the picture `name`."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            picture = Image.open(io.BytesIO(data))
-            _check_size(picture, name)
-            picture.load()
-            return _to_rgb(ImageOps.exif_transpose(picture))
-    except UnidentifiedImageError:
-        raise PhotoError(f"{name}: not a picture that can be read; give a JPEG, PNG or WebP file") from None
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning, MemoryError):
-        raise PhotoError(f"{name}: the picture is too large; {LARGEST_SIDE} px a side is the most") from None
-    except (OSError, ValueError, SyntaxError, EOFError) as error:
-        # Pillow's decoders report damage by several kinds of error.
-        raise PhotoError(f"{name}: the picture is damaged ({str(error).rstrip('.')}); save it again") from None
+        with _decoding, warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    except PhotoError as error:
+        raise PhotoError(f"{name}: {error}") from None
+    except MemoryError:
+        raise PhotoError(f"{name}: this machine has not the memory for so large a picture; make it smaller") from None
+    except Exception as error:  # Pillow's decoders report damage by any kind of error
+        reason = " ".join(str(error).split()).rstrip(".")[:200] or type(error).__name__
+        raise PhotoError(f"{name}: the picture is damaged ({reason}); save it again") from None
 
 
-def _check_size(picture: Image.Image, name: str | Path) -> None:
+def _decoded(data: bytes) -> np.ndarray:
+    picture = _opened(data)
+    _check_size(picture)
+    halvings = _halve_while_reading(picture)
+    try:
+        picture.load()
+        turn = _orientation(picture)
+    except Exception:
+        if picture.format != "TIFF":
+            raise
+        # Pillow turns a TIFF while it reads it, and stumbles over odd tags then: read it as it lies.
+        picture, turn = _opened(data), 1
+        picture.getexif = Image.Exif  # type: ignore[method-assign]
+        picture.load()
+    pixels = to_rgb(picture, halved=picture.width * picture.height > KEPT_WHOLE and halvings == 1)
+    del picture
+    return _upright(pixels, turn)
+
+
+def _opened(data: bytes) -> Image.Image:
+    limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None  # `_check_size` knows better
+    try:
+        picture = open_picture(data)
+    finally:
+        Image.MAX_IMAGE_PIXELS = limit
+    if picture is None:
+        what = stranger(data)
+        raise PhotoError(
+            f"this is {what}, not a picture that can be read; give a {READABLE} file"
+            if what
+            else f"not a picture that can be read; give a {READABLE} file"
+        )
+    return picture
+
+
+def _check_size(picture: Image.Image) -> None:
     width, height = picture.size
     if min(width, height) < SMALLEST_SIDE:
-        raise PhotoError(f"{name}: {width}x{height} px is too small; give a picture of at least 100x100 px")
+        raise PhotoError(f"{width}x{height} px is too small; give a picture of at least 100x100 px")
     if max(width, height) > LARGEST_SIDE:
-        raise PhotoError(f"{name}: {width}x{height} px is too large; {LARGEST_SIDE} px a side is the most")
+        raise PhotoError(f"{width}x{height} px is too large; {LARGEST_SIDE} px a side is the most")
+    kind, most = most_pixels(picture)
+    if width * height > most:
+        raise PhotoError(
+            f"{width}x{height} px are {width * height / 1e6:.0f} megapixels, and {most / 1e6:.0f} are the most that "
+            f"are read of a {kind} file; make it smaller, or save it as JPEG"
+        )
 
 
-def _to_rgb(picture: Image.Image) -> np.ndarray:
-    if picture.mode.startswith("I") or picture.mode == "F":
-        return _deep_grey(np.asarray(picture))
-    if picture.mode == "P":
-        picture = picture.convert("RGBA" if "transparency" in picture.info else "RGB")
-    if picture.mode in ("LA", "PA", "La", "RGBa"):
-        picture = picture.convert("RGBA")
-    alpha = picture.getchannel("A") if picture.mode == "RGBA" else None
-    colour = _to_srgb(picture.convert("RGB") if alpha is not None else picture)
-    if alpha is not None:
-        white = Image.new("RGB", picture.size, "white")
-        white.paste(colour, mask=alpha)
-        colour = white
-    return np.ascontiguousarray(np.asarray(colour, dtype=np.uint8))
+def _halve_while_reading(picture: Image.Image) -> int:
+    """Let the decoder shrink a JPEG above KEPT_WHOLE pixels; by how much it does, 1 for not at all."""
+    by = 1
+    while picture.width * picture.height > KEPT_WHOLE * by * by and by < WIDEST_HALVING:
+        by *= 2
+    if by > 1 and picture.draft(picture.mode, (picture.width // by, picture.height // by)) is None:
+        return 1
+    return by
 
 
-def _deep_grey(values: np.ndarray) -> np.ndarray:
-    """16-bit (or wider) grey scaled to 8 bits; what fits 8 bits already is taken as it is."""
-    values = values.astype(np.float64)
-    full = 255.0 if values.max(initial=0) <= 255 and values.max(initial=0) > 1 else 65535.0 if values.max() > 1 else 1.0
-    grey = np.clip(np.rint(values * (255.0 / full)), 0, 255).astype(np.uint8)
-    return np.ascontiguousarray(np.repeat(grey[..., None], 3, axis=2))
+def _orientation(picture: Image.Image) -> int:
+    """The EXIF orientation, 1 to 8; 1, as it lies, where it cannot be read."""
+    try:
+        turn = picture.getexif().get(_ORIENTATION, 1)
+        return int(turn) if turn in range(1, 9) else 1
+    except Exception:  # any tag of the block may be odd
+        return 1
 
 
-def _to_srgb(picture: Image.Image) -> Image.Image:
-    """Through the embedded colour profile where it is usable: wide-gamut phones and print look pale without."""
-    profile = picture.info.get("icc_profile")
-    if profile and picture.mode in ("RGB", "CMYK", "L"):
-        try:
-            converted = ImageCms.profileToProfile(
-                picture, ImageCms.ImageCmsProfile(io.BytesIO(profile)), ImageCms.createProfile("sRGB"), outputMode="RGB"
-            )
-            if converted is not None:
-                return converted
-        except (ImageCms.PyCMSError, OSError, ValueError):
-            pass  # a broken profile: the plain conversion below is what most programs show
-    return picture.convert("RGB")
+def _upright(pixels: np.ndarray, orientation: int) -> np.ndarray:
+    """`pixels` (H, W, 3) turned and mirrored as their EXIF orientation says."""
+    turned = {
+        1: lambda p: p,
+        2: lambda p: p[:, ::-1],
+        3: lambda p: p[::-1, ::-1],
+        4: lambda p: p[::-1],
+        5: lambda p: p.transpose(1, 0, 2),
+        6: lambda p: np.rot90(p, -1),
+        7: lambda p: p[::-1, ::-1].transpose(1, 0, 2),
+        8: lambda p: np.rot90(p, 1),
+    }[orientation](pixels)
+    return np.ascontiguousarray(turned)

@@ -10,37 +10,31 @@ import numpy as np
 
 from avtr_cli.errors import PhotoError
 from avtr_cli.perception.crop import apply, head_crop, invert, resample, scale_of
+from avtr_cli.perception.doubts import doubts, turned_by
 from avtr_cli.perception.landmarks import face_height, face_points, find_faces
 from avtr_cli.perception.matting import person_matte, whole_probability
-from avtr_cli.perception.mediapipe_quiet import solutions
 from avtr_cli.perception.photo import decode_photo, read_bytes
-from avtr_cli.perception.template import Pose, fit_pose, head_shape, template
-from avtr_cli.perception.topology import OUTER_EYE_CORNERS, RIGID
+from avtr_cli.perception.template import fit_pose
+from avtr_cli.perception.upright import advice_without_face, turning_advice
 from avtr_cli.types import Portrait
 
 CROP_SIZE = 512  # px; Face Mesh is most precise when the face fills about half of it
 SMALLEST_FACE = 36.0  # px of height; below it lids and lips are one pixel
-SMALL_FACE = 110.0  # px; the picture will look soft
-LARGEST_TURN, LARGE_TURN = 40.0, 26.0  # degrees of yaw or pitch
-LARGEST_TILT = 50.0  # degrees; beyond, the picture itself must lie on its side
-LEVEL_PITCH = 9.0  # degrees; what a head held level measures, as the template stands upright and foreheads recede
-UNLIKE_FACE = 0.05  # EO, rms distance to the average head after fitting; portraits measure 0.012 to 0.034
+LARGEST_TURN = 40.0  # degrees of yaw or pitch
 
 
-def find_portrait(path: str | Path, face: int | None = None) -> Portrait:
+def find_portrait(path: str | Path, face: int | None = None, data: bytes | None = None) -> Portrait:
     """The face in the photo at `path`: the largest, or number `face` counted from 1, left to right.
 
-    Raises PhotoError with one sentence when the photo cannot be read, shows no face, not that many, or one that
-    is too small or turned too far.
+    `data` are the file's bytes where they are known already. Raises PhotoError with one sentence when the photo cannot
+    be read, shows no face, not that many, or one that is too small, turned too far or stands on its head.
     """
-    data = read_bytes(path)
+    data = read_bytes(path) if data is None else data
     photo = decode_photo(data, path)
-    solutions()  # before two threads ask for it
     with ThreadPoolExecutor(1) as beside:
         whole = beside.submit(whole_probability, photo)
         points = _measure_again(photo, _choose(find_faces(photo), face, photo, path))
-        pose = fit_pose(points)
-        _refuse(points, pose, path)
+        _refuse(photo, points, path)
     matte = person_matte(photo, points, whole.result())
     return Portrait(
         photo=photo,
@@ -49,13 +43,13 @@ def find_portrait(path: str | Path, face: int | None = None) -> Portrait:
         matte=matte,
         crop_size=CROP_SIZE,
         sha256=hashlib.sha256(data).hexdigest(),
-        warnings=tuple(_doubts(points, pose, path)),
+        warnings=tuple(f"{path}: {doubt}" for doubt in doubts(photo, points, fit_pose(points))),
     )
 
 
 def _choose(faces: list[np.ndarray], face: int | None, photo: np.ndarray, path: str | Path) -> np.ndarray:
     if not faces:
-        hint = _lies_on_its_side(photo)
+        hint = advice_without_face(photo)
         raise PhotoError(f"{path}: no face found; {hint or 'give a photo of a person facing the camera'}")
     if face is None:
         return max(faces, key=face_height)
@@ -63,21 +57,6 @@ def _choose(faces: list[np.ndarray], face: int | None, photo: np.ndarray, path: 
         count = "one face" if len(faces) == 1 else f"{len(faces)} faces, numbered from left to right"
         raise PhotoError(f"{path}: there is no face {face}; the photo shows {count}")
     return faces[face - 1]
-
-
-def _lies_on_its_side(photo: np.ndarray) -> str:
-    for turns in (1, 3, 2):  # clockwise
-        faces = find_faces(np.ascontiguousarray(np.rot90(photo, -turns)))
-        if any(unlikeness(face, fit_pose(face)) < UNLIKE_FACE and abs(_tilt(face)) < 30 for face in faces):
-            return _turning_advice(-90.0 * turns if turns < 3 else 90.0)
-    return ""
-
-
-def _turning_advice(tilt: float) -> str:
-    """What to do about a face tilted by `tilt` degrees, clockwise positive."""
-    if abs(tilt) > 135:
-        return "the photo stands upside down; turn it round"
-    return f"the photo lies on its side; turn it {'counter-' if tilt > 0 else ''}clockwise"
 
 
 def _measure_again(photo: np.ndarray, points: np.ndarray) -> np.ndarray:
@@ -91,49 +70,18 @@ def _measure_again(photo: np.ndarray, points: np.ndarray) -> np.ndarray:
     return points
 
 
-def _refuse(points: np.ndarray, pose: Pose, path: str | Path) -> None:
+def _refuse(photo: np.ndarray, points: np.ndarray, path: str | Path) -> None:
     tall = face_height(points)
     if tall < SMALLEST_FACE:
         raise PhotoError(
             f"{path}: the face is only {tall:.0f} px tall; use a photo in which it has at least {SMALLEST_FACE:.0f} px"
         )
-    tilt = _tilt(points)
-    if abs(tilt) > LARGEST_TILT:
-        raise PhotoError(f"{path}: {_turning_advice(tilt)}")
-    turn = _turn(pose)
+    advice = turning_advice(photo, points)
+    if advice:
+        raise PhotoError(f"{path}: {advice}")
+    turn = turned_by(fit_pose(points))
     if turn > LARGEST_TURN:
         raise PhotoError(
             f"{path}: the face is turned {turn:.0f} degrees away; use a photo that shows it from the front "
             f"(up to {LARGEST_TURN:.0f} degrees)"
         )
-
-
-def _doubts(points: np.ndarray, pose: Pose, path: str | Path) -> list[str]:
-    doubts = []
-    tall, turn = face_height(points), _turn(pose)
-    if tall < SMALL_FACE:
-        doubts.append(f"{path}: the face is only {tall:.0f} px tall, so the video will look soft")
-    if turn > LARGE_TURN:
-        doubts.append(f"{path}: the face is turned {turn:.0f} degrees away, so its far side will look stretched")
-    if unlikeness(points, pose) > UNLIKE_FACE:
-        doubts.append(f"{path}: this may not be a person's face; lips, lids and teeth are made for people")
-    return doubts
-
-
-def unlikeness(points: np.ndarray, pose: Pose) -> float:
-    """Root mean square distance, in EO, of a face's rigid points to the average head's."""
-    rigid = list(RIGID)
-    difference = head_shape(points, pose)[rigid] - template().points[rigid]
-    return float(np.sqrt((difference[:, :2] ** 2).sum(axis=1).mean()))
-
-
-def _tilt(points: np.ndarray) -> float:
-    """Degrees by which the line of the eyes leaves the horizontal, clockwise positive."""
-    x, y = np.diff(points[list(OUTER_EYE_CORNERS), :2], axis=0)[0]
-    return float(np.degrees(np.arctan2(y, x)))
-
-
-def _turn(pose: Pose) -> float:
-    """Degrees by which the face is turned sideways, up or down; tilting is free."""
-    pitch, yaw, _ = pose.angles
-    return float(max(abs(yaw), abs(pitch - LEVEL_PITCH)))

@@ -64,6 +64,13 @@ def head_shape(points: np.ndarray, pose: Pose) -> np.ndarray:
     return (points - pose.shift) @ pose.rotation / pose.scale
 
 
+def unlikeness(points: np.ndarray, pose: Pose) -> float:
+    """Root mean square distance, in EO, of a face's rigid points to the average head's."""
+    rigid = list(RIGID)
+    difference = head_shape(points, pose)[rigid] - template().points[rigid]
+    return float(np.sqrt((difference[:, :2] ** 2).sum(axis=1).mean()))
+
+
 def rotation_vector(rotation: np.ndarray) -> np.ndarray:
     """so3 vector (radians) of a rotation matrix below half a turn."""
     cosine = np.clip((np.trace(rotation) - 1) / 2, -1, 1)

@@ -8,6 +8,7 @@ picture. The crop is AVTR-1's too. Chunks of several portraits go through the ne
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +21,7 @@ from torch import Tensor, nn
 from avtr_cli.clocks import stage
 from avtr_cli.config import LEFT_AS_IT_IS, RenderConfig, RuntimeConfig
 from avtr_cli.errors import WeightsError
-from avtr_cli.perception.crop import resample, scale_of, scaled
+from avtr_cli.perception.crop import resample, scale_of
 from avtr_cli.perception.template import fit_pose
 from avtr_cli.render.composite import OWN, background, is_transparent
 from avtr_cli.render.liveportrait import checkpoints, networks
@@ -44,7 +45,7 @@ from avtr_cli.render.liveportrait.pose import (
 from avtr_cli.render.liveportrait.regions import motion_mask
 from avtr_cli.render.liveportrait.retargeting import OPEN_LIPS, corrected, eye_ratio, lip_ratio, opening_delta
 from avtr_cli.render.mesh.layers import cut_out
-from avtr_cli.render.mesh.stage import whole_photo
+from avtr_cli.render.mesh.stage import crop_view, whole_photo
 from avtr_cli.runtime import Graphs, precision_on, to_host
 from avtr_cli.types import KEYPOINTS, Identity, Motion, Portrait
 from avtr_cli.weights.store import Store
@@ -88,6 +89,7 @@ class LivePortraitRenderer:
         """`states` by network name: the four of `BASE_NETWORKS` and stitching."""
         self.config = config
         self.weights_files: tuple[Path, ...] = ()
+        self._one_at_a_time = threading.Lock()  # networks compute in memory that every thread would share
         self._moves = motion_mask(config.region).to(device)
         self._device, self._landmarks, self._matting = device, landmarks, matting
         dtype = PRECISIONS[precision_on(device, runtime.precision)]
@@ -165,9 +167,12 @@ class LivePortraitRenderer:
         renderer.weights_files = (*paths.values(), *(path for path in optional.values() if path))
         return renderer
 
-    @torch.inference_mode()
     def prepare(self, portrait: Portrait) -> Identity:
         """Everything that depends on the photo alone."""
+        with self._one_at_a_time, torch.inference_mode():
+            return self._prepared(portrait)
+
+    def _prepared(self, portrait: Portrait) -> Identity:
         landmarks = portrait.landmarks[:, :2]
         if self._landmarks is not None:
             landmarks = self._landmarks(portrait.photo, landmarks)
@@ -205,9 +210,12 @@ class LivePortraitRenderer:
         """`draw` of every identity, all frames in one forward; on a CPU in turn, so with the bits of each alone."""
         avatars: list[Avatar] = [identity.kept for identity in identities]
         values = [motion.values.to(self._device, torch.float32) for motion in motions]
-        pasted = self._frames(avatars, values)
+        with self._one_at_a_time:
+            pasted = self._frames(avatars, values)
+            with stage("composite"):
+                frames = to_host(pasted)
         with stage("composite"):
-            pictures = zip(avatars, to_host(pasted), strict=True)
+            pictures = zip(avatars, frames, strict=True)
             return [one if avatar.backdrop is None else avatar.backdrop.behind(one) for avatar, one in pictures]
 
     def _drawn(self, *given: Any) -> list[Tensor]:
@@ -262,8 +270,7 @@ class LivePortraitRenderer:
         """The frame at rest, uint8 (H, W, 3), and the map (2, 3) from photo pixels to it."""
         if self.config.view == "photo":
             return whole_photo(portrait.photo, self.config.size)
-        size = self.config.size
-        affine = scaled(portrait.crop, size / portrait.crop_size)
+        affine, size = crop_view(portrait, self.config.size)
         return resample(portrait.photo, affine, size, size), affine
 
     def _backdrop(self, portrait: Portrait, frame: np.ndarray, to_frame: np.ndarray) -> Backdrop | None:

@@ -32,6 +32,12 @@ _SEAL_PHOTO = SHAPES.index("sealPhoto")
 _ROUNDING = [SHAPES.index("mouthFunnel"), SHAPES.index("mouthPucker")]
 
 
+_TURN, _SHIFT, _NEAR, _FAR = math.pi, 4.0, -2.0, 50.0  # radians; EO aside, towards the camera and away from it
+LOWEST = np.array([-1.0] * 52 + [-_TURN] * 3 + [-_SHIFT, -_SHIFT, _NEAR])
+HIGHEST = np.array([1.5] * 52 + [_TURN] * 3 + [_SHIFT, _SHIFT, _FAR])
+"""Of every control: rows are cut to these before they are read; beyond, nothing more would be seen."""
+
+
 @dataclass(frozen=True)
 class EyeControl:
     blink: float
@@ -80,7 +86,10 @@ def _columns() -> list[int]:
 def read_controls(
     row: np.ndarray, frame: int, breathing: float = 1.0, calibration: Calibration = UNCALIBRATED
 ) -> Controls:
-    """`row` float (58,) of types.CONTROLS; `frame` counts from the start of the video and drives the breath."""
+    """`row` float (58,) of types.CONTROLS, within LOWEST and HIGHEST.
+
+    `frame` counts from the start of the video and drives the breath.
+    """
     weights = np.zeros(len(SHAPES), np.float32)
     weights[:-2] = np.clip(row[_columns()], -1, 1.5)
     weights[-2:] = seal_weights(_get(row, "mouthClose"), _get(row, "jawOpen"))
@@ -90,7 +99,7 @@ def read_controls(
     return Controls(
         weights=weights,
         eyes={side: _eye(row, side, calibration.blink) for side in ("Left", "Right")},
-        tongue=_get(row, "tongueOut"),
+        tongue=max(_get(row, "tongueOut"), 0.0),
         pose=_pose(row, calibration.turn),
         breath=math.sin(2 * math.pi * BREATH_HZ * frame / FPS) * breathing,
     )

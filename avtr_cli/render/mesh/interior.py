@@ -16,6 +16,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from avtr_cli.perception.crop import scale_of
+from avtr_cli.perception.template import fit_pose
 from avtr_cli.perception.topology import CHEEKS, LIP_CENTRES, MOUTH_CORNERS
 from avtr_cli.render.mesh import teeth, tongue
 from avtr_cli.render.mesh.controls import Controls
@@ -58,19 +59,22 @@ class Interior:
     cavity: Tensor  # (3, 1, 1) 0 .. 255
 
 
-def prepare_interior(stage: Stage, geometry: Geometry, sampler: Sampler, hole: np.ndarray) -> Interior:
-    """`hole` (height, width) of the stage, 0 .. 1: the gap between its lips."""
+def prepare_interior(stage: Stage, geometry: Geometry, sampler: Sampler, fine: Stage, hole: np.ndarray) -> Interior:
+    """`fine` is the stage, or a larger one of the photo, on which its teeth are looked for; `hole` (height, width) of
+    `fine`, 0 .. 1, the gap between the lips."""
     head = geometry.head
     corners, lips = head[list(MOUTH_CORNERS)], head[list(LIP_CENTRES)]
     half_width = float(np.ptp(corners[:, 0])) / 2
     centre = np.append(corners[:, :2].mean(axis=0), lips[:, 2].mean() + 0.05)
     per_eo = teeth.PER_HALF_MOUTH / half_width
     skin = _colour_at(stage, CHEEKS)
-    photo, opening = _on_canvas(stage, geometry, centre, per_eo, hole)
-    own, own_lower = teeth.photo_rows(photo, opening, skin, per_eo / geometry.unit)
+    photo, opening = _on_canvas(fine, centre, per_eo, hole)
+    own, own_lower = teeth.photo_rows(photo, opening, skin, per_eo / fine.unit)
     tint = float(np.clip(np.ptp(skin) / max(skin.max(), 25.0) / 0.10, 0, 1))
     # As soft as the photo: half a pixel of the stage, or of the photo where that is coarser.
     softness = 0.55 * per_eo / geometry.unit * max(1.0, scale_of(stage.affine))
+    if fine is not stage:  # in a smaller picture they are as soft as it is
+        own, own_lower = (_softened(row, softness * (1 - stage.unit / fine.unit)) for row in (own, own_lower))
     upper = own if own is not None else teeth.drawn_row(True, skin, per_eo, softness, tint)
     drawn = teeth.drawn_row(False, skin, per_eo, softness, tint) * (0.76 + 0.06 * tint, 0.76, 0.76 - 0.06 * tint, 1.0)
     lower = own_lower if own_lower is not None else drawn
@@ -174,13 +178,17 @@ def _places(
     return u, v
 
 
-def _on_canvas(
-    stage: Stage, geometry: Geometry, centre: np.ndarray, per_eo: float, hole: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
+def _softened(row: np.ndarray | None, sigma: float) -> np.ndarray | None:
+    return None if row is None else cv2.GaussianBlur(row, (0, 0), sigma)
+
+
+def _on_canvas(stage: Stage, centre: np.ndarray, per_eo: float, hole: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Photo and gap read onto the teeth's canvas: float32 (CANVAS, CANVAS, 3) and (CANVAS, CANVAS)."""
+    pose = fit_pose(stage.points)
     span = (np.arange(teeth.CANVAS) + 0.5 - teeth.CANVAS / 2) / per_eo
     u, v = np.meshgrid(span, span)
-    places = geometry.to_stage(np.stack([u + centre[0], v + centre[1], np.full_like(u, centre[2])], axis=-1))
+    places = np.stack([u + centre[0], v + centre[1], np.full_like(u, centre[2])], axis=-1)
+    places = places @ pose.rotation.T * pose.scale + pose.shift
     x, y = places[..., 0].astype(np.float32), places[..., 1].astype(np.float32)
     photo = cv2.remap(stage.image.astype(np.float32), x, y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
     return photo.clip(0, 255), cv2.remap(hole, x, y, cv2.INTER_LINEAR)

@@ -45,12 +45,15 @@ class Mouth:
     activity: np.ndarray  # (shapes,) 1 for shapes that move the mouth
 
 
-def prepare_mouth(stage: Stage, geometry: Geometry, sampler: Sampler) -> Mouth:
+def prepare_mouth(stage: Stage, geometry: Geometry, sampler: Sampler, fine: Stage) -> Mouth:
+    """`fine` is the stage itself, or a larger one of the same photo, on which teeth are looked for."""
     masks, origin, hole = _masks(stage)
+    if fine is not stage:
+        hole = _masks(fine)[2]
     return Mouth(
         masks=sampler.texture(masks),
         masks_at=origin,
-        interior=prepare_interior(stage, geometry, sampler, hole),
+        interior=prepare_interior(stage, geometry, sampler, fine, hole),
         activity=np.array([name in MOUTH_SHAPES for name in SHAPES], np.float32),
     )
 

@@ -7,6 +7,7 @@ stage (what moves), field (where it goes), shading, eyes, mouth, layers (person 
 
 from __future__ import annotations
 
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
@@ -16,10 +17,11 @@ import torch
 from torch import Tensor
 
 from avtr_cli.config import RenderConfig
+from avtr_cli.perception.coverings import coverings
 from avtr_cli.perception.crop import resample
 from avtr_cli.render.composite import OWN, background, is_transparent
 from avtr_cli.render.mesh.calibration import UNCALIBRATED, Calibration, calibrate
-from avtr_cli.render.mesh.controls import Controls, read_controls
+from avtr_cli.render.mesh.controls import HIGHEST, LOWEST, Controls, read_controls
 from avtr_cli.render.mesh.eye_pictures import prepare_eyes
 from avtr_cli.render.mesh.eyes import Eye, open_eye, paint_eye
 from avtr_cli.render.mesh.field import FieldBasis, displacement, merge_layers, prepare_field
@@ -35,6 +37,8 @@ from avtr_cli.render.mesh.shapes import UPPER
 from avtr_cli.render.mesh.stage import Rectangle, Stage, crop_stage, photo_stage
 from avtr_cli.types import CONTROLS, Identity, Motion, Portrait
 
+SHOWS_TEETH = 256  # px: in smaller frames teeth are too small to be found, and are looked for in one of this size
+SIZES_KEPT = 4  # of pictures in the making, for each thread
 FOLDS_BEGIN = 9.0  # degrees of turn before which no cheek hides itself
 BEHIND_GLASSES = 0.35  # of brow and squint controls: frames do not bend
 
@@ -54,7 +58,6 @@ class Avatar:
     still: np.ndarray  # uint8 (H, W, 3 or 4): the frame at rest
     columns: Tensor  # (1, w) and rows (h, 1): stage pixels of the visible part
     rows: Tensor
-    scratch: Tensor  # (4, h, w) of the visible part, overwritten by every frame
     calibration: Calibration = UNCALIBRATED
 
 
@@ -67,19 +70,24 @@ class MeshRenderer:
         self.config = config
         self.sampler: Sampler = choose_sampler(device)
         self.transparent = is_transparent(config.background)
+        self._own = threading.local()  # memory of each thread's frames, so that threads may share avatars
 
     @torch.inference_mode()
     def prepare(self, portrait: Portrait) -> Identity:
         """Everything that depends on the photo alone: about a second."""
         config, sampler = self.config, self.sampler
-        stage = crop_stage(portrait, config.size) if config.view == "crop" else photo_stage(portrait, config.size)
-        stage = replace(stage, points=snap_lips(stage.image, stage.points, stage.unit))
+        stage = self._stage(portrait, config.size)
+        fine = stage if config.size >= SHOWS_TEETH else self._stage(portrait, SHOWS_TEETH)
         with ThreadPoolExecutor(1) as beside:  # OpenCV and NumPy let the other core work
             pictures = beside.submit(self._pictures, stage, portrait.matte)
             geometry, field = prepare_field(stage, sampler.device)
+            hidden = coverings(
+                portrait.photo, portrait.landmarks
+            ).eyes  # behind dark glasses, hair: they stay as they are
             glasses = wears_glasses(stage.image, stage.points, stage.unit)
             shading = prepare_shading(stage, geometry, field, config.relight, sampler.device)
-            eyes, mouth = prepare_eyes(stage, sampler, glasses), prepare_mouth(stage, geometry, sampler)
+            eyes = [eye for eye in prepare_eyes(stage, sampler, glasses) if eye.side not in hidden]
+            mouth = prepare_mouth(stage, geometry, sampler, fine)
             person, plate, still = pictures.result()
         visible = stage.visible
         avatar = Avatar(
@@ -94,7 +102,6 @@ class MeshRenderer:
             still=still,
             columns=torch.arange(visible.width, device=sampler.device)[None] + float(visible.x),
             rows=torch.arange(visible.height, device=sampler.device)[:, None] + float(visible.y),
-            scratch=torch.empty((4, visible.height, visible.width), device=sampler.device),
         )
         measured = calibrate(lambda row: self.draw_stage(avatar, read_controls(row, 0))[..., :3])
         return Identity(
@@ -104,6 +111,10 @@ class MeshRenderer:
             size=(stage.frame.width, stage.frame.height),
             warnings=portrait.warnings,
         )
+
+    def _stage(self, portrait: Portrait, size: int) -> Stage:
+        stage = crop_stage(portrait, size) if self.config.view == "crop" else photo_stage(portrait, size)
+        return replace(stage, points=snap_lips(stage.image, stage.points, stage.unit))
 
     def _pictures(self, stage: Stage, matte: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """The person's texture; what is behind the stage's visible part, (h, w, 3); the frame at rest."""
@@ -123,6 +134,7 @@ class MeshRenderer:
         """uint8 (T, H, W, 3), or 4 with a transparent background: one picture per row of `motion`."""
         avatar: Avatar = identity.kept
         rows = motion.values.detach().cpu().numpy().astype(np.float64)
+        np.clip(rows, LOWEST, HIGHEST, out=rows)
         frames = np.empty((len(rows), *avatar.still.shape), np.uint8)
         shown = avatar.stage.shown_at
         for number, row in enumerate(rows):
@@ -147,12 +159,21 @@ class MeshRenderer:
             for eye in avatar.eyes
             if not controls.eyes[eye.side].at_rest and (box := self._eye_box(avatar, eye, controls)) is not None
         ]
-        picture = sampler.sample(avatar.person, x.mul_(OVERSAMPLING), y.mul_(OVERSAMPLING), out=avatar.scratch)
+        picture = sampler.sample(avatar.person, x.mul_(OVERSAMPLING), y.mul_(OVERSAMPLING), out=self._scratch(x))
         self._mouth(avatar, controls, back, picture)
         apply_gain(avatar.shading, picture[:3], light)
         for eye in eyes:
             paint_eye(eye, picture[:3], light)
         return self._finish(picture, avatar.plate)
+
+    def _scratch(self, like: Tensor) -> Tensor:
+        """(4, h, w) for a picture of the size of `like` (h, w); this thread's next frame overwrites it."""
+        kept: dict[torch.Size, Tensor] = self._own.__dict__.setdefault("pictures", {})
+        if like.shape not in kept:
+            while len(kept) >= SIZES_KEPT:
+                kept.pop(next(iter(kept)))
+            kept[like.shape] = torch.empty((4, *like.shape), device=self.sampler.device)
+        return kept[like.shape]
 
     def _enlarged(self, grid: Tensor, part: Rectangle, cell: int) -> Tensor:
         """`grid` (C, rows, columns) interpolated to the pixels of `part` of the stage, (C, height, width)."""

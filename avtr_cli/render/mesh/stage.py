@@ -102,8 +102,8 @@ class Stage:
 
 
 def crop_stage(portrait: Portrait, size: int) -> Stage:
-    """Frames are the portrait's crop, `size` px square."""
-    affine = scaled(portrait.crop, size / portrait.crop_size)
+    """Frames are the portrait's crop, `size` px square, or one less where that is odd."""
+    affine, size = crop_view(portrait, size)
     unit = fit_pose(portrait.landmarks).scale * scale_of(affine)
     cell = _cell(unit)
     margin = round(CROP_MARGIN * unit)
@@ -143,6 +143,12 @@ def photo_stage(portrait: Portrait, longest: int) -> Stage:
         unit=unit,
         still_sides=still_sides,
     )
+
+
+def crop_view(portrait: Portrait, size: int) -> tuple[np.ndarray, int]:
+    """The affine from photo pixels to the crop of at most `size` px a side, and that side: even, as video wants it."""
+    side = size // 2 * 2
+    return scaled(portrait.crop, side / portrait.crop_size), side
 
 
 def whole_photo(photo: np.ndarray, longest: int) -> tuple[np.ndarray, np.ndarray]:
