@@ -251,4 +251,4 @@ def test_avatars_are_prepared_once_whatever_their_files_are_called(good, tmp_pat
     found = []
     monkeypatch.setattr(engine, "find_portrait", lambda *a, _real=engine.find_portrait: found.append(a) or _real(*a))
     conduct(good, tmp_path / "out", Here(fresh=True))
-    assert len([path for path, _ in found if path.stem in GOOD]) == 1
+    assert len([path for path, *_ in found if path.stem in GOOD]) == 1
