@@ -205,3 +205,16 @@ def test_without_ffmpeg_a_sentence_says_so_and_wav_files_are_still_read(folder, 
     with pytest.raises(AudioError, match="needs ffmpeg"):
         heard(path)
     assert heard(folder / "a.wav").shape == (2, 48_001)
+
+
+def test_an_ffmpeg_that_does_nothing_for_long_is_ended(folder, monkeypatch):
+    class Idle(subprocess.Popen):
+        def __init__(self, command, **more):
+            super().__init__(["sleep", "60"], **{**more, "pass_fds": ()})
+
+    monkeypatch.setattr(decoding.subprocess, "Popen", Idle)
+    monkeypatch.setattr(decoding, "PATIENCE_S", 0.1)
+    path = folder / "f.m4a"
+    path.write_bytes(originals()["m4a"])
+    with pytest.raises(AudioError, match="ffmpeg gets no sound out of it"):
+        heard(path)

@@ -139,7 +139,9 @@ def _parts(file: OpenedFile) -> tuple[list[Bytes], str]:
         return [View(file, start, end - start) for start, end in chain.links], note
     begins = starts(file)
     if len(begins) > 1:
-        joined = [View(file, at, end - at) for at, end in zip(begins, [*begins[1:], file.size], strict=True)]
+        joined: list[Bytes] = [
+            View(file, at, end - at) for at, end in zip(begins, [*begins[1:], file.size], strict=True)
+        ]
         _sound_of(file, joined[-1])
         return joined, ""
     sound = _sound_of(file, file)
