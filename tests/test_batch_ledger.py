@@ -24,8 +24,8 @@ from avtr_cli.batch.progress import Progress
 from avtr_cli.batch.run import Outcome
 from avtr_cli.batch.summary import summary_of
 from avtr_cli.errors import InputError, OutputError
+from avtr_cli.files import write_text
 from avtr_cli.job import Job
-from avtr_cli.output.report import write_text
 from avtr_cli.textfile import json_text
 
 
