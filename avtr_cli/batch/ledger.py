@@ -112,8 +112,10 @@ class Ledger:
         entry = {"event": event, "at": datetime.now(timezone.utc).isoformat(timespec="milliseconds"), **facts}
         line = json_text(entry).encode() + b"\n"
         try:
-            size = os.fstat(self._file).st_size
-            if size and os.pread(self._file, 1, size - 1) != b"\n":
+            found = os.fstat(self._file)
+            if not found.st_nlink:  # what is written now, nobody would ever read
+                raise OSError(errno.ENOENT, "it was taken away while the batch was at work")
+            if found.st_size and os.pread(self._file, 1, found.st_size - 1) != b"\n":
                 line = b"\n" + line  # a crash tore the last line
             if os.write(self._file, line) < len(line):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -141,11 +143,15 @@ class Ledger:
             try:
                 fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 return
-            except OSError:
+            except BlockingIOError:
                 if time.monotonic() >= until:
                     raise OutputError(
                         f"{self.path}: another avtr batch is at work in this folder; wait for it, or choose another -o"
                     ) from None
+            except OSError as error:  # some network file systems
+                raise OutputError(
+                    f"{self.path}: cannot be locked on this file system ({error.strerror}); choose another -o"
+                ) from error
             time.sleep(0.1)
 
 

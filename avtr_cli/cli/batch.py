@@ -84,8 +84,8 @@ def batch(
     from avtr_cli.batch.progress import Progress
     from avtr_cli.batch.run import Wishes, look, run
     from avtr_cli.batch.summary import SUMMARY, plan_table, summary_of
-    from avtr_cli.files import write_text
-    from avtr_cli.textfile import json_text, printable
+    from avtr_cli.files import write_json
+    from avtr_cli.textfile import printable
 
     command = options.typed()
     options.settle_preset(preset or "default", settings, device, size, view, background, sound)  # a typo ends it here
@@ -112,7 +112,7 @@ def batch(
         for line in plan_table(outcome.items):
             typer.echo(printable(line))
     else:
-        write_text(out / SUMMARY, json_text(summary_of(outcome, out, source, command), indent=2) + "\n")
+        write_json(out / SUMMARY, summary_of(outcome, out, source, command))
         if any(item.state == "done" for item in outcome.items):
             from avtr_cli.batch.index import write_index  # draws charts, so only where there is something new
 
