@@ -17,7 +17,8 @@ from avtr_cli.types import ARKIT_BLENDSHAPES, CONTROLS
 def write_live_link_csv(path: Path, values: Tensor) -> None:
     """Write controls (T, 58): time code, 52 blendshapes, head and eyes.
 
-    Raises ConfigError for motion that is no controls, OutputError where it cannot be written. Column names are ARKit's with a capital; head angles in radians (yaw, pitch, roll); eyes from the look weights.
+    Raises ConfigError for motion that is no controls, OutputError where it cannot be written. Column names are ARKit's
+    with a capital; head angles in radians (yaw, pitch, roll); eyes from the look weights.
     """
     if values.shape[1:] != (len(CONTROLS),):
         raise ConfigError(
