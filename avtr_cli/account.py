@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from avtr_cli import runtime
-from avtr_cli.job import file_sha256
+from avtr_cli.cues import check_cues
+from avtr_cli.files import file_sha256
 from avtr_cli.output import provenance
 from avtr_cli.output.origin import Origin
 from avtr_cli.output.report import Report, timing_entry
-from avtr_cli.output.sequence import PictureSequence, is_sequence, sequence_sha256
+from avtr_cli.output.sequence import SUFFIX, is_sequence, sequence_sha256
 from avtr_cli.output.video import frames_hash
 from avtr_cli.output.workfolder import WorkFolder
 from avtr_cli.preparation import Stage
@@ -22,7 +24,7 @@ def origin_of(stage: Stage) -> Origin:
     """What the video says of itself: content is told by hashes, never by names of files."""
     job = stage.job
     inputs = {f"photo{'_b' * at}": one.portrait.sha256 for at, one in enumerate(stage.casts)}
-    inputs |= {f"audio{'_partner' * at}": file_sha256(path) for at, path in enumerate(job.sound.paths)}
+    inputs |= {f"audio{'_partner' * at}": digest for at, digest in enumerate(stage.source.sha256)}
     return Origin(
         models={"motion": job.preset.motion.generator, "renderer": job.preset.render.renderer},
         inputs=inputs,
@@ -36,14 +38,21 @@ def origin_of(stage: Stage) -> Origin:
 
 
 def report_of(
-    stage: Stage, folder: WorkFolder, marks: dict[str, Any], resumed: int, wall_s: float, rendering_s: float
+    stage: Stage,
+    folder: WorkFolder,
+    made: Sequence[Path],
+    marks: dict[str, Any],
+    resumed: int,
+    wall_s: float,
+    rendering_s: float,
 ) -> Report:
-    """The report of a finished job, before its work folder is removed; docs/report.md names every key."""
+    """The report of a finished job, whose output is `made` in its work folder; docs/report.md names every key."""
     job, engine, feed = stage.job, stage.engine, stage.feed
     width, height = stage.size
     timing = timing_entry(feed.clock(), stage.startup_s, wall_s, (stage.total - resumed) / FPS / rendering_s)
     timing["pace"] = feed.pace.entry() if feed.pace is not None else {"mode": "max"}
     doubts = [warning for one in stage.casts for warning in (*one.portrait.warnings, *one.identity.warnings)]
+    late = check_cues(job.cues, stage.total, str(job.out))
     return Report(
         {
             "avtr": provenance.made_by(job.preset, job.seed, job.command),
@@ -52,7 +61,7 @@ def report_of(
             "inputs": _inputs(stage),
             "output": {
                 "path": str(job.out),
-                "sha256": _output_sha256(job.out),
+                "sha256": _output_sha256(job.out, made),
                 "frames": stage.total,
                 "fps": FPS,
                 "width": width,
@@ -70,13 +79,15 @@ def report_of(
             "cues": [{"frame": cue.frame, "cue": cue.name, "strength": cue.strength} for cue in job.cues],
             "provenance": marks,
             "attribution": notices(job.preset),
-            "warnings": list(dict.fromkeys([*doubts, *stage.health.warnings])),
+            "warnings": [job.true_names(one) for one in dict.fromkeys([*doubts, *stage.health.warnings, *late])],
         }
     )
 
 
-def _output_sha256(out: Path) -> str:
-    return sequence_sha256(PictureSequence(out).pictures()) if is_sequence(out) else file_sha256(out)
+def _output_sha256(out: Path, made: Sequence[Path]) -> str:
+    if not is_sequence(out):
+        return file_sha256(made[-1])
+    return sequence_sha256([path for path in reversed(made) if path.suffix == SUFFIX])
 
 
 def _inputs(stage: Stage) -> dict[str, Any]:
@@ -86,14 +97,14 @@ def _inputs(stage: Stage) -> dict[str, Any]:
     for at, (path, one) in enumerate(zip(stage.job.photos, stage.casts, strict=True)):
         height, width = one.portrait.photo.shape[:2]
         photos[f"photo{'_b' * at}"] = {
-            "path": str(path),
+            "path": stage.job.true_names(str(path)),
             "sha256": one.portrait.sha256,
             "width": width,
             "height": height,
         }
     audio: dict[str, Any] = {
-        "path": str(sound.dialogue),
-        "sha256": file_sha256(sound.dialogue),
+        "path": stage.job.true_names(str(sound.dialogue)),
+        "sha256": stage.source.sha256[0],
         "duration_s": round(facts.duration_s, 3),
         "sample_rate": facts.file_rate,
         "channels": facts.channels,
@@ -101,5 +112,5 @@ def _inputs(stage: Stage) -> dict[str, Any]:
         "voice_share": [round(share, 4) for share in stage.health.voice_share],
     }
     if sound.partner is not None:
-        audio["partner"] = {"path": str(sound.partner), "sha256": file_sha256(sound.partner)}
+        audio["partner"] = {"path": stage.job.true_names(str(sound.partner)), "sha256": stage.source.sha256[1]}
     return {**photos, "audio": audio}

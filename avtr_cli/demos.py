@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from avtr_cli.audio.source import DialogueFiles
 from avtr_cli.config import load_preset
 from avtr_cli.dialogue import DialogueJob
-from avtr_cli.errors import AvtrError, ConfigError
+from avtr_cli.errors import AvtrError, ConfigError, OutputError
+from avtr_cli.files import lies_there, reason, replacing
 from avtr_cli.job import Job
+from avtr_cli.plain_yaml import load_file
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,12 +44,10 @@ def examples_folder() -> Path:
 
 def choose_demos(name: str | None = None) -> list[Demo]:
     """All demos, or the one called `name`. Raises ConfigError where there is none."""
-    import yaml
-
     path = examples_folder() / "demos.yaml"
     known = {field.name for field in fields(Demo)}
     demos = []
-    for entry in yaml.safe_load(path.read_text(encoding="utf-8"))["demos"]:
+    for entry in load_file(path)["demos"]:
         if unknown := entry.keys() - known:
             raise ConfigError(f"{path}: a demo has no {', '.join(sorted(unknown))}")
         demos.append(Demo(**entry))
@@ -56,6 +59,7 @@ def choose_demos(name: str | None = None) -> list[Demo]:
 
 def demo_job(demo: Demo, folder: Path, command: str = "") -> Job:
     """The job that renders `demo` to `folder`/NAME.mp4."""
+    out = folder / f"{demo.name}.mp4"
     shared: dict[str, Any] = {
         "photo": _photo(demo.photo, folder),
         "sound": DialogueFiles(
@@ -64,14 +68,24 @@ def demo_job(demo: Demo, folder: Path, command: str = "") -> Job:
             start_s=demo.start_s,
             duration_s=demo.duration_s,
         ),
-        "out": folder / f"{demo.name}.mp4",
+        "out": out,
         "preset": load_preset(demo.preset).with_settings(**(demo.settings or {})),
         "seed": demo.seed,
+        "report": out.with_suffix(".json"),
+        "overwrite": _made_by_a_demo(out),
         "command": command,
     }
     if demo.photo_b is None:
         return Job(**shared)
     return DialogueJob(photo_b=_photo(demo.photo_b, folder), layout=demo.layout, **shared)
+
+
+def _made_by_a_demo(out: Path) -> bool:
+    """Whether the video at `out` was rendered by us, as the report beside it says: then it may be replaced."""
+    try:
+        return Path(json.loads(out.with_suffix(".json").read_bytes())["output"]["path"]).name == out.name
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
 
 
 def _photo(name: str, folder: Path) -> Path:
@@ -86,8 +100,16 @@ def _photo(name: str, folder: Path) -> Path:
         ) from None
     import cv2
 
-    picture = getattr(skimage.data, name.removeprefix("skimage:"))()
-    folder.mkdir(parents=True, exist_ok=True)
+    picture = getattr(skimage.data, name.removeprefix("skimage:"))()[..., ::-1]
     path = folder / f"{name.removeprefix('skimage:')}.png"
-    cv2.imwrite(str(path), picture[..., ::-1])
+    if lies_there(path):
+        if not np.array_equal(cv2.imread(str(path)), picture):
+            raise OutputError(f"{path}: is another picture than the demo's; move it, or choose another -o")
+        return path
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with replacing(path) as partial:
+            partial.write_bytes(cv2.imencode(".png", picture)[1].tobytes())
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be written ({reason(error)}); choose another -o") from error
     return path

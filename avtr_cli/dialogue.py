@@ -11,8 +11,9 @@ from pathlib import Path
 from avtr_cli.audio.source import DialogueSource
 from avtr_cli.audio.turns import active_side
 from avtr_cli.errors import ConfigError
-from avtr_cli.job import Job, file_sha256
-from avtr_cli.output.layout import LAYOUTS, Layout
+from avtr_cli.files import file_sha256
+from avtr_cli.job import Job
+from avtr_cli.output.layout import LAYOUTS, Layout, layout_size
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +45,9 @@ class DialogueJob(Job):
 
     def sides(self) -> tuple[Job, ...]:
         return (self, dataclasses.replace(self, photo=self.photo_b, face=self.face_b, seed=self.seed + 1))
+
+    def frame_size(self, sizes: list[tuple[int, int]]) -> tuple[int, int]:
+        return layout_size(self.layout, sizes[0])
 
     def arrange(self, sizes: list[tuple[int, int]], source: DialogueSource) -> Layout:
         return Layout(self.layout, sizes, active_side(source) if self.layout == "active-speaker" else None)

@@ -42,7 +42,14 @@ def examine_machine() -> Iterator[Check]:
             yield from check()
         except Exception as error:
             said = str(error).splitlines()[0] if str(error) else type(error).__name__
-            yield Check(check.__name__.strip("_").replace("_", " "), FAIL, said, _reinstall())
+            yield Check(check.__name__.strip("_").replace("_", " "), FAIL, said, _fix_of(error))
+
+
+def _fix_of(error: Exception) -> str:
+    """OpenCV needs libraries of the system, which no reinstallation of ours can bring."""
+    if isinstance(error, ImportError) and re.search(r"lib(GL|EGL|gthread|glib|SM|ICE|X\w*)[-.\d]*\.so", str(error)):
+        return "install it with the system: apt-get install libgl1 libglib2.0-0 (Debian, Ubuntu)"
+    return _reinstall()
 
 
 def _reinstall() -> str:
@@ -89,7 +96,8 @@ def _devices() -> Iterator[Check]:
 def _ffmpeg() -> Iterator[Check]:
     from avtr_cli.output import ffmpeg
 
-    version = ffmpeg.capture(["-version"], "ffmpeg").decode(errors="replace").split("Copyright")[0].strip()
+    version = ffmpeg.capture(["-version"], "ffmpeg").decode(errors="replace").split("Copyright")[0]
+    version = version.strip().removeprefix("ffmpeg version ")
     yield Check("ffmpeg", OK, f"{version} at {ffmpeg.executable()}")
     for encoder, what, needed in (
         ("libx264", "H.264 for .mp4", True),

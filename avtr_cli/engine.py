@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, TypeVar
 from avtr_cli import runtime
 from avtr_cli.config import Preset
 from avtr_cli.errors import ConfigError
-from avtr_cli.job import file_sha256
+from avtr_cli.files import file_sha256
 from avtr_cli.perception.photo import read_bytes
 from avtr_cli.perception.portrait import find_portrait
 from avtr_cli.types import Cue, Identity, MotionGenerator, MotionSpace, Portrait, Renderer

@@ -13,13 +13,16 @@ from typing import TYPE_CHECKING
 from avtr_cli import __version__
 from avtr_cli.audio.source import DialogueFiles
 from avtr_cli.config import Preset
-from avtr_cli.errors import ConfigError, InputError
-from avtr_cli.timing import FPS
-from avtr_cli.types import CUES, Cue
+from avtr_cli.errors import ConfigError
+from avtr_cli.files import file_sha256
+from avtr_cli.types import Cue
 
 if TYPE_CHECKING:
     from avtr_cli.audio.source import DialogueSource
     from avtr_cli.output.layout import Layout
+
+
+NO_FILE = ("none", "blur", "transparent")  # backgrounds that are words; others are colours or pictures
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,9 +43,12 @@ class Job:
     private_key: Path | None = None  # of the certificate, PEM
     label: str = ""  # burnt into the frames
     pace: str = "max"  # max | realtime: hear the sound at the wall clock's speed
+    report: Path | None = None  # also write the report: JSON
     page: Path | None = None  # also write a report page: .html
+    overwrite: bool = False  # replace outputs that lie there; otherwise they are a reason to refuse
     resume: bool = True  # go on from closed segments of an interrupted run
     command: str = ""  # as typed, for the report
+    copies: dict[Path, Path] = field(default_factory=dict)  # copy of a pipe -> what it is of
 
     def __post_init__(self) -> None:
         if self.pace not in ("max", "realtime"):
@@ -52,9 +58,49 @@ class Job:
     def photos(self) -> tuple[Path, ...]:
         return (self.photo,)
 
+    @property
+    def inputs(self) -> tuple[Path, ...]:
+        """Every file it is made from, settings apart."""
+        chosen = (
+            *self.photos,
+            *self.sound.paths,
+            self.from_motion,
+            self.background,
+            self.certificate,
+            self.private_key,
+        )
+        return tuple(path for path in chosen if path is not None)
+
+    @property
+    def read_once(self) -> tuple[Path, ...]:
+        """Small files that shape the frames and are read whole while the job is made ready."""
+        return tuple(path for path in (self.from_motion, self.background) if path is not None)
+
+    @property
+    def outputs(self) -> dict[str, Path]:
+        """Every file it writes, by the option that names it; of a sequence and its sound, the pattern."""
+        chosen = {"-o": self.out, "--report": self.report, "--html": self.page, "--motion-out": self.motion_out}
+        return {option: path for option, path in chosen.items() if path is not None}
+
+    @property
+    def background(self) -> Path | None:
+        """The picture behind the person, where the preset names one."""
+        named = self.preset.render.background
+        return None if named in NO_FILE or named.startswith("#") else Path(named)
+
+    def true_names(self, text: str) -> str:
+        """`text`, with pipes called by their own names instead of their copies'."""
+        for copy, path in self.copies.items():
+            text = text.replace(str(copy), str(path))
+        return text
+
     def sides(self) -> tuple[Job, ...]:
         """A job for every avatar in the picture; the second hears the call with the voices swapped."""
         return (self,)
+
+    def frame_size(self, sizes: list[tuple[int, int]]) -> tuple[int, int]:
+        """(width, height) of the picture that holds the avatars' pictures of these sizes."""
+        return sizes[0]
 
     def arrange(self, sizes: list[tuple[int, int]], source: DialogueSource) -> Layout | None:
         """What puts the pictures of two avatars, of these (width, height), into one."""
@@ -70,9 +116,8 @@ class Job:
         wanted = self.preset.runtime
         runtime = {"device": wanted.device, "precision": wanted.precision, "compile": wanted.compile == "on"}
         settings = self.preset.as_dict() | {"name": "", "runtime": runtime}
-        background = Path(self.preset.render.background)
-        if background.is_file():
-            settings["render"] = settings["render"] | {"background": sha256(background)}
+        if self.background is not None:
+            settings["render"] = settings["render"] | {"background": sha256(self.background)}
         described = {
             "avtr": __version__,
             "photo": sha256(self.photo),
@@ -88,47 +133,3 @@ class Job:
             "label": self.label,
         }
         return hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()
-
-
-def file_sha256(path: Path) -> str:
-    """SHA-256 (hex) of a file's bytes. Raises InputError where it cannot be read."""
-    digest = hashlib.sha256()
-    try:
-        with path.open("rb") as file:
-            while block := file.read(1 << 20):
-                digest.update(block)
-    except FileNotFoundError:
-        raise InputError(f"{path}: there is no such file") from None
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
-    return digest.hexdigest()
-
-
-def load_cues(path: Path) -> tuple[Cue, ...]:
-    """Cues from a YAML list of `{at: seconds, cue: name, strength: number}`. Raises ConfigError."""
-    import yaml
-
-    try:
-        entries = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(f"{path}: the cues cannot be read ({error.strerror})") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: not a YAML file ({str(error).splitlines()[0]})") from error
-    return parse_cues(entries, str(path))
-
-
-def parse_cues(entries: object, where: str) -> tuple[Cue, ...]:
-    """Cues from what a YAML or JSON list holds; `where` names it in the ConfigError raised for a wrong entry."""
-    if not isinstance(entries, list):
-        raise ConfigError(f"{where}: cues are a list, as in - {{at: 3.2, cue: nod, strength: 1}}")
-    cues = []
-    for entry in entries:
-        if not isinstance(entry, dict) or not {"at", "cue"} <= entry.keys() <= {"at", "cue", "strength"}:
-            raise ConfigError(f"{where}: {entry!r} is no cue; write {{at: 3.2, cue: nod, strength: 1}}")
-        name, at, strength = entry["cue"], entry["at"], entry.get("strength", 1.0)
-        if name not in CUES:
-            raise ConfigError(f"{where}: no cue is called '{name}'; there are {', '.join(CUES)}")
-        if not all(isinstance(value, (int, float)) for value in (at, strength)) or at < 0:
-            raise ConfigError(f"{where}: cue '{name}' needs at >= 0 (seconds) and strength as numbers")
-        cues.append(Cue(round(at * FPS), name, float(strength)))
-    return tuple(sorted(cues, key=lambda cue: cue.frame))

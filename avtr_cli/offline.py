@@ -8,31 +8,31 @@ Several jobs on one device go in step, a chunk of each at a time (`advance`); on
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 
-from avtr_cli.account import origin_of, report_of
+from avtr_cli import finishing
+from avtr_cli.account import report_of
 from avtr_cli.audio.health import examine
-from avtr_cli.audio.source import DialogueSource
+from avtr_cli.checking import CheckedJob, check, taken
 from avtr_cli.engine import Engine
+from avtr_cli.errors import ConfigError, InputError, OutputError
 from avtr_cli.feed import Take
-from avtr_cli.interruption import allowed, awaited, check, held
+from avtr_cli.files import file_sha256, is_stream, reason
+from avtr_cli.interruption import allowed, awaited, held
+from avtr_cli.interruption import check as check_interruption
 from avtr_cli.job import Job
-from avtr_cli.motion.file import load_motion, save_motion, write_live_link_csv
-from avtr_cli.output import provenance, workfolder
-from avtr_cli.output.formats import Format, format_of
-from avtr_cli.output.html import write_page
-from avtr_cli.output.label import check_label
+from avtr_cli.motion.file import save_motion
+from avtr_cli.output.placement import place, refuse_taken, show
 from avtr_cli.output.report import Report
-from avtr_cli.output.signing import Signer
-from avtr_cli.output.timeline import collect
-from avtr_cli.output.video import SegmentWriter, SoundWriter, join
+from avtr_cli.output.video import SegmentWriter
 from avtr_cli.output.workfolder import Segment, WorkFolder
-from avtr_cli.preparation import Stage, check_writable, prepare
+from avtr_cli.preparation import Stage, prepare
 from avtr_cli.session import Heard, StreamingSession, in_step
 from avtr_cli.timing import CHUNK_FRAMES, FPS
 from avtr_cli.types import Chunk
@@ -43,14 +43,17 @@ Watch = Callable[[int, int], None]
 """Called after every chunk with the frames done and the frames in all."""
 
 
-def render_file(job: Job, engine: Engine | None = None, watch: Watch | None = None) -> Report:
+def render_file(
+    job: Job, engine: Engine | None = None, watch: Watch | None = None, checked: CheckedJob | None = None
+) -> Report:
     """Render `job`; returns its report (docs/report.md).
 
-    `engine` must be of the job's preset; one is made where none is given. Raises AvtrError; then no file of the
-    job exists under its name, and closed segments, if any, wait beside it for the same job to be run again. The same
-    holds for KeyboardInterrupt, which comes where nothing is half made.
+    `engine` must be of the job's preset; one is made where none is given. `checked` is what `check` said of the job,
+    where it was asked before. Raises AvtrError; then no file of the job exists under its name, and closed segments, if
+    any, wait beside it for the same job to be run again. The same holds for KeyboardInterrupt, which comes where
+    nothing is half made.
     """
-    with held(), Production(job, engine, watch) as production:
+    with held(), Production(job, engine, watch, checked) as production:
         while production.under_way:
             advance([production])
         return production.finish()
@@ -62,7 +65,7 @@ def advance(productions: Sequence[Production]) -> None:
     What goes wrong with one job alone stops that one, and its `finish` raises it; what goes wrong with the forward
     of all is raised here, as is an interruption.
     """
-    check()
+    check_interruption()
     owners: dict[StreamingSession, Production] = {}
     heard: list[Heard] = []
     for production in productions:
@@ -81,26 +84,28 @@ class Production:
     A context: whatever ends it early, half a segment is thrown away and closed ones remain. Raises AvtrError.
     """
 
-    def __init__(self, job: Job, engine: Engine | None = None, watch: Watch | None = None):
+    def __init__(
+        self,
+        job: Job,
+        engine: Engine | None = None,
+        watch: Watch | None = None,
+        checked: CheckedJob | None = None,
+    ):
         self._began = time.perf_counter()
         self._job, self._watch = job, watch
-        self._form = format_of(job.out, job.preset.output)
-        check_writable(job.out)
-        if job.page is not None:
-            check_writable(job.page)
-        if job.label:
-            check_label(job.label)
-        self._signer = provenance.choose_signer(job.certificate, job.private_key) if job.provenance else None
         self._failure: Exception | None = None
         with ExitStack() as undo:
-            source = undo.enter_context(DialogueSource(job.sound))
+            checked = undo.enter_context(checked or check(job))
+            self._folder = undo.enter_context(WorkFolder(job.out))
             with allowed():
-                health = examine(source, job.sound)
-                engine = engine or Engine(job.preset)
-                self._stage = prepare(job, engine, source, health)
-                key = job.key(engine.weights_files(), engine.sha256)
-            undo.callback(workfolder.remove_if_useless, job.out)
-            self._folder = WorkFolder(job.out, key, job.resume)
+                read = {path: file_sha256(path) for path in job.read_once}
+                health = examine(checked.source, job.sound)
+                engine = _engine_for(job, engine)
+                self._stage = prepare(checked, engine, health)
+                key = self._key(engine, read)
+            self._folder.claim(key, job.resume)
+            if not job.overwrite:
+                refuse_taken(taken(job), self._folder.placed)
             self._resumed = self._done = self._folder.frames
             self._rendering = time.perf_counter()
             if self._folder.closed:
@@ -108,6 +113,21 @@ class Production:
             self._heard = self._stage.feed.heard()
             self._segment: _Segment | None = None
             self._undo = undo.pop_all()
+
+    def _key(self, engine: Engine, read: Mapping[Path, str]) -> str:
+        """The job's key, of the bytes that were in fact read; on another kind of device it is another job."""
+        job, stage = self._job, self._stage
+        known = dict(zip(job.sound.paths, stage.source.sha256, strict=True))
+        known |= {photo: one.portrait.sha256 for photo, one in zip(job.photos, stage.casts, strict=True)}
+        for path, digest in read.items():
+            if file_sha256(path) != digest:
+                raise InputError(f"{path}: changed while it was read; run it again")
+        known |= read
+
+        def sha256(path: Path) -> str:
+            return known[path] if path in known else engine.sha256(path)
+
+        return f"{job.key(engine.weights_files(), sha256)}-{engine.device.type}"
 
     @property
     def under_way(self) -> bool:
@@ -123,13 +143,15 @@ class Production:
         take = self._stage.feed.receive(chunk)
         if take is None:
             return
-        self._segment = self._segment or _Segment(self._folder, self._form, self._stage)
-        self._segment.write(take)
+        with _writing(self._job.out):
+            self._segment = self._segment or _Segment(self._folder, self._stage)
+            self._segment.write(take)
         self._done += take.count
         if self._watch is not None:
             self._watch(self._done, self._stage.total)
         if self._segment.count >= SEGMENT_FRAMES or self._done == self._stage.total:
-            self._segment.close()
+            with _writing(self._job.out):
+                self._segment.close()
             self._segment = None
 
     @contextmanager
@@ -140,21 +162,30 @@ class Production:
         except Exception as error:
             self._failure = error
 
-    def finish(self) -> Report:
-        """Join, mark and report what was rendered; raises what went wrong on the way."""
+    def finish(self, about: Mapping[str, Any] | None = None) -> Report:
+        """Join, mark and report what was rendered; raises what went wrong on the way.
+
+        `about` are further entries of the report. All outputs get their names at the end, or none does.
+        """
         if self._failure is not None:
             raise self._failure
         job, stage, folder = self._job, self._stage, self._folder
-        marks = _joined(stage, folder, self._form, self._signer)
-        ended = time.perf_counter()
-        with allowed():
-            report = report_of(stage, folder, marks, self._resumed, ended - self._began, ended - self._rendering)
-        if job.page is not None:
-            neutrals = [one.identity.neutral.cpu().numpy() for one in stage.casts]
+        with _writing(job.out):
             with allowed():
-                timeline = collect(stage.source, folder, neutrals)
-            write_page(job.page, report, timeline)
+                stage.source.check_unchanged()
+            video, marks = finishing.video(stage, folder)
+            ended = time.perf_counter()
+            with allowed():
+                walls = ended - self._began, ended - self._rendering
+                report = report_of(stage, folder, [one.made for one in video], marks, self._resumed, *walls)
+            report |= about or {}
+            others = [*finishing.motion(stage, folder), *finishing.account(stage, folder, report, video)]
+            streams = [(made.read_bytes(), target) for made, target in others if is_stream(target)]
+            files = [*(one for one in others if not is_stream(one.target)), *video]
+            place(folder, files, job.overwrite, finishing.outdated(job.out, stage.total))
         folder.remove()
+        for text, stream in streams:
+            show(text, stream)
         return report
 
     def close(self) -> None:
@@ -174,8 +205,8 @@ class Production:
 class _Segment:
     """A closed stretch of video in the making: its frames, its motion, and the sessions' state after it."""
 
-    def __init__(self, folder: WorkFolder, form: Format, stage: Stage):
-        self._folder, self._form, self._stage = folder, form, stage
+    def __init__(self, folder: WorkFolder, stage: Stage):
+        self._folder, self._stage = folder, stage
         self._index = len(folder.closed)
         self._writer: SegmentWriter | None = None
         self._motions: list[tuple[torch.Tensor, ...]] = []
@@ -185,7 +216,7 @@ class _Segment:
         for pixels in take.pictures:
             if self._writer is None:
                 path = self._folder.video(self._index)
-                self._writer = SegmentWriter(path, pixels.shape, self._form, self._stage.label)
+                self._writer = SegmentWriter(path, pixels.shape, self._stage.checked.form, self._stage.label)
             self._writer.write(pixels)
         self._motions.append(take.motions)
         self.count += take.count
@@ -209,41 +240,21 @@ class _Segment:
             self._writer.abandon()
 
 
-def _joined(stage: Stage, folder: WorkFolder, form: Format, signer: Signer | None) -> dict[str, Any]:
-    """Join segments and sound into the marked output; write the motion where it was asked for.
-
-    Returns the report's `provenance` entry.
-    """
-    job = stage.job
-    sound = None
-    if job.preset.output.sound != "none":
-        sound = folder.path / "sound.w64"
-        write_sound(stage.source, job.preset.output.sound, stage.total, sound)
-    segments = [folder.video(index) for index in range(len(folder.closed))]
-    if job.motion_out is not None:
-        values = torch.cat([load_motion(folder.motion(index))[1] for index in range(len(segments))])
-        if job.motion_out.suffix.lower() == ".csv":
-            write_live_link_csv(job.motion_out, values)
-        else:
-            save_motion(job.motion_out, stage.engine.renderer.space, values, job.seed)
-    marks = provenance.unmarked(job.label)
-    origin = origin_of(stage)
-
-    def mark(path: Path) -> None:
-        marks.update(provenance.mark(path, origin, signer))
-
-    metadata = provenance.metadata(origin) if job.provenance else {}
-    join(segments, sound, job.out, form, job.preset.output.audio_kbps, metadata, mark if job.provenance else None)
-    return marks
+@contextmanager
+def _writing(out: Path) -> Iterator[None]:
+    """What the disk refuses inside, to whichever library, is one sentence about `out`."""
+    try:
+        yield
+    except (OSError, SafetensorError) as error:
+        said = reason(error) if isinstance(error, OSError) else str(error)
+        raise OutputError(f"{out}: cannot be written ({said}); mend that and run it again") from error
 
 
-def write_sound(source: DialogueSource, kind: str, frames: int, path: Path) -> None:
-    """Write the PCM that goes with `frames` frames, exactly as long: `self` or `mix` mono, or `stereo`."""
-    rate = 44_100 if source.facts.file_rate in (11_025, 22_050, 44_100) else 48_000
-    writer = SoundWriter(path, rate, 2 if kind == "stereo" else 1)
-    for block in awaited(source.blocks(rate)):
-        if kind == "stereo":
-            writer.write(block.T)
-        else:
-            writer.write((block[0] if kind == "self" else block.sum(0).clip(-1, 1))[:, None])
-    writer.close(frames)
+def _engine_for(job: Job, engine: Engine | None) -> Engine:
+    """The engine given, or one of the job's preset. Raises ConfigError where it is of other settings."""
+    if engine is None:
+        return Engine(job.preset)
+    ours, theirs = job.preset, engine.preset
+    if (ours.motion, ours.render) != (theirs.motion, theirs.render):
+        raise ConfigError(f"{job.out}: the engine given was made with other settings ({theirs.name}) than the job's")
+    return engine

@@ -1,4 +1,4 @@
-"""What a video file says of its origin, read back and put in plain words: what it is, by whom, whether altered.
+"""What a file says of its origin, read back and put in plain words: what it is, by whom, whether altered.
 
 Only a signed C2PA manifest can show that a file is unaltered; metadata and XMP can be removed or written by anyone.
 With the report of the job at hand, the file's hash tells as well.
@@ -6,18 +6,20 @@ With the report of the job at hand, the file's hash tells as well.
 
 from __future__ import annotations
 
-import json
+import os
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from avtr_cli.errors import ConfigError, InputError, OutputError
-from avtr_cli.job import file_sha256
+from avtr_cli.files import file_sha256
 from avtr_cli.output import ffmpeg, isobmff, png, signing, xmp
-from avtr_cli.output.c2pa_manifest import Finding, inspect
+from avtr_cli.output.c2pa_manifest import Finding, inspect, mentions_manifest
+from avtr_cli.output.media_types import media_type_of
 from avtr_cli.output.origin import DIGITAL_SOURCE_TYPE
 from avtr_cli.output.provenance import INSTALL
-from avtr_cli.output.sequence import FIRST, PictureSequence, is_sequence, sequence_sha256
+from avtr_cli.output.sequence import FIRST, PictureSequence, is_sequence, named_output, sequence_sha256
+from avtr_cli.textfile import parse_json, read_text, why_no_file
 
 INTACT, ALTERED, UNKNOWN = "intact", "altered", "unknown"
 
@@ -46,32 +48,23 @@ class Verdict:
 def verify(path: Path, report: Path | None = None, anchors: Path | None = None) -> Verdict:
     """Read every mark of `path`; compare with its `report` where given; trust the roots in `anchors` (PEM) too.
 
-    Raises InputError where there is no such video, ConfigError for a report or roots that cannot be read.
+    A video, a sequence of pictures (its name, or its folder), or any other file with a C2PA manifest. Raises
+    InputError where it is none of them, ConfigError for a report or roots that cannot be read.
     """
-    if is_sequence(path) and not path.is_file():
-        path = PictureSequence(path).picture(FIRST)  # all of them say the same
-    if not path.is_file():
-        raise InputError(f"{path}: there is no such file")
-    packet = isobmff.read_uuid(path, isobmff.XMP_UUID) if isobmff.is_isobmff(path) else None
-    words = png.read_words(path) if png.is_png(path) else {}
-    said = xmp.read(packet or words.get(png.XMP_KEYWORD.decode(), "").encode())
-    holds_manifest = isobmff.is_isobmff(path) and isobmff.find_uuid(path, isobmff.C2PA_UUID) is not None
-    comment = words.get("Comment") or _metadata(path, damaged=holds_manifest).get("comment", "")
-    stripped = said.get("avtr:Signed") == "yes" and not holds_manifest
-    manifest = inspect(path, anchors) if holds_manifest and signing.installed() else None
-    declared = DIGITAL_SOURCE_TYPE in comment or said.get("Iptc4xmpExt:DigitalSourceType") == DIGITAL_SOURCE_TYPE
-    generated = declared or (manifest is not None and manifest.generated)
+    path = _file_of(path)
+    marks = _marks(path, anchors)
     same = _same_as_reported(path, report) if report is not None else None
+    manifest, stripped = marks.manifest, marks.stripped
     integrity = ALTERED if stripped else _integrity(manifest, same)
     lines = [
-        f"{path}: {_what(generated, comment, said, manifest)}",
-        *_signature(manifest, holds_manifest, stripped),
+        f"{path}: {_what(marks)}",
+        *_signature(manifest, marks.holds_manifest, stripped),
         _alteration(integrity, manifest, same),
         *_inputs(manifest, integrity),
     ]
     return Verdict(
         path=path,
-        generated=generated,
+        generated=marks.generated,
         integrity=integrity,
         signer=_signer(manifest) if manifest else "",
         trusted=manifest is not None and manifest.state == "Trusted",
@@ -80,18 +73,90 @@ def verify(path: Path, report: Path | None = None, anchors: Path | None = None) 
     )
 
 
+def _file_of(path: Path) -> Path:
+    """The file to look at: of a sequence, the first picture, as all of them say the same. Raises InputError."""
+    numbered = path / named_output("./").name if os.path.isdir(path) else path
+    if is_sequence(numbered) and not os.path.lexists(numbered):
+        try:
+            numbered = PictureSequence(numbered).picture(FIRST)
+        except OutputError as error:
+            raise InputError(str(error)) from None
+    if os.path.isdir(path) and not os.path.isfile(numbered):
+        raise InputError(f"{path}: is a folder, and no sequence of pictures lies in it; name a video")
+    if why := why_no_file(numbered):
+        also = f", nor a {numbered.name}, the first of pictures so called" if numbered != path else ""
+        raise InputError(f"{path}: {why}{also}")
+    return numbered
+
+
+@dataclass(frozen=True)
+class _Marks:
+    """Everything that a file says of itself."""
+
+    comment: str  # of the container
+    said: dict[str, str]  # by XMP
+    holds_manifest: bool
+    manifest: Finding | None  # None also where it cannot be read here
+
+    @property
+    def stripped(self) -> bool:
+        return self.said.get("avtr:Signed") == "yes" and not self.holds_manifest
+
+    @property
+    def generated(self) -> bool:
+        declared = self.said.get("Iptc4xmpExt:DigitalSourceType") == DIGITAL_SOURCE_TYPE
+        by_manifest = self.manifest is not None and self.manifest.generated
+        return declared or by_manifest or DIGITAL_SOURCE_TYPE in self.comment
+
+
+def _marks(path: Path, anchors: Path | None) -> _Marks:
+    """Raises InputError for what is neither a video nor says anything that can be read here."""
+    try:
+        boxes, kind = isobmff.is_isobmff(path), media_type_of(path)
+        packet = isobmff.read_uuid(path, isobmff.XMP_UUID) if boxes else None
+        words = png.read_words(path) if kind == "image/png" else {}
+        manifest = inspect(path, anchors) if signing.installed() else None
+        holds = isobmff.find_uuid(path, isobmff.C2PA_UUID) is not None if boxes else manifest is not None
+        holds = holds or (not signing.installed() and path.stat().st_size > 0 and mentions_manifest(path))
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
+    said = xmp.read(packet or words.get(png.XMP_KEYWORD.decode(), "").encode())
+    comment = words.get("Comment", "")
+    if not holds and not comment and not said:
+        _check_video(path, kind)
+    if kind.startswith("video/") or not kind:
+        comment = comment or _metadata(path, damaged=holds).get("comment", "")
+    return _Marks(comment, said, holds, manifest if holds else None)
+
+
+def _check_video(path: Path, kind: str) -> None:
+    """Raises InputError for what is no video: nothing of it was looked at, so nothing may be said of it."""
+    what = kind.partition("/")[0]
+    if what not in ("video", ""):
+        name = {"image": "a picture", "audio": "a sound"}.get(what, "a document")
+        raise InputError(f"{path}: no video but {name} ({kind}), and without a C2PA manifest")
+    with path.open("rb") as file:
+        if not file.read(4096).translate(None, bytes(range(32, 256)) + b"\t\n\r"):
+            raise InputError(f"{path}: no video but text")  # which ffmpeg would show as one
+    wanted = ["-i", str(path.absolute()), "-map", "0:V:0", "-c", "copy", "-frames:v", "1", "-f", "null", "-"]
+    try:
+        ffmpeg.run(wanted, f"{path}: not a video that can be read")
+    except OutputError as error:
+        raise InputError(str(error)) from None
+
+
 def _integrity(manifest: Finding | None, same: bool | None) -> str:
     if same is False or (manifest is not None and not manifest.intact):
         return ALTERED
     return INTACT if same or manifest is not None else UNKNOWN
 
 
-def _what(generated: bool, comment: str, said: dict[str, str], manifest: Finding | None) -> str:
-    if not generated:
+def _what(marks: _Marks) -> str:
+    if not marks.generated:
         return "nothing in it says how it was made"
-    tool = (manifest.generator if manifest else "") or said.get("xmp:CreatorTool", "")
-    if comment.startswith("AI-generated: "):
-        return comment.split(" digitalSourceType=")[0]
+    tool = (marks.manifest.generator if marks.manifest else "") or marks.said.get("xmp:CreatorTool", "")
+    if marks.comment.startswith("AI-generated: "):
+        return marks.comment.split(" digitalSourceType=")[0]
     return f"AI-generated{f', by {tool}' if tool else ''}"
 
 
@@ -136,15 +201,13 @@ def _inputs(manifest: Finding | None, integrity: str) -> list[str]:
 
 def _same_as_reported(path: Path, report: Path) -> bool:
     try:
-        output = json.loads(report.read_text(encoding="utf-8"))["output"]
+        output = parse_json(read_text(report))["output"]
         wanted, named = output["sha256"], Path(output.get("path", ""))
-    except OSError as error:
-        raise ConfigError(f"{report}: cannot be read ({error.strerror})") from error
-    except (ValueError, KeyError, TypeError) as error:
+        # the report knows the whole sequence, not one picture
+        pictures = PictureSequence(path.parent / named.name).pictures() if is_sequence(named) else []
+    except (ValueError, KeyError, TypeError, AttributeError, OutputError) as error:
         raise ConfigError(f"{report}: not a report of avtr; --report is what avtr render --report wrote") from error
-    if is_sequence(named):  # the report knows the whole sequence, not one picture
-        return sequence_sha256(PictureSequence(path.parent / named.name).pictures()) == wanted
-    return file_sha256(path) == wanted
+    return bool((sequence_sha256(pictures) if is_sequence(named) else file_sha256(path)) == wanted)
 
 
 def _metadata(path: Path, damaged: bool) -> dict[str, str]:
@@ -153,7 +216,9 @@ def _metadata(path: Path, damaged: bool) -> dict[str, str]:
     Raises InputError where it is no video; nothing is found in one that may be `damaged`.
     """
     try:
-        text = ffmpeg.capture(["-i", str(path), "-f", "ffmetadata", "-"], f"{path}: not a video that can be read")
+        text = ffmpeg.capture(
+            ["-i", str(path.absolute()), "-f", "ffmetadata", "-"], f"{path}: not a video that can be read"
+        )
     except OutputError as error:
         if damaged:
             return {}

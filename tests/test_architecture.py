@@ -15,12 +15,15 @@ PACKAGE = Path(__file__).parent.parent / "avtr_cli"
 FLOORS = [  # upper floors import lower ones, never the other way
     {"cli"},
     {"batch", "evaluation", "training", "dialogue", "benchmark", "doctor", "demos", "verification"},
-    {"offline", "preparation", "account", "feed"},
-    {"engine", "job", "session", "pace"},
+    {"offline", "finishing", "forecast", "preview", "spooling", "preparation", "checking", "account", "feed"},
+    {"engine", "job", "cues", "session", "pace"},
     {"output"},
     {"motion", "render"},
     {"audio", "perception", "weights"},
-    {"errors", "types", "timing", "config", "runtime", "clocks", "interruption"},
+    {
+        *("errors", "types", "timing", "config", "limits", "runtime", "clocks", "interruption", "files"),
+        *("textfile", "plain_yaml"),
+    },
 ]
 SEPARATE = [("motion", "render"), ("render", "motion"), ("perception", "audio"), ("audio", "perception")]
 

@@ -1,7 +1,8 @@
-"""The ledger and what follows from it: crashes, locks, what is skipped and what is done again."""
+"""The ledger and the memory of hashes: crashes, locks, full disks, odd lines, names that are not UTF-8."""
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -13,12 +14,19 @@ import pytest
 
 from avtr_cli.audio.source import DialogueFiles
 from avtr_cli.batch import hashes as hashes_module
+from avtr_cli.batch.calls import Call, Checked, Ended, Failure
 from avtr_cli.batch.entries import Entry
 from avtr_cli.batch.hashes import Hashes
+from avtr_cli.batch.index import write_index
 from avtr_cli.batch.ledger import History, Ledger, read_ledger
-from avtr_cli.batch.plan import Item, plan
+from avtr_cli.batch.plan import Item
+from avtr_cli.batch.progress import Progress
+from avtr_cli.batch.run import Outcome
+from avtr_cli.batch.summary import summary_of
 from avtr_cli.errors import InputError, OutputError
+from avtr_cli.files import write_text
 from avtr_cli.job import Job
+from avtr_cli.textfile import json_text
 
 
 def test_events_are_read_back_in_order_and_the_last_of_a_name_counts(tmp_path):
@@ -119,119 +127,103 @@ def test_damaged_memory_of_hashes_only_costs_time(tmp_path):
         Hashes(tmp_path / "h.json")(tmp_path / "b")
 
 
-@pytest.fixture
-def finished(tmp_path: Path) -> tuple[Entry, dict[str, object]]:
-    """An entry whose ledger says that it is done, with files that agree."""
-    photo, sound, out = tmp_path / "a.png", tmp_path / "a.wav", tmp_path / "out" / "a.mp4"
-    weights = tmp_path / "w.safetensors"
-    out.parent.mkdir()
-    for path in (photo, sound, out, out.with_suffix(".json"), weights):
-        path.write_bytes(path.name.encode())
-    job = Job(photo=photo, sound=DialogueFiles(dialogue=sound), out=out)
-    hashes = Hashes(tmp_path / "none")
-    stat = out.stat()
-    return Entry("a", out, job), {
-        "event": "done",
-        "name": "a",
-        "inputs": job.key(),
-        "key": job.key([weights]),
-        "bytes": stat.st_size,
-        "mtime_ns": stat.st_mtime_ns,
-        "sha256": hashes(out),
-        "frames": 5,
-        "weights": {str(weights): hashes(weights)},
-        "weights_root": os.environ.get("AVTR_WEIGHTS", ""),
-    }
-
-
-def decided(finished: tuple[Entry, dict[str, object]], tmp_path: Path, **more: bool) -> Item:
-    entry, past = finished
-    history = History([{"event": "started", "name": "a"}, past])
-    (item,) = plan([entry], history, Hashes(tmp_path / "none"), **more)
-    return item
-
-
-def test_what_is_done_and_unchanged_is_skipped(finished, tmp_path):
-    item = decided(finished, tmp_path)
-    assert (item.state, item.frames) == ("finished", 5)
-    assert decided(finished, tmp_path, resume=False).why == "asked for anew"
-
-
 @pytest.mark.parametrize(
-    ("change", "why"),
-    [
-        (lambda folder: (folder / "a.wav").write_bytes(b"other words"), "has changed"),
-        (lambda folder: (folder / "a.png").write_bytes(b"another face"), "has changed"),
-        (lambda folder: (folder / "w.safetensors").write_bytes(b"trained on"), "has changed"),
-        (lambda folder: (folder / "out/a.mp4").unlink(), "its video is gone"),
-        (lambda folder: (folder / "out/a.json").unlink(), "its report is gone"),
-        (lambda folder: (folder / "out/a.mp4").write_bytes(b"a.mp"), "its video was altered"),
-        (lambda folder: (folder / "out/a.mp4").write_bytes(b"b.mp4"), "its video was altered"),
-    ],
+    "line", [b"[" * 9000, b'{"event": "done", "event": 1}', b"9" * 9000, b"\xff\xfe", b"{}", b"null"]
 )
-def test_what_has_changed_is_done_again_and_it_says_why(finished, tmp_path, change, why):
-    change(tmp_path)
-    item = decided(finished, tmp_path)
-    assert (item.state, item.why) == ("to do", why)
+def test_odd_lines_of_a_ledger_are_passed_over(tmp_path, line):
+    (tmp_path / "batch.jsonl").write_bytes(line + b'\n{"event": "lost", "name": "a"}\n')
+    assert [event["event"] for event in read_ledger(tmp_path / "batch.jsonl")] == ["lost"]
 
 
-def test_a_video_that_was_only_touched_is_still_finished(finished, tmp_path):
-    os.utime(tmp_path / "out" / "a.mp4")
-    assert decided(finished, tmp_path).state == "finished"
+def test_what_is_no_ledger_is_not_taken_for_one(tmp_path):
+    path = tmp_path / "batch.jsonl"
+    path.write_text('{"dialogue": "a.wav"}\n{"dialogue": "b.wav"}\n')
+    for open_it in (lambda: read_ledger(path), lambda: Ledger(tmp_path, patience_s=0)):
+        with pytest.raises(OutputError, match="is not the ledger of a batch"):
+            open_it()
+    path.unlink()
+    path.mkdir()
+    for open_it in (lambda: read_ledger(path), lambda: Ledger(tmp_path, patience_s=0)):
+        with pytest.raises(OutputError, match=r"batch\.jsonl: the ledger is a folder"):
+            open_it()
+    path.rmdir()
+    os.mkfifo(path)
+    for open_it in (lambda: read_ledger(path), lambda: Ledger(tmp_path, patience_s=0)):
+        with pytest.raises(OutputError, match="the ledger is a pipe"):
+            open_it()
 
 
-def test_weights_that_lie_on_another_machine_are_taken_at_their_word(finished, tmp_path):
-    (tmp_path / "w.safetensors").unlink()
-    assert decided(finished, tmp_path).state == "finished"
+def test_a_full_disk_is_one_sentence_and_the_next_line_is_whole(tmp_path, monkeypatch):
+    with Ledger(tmp_path) as ledger:
+        real = os.write
+        monkeypatch.setattr(os, "write", lambda file, data: real(file, data[:20]))
+        with pytest.raises(OutputError, match=r"batch\.jsonl: the ledger cannot be written \(No space left"):
+            ledger.write("started", name="a")
+        monkeypatch.undo()
+        ledger.write("started", name="b")
+    assert [event["name"] for event in read_ledger(tmp_path / "batch.jsonl")] == ["b"]
 
 
-def test_weights_chosen_elsewhere_are_looked_at_again(finished, tmp_path, monkeypatch):
-    monkeypatch.setenv("AVTR_WEIGHTS", str(tmp_path / "others"))
-    assert decided(finished, tmp_path).why == "the weights may have changed"
+def test_a_machine_without_file_locks_is_told_where_batches_run(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "fcntl", None)
+    with pytest.raises(OutputError, match="runs on Linux and macOS"):
+        Ledger(tmp_path)
 
 
-def test_a_job_that_was_cut_short_is_done(finished, tmp_path):
-    for event in ("started", "lost", "interrupted"):
-        finished[1]["event"] = event
-        assert decided(finished, tmp_path).why == "was interrupted"
+def test_names_that_are_not_utf_8_are_written_down_read_back_and_told(tmp_path, capsys):
+    name = "caf\udce9"
+    with Ledger(tmp_path) as ledger:
+        ledger.write("failed", name=name, inputs="", exit_code=3, reason=f"{name}.wav: no")
+        ledger.write("failed", name="café", inputs="", exit_code=3, reason="café.wav: no")
+    lines = (tmp_path / "batch.jsonl").read_text(encoding="utf-8").splitlines()
+    assert "café" in lines[1]
+    assert History(read_ledger(tmp_path / "batch.jsonl")).last(name)["reason"] == f"{name}.wav: no"
+    item = Item(Entry(name, tmp_path / f"{name}.mp4", None))
+    item.fail(Failure(3, f"{name}.wav: no"))
+    Progress().settled(item)
+    assert "caf\\udce9: cannot be rendered: caf\\udce9.wav: no" in capsys.readouterr().err
+    outcome = Outcome([item], 1.0, ("none", 0), 0.0, False)
+    write_text(tmp_path / "batch.json", json_text(summary_of(outcome, tmp_path, Path(name)), indent=2))
+    assert json.loads((tmp_path / "batch.json").read_text(encoding="utf-8"))["failures"][0]["name"] == name
+    write_index([item], tmp_path)
+    assert "caf\\udce9.wav: no" in (tmp_path / "index.html").read_text(encoding="utf-8")
 
 
-def test_the_same_bad_input_is_reported_and_not_tried_again(finished, tmp_path):
-    finished[1].update(event="failed", exit_code=3, reason="no face found")
-    item = decided(finished, tmp_path)
-    assert (item.state, item.failure.reason) == ("failed", "no face found")
-    assert decided(finished, tmp_path, resume=False).state == "to do"
-    (tmp_path / "a.png").write_bytes(b"now with a face")
-    assert decided(finished, tmp_path).state == "to do"
+def test_a_file_whose_name_is_not_utf_8_is_hashed_and_remembered(tmp_path, monkeypatch):
+    monkeypatch.setattr(hashes_module, "SETTLED_S", -10)
+    file = tmp_path / "caf\udce9.wav"
+    file.write_bytes(b"one")
+    hashes = Hashes(tmp_path / "h.json")
+    digest = hashes(file)
+    hashes.save()
+    monkeypatch.setattr(hashes_module, "file_sha256", lambda path: "read anew")
+    assert Hashes(tmp_path / "h.json")(file) == digest
 
 
-def test_other_failures_are_tried_again_by_the_next_run(finished, tmp_path):
-    finished[1].update(event="failed", exit_code=5, reason="the disk is full")
-    assert decided(finished, tmp_path).why == "failed before"
+@pytest.mark.parametrize("text", ["[1]", '{"FILE": [1, 2, 3]}', '{"FILE": 5}', "[" * 9000, "\x00", "9" * 9000])
+def test_whatever_lies_where_hashes_are_remembered_a_file_is_hashed(tmp_path, text):
+    (tmp_path / "a").write_bytes(b"x")
+    stat = (tmp_path / "a").stat()
+    marks = [stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns]
+    (tmp_path / "h.json").write_text(text.replace("FILE", str(tmp_path / "a")).replace("[1, 2, 3]", str(marks)))
+    hashes = Hashes(tmp_path / "h.json")
+    assert len(hashes(tmp_path / "a")) == 64
+    os.mkfifo(tmp_path / "pipe")
+    for wrong, says in (("pipe", "is a pipe"), ("n" * 300, "too long"), ("a\0b", "NUL"), ("", "is a folder")):
+        with pytest.raises(InputError, match=says):
+            hashes(tmp_path / wrong)
 
 
-def test_a_video_that_no_batch_made_is_not_overwritten_unasked(finished, tmp_path):
-    entry, _ = finished
-    refused = {"event": "failed", "name": "a", "inputs": "", "exit_code": 5, "reason": "exists already"}
-    for history in (History(), History([refused])):  # also when it was refused before
-        (item,) = plan([entry], history, Hashes(tmp_path / "none"))
-        assert item.failure.exit_code == 5
-        assert "--overwrite" in item.failure.reason
-        (item,) = plan([entry], history, Hashes(tmp_path / "none"), overwrite=True)
-        assert item.state == "to do"
+def test_a_batch_without_any_stderr_says_nothing(monkeypatch):
+    monkeypatch.setattr(sys, "stderr", None)
+    progress = Progress()
+    progress.planned([])
+    progress.notes(["left alone"])
+    progress.close()
 
 
-def test_a_missing_file_fails_without_any_model(finished, tmp_path):
-    (tmp_path / "a.wav").unlink()
-    item = decided(finished, tmp_path)
-    assert (item.state, item.failure.exit_code) == ("failed", 3)
-    assert str(tmp_path / "a.wav") in item.failure.reason
-
-
-def test_planning_loads_neither_torch_nor_mediapipe():
-    code = (
-        "import sys; import avtr_cli.cli, avtr_cli.batch.run, avtr_cli.batch.entries, avtr_cli.batch.summary, "
-        "avtr_cli.batch.progress, avtr_cli.batch.processes; print(*sys.modules)"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert {name.split(".")[0] for name in done.stdout.split()} & {"torch", "mediapipe", "cv2", "scipy", "ray"} == set()
+def test_a_warning_names_its_job(tmp_path, capsys):
+    job = Job(photo=tmp_path / "a.png", sound=DialogueFiles(dialogue=tmp_path / "a.wav"), out=tmp_path / "a.mp4")
+    checked = Checked(25, (64, 64), 1, ("the avatar hardly speaks",), {})
+    Progress(terminal=False).event(Ended(Call("check", "monday", job), checked))
+    assert capsys.readouterr().err == "warning: monday: the avatar hardly speaks\n"

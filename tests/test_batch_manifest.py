@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as some
 
 from avtr_cli.batch.entries import Entry, entries_of
 from avtr_cli.batch.manifest import Row, read_source
+from avtr_cli.batch.places import place_of
 from avtr_cli.errors import ConfigError, InputError
 
 
@@ -133,13 +138,57 @@ def test_files_that_a_manifest_names_lie_beside_it(tmp_path):
         ("{dialogue: a.wav, photo: a.png, set: [render.size]}", "key.sub=value"),
         ("{dialogue: a.wav, photo: a.png, cues: [{at: 1, cue: dance}]}", "no cue is called 'dance'"),
         ("{name: a, photo: a.png}", "names no dialogue"),
+        ("{photo: a.png}", "neither 'dialogue' nor 'name'"),
+        ("{dialogue: a.wav, out: ../a.mp4}", "lies outside"),
+        ("{dialogue: a.wav, out: /tmp/a.mp4}", "lies outside"),
+        ("{dialogue: batch.wav}", "the batch's own files"),
+        ("{dialogue: INDEX.wav}", "the batch's own files"),
+        ("{dialogue: a.wav, name: .batch-hashes}", "the batch's own files"),
+        ("{dialogue: a.wav, name: 007}", "name is 7, but names are text; put it in quotes"),
+        ("{dialogue: a.wav, name: true}", "name is True, but names are text"),
+        ('{dialogue: a.wav, name: ""}', "which names no file"),
+        ("{dialogue: a.wav, name: .}", "which names no file"),
+        ("{dialogue: a.wav, name: a/}", "which names no file"),
+        ('{dialogue: a.wav, name: "a\\nb"}', "cannot be the name of a file"),
+        ('{dialogue: a.wav, name: "a\\0b"}', "cannot be the name of a file"),
+        (f"{{dialogue: a.wav, name: {'n' * 300}}}", "cannot be the name of a file"),
+        (f"{{dialogue: a.wav, name: {'n' * 220}}}", "200 bytes at most"),
+        ('{dialogue: a.wav, out: ""}', "which names no file"),
+        ("{dialogue: a.wav, out: /}", "which names no file"),
+        ("{dialogue: a.wav, out: a.gif}", "no video format is called '.gif'"),
+        ("{dialogue: a.wav, out: a.png}", "a batch writes videos"),
+        ("{dialogue: a.wav, format: /x}", "format is '/x', but must be one of mp4, webm, mov"),
+        ("{dialogue: a.wav, format: gif}", "format is 'gif', but must be one of"),
+        ("{dialogue: a.wav, format: 4}", "format is 4, but must be one of"),
+        ("{dialogue: a.wav, photo: 7}", "photo must be the name of a file, not 7; put it in quotes"),
+        ('{dialogue: a.wav, photo: ""}', "photo is '', which cannot be the name of a file"),
+        ('{dialogue: a.wav, photo: "a\\0b"}', "which cannot be the name of a file"),
+        ("{dialogue: [a.wav]}", "dialogue is a list of 1, but names are text"),
+        ("{dialogue: a.wav, photo: a.png, preset: 7}", "preset must be the name of a file, not 7"),
+        ("{dialogue: a.wav, photo: a.png, set: 7}", "'set' is a table or a list"),
+        ("{dialogue: a.wav, photo: a.png, set: [{render.size: 1}]}", "'set' is a table or a list"),
+        ("{dialogue: a.wav, photo: a.png, seed: -1}", "seed is -1, but must lie between 0 and 2147483647"),
+        (f"{{dialogue: a.wav, photo: a.png, seed: 1{'0' * 23}}}", "but must lie between 0 and 2147483647"),
+        ("{dialogue: a.wav, photo: a.png, face: 0}", "face is 0, but must lie between"),
+        ("{dialogue: a.wav, photo: a.png, self_channel: 3}", "self_channel is 3, but must lie between 1 and 2"),
+        ("{dialogue: a.wav, photo: a.png, start: .nan}", "start is nan, but must lie between"),
+        ("{dialogue: a.wav, photo: a.png, start: -1}", "start is -1, but must lie between"),
+        ("{dialogue: a.wav, photo: a.png, start: 1:30}", "start must be a number of seconds, as 90 or 1.5"),
+        ("{dialogue: a.wav, photo: a.png, duration: .inf}", "duration is inf, but must lie between"),
+        ("{dialogue: a.wav, photo: a.png, duration: 0}", "duration is 0, but must lie between"),
+        (f"{{dialogue: a.wav, photo: a.png, duration: 1{'0' * 390}}}", "but must lie between"),
+        ("{dialogue: a.wav, photo: a.png, cues: [{at: .inf, cue: nod}]}", "cue 1: at is inf"),
+        ("{dialogue: a.wav, photo: a.png, cues: 3}", "cues are a list"),
+        ("{dialogue: a.wav, photo: a.png, cues: nowhere.yaml}", "nowhere.yaml: there is no such file"),
     ],
 )
 def test_what_is_wrong_with_one_job_does_not_stop_the_others(tmp_path, row, said):
     manifest = written(tmp_path, "m.yaml", f"- {row}\n- {{dialogue: b.wav, photo: b.png}}")
     broken, fine = entries(manifest, tmp_path)
     assert said in str(broken.problem)
-    assert "job 1" in str(broken.problem)
+    assert "job 1" in str(broken.problem) or "nowhere.yaml" in said
+    assert broken.problem.exit_code in (2, 3)
+    assert len(str(broken.problem)) < 400
     assert fine.job is not None
 
 
@@ -155,13 +204,23 @@ def test_what_is_wrong_with_one_job_does_not_stop_the_others(tmp_path, row, said
         ("m.jsonl", '{"dialogue": "a.wav"}\n{"dialogue": ', "line 2 is not JSON"),
         ("m.csv", "dialogue,photo\na.wav,a.png,3\n", "more cells than the header"),
         ("m.csv", "dialogue,photo\n", "holds no job"),
-        ("m.yaml", "- {photo: a.png}", "neither 'dialogue' nor 'name'"),
-        ("m.yaml", "- {dialogue: a.wav, out: ../a.mp4}", "lies outside"),
-        ("m.yaml", "- {dialogue: a.wav, out: /tmp/a.mp4}", "lies outside"),
-        ("m.yaml", "- {dialogue: batch.wav}", "the batch's own files"),
+        ("m.yaml", "defaults: {name: a}\njobs: [{dialogue: a.wav}]", "'name' belongs to one job"),
+        ("m.yaml", "defaults: {seed: -1}\njobs: [{dialogue: a.wav}]", "defaults: seed is -1"),
+        ("m.yaml", "- {5: a, dialogue: a.wav}", "the key 5 is no word"),
+        ("m.yaml", "5: a", "the key 5 is no word"),
+        ("m.yaml", "- {dialogue: a.wav, dialogue: b.wav}", "the key 'dialogue' stands twice"),
+        ("m.yaml", "", "holds no job"),
+        ("m.jsonl", '{"dialogue": "a.wav", "dialogue": "b.wav"}', "the key 'dialogue' stands twice"),
+        ("m.jsonl", "[" * 5000, "line 1 is not JSON (nested too deeply)"),
+        ("m.jsonl", '{"seed": ' + "9" * 5000 + "}", "line 1 is not JSON"),
+        ("m.csv", "dialogue,photo\na.wav," + "p" * 200_000 + "\n", "field larger than field limit"),
+        ("m.csv", 'dialogue,photo\na.wav,"a.png\nb.wav,b.png\n', "is a quotation mark missing"),
+        ("m.csv", "dialogue,photo,Photo\na.wav,a.png,b.png\n", "two columns are called 'photo'"),
+        ("m.csv", "dialogue,\na.wav,a.png\n", "column 2 has no name"),
         ("m.yaml", "- {dialogue: a.wav}\n- {dialogue: sub/a.wav}", "both called 'a'"),
         ("m.yaml", "- {dialogue: a.wav, out: x.mp4}\n- {dialogue: b.wav, out: x.webm}", "both called 'x'"),
         ("m.txt", "", "neither a folder nor a manifest"),
+        ("a.wav", "", "neither a folder nor a manifest"),
     ],
 )
 def test_what_is_wrong_with_the_manifest_stops_all_before_the_night(tmp_path, name, text, said):
@@ -172,7 +231,137 @@ def test_what_is_wrong_with_the_manifest_stops_all_before_the_night(tmp_path, na
 def test_a_folder_without_sounds_or_with_two_pictures_for_one_is_refused(tmp_path):
     with pytest.raises(ConfigError, match="no sound file"):
         read_source(tmp_path)
-    for name in ("a.wav", "a.png", "a.jpg"):
+
+
+def test_what_is_not_there_cannot_be_listed_or_is_no_file_is_told_as_such(tmp_path):
+    with pytest.raises(ConfigError, match=r"nothere: there is no such folder or manifest"):
+        read_source(tmp_path / "nothere")
+    with pytest.raises(ConfigError, match=r"there is no such folder or manifest"):
+        read_source(tmp_path / ("n" * 300))
+    os.mkfifo(tmp_path / "pipe.yaml")
+    with pytest.raises(ConfigError, match=r"is a pipe"):
+        read_source(tmp_path / "pipe.yaml")
+    (tmp_path / "latin.csv").write_bytes(b"dialogue\ncaf\xe9.wav\n")
+    with pytest.raises(ConfigError, match=r"is not UTF-8 text"):
+        read_source(tmp_path / "latin.csv")
+
+
+def test_two_pictures_for_one_sound_are_that_job_s_own_failure(tmp_path):
+    for name in ("a.wav", "a.png", "a.jpg", "b.wav", "b.png"):
         (tmp_path / name).touch()
-    with pytest.raises(ConfigError, match=r"a\.jpg and a\.png both go with a\.wav"):
-        read_source(tmp_path)
+    a, b = entries(tmp_path, tmp_path)
+    assert "a.jpg and a.png both go with a.wav; keep one of them" in str(a.problem)
+    assert b.job is not None
+
+
+@pytest.mark.parametrize(
+    ("sound", "picture"),
+    [
+        ("Zoë.wav", "Zoe\u0308.png"),
+        ("Zoe\u0308.wav", "Zoë.png"),
+        ("Anna.WAV", "anna.jpg"),
+        ("x.opus", "x.heic"),
+        ("x.m4a", "x.TIFF"),
+        ("x.caf", "x.jfif"),
+        ("call.mp4", "call.png"),
+        ("call.mkv", "CALL.avif"),
+    ],
+)
+def test_names_that_look_the_same_are_a_pair_whatever_can_be_read(tmp_path, sound, picture):
+    for name in (sound, picture):
+        (tmp_path / name).touch()
+    entry = only(tmp_path, tmp_path)
+    assert (entry.job.sound.dialogue.name, entry.job.photo.name) == (sound, picture)
+
+
+def test_names_that_differ_in_case_alone_are_told_apart_where_both_are_there(tmp_path):
+    for name in ("anna.wav", "Anna.wav", "anna.png"):
+        (tmp_path / name).touch()
+    found = {entry.name: entry.job for entry in entries(tmp_path, tmp_path)}
+    assert found["anna"].photo.name == "anna.png"
+    assert found["Anna"] is None
+
+
+def test_videos_are_no_sound_by_accident_and_what_is_left_alone_is_told(tmp_path):
+    for name in ("a.wav", "a.png", "a.mp4", "own.mp4", "own.png", "own.json", "film.mov", "lone.webp", "notes.txt"):
+        (tmp_path / name).touch()
+    source = read_source(tmp_path)
+    assert [row.values["dialogue"] for row in source.rows] == ["a.wav"]
+    (note,) = source.notes
+    assert "7 files were left alone" in note
+    assert "lone.webp (a picture without a sound)" in note
+    assert "film.mov (a video without a picture of its name)" in note
+    assert "own.mp4" not in note
+
+
+def test_a_cell_may_hold_line_breaks_and_unicode_s_own_line_ends(tmp_path):
+    text = 'name,dialogue,photo\r\n"Call\u2028one",a.wav,a.png\r\ntwo,b.wav,"a, b.png"\r\n'
+    one, two = entries(written(tmp_path, "m.csv", text), tmp_path)
+    assert one.name == "Call\u2028one"
+    assert two.job.photo.name == "a, b.png"
+    broken = entries(written(tmp_path, "n.csv", 'name,dialogue,photo\n"a\nb",a.wav,a.png\nc,b.wav,a.png'), tmp_path)
+    assert "cannot be the name of a file" in str(broken[0].problem)
+    assert broken[1].job is not None
+    lines = '{"name": "Call\u2028one", "dialogue": "a.wav", "photo": "a.png"}\r\n\r\n{"dialogue": "b.wav"}'
+    assert [entry.name for entry in entries(written(tmp_path, "m.jsonl", lines), tmp_path)] == ["Call\u2028one", "b"]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+@pytest.mark.parametrize(("first", "end"), [("", "\r\n"), ("", "\n"), ("", "\r"), ("sep=SEPARATOR\r\n", "\r\n")])
+def test_a_spreadsheet_is_read_however_it_was_saved(tmp_path, encoding, separator, first, end):
+    lines = ["Dialogue , PHOTO,Name,render.size".replace(",", separator), "a.wav,a.png,007,128".replace(",", separator)]
+    path = tmp_path / "m.csv"
+    path.write_bytes((first.replace("SEPARATOR", separator) + end.join(lines) + end).encode(encoding))
+    entry = only(path, tmp_path)
+    assert (entry.name, entry.job.photo.name, entry.job.preset.render.size) == ("007", "a.png", 128)
+
+
+def test_words_of_yaml_1_1_are_names(tmp_path):
+    for name in ("no", "12:30", "on", "2024-05-01", "1e"):
+        manifest = written(tmp_path, "m.yaml", f"- {{dialogue: a.wav, photo: a.png, name: {name}}}")
+        assert only(manifest, tmp_path).out.name == f"{name}.mp4"
+
+
+def test_an_output_is_never_what_the_batch_reads(tmp_path):
+    for name in ("a.mp4", "a.png", "b.wav", "b.json", "c.wav"):
+        (tmp_path / name).touch()
+    manifest = written(
+        tmp_path,
+        "m.yaml",
+        "- {dialogue: a.mp4, photo: a.png}\n- {dialogue: c.wav, photo: a.png, name: b, from_motion: b.json}\n"
+        "- {dialogue: c.wav, photo: a.png}",
+    )
+    over, report, fine = entries_of(read_source(manifest), Row("here", Path()), tmp_path)
+    assert "a.mp4: is read by this batch and would be written over" in str(over.problem)
+    assert "b.json: is read by this batch and would be written over" in str(report.problem)
+    assert fine.job is not None
+    with pytest.raises(ConfigError, match=r"batch\.jsonl: is read and would be written over"):
+        entries_of(
+            read_source(written(tmp_path, "batch.jsonl", '{"dialogue": "c.wav"}')), Row("here", Path()), tmp_path
+        )
+
+
+NAMES = some.text(max_size=40) | some.text("abc./\\ -:%\n\0é\udce9\u2028~", max_size=12) | some.text(max_size=400)
+
+
+@given(key=some.sampled_from(["name", "out", "dialogue"]), said=NAMES, form=some.sampled_from([None, "webm", ".MOV"]))
+@settings(max_examples=400, deadline=None, database=None)
+def test_any_name_is_a_place_inside_the_folder_or_one_sentence(tmp_path_factory, key, said, form):
+    folder = tmp_path_factory.getbasetemp() / "out"
+    values = {key: said} | ({"format": form} if form else {})
+    name, out, refused = "", folder, ""
+    try:
+        name, out = place_of(Row("job 1", Path(), values), values, folder)
+    except ConfigError as error:
+        refused = str(error)
+    assert bool(name) != bool(refused)
+    assert "\n" not in refused
+    if name:
+        assert Path(os.path.normpath(out)).is_relative_to(folder)
+        assert out.suffix.lower() in (".mp4", ".webm", ".mov")
+        with TemporaryDirectory(dir=tmp_path_factory.getbasetemp()) as place:  # so it can be written
+            path = Path(place) / out.relative_to(folder)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.with_name(f".{path.name}.1234567.partial").write_bytes(b"")
+            path.write_bytes(b"")

@@ -145,15 +145,21 @@ def test_a_dry_run_foretells_and_writes_nothing(source, tmp_path):
     assert seen.estimate_s > 0
 
 
+def in_the_way(out: Path, call: Call) -> None:
+    """A folder where the report is to be written, once it is too late to refuse it, and until others are done."""
+    if call.kind == "render" and not (out / "third.json").exists():
+        (out / f"{call.name}.json").mkdir(exist_ok=True)
+
+
+def clear_away(out: Path, call: Call) -> None:
+    if call.kind == "render" and (out / "first.json").is_dir():
+        (out / "first.json").rmdir()
+
+
 def test_a_job_that_fails_for_a_passing_reason_is_tried_again(good, tmp_path):
     out = tmp_path / "out"
-    (out / "first.json").mkdir(parents=True)  # the report cannot be written there
-
-    def clear_away(call: Call) -> None:
-        if call.kind == "render" and call.name == "second":
-            (out / "first.json").rmdir()
-
-    outcome = conduct(good, out, Here(clear_away))
+    workers = Here(lambda call: (in_the_way if call.name == "first" else clear_away)(out, call))
+    outcome = conduct(good, out, workers)
     item = next(item for item in outcome.items if item.name == "first")
     assert (item.state, item.attempts) == ("done", 2)
     assert ("failed", "first") in ledger(out)
@@ -162,8 +168,7 @@ def test_a_job_that_fails_for_a_passing_reason_is_tried_again(good, tmp_path):
 
 def test_retries_come_to_an_end(good, tmp_path):
     out = tmp_path / "out"
-    (out / "first.json").mkdir(parents=True)
-    workers = Here()
+    workers = Here(lambda call: (out / "first.json").mkdir(exist_ok=True) if call.kind == "render" else None)
     outcome = conduct(good, out, workers, Wishes(retries=2))
     item = next(item for item in outcome.items if item.name == "first")
     assert (item.state, item.failure.exit_code, item.attempts) == ("failed", 5, 3)
@@ -246,4 +251,4 @@ def test_avatars_are_prepared_once_whatever_their_files_are_called(good, tmp_pat
     found = []
     monkeypatch.setattr(engine, "find_portrait", lambda *a, _real=engine.find_portrait: found.append(a) or _real(*a))
     conduct(good, tmp_path / "out", Here(fresh=True))
-    assert len([path for path, _ in found if path.stem in GOOD]) == 1
+    assert len([path for path, *_ in found if path.stem in GOOD]) == 1

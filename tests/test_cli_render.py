@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -60,6 +63,105 @@ def test_the_same_command_gives_the_same_frames_and_another_seed_gives_others(av
         avtr("render", photo, wav(1.0), "-o", out, *SMALL, "--seed", seed, "--overwrite", "--report", report)
         hashes.append(videos.report_of(report)["output"]["frames_sha256"])
     assert hashes[0] == hashes[1] != hashes[2]
+
+
+@pytest.mark.parametrize("command", ["render", "dialogue"])
+def test_with_its_arguments_alone_a_command_does_what_its_help_says(avtr, photo, wav, tmp_path, monkeypatch, command):
+    monkeypatch.chdir(tmp_path)
+    photos = [photo] * (2 if command == "dialogue" else 1)
+    assert avtr(command, *photos, wav(0.3))[0] == 0
+    name = {"render": "avatar.mp4", "dialogue": "dialogue.mp4"}[command]
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+    assert len(videos.decode(tmp_path / name)) == 8
+    _, help_text, _ = avtr(command, "--help")
+    assert f"[default: {name}]" in help_text
+    assert avtr(command, *photos, wav(0.3))[0] == 5  # a second time it lies in the way
+
+
+AWKWARD = ["12:30.mp4", "a 'b' \"c\".mp4", "50% %d done.mp4", "-x.mp4", "new\nline.mp4", "é日本.mp4"]
+
+
+@pytest.mark.parametrize("name", [*AWKWARD, "a:b/%06d.png", "x'\n/c.webm"])
+def test_a_name_may_hold_anything_that_the_disk_takes(avtr, photo, wav, tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    more = ("--report", f"{name}.json", "--html", f"{name}.html", "--motion-out", f"{name}.csv")
+    code, stdout, stderr = avtr("render", photo, wav(0.2), f"--out={name}", *SMALL, *more)
+    assert (code, stderr) == (0, "")
+    assert stdout == f"{name}\n"
+    assert videos.report_of(Path(f"{name}.json"))["output"]["frames"] == 5
+    assert "data:image/jpeg" in Path(f"{name}.html").read_text()
+    assert list(tmp_path.rglob(".*")) == []
+
+
+OTHERS = {"report": "json", "html": "html", "motion-out": "csv"}
+
+
+def test_names_need_not_be_utf_8(photo, wav, tmp_path):
+    (tmp_path / "caf\udce9").mkdir()
+    copies = [tmp_path / "caf\udce9" / f"\udcff{path.suffix}" for path in (photo, wav(0.2))]
+    for path, copy in zip((photo, wav(0.2)), copies, strict=True):
+        copy.write_bytes(path.read_bytes())
+    out = tmp_path / "caf\udce9" / "\udce4.mp4"
+    command = [sys.executable, "-c", "from avtr_cli.cli import main; main()", "render", *copies, "-o", out, *SMALL]
+    more = [f"--{option}={out}.{suffix}" for option, suffix in OTHERS.items()]
+    done = subprocess.run([*command, *more], capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert done.stdout == os.fsencode(out) + b"\n"
+    assert len(videos.decode(out)) == 5
+    told = json.loads(Path(f"{out}.json").read_text())["inputs"]["audio"]["path"]
+    assert os.fsencode(told) == os.fsencode(copies[1])
+
+
+def test_sound_and_photo_may_come_through_a_pipe(photo, wav, tmp_path):
+    command = [sys.executable, "-c", "from avtr_cli.cli import main; main()", "render"]
+    for given in ([photo, "-"], ["-", wav(0.5)]):
+        out, report = tmp_path / "a.mp4", tmp_path / "r.json"
+        piped = photo if given[0] == "-" else wav(0.5)
+        with piped.open("rb") as file:
+            arguments = [*command, *given, "-o", out, *SMALL, "--overwrite", "--report", report]
+            done = subprocess.run(arguments, stdin=file, capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stderr) == (0, "")
+        told = videos.report_of(report)["inputs"]["photo" if given[0] == "-" else "audio"]
+        assert told["path"] == "-"
+        assert told["sha256"] == hashlib.sha256(piped.read_bytes()).hexdigest()
+
+
+def test_a_dry_run_says_what_would_be_done_and_does_none_of_it(avtr, photo, wav, tmp_path):
+    preview = tmp_path / "preview.png"
+    arguments = ("render", photo, wav(2.0), "-o", tmp_path / "new" / "a.mp4", "--size", 128)
+    code, stdout, _ = avtr(*arguments, "--dry-run", "--preview", preview)
+    assert code == 0
+    for told in (str(photo), "2 channels", "50 frames, 128x128", "of work here", "MiB of disk"):
+        assert told in stdout
+    assert [path.name for path in tmp_path.iterdir()] == ["preview.png"]
+    assert preview.read_bytes()[:4] == b"\x89PNG"
+    assert avtr(*arguments, "--preview", preview)[0] == 2
+
+
+@pytest.mark.parametrize("closed", [(0,), (1,), (2,), (0, 1, 2)])
+def test_services_without_standard_streams_get_their_video_too(photo, wav, tmp_path, closed):
+    out = tmp_path / "a.mp4"
+    command = [sys.executable, "-c", "from avtr_cli.cli import main; main()", "render", photo, wav(0.2), "-o", out]
+
+    def close() -> None:
+        for number in closed:
+            os.close(number)
+
+    done = subprocess.run([*map(str, command), *SMALL], check=False, preexec_fn=close)
+    assert done.returncode == 0
+    assert len(videos.decode(out)) == 5
+
+
+def test_what_should_never_happen_is_one_sentence_that_says_where_the_rest_is(avtr, monkeypatch, tmp_path):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr("avtr_cli.cli.options.settle_preset", lambda *_: 1 / 0)
+    code, _, stderr = avtr("render", "a.png", "b.wav")
+    assert code == 1
+    assert stderr.count("\n") == 1
+    assert "a bug in avtr, please report it: ZeroDivisionError" in stderr
+    (trace,) = tmp_path.iterdir()
+    assert str(trace) in stderr
+    assert "Traceback" in trace.read_text()
 
 
 def test_quiet_prints_the_path_alone(avtr, photo, wav, tmp_path):

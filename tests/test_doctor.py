@@ -6,11 +6,12 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from avtr_cli.doctor import FAIL, NOTE, OK, _disk, _published_weights, examine_machine
+from avtr_cli.doctor import FAIL, NOTE, OK, Check, _disk, _published_weights, examine_machine
 from avtr_cli.weights.store import Store
 
 
@@ -88,3 +89,21 @@ def test_a_full_disk_is_a_failure(monkeypatch):
     (disk,) = _disk()
     assert disk.state == FAIL
     assert str(Path.cwd()) in disk.found
+
+
+@pytest.mark.parametrize("library", ["libGL.so.1", "libgthread-2.0.so.0", "libglib-2.0.so.0", "libSM.so.6"])
+def test_a_library_that_the_system_lacks_is_installed_with_the_system(monkeypatch, library):
+    def broken() -> Iterator[Check]:
+        raise ImportError(f"{library}: cannot open shared object file: No such file or directory")
+        yield
+
+    monkeypatch.setattr("avtr_cli.doctor._mediapipe", broken)
+    (check,) = [check for check in examine_machine() if check.state == FAIL]
+    assert (check.name, library in check.found) == ("broken", True)
+    assert "apt-get install libgl1 libglib2.0-0" in check.fix
+    assert "reinstall" not in check.fix
+
+
+def test_its_lines_fit_80_columns_as_far_as_words_can_be_broken():
+    for line in doctor(AVTR_WEIGHTS="/nowhere").stdout.splitlines():
+        assert len(line) <= 80 or len(line.split()) == 1, line

@@ -16,7 +16,7 @@ from avtr_cli.audio.source import DialogueFiles
 from avtr_cli.job import Job
 from avtr_cli.offline import render_file
 from avtr_cli.output import charts
-from avtr_cli.output.html import batch_page, write_page
+from avtr_cli.output.html import batch_page, job_page
 from avtr_cli.output.stills import still_times, stills
 from avtr_cli.output.timeline import Curves, Timeline
 
@@ -108,6 +108,10 @@ def test_the_page_tells_what_the_report_tells(rendered):
     assert len(page.all("svg")) >= 4 + 3
 
 
+def write_page(path: Path, report: dict, timeline: Timeline | None = None) -> None:
+    path.write_text(job_page(path, report, Path(report["output"]["path"]), timeline), encoding="utf-8")
+
+
 def test_every_warning_is_shown(rendered, tmp_path):
     report = json.loads(json.dumps(rendered[0])) | {"warnings": ["the <face> is small", "channel 1 is clipped"]}
     write_page(tmp_path / "w.html", report)
@@ -153,10 +157,10 @@ def test_the_index_of_a_batch_links_every_video_and_names_every_failure(rendered
 
 
 def test_the_voices_of_the_timeline_are_where_the_sound_is(engine, photo, wav, tmp_path, monkeypatch):
-    from avtr_cli import offline
+    from avtr_cli import finishing
 
     taken: list[Timeline] = []
-    monkeypatch.setattr(offline, "write_page", lambda path, report, timeline: taken.append(timeline))
+    monkeypatch.setattr(finishing, "job_page", lambda path, report, video, timeline: taken.append(timeline) or "")
     job = Job(
         photo=photo,
         sound=DialogueFiles(dialogue=wav(5.0)),

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from avtr_cli import offline, preparation
+from avtr_cli import offline
 from avtr_cli.audio.source import DialogueFiles
 from avtr_cli.batch.calls import Call
 from avtr_cli.batch.processes import _bury, _Member
@@ -22,7 +22,7 @@ from avtr_cli.batch.worker import Worker
 from avtr_cli.interruption import held
 from avtr_cli.job import Job
 from avtr_cli.offline import render_file
-from avtr_cli.output import c2pa_manifest, ffmpeg, provenance
+from avtr_cli.output import c2pa_manifest, ffmpeg, lock, provenance
 from avtr_cli.output.video import SegmentWriter
 from avtr_cli.output.workfolder import Segment, WorkFolder
 from avtr_cli.session import StreamingSession
@@ -72,8 +72,10 @@ def after(owner: Any, name: str, nth: int = 1) -> Callable[[pytest.MonkeyPatch],
 
 
 MOMENTS = {
-    "the probe is written": after(preparation.Path, "write_bytes"),
+    "all is checked": after(offline, "check"),
+    "the folder is locked": after(lock.Lock, "__init__"),
     "the folder is made": after(offline.WorkFolder, "__init__"),
+    "the folder is the job's": after(offline.WorkFolder, "claim"),
     "the encoder is started": after(SegmentWriter, "__init__"),
     "half a segment is written": after(SegmentWriter, "write", 3),
     "the encoder has ended": after(SegmentWriter, "close"),
@@ -83,7 +85,8 @@ MOMENTS = {
     "the segments are joined": after(ffmpeg, "run"),
     "the video is signed": after(c2pa_manifest, "sign"),
     "the video is marked": after(provenance, "mark"),
-    "the video has its name": after(offline, "join"),
+    "the names are noted": after(WorkFolder, "begin_placing"),
+    "the video has its name": after(offline, "place"),
     "all is done": after(WorkFolder, "remove"),
 }
 
@@ -95,7 +98,8 @@ def test_interrupted_just_when(engine, job, frames, tmp_path, monkeypatch, momen
         render_file(job(tmp_path / "a.mp4"), engine)
     assert nothing_half_written(tmp_path)
     monkeypatch.undo()
-    assert render_file(job(tmp_path / "a.mp4"), engine)["output"]["frames_sha256"] == frames
+    again = job(tmp_path / "a.mp4", overwrite=True)  # when all but the goodbye was done, the video is there
+    assert render_file(again, engine)["output"]["frames_sha256"] == frames
     assert [path.name for path in tmp_path.iterdir()] == ["a.mp4"]
 
 
@@ -158,10 +162,11 @@ def test_a_worker_that_goes_on_living_has_put_down_what_was_interrupted(engine, 
 
 @pytest.mark.parametrize("segments", [0, 1])
 def test_what_a_killed_worker_left_is_put_down_by_the_batch(job, tmp_path, segments):
-    folder = WorkFolder(tmp_path / "a.mp4", "key", resume=True)
+    folder = WorkFolder(tmp_path / "a.mp4").claim("key")
     for _ in range(segments):
         folder.close_segment(Segment(5, bytes(5 * 32)))
     folder.video(segments).write_bytes(b"half")
+    os.close(folder._lock._file)  # as a kill does
     context = multiprocessing.get_context("spawn")
     process = context.Process(target=time.sleep, args=(60,))
     process.start()

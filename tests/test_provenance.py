@@ -323,7 +323,7 @@ def test_certificates_that_cannot_sign_are_refused_in_one_sentence(certificate, 
         provenance.choose_signer(key, key)
     with pytest.raises(ConfigError, match="holds no private key"):
         provenance.choose_signer(chain, chain)
-    with pytest.raises(ConfigError, match=r"nowhere\.pem: cannot be read"):
+    with pytest.raises(ConfigError, match=r"nowhere\.pem: there is no such file"):
         provenance.choose_signer(tmp_path / "nowhere.pem", key)
     kept = chain.read_bytes()
     certificate()  # writes another pair over the files
@@ -364,7 +364,7 @@ def test_an_unmarked_video_is_said_to_tell_nothing(video):
 
 
 def test_the_report_tells_an_unsigned_file_from_another(video, tmp_path):
-    from avtr_cli.job import file_sha256
+    from avtr_cli.files import file_sha256
 
     path, report = video(), tmp_path / "report.json"
     provenance.mark(path, ORIGIN, None)
@@ -381,7 +381,7 @@ def test_what_is_no_video_is_refused(tmp_path):
     with pytest.raises(InputError, match="no such file"):
         verify(tmp_path / "none.mp4")
     (tmp_path / "text.mp4").write_text("hello")
-    with pytest.raises(InputError, match="not a video"):
+    with pytest.raises(InputError, match="no video but text"):
         verify(tmp_path / "text.mp4")
 
 

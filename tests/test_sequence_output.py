@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -9,17 +10,19 @@ import pytest
 import soundfile
 from PIL import Image
 
-from avtr_cli import offline
+from avtr_cli import finishing, offline
 from avtr_cli.audio.source import DialogueFiles
 from avtr_cli.config import OutputConfig
 from avtr_cli.errors import OutputError
 from avtr_cli.job import Job
 from avtr_cli.offline import render_file
-from avtr_cli.output import xmp
+from avtr_cli.output import placement, xmp
 from avtr_cli.output.formats import format_of
 from avtr_cli.output.origin import DIGITAL_SOURCE_TYPE
-from avtr_cli.output.sequence import PictureSequence, exists, named_output
-from avtr_cli.output.video import SegmentWriter, SoundWriter, join
+from avtr_cli.output.placement import place
+from avtr_cli.output.sequence import PictureSequence, named_output
+from avtr_cli.output.video import SegmentWriter, SoundWriter, assemble
+from avtr_cli.output.workfolder import WorkFolder
 from avtr_cli.verification import INTACT, verify
 from tests import videos
 
@@ -31,21 +34,22 @@ def noise(count: int, channels: int = 4) -> np.ndarray:
 
 
 def write(out: Path, frames: np.ndarray, with_sound: bool = False, mark=None) -> None:
-    work = out.parent / "work"
-    work.mkdir(parents=True, exist_ok=True)
-    segments = []
-    for number, part in enumerate(np.array_split(frames, 2)):
-        writer = SegmentWriter(work / f"{number}.mkv", part.shape[1:], format_of(out, OutputConfig()))
-        for frame in part:
-            writer.write(frame)
-        writer.close()
-        segments.append(writer.path)
-    track = None
-    if with_sound:
-        track = work / "sound.w64"
-        sound = SoundWriter(track, 48_000, 1)
-        sound.close(len(frames))
-    join(segments, track, out, format_of(out, OutputConfig()), 128, {"comment": "made in a test"}, mark)
+    with WorkFolder(out).claim("key") as folder:
+        segments = []
+        for number, part in enumerate(np.array_split(frames, 2)):
+            writer = SegmentWriter(folder.video(number), part.shape[1:], format_of(out, OutputConfig()))
+            for frame in part:
+                writer.write(frame)
+            writer.close()
+            segments.append(writer.path)
+        track = None
+        if with_sound:
+            track = folder.path / "sound.w64"
+            sound = SoundWriter(track, 48_000, 1)
+            sound.close(len(frames))
+        words, form = {"comment": "made in a test"}, format_of(out, OutputConfig())
+        finished = assemble(segments, len(frames), track, out, form, 128, words, mark)
+        place(folder, finished, True, finishing.outdated(out, len(frames)))
 
 
 @pytest.mark.parametrize(
@@ -106,21 +110,21 @@ def test_a_shorter_take_leaves_nothing_of_the_longer_and_nothing_else_is_touched
 
 
 def test_a_sequence_is_there_once_its_first_picture_is(tmp_path, monkeypatch):
-    out, replace = tmp_path / "a.png", Path.replace
+    out, replace = tmp_path / "a.png", os.replace
 
-    def killed_before_the_first(path: Path, target: Path) -> Path:
+    def killed_before_the_first(path: Path, target: Path) -> None:
         if target.name == "a_000001.png":
             raise KeyboardInterrupt
-        return replace(path, target)
+        replace(path, target)
 
-    monkeypatch.setattr(Path, "replace", killed_before_the_first)
+    monkeypatch.setattr(placement.os, "replace", killed_before_the_first)
     with pytest.raises(KeyboardInterrupt):
         write(out, noise(4))
     assert (tmp_path / "a_000002.png").exists()
-    assert not exists(out)
+    assert not PictureSequence(out).exists
     monkeypatch.undo()
     write(out, noise(3))
-    assert exists(out)
+    assert PictureSequence(out).exists
     assert len(list(tmp_path.glob("a_*"))) == 3
 
 

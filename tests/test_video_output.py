@@ -10,7 +10,7 @@ import pytest
 from avtr_cli.config import OutputConfig
 from avtr_cli.errors import OutputError
 from avtr_cli.output.formats import format_of
-from avtr_cli.output.video import SegmentWriter, SoundWriter, frames_hash, join
+from avtr_cli.output.video import SegmentWriter, SoundWriter, assemble, frames_hash
 from tests import videos
 
 SIZE = 96
@@ -43,7 +43,8 @@ def video(out: Path, counts: list[int], with_sound: bool = True, channels: int =
         writer = SoundWriter(track, 48_000, 1)
         writer.write(0.2 * np.sin(np.arange(first * 1_920 - 777) / 20)[:, None].astype(np.float32))
         writer.close(first)
-    join(segments, track, out, form, 128, {"comment": "made in a test"})
+    (finished,) = assemble(segments, first, track, out, form, 128, {"comment": "made in a test"})
+    finished.made.replace(finished.target)
     return digests
 
 
@@ -95,11 +96,24 @@ def test_equal_frames_have_equal_hashes_and_other_frames_do_not(tmp_path):
 
 def test_nothing_stays_when_the_encoder_fails(tmp_path):
     form = format_of(tmp_path / "a.mp4", OutputConfig())
-    writer = SegmentWriter(tmp_path / "no folder" / "a.mkv", (SIZE, SIZE, 3), form)
+    with pytest.raises(OutputError, match="cannot be written"):
+        SegmentWriter(tmp_path / "no folder" / "a.mkv", (SIZE, SIZE, 3), form)
+    writer = SegmentWriter(tmp_path / "fine.mkv", (SIZE, SIZE, 3), form)
+    writer._pipe._process.kill()
     with pytest.raises(OutputError, match="cannot be written"):
         _write_many(writer)
     writer.abandon()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_that_holds_other_frames_than_were_rendered_is_not_let_out(tmp_path):
+    form = format_of(tmp_path / "a.mp4", OutputConfig())
+    writer = SegmentWriter(tmp_path / "s.mkv", (SIZE, SIZE, 3), form)
+    for index in range(7):
+        writer.write(picture(index))
+    writer.close()
+    with pytest.raises(OutputError, match="7 of 8 frames"):
+        assemble([writer.path], 8, None, tmp_path / "a.mp4", form, 128, {})
 
 
 def _write_many(writer: SegmentWriter) -> None:

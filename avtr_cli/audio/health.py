@@ -7,13 +7,15 @@ from pathlib import Path
 
 import numpy as np
 
+from avtr_cli.audio.levels import VOICE_DBFS, frame_powers
+from avtr_cli.audio.sameness import Sameness
 from avtr_cli.audio.source import DialogueFiles, DialogueSource
-from avtr_cli.timing import SAMPLES_PER_FRAME
+from avtr_cli.timing import SAMPLE_RATE
 
-SAME_CORRELATION = 0.95  # two microphones of one call stay far below
+SAME_CORRELATION = 0.95  # with either sign; two microphones of one call stay far below
 DEAD_DBFS = -60.0  # no frame of the whole channel is louder
 CLIPPED_LEVEL, CLIPPED_SHARE = 0.999, 1e-3  # so many samples at full scale are heard as distortion
-VOICE_DBFS = -45.0  # a frame above this is taken for voice
+OFFSET_LEVEL = 0.02  # a mean so far from 0 is the recorder's fault
 RARELY, OFTEN = 0.02, 0.20  # shares of frames with voice: this side hardly speaks, that side speaks
 UNEQUAL_SECONDS = 1.0  # by which two mono files may differ in length
 
@@ -22,68 +24,85 @@ UNEQUAL_SECONDS = 1.0  # by which two mono files may differ in length
 class Health:
     """What was measured, and the sentences for the user."""
 
-    correlation: float
+    correlation: float  # of the two sides without their means, -1 to 1
     peak: tuple[float, float]
     voice_share: tuple[float, float]  # of frames, (avatar, partner)
     warnings: tuple[str, ...]
 
 
 def examine(source: DialogueSource, files: DialogueFiles) -> Health:
-    """Hear all of `source` once. Raises AudioError where a sample is NaN or the file is cut off."""
-    count, energy, cross = 0, np.zeros(2), 0.0
-    peak, clipped, voiced, frames = np.zeros(2), np.zeros(2), np.zeros(2), 0
+    """Hear all of `source` once. Raises AudioError where a sample is out of scale or the file is cut off."""
+    same, count = Sameness(), 0
+    low, high, clipped, voiced, frames = np.full(2, np.inf), np.full(2, -np.inf), np.zeros(2), np.zeros(2), 0
     for block in source.blocks():
-        double = block.astype(np.float64)
+        same.hear(block)
         count += block.shape[1]
-        energy += (double**2).sum(1)
-        cross += float((double[0] * double[1]).sum())
-        magnitude = np.abs(block)
-        peak = np.maximum(peak, magnitude.max(1))
-        clipped += (magnitude >= CLIPPED_LEVEL).sum(1)
-        whole = block.shape[1] // SAMPLES_PER_FRAME
-        levels = (double[:, : whole * SAMPLES_PER_FRAME].reshape(2, whole, -1) ** 2).mean(2)
-        voiced += (levels > 10 ** (VOICE_DBFS / 10)).sum(1)
-        frames += whole
+        low, high = np.minimum(low, block.min(1)), np.maximum(high, block.max(1))
+        clipped += (np.abs(block) >= CLIPPED_LEVEL).sum(1)
+        powers = frame_powers(block)
+        voiced += (powers > 10 ** (VOICE_DBFS / 10)).sum(1)
+        frames += powers.shape[1]
     share = voiced / max(frames, 1)
-    correlation = float(cross / np.sqrt(energy.prod())) if energy.prod() > 0 else 0.0
-    warnings = _warnings(files, source, correlation, peak, clipped / max(count, 1), share)
-    return Health(correlation, (float(peak[0]), float(peak[1])), (float(share[0]), float(share[1])), tuple(warnings))
+    heard = _Heard(same, low, high, clipped / max(count, 1), share, count)
+    warnings = (*source.notes, *_warnings(files, source, heard))
+    peak = np.maximum(-low, high)
+    return Health(same.correlation, (float(peak[0]), float(peak[1])), (float(share[0]), float(share[1])), warnings)
 
 
-def _warnings(
-    files: DialogueFiles,
-    source: DialogueSource,
-    correlation: float,
-    peak: np.ndarray,
-    clipped: np.ndarray,
-    share: np.ndarray,
-) -> list[str]:
+@dataclass(frozen=True)
+class _Heard:
+    """All that the pass measured; arrays are (2,): avatar, partner."""
+
+    same: Sameness
+    low: np.ndarray
+    high: np.ndarray
+    clipped: np.ndarray  # shares of the samples
+    voice: np.ndarray  # shares of the frames
+    count: int  # samples
+
+
+def _warnings(files: DialogueFiles, source: DialogueSource, heard: _Heard) -> list[str]:
     said = []
-    avatar, partner = _names(files)
-    heard = (0,) if files.solo else (0, 1)
-    if not files.solo and correlation > SAME_CORRELATION:
+    if not files.solo:
+        said += _same(files, heard.same)
+    names = _names(files)
+    for row in (0,) if files.solo else (0, 1):
+        if heard.high[row] - heard.low[row] < 2 * 10 ** (DEAD_DBFS / 20):
+            said.append(f"{names[row]} is dead: nothing above {DEAD_DBFS:.0f} dBFS in it")
+        if heard.clipped[row] > CLIPPED_SHARE:
+            share = f"{heard.clipped[row]:.1%}"
+            said.append(f"{names[row]} is clipped: {share} of its samples are at full scale; record it quieter")
+        offset = float(heard.same.means[row])
+        if abs(offset) > OFFSET_LEVEL and heard.count >= SAMPLE_RATE:
+            said.append(f"{names[row]} has a DC offset of {offset:.2f}: its recorder is faulty; a high-pass removes it")
+    if not files.solo and heard.voice[0] < RARELY and heard.voice[1] > OFTEN:
+        swapped = f"--self-channel {3 - files.self_channel}"
+        other = swapped if files.partner is None else "the two files the other way round"
         said.append(
-            f"{files.dialogue}: both sides carry the same sound (correlation {correlation:.2f}), "
-            "so this is not a dialogue; give two separate recordings, or one mono voice with --solo"
-        )
-    for row in heard:
-        name = (avatar, partner)[row]
-        if peak[row] < 10 ** (DEAD_DBFS / 20):
-            said.append(f"{name} is dead: nothing above {DEAD_DBFS:.0f} dBFS in it")
-        if clipped[row] > CLIPPED_SHARE:
-            said.append(f"{name} is clipped: {clipped[row]:.1%} of its samples are at full scale; record it quieter")
-    if not files.solo and share[0] < RARELY and share[1] > OFTEN:
-        other = (
-            f"--self-channel {3 - files.self_channel}" if files.partner is None else "the two files the other way round"
-        )
-        said.append(
-            f"the avatar hardly speaks ({share[0]:.0%} of the time) while the partner does ({share[1]:.0%}): "
-            f"if the sides are swapped, use {other}"
+            f"{files.dialogue}: the avatar hardly speaks ({heard.voice[0]:.0%} of the time) while the partner does "
+            f"({heard.voice[1]:.0%}): if the sides are swapped, use {other}"
         )
     lengths = source.seconds_of_files
     if len(lengths) == 2 and abs(lengths[0] - lengths[1]) > UNEQUAL_SECONDS:
-        said.append(f"{avatar} lasts {lengths[0]:.1f} s and {partner} {lengths[1]:.1f} s: the shorter ends in silence")
+        said.append(
+            f"{names[0]} lasts {lengths[0]:.1f} s and {names[1]} {lengths[1]:.1f} s: the shorter ends in silence"
+        )
     return said
+
+
+def _same(files: DialogueFiles, same: Sameness) -> list[str]:
+    alike, lag_ms = same.delayed
+    if abs(same.correlation) > SAME_CORRELATION:
+        found = f"correlation {same.correlation:.2f}"
+    elif abs(alike) > SAME_CORRELATION:
+        found = f"correlation {alike:.2f}, the {'partner' if lag_ms > 0 else 'avatar'} {abs(lag_ms):.0f} ms late"
+    else:
+        return []
+    name = files.dialogue if files.partner is None else f"{files.dialogue} and {files.partner}"
+    return [
+        f"{name}: both sides carry the same sound ({found}), "
+        "so this is not a dialogue; give two separate recordings, or one mono voice with --solo"
+    ]
 
 
 def _names(files: DialogueFiles) -> tuple[str, str]:

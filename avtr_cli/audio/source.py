@@ -1,31 +1,33 @@
 """Sound files into blocks: float32 (2, n), rows (avatar, partner), at one sample rate, in constant memory.
 
-Any format libsndfile reads, any sample rate. A resampled stream has exactly ceil(n * rate / file rate)
-samples, so at 16 kHz and 25 fps the video has exactly ceil(25 * seconds) frames.
+Any format that libsndfile or ffmpeg reads, any sample rate from 1 to 768 kHz.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any
 
 import numpy as np
-import soundfile
-import soxr
 
-from avtr_cli.errors import AudioError
-from avtr_cli.timing import SAMPLE_RATE
+from avtr_cli.audio.track import BLOCK_SECONDS, Track
+from avtr_cli.errors import AudioError, ConfigError
+from avtr_cli.timing import FPS, SAMPLE_RATE
 
-BLOCK_SECONDS = 1  # read at a time
-SHORTEST_SECONDS = 0.04  # one video frame
+SHORTEST_SECONDS = 1 / FPS  # one video frame
+LONGEST_SECONDS = 1e7  # some hundred days; more is a slip
 
 
 @dataclass(frozen=True, kw_only=True)
 class DialogueFiles:
-    """Which sound is whose: one two-channel file, two mono files, or one voice alone."""
+    """Which sound is whose: one two-channel file, two mono files, or one voice alone.
+
+    Raises ConfigError for a start, duration or channel that cannot be.
+    """
 
     dialogue: Path
     partner: Path | None = None  # then `dialogue` holds the avatar's voice alone
@@ -33,6 +35,13 @@ class DialogueFiles:
     self_channel: int = 1  # of a two-channel file: which one is the avatar, 1 or 2
     start_s: float = 0.0
     duration_s: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.self_channel not in (1, 2):
+            raise ConfigError(f"{self.dialogue}: --self-channel is 1 or 2, not {self.self_channel}")
+        _check_seconds(self.dialogue, "--start", self.start_s, 0.0)
+        if self.duration_s is not None:
+            _check_seconds(self.dialogue, "--duration", self.duration_s, SHORTEST_SECONDS)
 
     @property
     def paths(self) -> tuple[Path, ...]:
@@ -56,23 +65,25 @@ class DialogueSource:
     ...     for block in source.blocks():  # float32 (2, n) at 16 kHz
     ...         session.push(block)
 
-    Raises AudioError where a file is missing, not sound, empty, cut off, holds NaN, or has another number
-    of channels than its role needs.
+    Raises AudioError where a file is missing, not sound, empty, cut off, out of scale, or has another number of
+    channels than its role needs.
     """
 
     def __init__(self, files: DialogueFiles):
         self._files = files
-        self._tracks = _open_tracks(files)
-        seconds = max(track.seconds for track in self._tracks)
-        if seconds < SHORTEST_SECONDS:
-            raise AudioError(
-                f"{files.dialogue}: only {seconds * 1000:.0f} ms of sound; at least one frame (40 ms) needed"
-            )
+        alone = files.solo or files.partner is not None
+        with ExitStack() as undo:
+            self._tracks: list[Track] = []
+            for path in files.paths:
+                self._tracks.append(Track(path, files.start_s, files.duration_s, alone))
+                undo.callback(self._tracks[-1].close)
+            _check_length(files, self._tracks)
+            self._undo = undo.pop_all()
         first = self._tracks[0]
         self.facts = AudioFacts(
             file_rate=first.rate,
             channels=first.channels,
-            duration_s=seconds,
+            duration_s=max(track.seconds for track in self._tracks),
             samples=max(track.count_at(SAMPLE_RATE) for track in self._tracks),
         )
 
@@ -80,6 +91,27 @@ class DialogueSource:
     def seconds_of_files(self) -> tuple[float, ...]:
         """How long each file sounds within --start and --duration."""
         return tuple(track.seconds for track in self._tracks)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was found doubtful in opening the files: sentences for the user."""
+        return tuple(note for track in self._tracks for note in track.notes)
+
+    @property
+    def sha256(self) -> tuple[str, ...]:
+        """Hex, of the bytes of each of `files.paths`, read through the handles that were opened; computed once.
+
+        Raises AudioError where a file is no longer what was opened.
+        """
+        return tuple(track.file.sha256 for track in self._tracks)
+
+    def check_unchanged(self) -> None:
+        """Raise AudioError if a file was overwritten in place or cut since it was opened.
+
+        One that was replaced by another of its name (by renaming) is still read as it was.
+        """
+        for track in self._tracks:
+            track.file.check_unchanged()
 
     def blocks(self, rate: int = SAMPLE_RATE) -> Iterator[np.ndarray]:
         """All of it from the beginning, float32 (2, n) in [-1, 1] at `rate` Hz; may be asked for again."""
@@ -99,8 +131,22 @@ class DialogueSource:
         return self
 
     def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        for track in self._tracks:
-            track.close()
+        self._undo.close()
+
+
+def _check_seconds(path: Path, option: str, seconds: float, least: float) -> None:
+    if not (math.isfinite(seconds) and least <= seconds <= LONGEST_SECONDS):
+        most = f"{LONGEST_SECONDS:,.0f}"
+        raise ConfigError(f"{path}: {option} must be from {least:g} to {most} seconds, not {seconds:g}")
+
+
+def _check_length(files: DialogueFiles, tracks: list[Track]) -> None:
+    longest = max(tracks, key=lambda track: track.seconds)
+    if longest.count * FPS < longest.rate:
+        raise AudioError(
+            f"{files.dialogue}: only {longest.count} samples of sound at {longest.rate} Hz; "
+            f"at least one frame ({-(-longest.rate // FPS)} samples, 40 ms) needed"
+        )
 
 
 def _rows(files: DialogueFiles) -> list[tuple[tuple[int, int], ...]]:
@@ -113,129 +159,6 @@ def _rows(files: DialogueFiles) -> list[tuple[tuple[int, int], ...]]:
     return [((own, 0), (1 - own, 1))]
 
 
-def _open_tracks(files: DialogueFiles) -> list[_Track]:
-    if files.self_channel not in (1, 2):
-        raise AudioError(f"{files.dialogue}: --self-channel is 1 or 2, not {files.self_channel}")
-    if files.start_s < 0 or (files.duration_s is not None and files.duration_s <= 0):
-        raise AudioError(f"{files.dialogue}: --start must be 0 or more and --duration more than 0 seconds")
-    tracks = [_Track(path, files.start_s, files.duration_s) for path in files.paths]
-    alone = files.solo or files.partner is not None
-    for track in tracks:
-        if alone and track.channels != 1:
-            track.close()
-            raise AudioError(
-                f"{track.path}: has {track.channels} channels, but one voice alone (--solo, --partner) is a mono file; "
-                "leave the option out if this file holds both sides of the call"
-            )
-        if not alone and track.channels != 2:
-            track.close()
-            raise AudioError(
-                f"{track.path}: has {track.channels} channel{'s' * (track.channels > 1)}, but a dialogue has two "
-                "(1 the avatar, 2 the partner); for one voice alone add --solo, for two mono files --partner FILE"
-            )
-    return tracks
-
-
-class _Track:
-    """One sound file between `start` and `start + duration`, resampled on the way."""
-
-    def __init__(self, path: Path, start_s: float, duration_s: float | None):
-        self.path = path
-        self._file = _open(path)
-        self.rate, self.channels = self._file.samplerate, self._file.channels
-        self._first = min(round(start_s * self.rate), self._file.frames)
-        self._count = self._file.frames - self._first
-        if duration_s is not None:
-            self._count = min(self._count, round(duration_s * self.rate))
-        if self._file.frames == 0:
-            raise AudioError(f"{path}: holds no sound at all")
-        if self._count <= 0:
-            raise AudioError(
-                f"{path}: --start {start_s:g} lies behind its end at {self._file.frames / self.rate:.2f} s"
-            )
-
-    @property
-    def seconds(self) -> float:
-        return self._count / self.rate
-
-    def count_at(self, rate: int) -> int:
-        return -(-self._count * rate // self.rate)
-
-    def blocks(self, rate: int) -> Iterator[np.ndarray]:
-        """float32 (n, channels) at `rate`, `count_at(rate)` samples in all."""
-        resampler: Any = None
-        if rate != self.rate:
-            resampler = soxr.ResampleStream(self.rate, rate, self.channels, dtype="float32", quality="HQ")
-        wanted = self.count_at(rate)
-        for block, last in self._read():
-            if resampler is not None:
-                block = resampler.resample_chunk(block, last=last)
-            if last and len(block) < wanted:  # the resampler may end a sample early
-                block = np.concatenate([block, np.zeros((wanted - len(block), self.channels), np.float32)])
-            block = block[:wanted]
-            wanted -= len(block)
-            yield block
-
-    def _read(self) -> Iterator[tuple[np.ndarray, bool]]:
-        try:
-            self._file.seek(self._first)
-            left = self._count
-            while left:
-                count = min(BLOCK_SECONDS * self.rate, left)
-                block = self._file.read(count, dtype="float32", always_2d=True)
-                if len(block) < count:
-                    at = (self._first + self._count - left + len(block)) / self.rate
-                    raise AudioError(_cut_off(self.path, at, self._file.frames / self.rate))
-                if not np.isfinite(block).all():
-                    raise AudioError(f"{self.path}: holds NaN or infinite samples; export it again as 16-bit PCM")
-                left -= count
-                yield block, left == 0
-        except soundfile.LibsndfileError as error:
-            raise AudioError(
-                f"{self.path}: cannot be read to its end ({error.error_string}); export it again"
-            ) from error
-
-    def close(self) -> None:
-        self._file.close()
-
-
-def _open(path: Path) -> soundfile.SoundFile:
-    if not path.exists():
-        raise AudioError(f"{path}: there is no such file")
-    if path.is_dir():
-        raise AudioError(f"{path}: is a folder, not a sound file; for a folder of jobs use avtr batch")
-    try:
-        file = soundfile.SoundFile(path)
-    except soundfile.LibsndfileError as error:
-        raise AudioError(
-            f"{path}: not a sound file that can be read (wav, flac, ogg, mp3, aiff are); "
-            f"{error.error_string.rstrip('.')}"
-        ) from error
-    except OSError as error:
-        raise AudioError(f"{path}: cannot be opened ({error.strerror})") from error
-    promised = _promised_bytes(path)
-    if promised is not None and path.stat().st_size < promised and file.frames:
-        whole = file.frames / file.samplerate
-        file.close()
-        raise AudioError(_cut_off(path, whole, None))
-    return file
-
-
-def _promised_bytes(path: Path) -> int | None:
-    """The size a RIFF header states for its whole file; None for other formats and for streamed headers."""
-    with path.open("rb") as file:
-        head = file.read(12)
-    if head[:4] != b"RIFF" or head[8:12] != b"WAVE":
-        return None
-    stated = int.from_bytes(head[4:8], "little")
-    return stated + 8 if 36 < stated < 0xFFFFFF00 else None  # 0 and ~0: written as a stream, length unknown
-
-
-def _cut_off(path: Path, ends_s: float, promised_s: float | None) -> str:
-    promise = "more" if promised_s is None else f"{promised_s:.2f} s"
-    return f"{path}: is cut off after {ends_s:.2f} s though its header promises {promise}; copy or export it again"
-
-
 class _Side:
     """Doles a track's blocks out in other sizes; silence once the track has ended."""
 
@@ -246,10 +169,11 @@ class _Side:
     def fill(self, block: np.ndarray) -> None:
         at = 0
         while at < block.shape[1]:
-            if not len(self._rest):
-                self._rest = next(self._blocks, self._rest)
-                if not len(self._rest):
+            while not len(self._rest):
+                found = next(self._blocks, None)
+                if found is None:
                     return
+                self._rest = found
             count = min(len(self._rest), block.shape[1] - at)
             for channel, row in self._rows:
                 block[row, at : at + count] = self._rest[:count, channel]

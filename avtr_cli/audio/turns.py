@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from avtr_cli.audio.levels import VOICE_DBFS, frame_powers
 from avtr_cli.audio.source import DialogueSource
 from avtr_cli.timing import SAMPLES_PER_FRAME, frames_of
 
-VOICE_DBFS = -45.0  # a frame above this may be voice
 CROSSTALK_DB = 10.0  # so much below the other side it is the other side's voice in this microphone
 AHEAD_FRAMES = 25  # what is going to be said within a second decides
 OWN_SHARE, OTHER_SHARE = 0.45, 0.15  # voiced shares of that second: the next speaker's at least, this one's at most
@@ -31,8 +31,7 @@ def voiced(source: DialogueSource) -> np.ndarray:
     for block in source.blocks():
         sound = np.concatenate([rest, block], axis=1)
         whole = sound.shape[1] // SAMPLES_PER_FRAME
-        power = (sound[:, : whole * SAMPLES_PER_FRAME].reshape(2, whole, -1).astype(np.float64) ** 2).mean(2)
-        levels[:, at : at + whole] = 10 * np.log10(power + 1e-12)
+        levels[:, at : at + whole] = 10 * np.log10(frame_powers(sound) + 1e-12)
         rest, at = sound[:, whole * SAMPLES_PER_FRAME :], at + whole
     return (levels > VOICE_DBFS) & (levels > levels[::-1] - CROSSTALK_DB)
 

@@ -24,11 +24,16 @@ class Windows:
         self.index = 0  # of the next chunk
 
     def push(self, samples: np.ndarray) -> Iterator[Window]:
-        """Hear float32 (2, n), any n, and yield every window this completes. Raises AudioError on another shape."""
+        """Hear float32 (2, n), any n, and yield every window this completes.
+
+        Raises AudioError on another shape, and where a sample is NaN or infinite, before any of it is heard.
+        """
         if samples.ndim != 2 or samples.shape[0] != 2 or samples.dtype != np.float32:
             raise AudioError(
                 f"audio must be float32 (2, n), rows (avatar, partner), not {samples.dtype} {samples.shape}"
             )
+        if not _is_finite(samples):
+            raise AudioError("audio must be finite: there are NaN or infinite samples in what was pushed")
         at = 0
         while at < samples.shape[1]:
             count = min(WINDOW_SAMPLES - self._filled, samples.shape[1] - at)
@@ -63,3 +68,9 @@ class Windows:
         windows._held = np.array(state["held"], np.float32)
         windows._filled, windows.heard, windows.index = (int(n) for n in state["counts"])
         return windows
+
+
+def _is_finite(samples: np.ndarray) -> bool:
+    """One pass without a copy: a sum is NaN or infinite as soon as one of its terms is."""
+    with np.errstate(all="ignore"):
+        return bool(np.isfinite(samples.sum()))

@@ -7,10 +7,11 @@ import json
 import time
 from pathlib import Path
 
-from avtr_cli.errors import InputError
-from avtr_cli.job import file_sha256
-from avtr_cli.output.report import write_text
+from avtr_cli.errors import ConfigError, InputError, OutputError
+from avtr_cli.files import file_sha256, write_text
+from avtr_cli.textfile import parse_json, read_bytes, why_no_file
 
+MOST_BYTES = 1 << 30
 SETTLED_S = 2.0  # a file touched later than so long ago may change again within one tick of its clock
 
 
@@ -25,20 +26,18 @@ class Hashes:
         self._path = path
         self._known: dict[str, list[object]] = {}
         self._changed = False
-        with contextlib.suppress(OSError, ValueError):  # none yet, or damaged: files are read once more
-            loaded = json.loads(path.read_text(encoding="utf-8"))
+        with contextlib.suppress(ConfigError, ValueError):  # none yet, or damaged: files are read once more
+            loaded = parse_json(read_bytes(path, MOST_BYTES).decode())
             self._known = loaded if isinstance(loaded, dict) else {}
 
     def __call__(self, path: Path) -> str:
         name = str(path.absolute())
-        try:
-            stat = path.stat()
-        except OSError as error:
-            reason = "there is no such file" if isinstance(error, FileNotFoundError) else error.strerror
-            raise InputError(f"{path}: {reason}") from None
+        if why := why_no_file(path):  # a pipe would be waited for
+            raise InputError(f"{path}: {why}")
+        stat = path.stat()
         mark = [stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns]
         known = self._known.get(name)
-        if isinstance(known, list) and known[:3] == mark:
+        if isinstance(known, list) and len(known) == 4 and known[:3] == mark:
             return str(known[3])
         digest = file_sha256(path)
         if max(stat.st_mtime, stat.st_ctime) < time.time() - SETTLED_S:
@@ -47,7 +46,8 @@ class Hashes:
         return digest
 
     def save(self) -> None:
-        """Write what was learnt; nothing where nothing was. Raises OutputError."""
+        """Write what was learnt; nothing where nothing was, or where it cannot be: files are read once more then."""
         if self._changed:
-            write_text(self._path, json.dumps(self._known))
+            with contextlib.suppress(OutputError):
+                write_text(self._path, json.dumps(self._known))
             self._changed = False

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import json
+import os
 from pathlib import Path
 
 from avtr_cli.batch.plan import Item
+from avtr_cli.errors import ConfigError
 from avtr_cli.output.html import batch_page
+from avtr_cli.textfile import parse_json, printable, read_text
 
 INDEX = "index.html"
 
@@ -14,14 +16,16 @@ INDEX = "index.html"
 def write_index(items: list[Item], folder: Path) -> None:
     """Write the page from the reports of all jobs that are done. Raises OutputError."""
     reports, pages = [], {}
-    for item in items:
-        out = item.entry.out
-        if item.state not in ("done", "finished"):
-            continue
-        report = json.loads(out.with_suffix(".json").read_text(encoding="utf-8"))
-        report["output"]["path"] = str(out)  # as seen from here, wherever and from whatever folder it was made
-        reports.append(report)
-        if out.with_suffix(".html").is_file():
-            pages[str(out)] = out.with_suffix(".html")
     failures = [(item.name, item.failure.reason) for item in items if item.failure is not None]
-    batch_page(reports, folder / INDEX, failures, pages)
+    for item in (item for item in items if item.state in ("done", "finished")):
+        page = item.out.with_suffix(".html")
+        try:
+            report = parse_json(read_text(item.out.with_suffix(".json")))
+            report["output"]["path"] = str(item.out)  # as seen from here, wherever and from whatever folder it was made
+        except (ConfigError, ValueError, KeyError, TypeError):  # somebody has edited it since
+            failures.append((item.name, f"the video is done, but its report {page.with_suffix('.json')} is damaged"))
+            continue
+        reports.append(report)
+        if os.path.isfile(page):
+            pages[str(item.out)] = page
+    batch_page(reports, folder / INDEX, [(printable(name), printable(why)) for name, why in failures], pages)

@@ -1,14 +1,14 @@
 """The ledger: what has happened to each job of a batch, one JSON line an event, in DIR/batch.jsonl.
 
 Lines are only ever appended, each is on the disk before the batch goes on, and a line torn by a crash is passed
-over. One process at a time writes it; the lock lives as long as any process of that batch does.
+over, as is what a newer avtr may write that this one does not know. One process at a time writes it; the lock lives
+as long as any process of that batch does.
 """
 
 from __future__ import annotations
 
+import contextlib
 import errno
-import fcntl
-import json
 import os
 import time
 from collections.abc import Iterable
@@ -18,30 +18,43 @@ from pathlib import Path
 from typing import Any
 
 from avtr_cli.errors import OutputError
+from avtr_cli.textfile import json_text, parse_json, why_no_file
 
 LEDGER = "batch.jsonl"
 LOCK_PATIENCE_S = 15.0  # workers of a killed batch need a moment to notice and put down their work
+
+EVENTS = ("started", "done", "failed", "lost", "interrupted")
 
 Event = dict[str, Any]
 
 
 def read_ledger(path: Path) -> list[Event]:
-    """Every whole line of the ledger at `path`, oldest first; none where there is no ledger. Raises OutputError."""
+    """Every whole line of the ledger at `path`, oldest first; none where there is no ledger.
+
+    Raises OutputError where it cannot be read, or is a file of another kind.
+    """
+    if not os.path.lexists(path):
+        return []
+    if why := why_no_file(path):
+        raise OutputError(f"{path}: the ledger {why}; move it away, or choose another -o")
     try:
         lines = path.read_bytes().split(b"\n")
-    except FileNotFoundError:
-        return []
     except OSError as error:
         raise OutputError(f"{path}: the ledger cannot be read ({error.strerror})") from error
-    events = []
-    for line in lines:
-        try:
-            event = json.loads(line)
-        except ValueError:  # torn by a crash; the job it spoke of is done again
-            continue
-        if isinstance(event, dict) and "event" in event:
-            events.append(event)
+    events = [event for line in lines if (event := _event_of(line)) is not None]
+    if not events and any(
+        line.strip(b"\0 \t\r") for line in lines[:-1]
+    ):  # the last may be torn, others are a stranger's
+        raise OutputError(f"{path}: is not the ledger of a batch; move it away, or choose another -o")
     return events
+
+
+def _event_of(line: bytes) -> Event | None:
+    try:
+        event = parse_json(line.decode())
+    except ValueError:  # torn by a crash; the job it spoke of is done again
+        return None
+    return event if isinstance(event, dict) and isinstance(event.get("event"), str) else None
 
 
 class History:
@@ -49,24 +62,25 @@ class History:
 
     def __init__(self, events: Iterable[Event] = ()):
         self._last: dict[str, Event] = {}
-        self._begun: set[str] = set()
+        self._begun: set[tuple[str, str | None]] = set()  # name, file; None in old ledgers
         for event in events:
             self.learn(event)
 
     def learn(self, event: Event) -> None:
         name = event.get("name")
-        if isinstance(name, str):
+        if isinstance(name, str) and event["event"] in EVENTS:
             self._last[name] = event
             if event["event"] == "started":
-                self._begun.add(name)
+                out = event.get("out")
+                self._begun.add((name, out if isinstance(out, str) else None))
 
     def last(self, name: str) -> Event | None:
         """The latest event of the job called `name`."""
         return self._last.get(name)
 
-    def begun(self, name: str) -> bool:
-        """Whether the job was ever rendered here, so that a video of its name is a batch's own."""
-        return name in self._begun
+    def begun(self, name: str, out: str) -> bool:
+        """Whether the job was ever rendered here to a file called `out`, so that what lies there is a batch's own."""
+        return (name, out) in self._begun or (name, None) in self._begun
 
 
 class Ledger:
@@ -77,20 +91,26 @@ class Ledger:
 
     def __init__(self, folder: Path, patience_s: float = LOCK_PATIENCE_S):
         self.path = folder / LEDGER
+        if os.path.lexists(self.path) and (why := why_no_file(self.path)):
+            raise OutputError(f"{self.path}: the ledger {why}; move it away, or choose another -o")
         try:
             folder.mkdir(parents=True, exist_ok=True)
             self._file = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
         except OSError as error:
             raise OutputError(f"{folder}: the folder cannot be written to ({error.strerror})") from error
-        self._lock(patience_s)
-        _sync_folder(folder)
-        self.lock = Lock(self._file)
-        self.history = History(read_ledger(self.path))
+        try:
+            self._lock(patience_s)
+            _sync_folder(folder)
+            self.lock = Lock(self._file)
+            self.history = History(read_ledger(self.path))
+        except BaseException:
+            self.close()
+            raise
 
     def write(self, event: str, **facts: Any) -> None:
         """Append one event; it is on the disk when this returns. Raises OutputError."""
         entry = {"event": event, "at": datetime.now(timezone.utc).isoformat(timespec="milliseconds"), **facts}
-        line = json.dumps(entry, ensure_ascii=False).encode() + b"\n"
+        line = json_text(entry).encode() + b"\n"
         try:
             size = os.fstat(self._file).st_size
             if size and os.pread(self._file, 1, size - 1) != b"\n":
@@ -112,6 +132,10 @@ class Ledger:
         self.close()
 
     def _lock(self, patience_s: float) -> None:
+        try:
+            import fcntl
+        except ImportError:
+            raise OutputError("avtr batch runs on Linux and macOS: it locks its folder as they do") from None
         until = time.monotonic() + patience_s
         while True:
             try:
@@ -119,7 +143,6 @@ class Ledger:
                 return
             except OSError:
                 if time.monotonic() >= until:
-                    os.close(self._file)
                     raise OutputError(
                         f"{self.path}: another avtr batch is at work in this folder; wait for it, or choose another -o"
                     ) from None
@@ -141,9 +164,10 @@ def _received(handed_over: Any) -> Lock:
 
 
 def _sync_folder(folder: Path) -> None:
-    """So that the ledger's own name survives a power cut."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    """So that the ledger's own name survives a power cut, where the file system can do that."""
+    with contextlib.suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)

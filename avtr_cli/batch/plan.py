@@ -13,11 +13,21 @@ from pathlib import Path
 from typing import Any, Literal
 
 from avtr_cli.batch.calls import INPUT_EXIT, Checked, Failure, Rendered
-from avtr_cli.batch.entries import Entry
+from avtr_cli.batch.entries import Entry, outputs_of
 from avtr_cli.batch.hashes import Hashes
-from avtr_cli.batch.ledger import History
+from avtr_cli.batch.ledger import LEDGER, History
 from avtr_cli.errors import AvtrError, OutputError
-from avtr_cli.job import Job, file_sha256
+from avtr_cli.files import file_sha256
+from avtr_cli.job import Job
+
+ABOUT_ALL = ("batch.json", "index.html")  # what a batch writes besides its videos
+
+_NEEDED: dict[str, dict[str, type]] = {  # of the ledger's events, what is read here
+    "done": {
+        "key": str, "bytes": int, "mtime_ns": int, "sha256": str, "frames": int, "weights": dict, "weights_root": str
+    },
+    "failed": {"exit_code": int, "reason": str, "inputs": str},
+}  # fmt: skip
 
 State = Literal["to do", "finished", "done", "failed", "interrupted"]
 
@@ -44,6 +54,11 @@ class Item:
         return self.entry.name
 
     @property
+    def out(self) -> Path:
+        assert self.entry.out is not None, "only items without a problem are looked at further"
+        return self.entry.out
+
+    @property
     def job(self) -> Job:
         assert self.entry.job is not None, "only items without a problem are looked at further"
         return self.entry.job
@@ -60,13 +75,32 @@ def plan(
     entries: list[Entry], history: History, hashes: Hashes, resume: bool = True, overwrite: bool = False
 ) -> list[Item]:
     """An item for every entry, decided as docs/batch.md tells."""
-    items = [Item(entry, past=history.last(entry.name)) for entry in entries]
+    items = [Item(entry, past=_usable(history.last(entry.name))) for entry in entries]
     for item in items:
         try:
-            _decide(item, hashes, resume, overwrite or history.begun(item.name))
+            _decide(item, hashes, resume, history, overwrite)
         except AvtrError as error:
             item.fail(Failure(error.exit_code, str(error)))
     return items
+
+
+def _usable(past: dict[str, Any] | None) -> dict[str, Any] | None:
+    """An event with all that is asked of its kind; one that lacks any says only that the job was once begun."""
+    if past is None or all(isinstance(past.get(key), kind) for key, kind in _NEEDED.get(past["event"], {}).items()):
+        return past
+    return {"event": "damaged", "name": past["name"]}
+
+
+def refuse_strangers(folder: Path, overwrite: bool) -> None:
+    """Raises OutputError where `folder` holds files of a batch's own names, but no batch ever worked there."""
+    if overwrite or os.path.lexists(folder / LEDGER):
+        return
+    for name in ABOUT_ALL:
+        if os.path.lexists(folder / name):
+            raise OutputError(
+                f"{folder / name}: exists already and no batch of this folder made it; add --overwrite, rename it, "
+                "or choose another -o"
+            )
 
 
 def recheck(item: Item, hashes: Hashes, resume: bool) -> None:
@@ -82,14 +116,17 @@ def weights_root() -> str:
     return os.environ.get("AVTR_WEIGHTS", "")
 
 
-def _decide(item: Item, hashes: Hashes, resume: bool, overwrite: bool) -> None:
+def _decide(item: Item, hashes: Hashes, resume: bool, history: History, overwrite: bool) -> None:
     if item.entry.problem is not None:
         raise item.entry.problem
     item.inputs = item.job.key((), hashes)
-    if item.entry.out.exists() and not overwrite:
-        raise OutputError(
-            f"{item.entry.out}: exists already and no batch of this folder made it; add --overwrite or rename it"
-        )
+    for path in outputs_of(item.job):
+        if os.path.isdir(path):
+            raise OutputError(f"{path}: is a folder, where a file is to be written; rename it or the job")
+        if os.path.lexists(path) and not overwrite and not history.begun(item.name, item.out.name):
+            raise OutputError(
+                f"{path}: exists already and no batch of this folder made it; add --overwrite or rename it"
+            )
     past = item.past
     if past is None:
         item.why = "new"
@@ -102,7 +139,7 @@ def _decide(item: Item, hashes: Hashes, resume: bool, overwrite: bool) -> None:
         if past["exit_code"] == INPUT_EXIT and past["inputs"] == item.inputs:
             item.fail(Failure(INPUT_EXIT, past["reason"]), "failed before, and nothing has changed")
     else:
-        item.why = "was interrupted"
+        item.why = "its line in the ledger is damaged" if past["event"] == "damaged" else "was interrupted"
 
 
 def _compare(item: Item, past: dict[str, Any], hashes: Hashes) -> None:
@@ -129,11 +166,11 @@ def _key(job: Job, hashes: Hashes, weights: Mapping[str, str], trust: bool = Fal
 
 def _altered(item: Item) -> str:
     """What is wrong with the finished output, or nothing. It is read only where its times have changed."""
-    past, out = item.past, item.entry.out
+    past, out = item.past, item.out
     assert past is not None
-    if not out.is_file():
+    if not os.path.isfile(out):
         return "its video is gone"
-    if not out.with_suffix(".json").is_file():
+    if not os.path.isfile(out.with_suffix(".json")):
         return "its report is gone"
     stat = out.stat()
     same = stat.st_size == past["bytes"]

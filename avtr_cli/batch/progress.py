@@ -4,24 +4,31 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
+from collections.abc import Iterable
 from typing import Any
 
 from avtr_cli.batch.calls import Checked, Ended, Event, Failure, Lost, Moved
 from avtr_cli.batch.plan import Item
 from avtr_cli.batch.preflight import Forecast
 from avtr_cli.batch.summary import duration_text
+from avtr_cli.textfile import printable
 
 
 class Progress:
     """Follows a batch; see `run.Watch`. `quiet` says nothing."""
 
     def __init__(self, quiet: bool = False, terminal: bool | None = None):
-        self._quiet = quiet
-        self._terminal = sys.stderr.isatty() if terminal is None else terminal
+        self._quiet = quiet or sys.stderr is None  # as of services without a terminal
+        self._terminal = not self._quiet and (sys.stderr.isatty() if terminal is None else terminal)
         self._bar: Any = None
         self._jobs = self._settled = 0
         self._frames: Counter[str] = Counter()  # name -> frames drawn
         self._rendering = False
+
+    def notes(self, notes: Iterable[str]) -> None:
+        """What reading the source has to tell."""
+        for note in notes:
+            self._say(note)
 
     def planned(self, items: list[Item]) -> None:
         self._jobs = sum(item.state == "to do" for item in items)
@@ -45,7 +52,7 @@ class Progress:
     def event(self, event: Event) -> None:
         if isinstance(event, Ended) and isinstance(event.answer, Checked):
             for warning in event.answer.warnings:
-                self._say(f"warning: {warning}")
+                self._say(f"warning: {event.call.name}: {warning}")
         if isinstance(event, Lost):
             self._say(f"{event.call.name}: {event.reason}; given to another worker")
         if isinstance(event, Ended) and isinstance(event.answer, Failure) and self._rendering:
@@ -91,6 +98,7 @@ class Progress:
     def _say(self, line: str) -> None:
         if self._quiet:
             return
+        line = printable(line, sys.stderr)
         if self._bar is not None:
             self._bar.write(line, file=sys.stderr)
         else:

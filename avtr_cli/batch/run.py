@@ -17,8 +17,9 @@ from avtr_cli.batch.calls import Began, Call, Ended, Event, Failure, Lost, Rende
 from avtr_cli.batch.entries import Entry
 from avtr_cli.batch.hashes import Hashes
 from avtr_cli.batch.ledger import LEDGER, History, Ledger, Lock, read_ledger
-from avtr_cli.batch.plan import Item, plan, weights_root
+from avtr_cli.batch.plan import Item, plan, refuse_strangers, weights_root
 from avtr_cli.batch.preflight import Forecast, preflight, steadily
+from avtr_cli.errors import OutputError
 from avtr_cli.interruption import allowed, held
 
 HASHES = ".batch-hashes.json"
@@ -63,6 +64,7 @@ class Outcome:
 def look(entries: list[Entry], folder: Path, make_workers: MakeWorkers, wishes: Wishes, watch: Watch) -> Outcome:
     """A dry run: plan and preflight; renders and writes nothing. Raises OutputError where the disk is too small."""
     began = time.perf_counter()
+    refuse_strangers(folder, wishes.overwrite)
     hashes = Hashes(folder / HASHES)
     items = plan(entries, History(read_ledger(folder / LEDGER)), hashes, wishes.resume, wishes.overwrite)
     watch.planned(items)
@@ -87,6 +89,7 @@ def run(entries: list[Entry], folder: Path, make_workers: MakeWorkers, wishes: W
     Raises OutputError where the folder, its ledger or its disk will not do; single jobs fail without raising.
     """
     began = time.perf_counter()
+    refuse_strangers(folder, wishes.overwrite)
     with Ledger(folder) as ledger:
         batch = _Batch(ledger, Hashes(folder / HASHES), wishes, watch)
         items = plan(entries, ledger.history, batch.hashes, wishes.resume, wishes.overwrite)
@@ -145,7 +148,7 @@ class _Batch:
             if isinstance(event, Began):
                 item.attempts += 1
                 self._workers[item.name] = event.worker
-                self._write("started", item)
+                self._write("started", item, out=item.out.name)
             elif isinstance(event, Lost):
                 self._write("lost", item, reason=event.reason)
             elif isinstance(event, Ended) and isinstance(event.answer, Rendered):
@@ -182,15 +185,20 @@ class _Batch:
 
     def _settle_done(self, item: Item, rendered: Rendered) -> None:
         assert item.checked is not None
+        try:
+            mtime_ns = item.out.stat().st_mtime_ns
+        except OSError as error:  # the folder was taken away under it
+            item.fail(Failure(OutputError.exit_code, f"{item.out}: is gone ({error.strerror})"), "rendering")
+            self.settle_failure(item)
+            return
         item.state, item.rendered = "done", rendered
-        out = item.entry.out
         self._write(
             "done",
             item,
             key=item.key,
-            out=out.name,
+            out=item.out.name,
             bytes=rendered.size_bytes,
-            mtime_ns=out.stat().st_mtime_ns,
+            mtime_ns=mtime_ns,
             sha256=rendered.sha256,
             frames=rendered.frames,
             frames_sha256=rendered.frames_sha256,

@@ -17,7 +17,8 @@ from pathlib import Path
 from avtr_cli.audio.source import DialogueFiles
 from avtr_cli.batch.calls import Answer, Checked, Failure, Rendered
 from avtr_cli.errors import InputError
-from avtr_cli.job import Job, file_sha256
+from avtr_cli.files import file_sha256
+from avtr_cli.job import Job
 
 
 @dataclass(frozen=True)

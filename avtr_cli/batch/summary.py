@@ -82,14 +82,13 @@ def duration_text(seconds: float) -> str:
 
 
 def _entry(item: Item, folder: Path) -> dict[str, Any]:
-    out = item.entry.out.relative_to(folder)
-    exists = item.state in ("done", "finished")
+    out = item.out.relative_to(folder) if item.state in ("done", "finished") else None
     entry: dict[str, Any] = {
         "name": item.name,
         "state": item.state,
         "why": item.why,
-        "video": str(out) if exists else None,
-        "report": str(out.with_suffix(".json")) if exists else None,
+        "video": str(out) if out else None,
+        "report": str(out.with_suffix(".json")) if out else None,
         "key": item.key or None,
         "frames": item.frames,
         "attempts": item.attempts,

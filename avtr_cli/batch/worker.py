@@ -3,31 +3,26 @@
 from __future__ import annotations
 
 import dataclasses
-import tempfile
-import time
 import traceback
 from collections import OrderedDict
 from collections.abc import Iterator
-from contextlib import ExitStack
-from pathlib import Path
 from typing import Any
 
 import torch
 
 from avtr_cli.audio.health import examine
-from avtr_cli.audio.source import DialogueSource
 from avtr_cli.batch.calls import Answer, Call, Checked, Failure, Measured, Rendered
+from avtr_cli.checking import check
 from avtr_cli.config import Preset, RuntimeConfig
 from avtr_cli.engine import Engine
 from avtr_cli.errors import AvtrError, WeightsError
+from avtr_cli.forecast import measure
 from avtr_cli.interruption import allowed, held
 from avtr_cli.job import Job
 from avtr_cli.offline import Production, Watch, advance
-from avtr_cli.output.formats import format_of
-from avtr_cli.preparation import cast, space_needed
+from avtr_cli.preparation import cast
 
 ENGINES_KEPT = 2  # presets whose models stay loaded
-MEASURED_S = 1.0  # of video, in the micro-run
 
 
 class Worker:
@@ -97,7 +92,11 @@ class Worker:
             self._under_way.pop()[1].close()
 
     def _own(self, job: Job) -> Job:
-        """The job with this worker's threads, which do not shape frames."""
+        """The job with its report beside it, and this worker's threads, which do not shape frames.
+
+        What lies at its outputs is the batch's own, or the plan would have refused it.
+        """
+        job = dataclasses.replace(job, report=job.out.with_suffix(".json"), overwrite=True)
         if not self._threads or job.preset.runtime.threads:
             return job
         settled: RuntimeConfig = dataclasses.replace(job.preset.runtime, threads=self._threads)
@@ -114,16 +113,15 @@ class Worker:
         return self._engines[key]
 
     def _check(self, job: Job) -> Checked:
-        format_of(job.out, job.preset.output)
-        with DialogueSource(job.sound) as source:
-            health = examine(source, job.sound)
+        with check(job) as checked:
+            health = examine(checked.source, job.sound)
             engine = self.engine(job.preset)
-            chosen = cast(job, engine, source)
+            chosen = cast(job, engine, checked.source)
         size = chosen.identity.size
         return Checked(
             frames=chosen.frames,
             size=size,
-            disk_bytes=space_needed(size, chosen.frames),
+            disk_bytes=checked.form.disk_bytes(size, chosen.frames),
             warnings=tuple(dict.fromkeys((*chosen.portrait.warnings, *chosen.identity.warnings, *health.warnings))),
             weights={str(path): engine.sha256(path) for path in engine.weights_files()},
         )
@@ -132,29 +130,8 @@ class Worker:
         """As many copies in step as jobs will be."""
         with allowed():
             engine = self.engine(job.preset)
-        seconds = min(job.sound.duration_s or MEASURED_S, MEASURED_S)
-        short = dataclasses.replace(job.sound, duration_s=seconds)
-        began = time.perf_counter()
-        with tempfile.TemporaryDirectory(prefix="avtr-measure-") as folder, ExitStack() as stack:
-            copies = [
-                dataclasses.replace(
-                    job,
-                    sound=short,
-                    out=Path(folder) / f"{number}{job.out.suffix}",
-                    from_motion=None,
-                    motion_out=None,
-                    page=None,
-                )
-                for number in range(self._sessions)
-            ]
-            productions = [stack.enter_context(Production(copy, engine)) for copy in copies]
-            while under_way := [one for one in productions if one.under_way]:
-                advance(under_way)
-            # The last was made ready last, so nothing but rendering fell into its time.
-            last, *_ = [production.finish() for production in reversed(productions)]
-        factor = last["timing"]["realtime_factor"]
-        rendering_s = seconds / factor
-        return Measured(max(0.0, time.perf_counter() - began - rendering_s) / self._sessions, factor)
+        speed = measure(job, engine, self._sessions)
+        return Measured(speed.startup_s, speed.realtime_factor)
 
     def _begin(self, job: Job, call: Call, watch: Watch | None) -> Production:
         with allowed():
@@ -171,9 +148,7 @@ class Worker:
         out = call.job.out
         try:
             with production:
-                report = production.finish()
-            report["batch"] = call.about or {}
-            report.write(out.with_suffix(".json"))
+                report = production.finish({"batch": call.about or {}})
             output = report["output"]
             return Rendered(
                 frames=output["frames"],

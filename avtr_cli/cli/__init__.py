@@ -6,8 +6,13 @@ Exit codes: 0 done; 1 another error the user can act on; 2 usage or settings; 3 
 
 from __future__ import annotations
 
+import contextlib
+import io
+import os
 import signal
 import sys
+import tempfile
+import traceback
 from types import FrameType
 from typing import Any
 
@@ -56,6 +61,7 @@ def main() -> None:
     """Run the command line and leave with the documented exit code."""
     from avtr_cli import runtime
 
+    _open_standard_streams()
     runtime.settle()
     signal.signal(signal.SIGTERM, _interrupt)
     try:
@@ -68,11 +74,42 @@ def main() -> None:
         code = error.exit_code
     except (KeyboardInterrupt, typer.Abort):
         code = EXIT_INTERRUPTED
+    except BrokenPipeError:  # whoever read our output has heard enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        code = 0
+    except Exception as error:
+        typer.echo(f"error: {_bug(error)}", err=True)
+        code = 1
     if code == EXIT_INTERRUPTED:  # newer typers turn Ctrl-C into this code themselves
-        typer.echo("interrupted: nothing half-written is left; run the same command again to go on", err=True)
+        typer.echo("interrupted: nothing half-written is left", err=True)
     sys.exit(code or 0)
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
     """A polite kill ends as Ctrl-C does."""
     raise KeyboardInterrupt
+
+
+def _open_standard_streams() -> None:
+    """Stand-ins for closed ones (services have none), so that no file of ours gets their numbers."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free, which is this one
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(number, "r" if number == 0 else "w", closefd=False))
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="surrogateescape")
+
+
+def _bug(error: Exception) -> str:
+    """One sentence about what should not happen, and where the rest of it is."""
+    said = f"a bug in avtr, please report it: {type(error).__name__}: {error}".splitlines()[0]
+    with contextlib.suppress(OSError):
+        handle, path = tempfile.mkstemp(prefix="avtr-bug-", suffix=".txt")
+        with open(handle, "w", errors="backslashreplace") as file:
+            traceback.print_exception(error, file=file)
+        said += f" (the whole trace is in {path})"
+    return said

@@ -84,36 +84,40 @@ def batch(
     from avtr_cli.batch.progress import Progress
     from avtr_cli.batch.run import Wishes, look, run
     from avtr_cli.batch.summary import SUMMARY, plan_table, summary_of
-    from avtr_cli.output.report import write_json
+    from avtr_cli.files import write_text
+    from avtr_cli.textfile import json_text, printable
 
     command = options.typed()
+    options.settle_preset(preset or "default", settings, device, size, view, background, sound)  # a typo ends it here
     named = {"runtime.device": device, "render.size": size, "render.view": view, "render.background": background}
     said: dict[str, Any] = {
         "photo": photo, "self_channel": self_channel, "solo": solo or None, "preset": preset, "set": settings or None,
         "seed": seed, "start": start, "duration": duration, "format": form, **named, "output.sound": sound,
     }  # fmt: skip
     common = Row("the command line", Path(), {key: value for key, value in said.items() if value is not None})
+    found = read_source(source)
     entries = entries_of(
-        read_source(source), common, out, pages, label=label, provenance=provenance, certificate=certificate,
+        found, common, out, pages, label=label, provenance=provenance, certificate=certificate,
         private_key=private_key, resume=resume, command=command,
     )  # fmt: skip
     make_workers = _workers(entries, out, jobs, sessions, ray)
     wishes = Wishes(resume, retries, overwrite)
     progress = Progress(quiet)
+    progress.notes(found.notes)
     try:
         outcome = (look if dry_run else run)(entries, out, make_workers, wishes, progress)
     finally:
         progress.close()
     if dry_run:
         for line in plan_table(outcome.items):
-            typer.echo(line)
+            typer.echo(printable(line))
     else:
-        write_json(out / SUMMARY, summary_of(outcome, out, source, command))
+        write_text(out / SUMMARY, json_text(summary_of(outcome, out, source, command), indent=2) + "\n")
         if any(item.state == "done" for item in outcome.items):
             from avtr_cli.batch.index import write_index  # draws charts, so only where there is something new
 
             write_index(outcome.items, out)
-        typer.echo(out / SUMMARY if quiet else _last_line(outcome, out / SUMMARY))
+        typer.echo(printable(str(out / SUMMARY) if quiet else _last_line(outcome, out / SUMMARY)))
     if outcome.interrupted:
         raise KeyboardInterrupt
     _complain(outcome, dry_run)
@@ -154,9 +158,10 @@ def _last_line(outcome: Outcome, summary: Path) -> str:
 
 def _complain(outcome: Outcome, dry_run: bool) -> None:
     from avtr_cli.batch.summary import failures_table
+    from avtr_cli.textfile import printable
 
     failed = [item for item in outcome.items if item.failure is not None]
     if failed:
         verb = "cannot be rendered" if dry_run else "failed"
-        lines = "\n".join(failures_table(failed))
+        lines = printable("\n".join(failures_table(failed)))
         raise BatchError(f"{len(failed)} of {len(outcome.items)} jobs {verb}\n{lines}")

@@ -25,7 +25,10 @@ def demo(
     ] = None,
     quiet: options.Quiet = False,
 ) -> None:
-    """Render the demo clips into a folder, each with its report; avtr1-page renders the calls of AVTR-1's page."""
+    """Render the demo clips into a folder, each with its report; what an earlier demo wrote there is replaced.
+
+    avtr1-page renders the calls of AVTR-1's page.
+    """
     if name == "avtr1-page":
         _page(data, out, quiet)
         return
@@ -60,7 +63,6 @@ def _render(job: Job, title: str, quiet: bool, engine: Engine | None = None) -> 
 
     with options.progress(quiet, title) as watch:
         report = render_file(job, engine, watch)
-    report.write(job.out.with_suffix(".json"))
     options.echo_warnings(report["warnings"])
     for line in [str(job.out)] if quiet else report.summary():
         typer.echo(line)

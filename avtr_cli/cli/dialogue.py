@@ -28,9 +28,9 @@ def dialogue(
     view: options.View = None,
     background: options.Background = None,
     sound: Annotated[str | None, typer.Option(help="stereo (A left, B right), mix or none.")] = None,
-    face_a: Annotated[int | None, typer.Option(help="Which face of PHOTO_A, from 1.", min=1)] = None,
-    face_b: Annotated[int | None, typer.Option(help="Which face of PHOTO_B, from 1.", min=1)] = None,
-    report: Annotated[Path | None, typer.Option(help="Write the report here (JSON).")] = None,
+    face_a: Annotated[int | None, typer.Option(help="Which face of PHOTO_A, from 1, left to right.", min=1)] = None,
+    face_b: Annotated[int | None, typer.Option(help="Which face of PHOTO_B, from 1, left to right.", min=1)] = None,
+    report: options.ReportFile = None,
     page: options.Page = None,
     label: options.Label = "",
     provenance: options.Provenance = True,
@@ -39,6 +39,8 @@ def dialogue(
     pace: options.Pace = "max",
     resume: Annotated[bool, typer.Option(help="Go on from where an interrupted run stopped.")] = True,
     overwrite: options.Overwrite = False,
+    dry_run: options.DryRun = False,
+    preview: options.Preview = None,
     quiet: options.Quiet = False,
 ) -> None:
     """Render both sides of DIALOGUE in one video: each person speaks their own channel and hears the other's."""
@@ -63,8 +65,10 @@ def dialogue(
         private_key=private_key,
         label=label,
         pace=pace,
+        report=report,
         page=page,
+        overwrite=overwrite,
         resume=resume,
         command=options.typed(),
     )
-    options.render_and_tell(job, report, overwrite, quiet)
+    options.render_and_tell(job, quiet, options.plan_of(dry_run, preview))

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import textwrap
 from typing import Annotated
 
 import typer
 
 MARKS = {"ok": "ok  ", "note": "-   ", "fail": "FAIL"}
+COLUMNS = 80
+INDENT = "      "
 
 
 def doctor(as_json: Annotated[bool, typer.Option("--json", help="Machine-readable.")] = False) -> None:
@@ -21,8 +24,9 @@ def doctor(as_json: Annotated[bool, typer.Option("--json", help="Machine-readabl
     for check in examine_machine():
         checks.append(check)
         if not as_json:
-            fix = f"\n       {check.fix}" if check.fix and check.state != "ok" else ""
-            typer.echo(f"{MARKS[check.state]}  {check.name}: {check.found}{fix}")
+            typer.echo(_wrapped(f"{MARKS[check.state]}  {check.name}: {check.found}", ""))
+            if check.fix and check.state != "ok":
+                typer.echo(_wrapped(check.fix, INDENT))
     failed = [check for check in checks if check.state == FAIL]
     if as_json:
         typer.echo(json.dumps({"good": not failed, "checks": [vars(check) for check in checks]}, indent=2))
@@ -32,3 +36,10 @@ def doctor(as_json: Annotated[bool, typer.Option("--json", help="Machine-readabl
         typer.echo("\navtr can render here")
     if failed:
         raise typer.Exit(1)
+
+
+def _wrapped(text: str, first: str) -> str:
+    """Lines of 80 columns, broken between words alone: a long path can still be copied."""
+    return textwrap.fill(
+        text, COLUMNS, initial_indent=first, subsequent_indent=INDENT, break_long_words=False, break_on_hyphens=False
+    )

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from avtr_cli.config import Preset, load_preset
-from avtr_cli.errors import OutputError
+from avtr_cli.errors import ConfigError
 
 if TYPE_CHECKING:
+    from avtr_cli.checking import CheckedJob
     from avtr_cli.job import Job
     from avtr_cli.offline import Watch
 
@@ -37,7 +39,8 @@ Pace = Annotated[str, typer.Option(help="max, or realtime: hear the sound at the
 Page = Annotated[Path | None, typer.Option("--html", help="Write a report page here (one self-contained file).")]
 
 
-def _named_output(text: str) -> Path:
+def _named_output(text: str | Path) -> Path:
+    """Of what was typed, and of the option's default, which typer hands to the parser too."""
     from avtr_cli.output.sequence import named_output
 
     return named_output(text)
@@ -54,7 +57,14 @@ Out = Annotated[
     ),
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Print nothing but the path of the result.")]
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace the output if it exists.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace outputs that exist.")]
+ReportFile = Annotated[Path | None, typer.Option("--report", help="Write the report here (JSON).")]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Look at photo, sound and disk, say what would be done, render nothing.")
+]
+Preview = Annotated[
+    Path | None, typer.Option(help="With --dry-run: write a picture (.png) of the faces found and what is cut out.")
+]
 
 
 def settle_preset(
@@ -67,15 +77,15 @@ def settle_preset(
     sound: str | None = None,
 ) -> Preset:
     """The preset with `--set` pairs and then the named options on top. Raises ConfigError."""
-    return load_preset(name, tuple(settings or ())).with_settings(
-        **{
-            "runtime.device": device,
-            "render.size": size,
-            "render.view": view,
-            "render.background": background,
-            "output.sound": sound,
-        }
-    )
+    typed = {
+        "--device": ("runtime.device", device),
+        "--size": ("render.size", size),
+        "--view": ("render.view", view),
+        "--background": ("render.background", background),
+        "--sound": ("output.sound", sound),
+    }
+    options = {key: option for option, (key, _) in typed.items()}
+    return load_preset(name, tuple(settings or ())).changed(dict(typed.values()), options=options)
 
 
 @contextmanager
@@ -95,18 +105,19 @@ def progress(quiet: bool, name: str) -> Iterator[Watch | None]:
         yield watch
 
 
-def render_and_tell(job: Job, report: Path | None, overwrite: bool, quiet: bool) -> None:
-    """Render one job with a progress bar, write its report, and say what a person wants to know."""
-    from avtr_cli.output.sequence import exists
+def render_and_tell(job: Job, quiet: bool, plan: Plan | None = None) -> None:
+    """Render one job and say what a person wants to know of it; with a `plan`, only what would be done."""
+    from avtr_cli.checking import check
+    from avtr_cli.spooling import spooled
 
-    if exists(job.out) and not overwrite:
-        raise OutputError(f"{job.out}: exists already; add --overwrite or choose another -o")
-    from avtr_cli.offline import render_file
+    with spooled(job) as job, check(job) as checked:
+        if plan is not None:
+            _tell_plan(checked, plan)
+            return
+        from avtr_cli.offline import render_file
 
-    with progress(quiet, job.out.name) as watch:
-        done = render_file(job, watch=watch)
-    if report is not None:
-        done.write(report)
+        with progress(quiet, job.out.name) as watch:
+            done = render_file(job, watch=watch, checked=checked)
     if quiet:
         typer.echo(job.out)
         return
@@ -115,7 +126,30 @@ def render_and_tell(job: Job, report: Path | None, overwrite: bool, quiet: bool)
         typer.echo(line)
 
 
-def echo_warnings(warnings: list[str]) -> None:
+def _tell_plan(checked: CheckedJob, plan: Plan) -> None:
+    from avtr_cli.forecast import forecast
+
+    foretold = forecast(checked, plan.preview)
+    echo_warnings(foretold.warnings)
+    for line in foretold.lines():
+        typer.echo(line)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """`--dry-run`: look, and render nothing; `preview` is where a picture of what was found is written."""
+
+    preview: Path | None = None
+
+
+def plan_of(dry_run: bool, preview: Path | None) -> Plan | None:
+    """What `--dry-run` and `--preview` ask for together. Raises ConfigError for a preview of a real run."""
+    if preview is not None and not dry_run:
+        raise ConfigError("--preview goes with --dry-run: it shows what was found in the photo")
+    return Plan(preview) if dry_run else None
+
+
+def echo_warnings(warnings: Iterable[str]) -> None:
     for warning in warnings:
         typer.echo(f"warning: {warning}", err=True)
 

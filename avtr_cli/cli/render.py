@@ -12,7 +12,9 @@ from avtr_cli.cli import options
 
 def render(
     photo: Annotated[Path, typer.Argument(help="A picture with the avatar's face.", show_default=False)],
-    dialogue: Annotated[Path, typer.Argument(help="Sound with two channels: 1 avatar, 2 partner.", show_default=False)],
+    dialogue: Annotated[
+        Path, typer.Argument(help="Sound with two channels: 1 avatar, 2 partner; - for stdin.", show_default=False)
+    ],
     out: options.Out = Path("avatar.mp4"),
     self_channel: Annotated[int, typer.Option(help="The avatar's channel.", min=1, max=2)] = 1,
     partner: Annotated[
@@ -29,13 +31,13 @@ def render(
     view: options.View = None,
     background: options.Background = None,
     sound: options.Sound = None,
-    face: Annotated[int | None, typer.Option(help="Which face, from 1, largest first.", min=1)] = None,
+    face: Annotated[int | None, typer.Option(help="Which face, from 1, left to right (the largest).", min=1)] = None,
     cues: Annotated[Path | None, typer.Option(help="YAML list of cues: {at: 3.2, cue: nod, strength: 1}.")] = None,
     motion_out: Annotated[
         Path | None, typer.Option(help="Write the motion too: .safetensors, or .csv (Live Link).")
     ] = None,
     from_motion: Annotated[Path | None, typer.Option(help="Draw the motion of this file instead of making it.")] = None,
-    report: Annotated[Path | None, typer.Option(help="Write the report here (JSON).")] = None,
+    report: options.ReportFile = None,
     page: options.Page = None,
     label: options.Label = "",
     provenance: options.Provenance = True,
@@ -44,11 +46,14 @@ def render(
     pace: options.Pace = "max",
     resume: Annotated[bool, typer.Option(help="Go on from where an interrupted run stopped.")] = True,
     overwrite: options.Overwrite = False,
+    dry_run: options.DryRun = False,
+    preview: options.Preview = None,
     quiet: options.Quiet = False,
 ) -> None:
     """Render the avatar's side of DIALOGUE to a video, with sound."""
     from avtr_cli.audio.source import DialogueFiles
-    from avtr_cli.job import Job, load_cues
+    from avtr_cli.cues import load_cues
+    from avtr_cli.job import Job
 
     chosen = options.settle_preset(preset, settings, device, size, view, background, sound)
     files = DialogueFiles(
@@ -74,8 +79,10 @@ def render(
         private_key=private_key,
         label=label,
         pace=pace,
+        report=report,
         page=page,
+        overwrite=overwrite,
         resume=resume,
         command=options.typed(),
     )
-    options.render_and_tell(job, report, overwrite, quiet)
+    options.render_and_tell(job, quiet, options.plan_of(dry_run, preview))

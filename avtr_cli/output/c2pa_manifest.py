@@ -6,20 +6,23 @@ the network: no time stamp is asked for, nothing is fetched when reading. Needs 
 
 from __future__ import annotations
 
+import functools
+import hashlib
 import io
 import json
+import mmap
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from avtr_cli import __version__
 from avtr_cli.errors import ConfigError, OutputError
+from avtr_cli.output.media_types import HEAD_BYTES, media_type, media_type_of
 from avtr_cli.output.origin import DIGITAL_SOURCE_TYPE, Origin
 from avtr_cli.output.signing import Signer
+from avtr_cli.textfile import read_text, why_no_file
 
 GENERATION_LABEL = "avtr.generation"  # of our own assertion: inputs' hashes, models, weights, seed, preset
-MEDIA_TYPES = {".mp4": "video/mp4", ".mov": "video/quicktime"}
-_PHOTO_TYPES = {".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".webp": "image/webp"}
 _SETTINGS: dict[str, Any] = {
     "version": 1,
     # Hashed by the megabyte and buffered on disk: as it comes, c2pa holds the film in memory twice while it signs.
@@ -47,24 +50,72 @@ class Finding:
         return self.state in ("Valid", "Trusted")
 
 
-def sign(path: Path, target: Path, origin: Origin, signer: Signer) -> None:
-    """Copy the video at `path` to `target` with a signed manifest. Raises OutputError."""
+def sign(path: Path, target: Path, origin: Origin, signer: Signer) -> list[str]:
+    """Copy the video at `path` to `target` with a signed manifest; says which photos are not in it, and why.
+
+    A photo is an ingredient where it still has the bytes that were drawn and C2PA can read it: its hash is in the
+    manifest anyway, and a video is not given up for it. Raises OutputError.
+    """
+    import c2pa
+
+    ingredients, left_out = _ingredients(origin)
+    try:
+        try:
+            _sign(path, target, origin, signer, ingredients)
+        except c2pa.C2paError as error:
+            if not ingredients:
+                raise
+            left_out.append(f"C2PA cannot take up what the photos say of themselves ({error})")
+            _sign(path, target, origin, signer, [])
+    except (c2pa.C2paError, OSError) as error:
+        raise OutputError(f"{path}: the C2PA manifest cannot be written ({error})") from error
+    return left_out
+
+
+def _sign(path: Path, target: Path, origin: Origin, signer: Signer, ingredients: list[bytes]) -> None:
+    builder = _builder(origin, ingredients)
+    with path.open("rb") as source, target.open("w+b") as signed:
+        builder.sign(_native(signer), media_type_of(path), source, signed)
+
+
+def _builder(origin: Origin, ingredients: list[bytes]) -> Any:
     import c2pa
 
     context = c2pa.Context(settings=c2pa.Settings.from_dict(_SETTINGS))
-    photos = [photo for photo in origin.photos if photo.suffix.lower() in _PHOTO_TYPES]
-    builder = c2pa.Builder(json.dumps(_definition(origin, len(photos))), context=context)
-    try:
-        for index, photo in enumerate(photos):
-            about = {"title": "photo", "relationship": "inputTo", "instance_id": f"photo-{index}"}
-            with photo.open("rb") as file:
-                builder.add_ingredient(about, _PHOTO_TYPES[photo.suffix.lower()], file)
-        with path.open("rb") as source, target.open("w+b") as signed:
-            builder.sign(_native(signer), MEDIA_TYPES[path.suffix.lower()], source, signed)
-    except c2pa.C2paError as error:
-        raise OutputError(f"{path}: the C2PA manifest cannot be written ({error})") from error
+    builder = c2pa.Builder(json.dumps(_definition(origin, len(ingredients))), context=context)
+    for index, data in enumerate(ingredients):
+        about = {"title": "photo", "relationship": "inputTo", "instance_id": f"photo-{index}"}
+        builder.add_ingredient(about, media_type(data[:HEAD_BYTES]) or "application/octet-stream", io.BytesIO(data))
+    return builder
 
 
+def _ingredients(origin: Origin) -> tuple[list[bytes], list[str]]:
+    """The bytes of the photos that can be ingredients, and a sentence for every other one."""
+    import c2pa
+
+    usable, left_out = [], []
+    for photo, sha256 in origin.drawn:
+        try:
+            if why := why_no_file(photo):
+                raise OSError(0, why)
+            data = photo.read_bytes()
+        except OSError as error:
+            left_out.append(f"{photo}: {error.strerror}, so what it says of itself is not in the manifest")
+            continue
+        if sha256 and hashlib.sha256(data).hexdigest() != sha256:
+            left_out.append(
+                f"{photo}: has changed since it was drawn, so what it says of itself is not in the manifest"
+            )
+            continue
+        try:
+            _builder(origin, [data])
+            usable.append(data)
+        except c2pa.C2paError as error:
+            left_out.append(f"{photo}: C2PA cannot read it ({error}), so what it says of itself is not in the manifest")
+    return usable, left_out
+
+
+@functools.lru_cache(maxsize=4)
 def try_signer(signer: Signer) -> None:
     """Sign one pixel and read it back, before hours are spent. Raises ConfigError where the certificate will not do."""
     import c2pa
@@ -118,28 +169,54 @@ def _definition(origin: Origin, photos: int) -> dict[str, Any]:
 
 
 def inspect(path: Path, anchors: Path | None = None) -> Finding | None:
-    """What the manifest of `path` says and whether it holds; None where there is none.
+    """What the manifest of `path` says and whether it holds; None where there is none, or no room for one.
 
     `anchors` are further root certificates to trust (PEM). Raises ConfigError where they cannot be read.
     """
     import c2pa
 
-    settings = dict(_SETTINGS)
-    if anchors is not None:
-        try:
-            settings["trust"] = {"user_anchors": anchors.read_text(encoding="ascii")}
-        except (OSError, UnicodeDecodeError) as error:
-            raise ConfigError(f"{anchors}: not a PEM file of root certificates ({error})") from error
+    context, kind = _reading(anchors), media_type_of(path)
+    if kind not in c2pa.Reader.get_supported_mime_types():
+        return None
     try:
-        context = c2pa.Context(settings=c2pa.Settings.from_dict(settings))
         with path.open("rb") as file:
-            reader = c2pa.Reader.try_create(MEDIA_TYPES.get(path.suffix.lower()), file, context=context)
+            reader = c2pa.Reader.try_create(kind, file, context=context)
             if reader is None:
                 return None
             store = json.loads(reader.json())
     except c2pa.C2paError as error:
+        if not mentions_manifest(path) or "remote" in str(error).lower():
+            return None  # a damaged file of another kind; a manifest that lies on the network is not fetched
         return Finding("Invalid", (str(error),), "", "", "", False, {})
     return _finding(store)
+
+
+def mentions_manifest(path: Path) -> bool:
+    """Whether the bytes of a manifest's box (JUMBF, of C2PA's type) stand anywhere in the file."""
+    with path.open("rb") as file:
+        if not file.read(1):
+            return False
+        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+            return data.find(b"jumdc2pa") >= 0
+
+
+def _reading(anchors: Path | None) -> Any:
+    import c2pa
+
+    settings = dict(_SETTINGS)
+    if anchors is not None:
+        from cryptography import x509
+
+        text = read_text(anchors)
+        try:
+            x509.load_pem_x509_certificates(text.encode())
+        except ValueError:
+            raise ConfigError(f"{anchors}: holds no certificate; --trust is a PEM file of root certificates") from None
+        settings["trust"] = {"user_anchors": text}
+    try:
+        return c2pa.Context(settings=c2pa.Settings.from_dict(settings))
+    except c2pa.C2paError as error:
+        raise ConfigError(f"{anchors}: C2PA does not accept these root certificates ({error})") from error
 
 
 def _finding(store: dict[str, Any]) -> Finding:

@@ -1,7 +1,8 @@
 """The ffmpeg program that imageio-ffmpeg brings: started with a list of arguments, its last words kept.
 
 No shell, no system package. Each has a session of its own: Ctrl-C is ours to handle. A failure becomes one OutputError
-that ends with what ffmpeg said.
+that ends with what ffmpeg said. It runs in the folder of its files, which it is given by their bare names: in a path of
+the user's a colon is a protocol to it, a percent sign a number, and a quote ends a line of a listing.
 """
 
 from __future__ import annotations
@@ -10,11 +11,13 @@ import contextlib
 import functools
 import subprocess
 import tempfile
+from pathlib import Path
 from typing import IO
 
 import imageio_ffmpeg
 
 from avtr_cli.errors import OutputError
+from avtr_cli.files import reason
 from avtr_cli.interruption import allowed
 
 TAIL_LINES = 6  # of ffmpeg's stderr, shown when it fails
@@ -25,20 +28,19 @@ def executable() -> str:
     return imageio_ffmpeg.get_ffmpeg_exe()
 
 
-def run(arguments: list[str], purpose: str) -> None:
-    """Run ffmpeg to its end; raises OutputError "`purpose`: ...what ffmpeg said" when it fails."""
-    capture(arguments, purpose)
+def named(path: Path) -> str:
+    """A user's path as ffmpeg takes it for a file, whatever stands in it."""
+    return f"file:{path}"
 
 
-def capture(arguments: list[str], purpose: str) -> bytes:
+def run(arguments: list[str], purpose: str, folder: Path | None = None) -> None:
+    """Run ffmpeg to its end, in `folder`; raises OutputError "`purpose`: ...what ffmpeg said" when it fails."""
+    capture(arguments, purpose, folder)
+
+
+def capture(arguments: list[str], purpose: str, folder: Path | None = None) -> bytes:
     """As `run`; returns what ffmpeg wrote to its standard output."""
-    process = subprocess.Popen(
-        [executable(), *_COMMON, *arguments],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        start_new_session=True,
-    )
+    process = _started(arguments, purpose, folder, subprocess.DEVNULL, subprocess.PIPE, subprocess.PIPE)
     with process:
         try:
             with allowed():
@@ -52,20 +54,33 @@ def capture(arguments: list[str], purpose: str) -> bytes:
     return output
 
 
-class FramePipe:
-    """An ffmpeg that reads raw pictures from its standard input until `close`."""
+def _started(
+    arguments: list[str], purpose: str, folder: Path | None, stdin: int, stdout: int, stderr: int | IO[bytes]
+) -> subprocess.Popen[bytes]:
+    try:
+        return subprocess.Popen(
+            [executable(), *_COMMON, *arguments],
+            stdin=stdin,
+            stdout=stdout,
+            stderr=stderr,
+            start_new_session=True,
+            cwd=folder,
+        )
+    except OSError as error:
+        raise OutputError(f"{purpose}: ffmpeg cannot be started ({reason(error)})") from error
 
-    def __init__(self, arguments: list[str], purpose: str):
+
+class FramePipe:
+    """An ffmpeg that works in `folder` and reads raw pictures from its standard input until `close`."""
+
+    def __init__(self, arguments: list[str], purpose: str, folder: Path):
         self._purpose = purpose
         self._stderr: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the process
-        # -nostdin is about the keyboard; the pictures still come by stdin.
-        self._process = subprocess.Popen(
-            [executable(), *_COMMON, *arguments],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=self._stderr,
-            start_new_session=True,
-        )
+        try:  # -nostdin is about the keyboard; the pictures still come by stdin
+            self._process = _started(arguments, purpose, folder, subprocess.PIPE, subprocess.DEVNULL, self._stderr)
+        except BaseException:
+            self._stderr.close()
+            raise
 
     def write(self, pixels: memoryview) -> None:
         """Send one picture; raises OutputError when ffmpeg is gone."""
@@ -104,7 +119,7 @@ def _reason(stderr: str) -> str:
     lines = [line.strip() for line in stderr.splitlines() if line.strip()]
     if any("No space left on device" in line for line in lines):
         return "no space left on the disk; free some or write elsewhere with -o"
-    return " | ".join(lines[-TAIL_LINES:]) or "ffmpeg ended without a word"
+    return " | ".join(lines[-TAIL_LINES:]) or "ffmpeg was ended from outside; a limit on file size or memory?"
 
 
 @functools.cache

@@ -12,6 +12,7 @@ from avtr_cli.output.sequence import SUFFIX, PictureSequence
 from avtr_cli.timing import FPS
 
 _BT709 = "scale=out_color_matrix=bt709:out_range=tv,format={}"
+SOUND_BYTES_PER_SECOND = 2 * 2 * 2 * 48_000  # stereo PCM twice: temporary and in the file
 _TAGS = ("-colorspace", "bt709", "-color_primaries", "bt709", "-color_trc", "bt709", "-color_range", "tv")
 
 
@@ -24,30 +25,35 @@ class Format:
     video: tuple[str, ...]  # arguments of the video encoder
     audio: tuple[str, ...]  # of the audio encoder; the bit rate is added where `lossy`
     keeps_alpha: bool
+    disk: float  # bytes of disk a pixel and second: segments and finished file together, generously
     lossy: bool = True
     finish: tuple[str, ...] = ()  # arguments of the container
 
     def audio_arguments(self, kbps: int) -> list[str]:
         return [*self.audio, *(("-b:a", f"{kbps}k") if self.lossy else ())]
 
+    def disk_bytes(self, size: tuple[int, int], frames: int) -> int:
+        """What a job of `frames` frames of (width, height) may need while it runs; about half remains after it."""
+        return int(frames / FPS * (size[0] * size[1] * self.disk + SOUND_BYTES_PER_SECOND))
+
 
 def format_of(out: Path, config: OutputConfig) -> Format:
     """The format that `out`'s name asks for. Raises OutputError for a name that none fits."""
     suffix = out.suffix.lower()
     if suffix == ".mp4":
-        return Format(".mp4", "mp4", _h264(config), ("-c:a", "aac"), False, finish=("-movflags", "+faststart"))
+        return Format(".mp4", "mp4", _h264(config), ("-c:a", "aac"), False, 2.0, finish=("-movflags", "+faststart"))
     if suffix == ".webm":
         video: tuple[str, ...] = ("-vf", _BT709.format("yuva420p"), *_TAGS, "-c:v", "libvpx-vp9", "-b:v", "0")
         video += ("-crf", str(config.crf + 8), "-deadline", "realtime", "-cpu-used", "6", "-row-mt", "1")
-        return Format(".webm", "webm", video, ("-c:a", "libopus"), True)
+        return Format(".webm", "webm", video, ("-c:a", "libopus"), True, 2.0)
     if suffix == ".mov":
         video = ("-vf", _BT709.format("yuva444p10le"), "-c:v", "prores_ks", "-profile:v", "4444", *_TAGS)
-        return Format(".mov", "mov", video, ("-c:a", "pcm_s16le"), True, lossy=False)
+        return Format(".mov", "mov", video, ("-c:a", "pcm_s16le"), True, 110.0, lossy=False)
     if suffix == SUFFIX:
         PictureSequence(out)  # a name that cannot be numbered is refused before the first frame
         # Level 1 takes a seventh of the time of ffmpeg's own choice, for files 7 % larger.
         video = ("-c:v", "png", "-pred", "mixed", "-compression_level", "1", "-threads", "2")
-        return Format(SUFFIX, "image2", video, ("-c:a", "pcm_s16le"), True, lossy=False)
+        return Format(SUFFIX, "image2", video, ("-c:a", "pcm_s16le"), True, 100.0, lossy=False)
     raise OutputError(
         f"{out}: no video format is called '{out.suffix or out.name}'; "
         "name it .mp4, with an alpha channel .webm or .mov, or .png for pictures one by one"
@@ -59,5 +65,17 @@ def _h264(config: OutputConfig) -> tuple[str, ...]:
     if config.encoder == "nvenc" or (config.encoder == "auto" and ffmpeg.works("h264_nvenc")):
         if not ffmpeg.works("h264_nvenc"):
             raise OutputError("output.encoder is 'nvenc', but h264_nvenc does not work here; use 'auto' or 'x264'")
-        return (*frame, "-c:v", "h264_nvenc", "-preset", "p4", "-rc", "vbr", "-cq", str(config.crf + 4), "-b:v", "0")
+        return (
+            *frame,
+            "-c:v",
+            "h264_nvenc",
+            "-preset",
+            "p4",
+            "-rc",
+            "vbr",
+            "-cq",
+            str(min(config.crf + 4, 51)),
+            "-b:v",
+            "0",
+        )
     return (*frame, "-c:v", "libx264", "-preset", config.speed, "-crf", str(config.crf), "-threads", "2")

@@ -15,8 +15,8 @@ from typing import Any
 from urllib.parse import quote
 
 from avtr_cli import __version__
+from avtr_cli.files import write_text
 from avtr_cli.output import charts
-from avtr_cli.output.report import write_text
 from avtr_cli.output.stills import still_times, stills
 from avtr_cli.output.timeline import Curves, Timeline
 
@@ -34,14 +34,13 @@ STAGE_WORDS = {
 }
 
 
-def write_page(path: Path, report: Mapping[str, Any], timeline: Timeline | None = None) -> None:
-    """Write the page of one job to `path`. Raises OutputError.
+def job_page(path: Path, report: Mapping[str, Any], video: Path, timeline: Timeline | None = None) -> str:
+    """The page of one job, to lie at `path`; stills are taken from `video`, where the finished video lies meanwhile.
 
-    Stills are taken from the finished video; the timelines are left out where there is no `timeline`.
+    The timelines are left out where there is no `timeline`.
     """
     name = Path(report["output"]["path"]).name
-    body = "\n".join(_job_body(path, report, timeline))
-    write_text(path, _page(name, body))
+    return _page(name, "\n".join(_job_body(path, report, video, timeline)))
 
 
 def batch_page(
@@ -67,7 +66,7 @@ def _page(title: str, body: str) -> str:
     )
 
 
-def _job_body(path: Path, report: Mapping[str, Any], timeline: Timeline | None) -> Iterator[str]:
+def _job_body(path: Path, report: Mapping[str, Any], made: Path, timeline: Timeline | None) -> Iterator[str]:
     output = report["output"]
     video = Path(output["path"])
     yield f"<h1>{escape(video.name)}</h1>"
@@ -76,9 +75,9 @@ def _job_body(path: Path, report: Mapping[str, Any], timeline: Timeline | None) 
     if report["warnings"]:
         yield f'<section><h2 class="warn">Warnings</h2>{_list(report["warnings"])}</section>'
     times = still_times(output["duration_s"], min(STILLS, output["frames"]))
-    pictures = stills(video, times)
+    pictures = stills(made, times)
     yield "<section><h2>Video</h2>"
-    large = stills(video, [_open_eyed(timeline, times)], min(POSTER_WIDTH, output["width"]))
+    large = stills(made, [_open_eyed(timeline, times)], min(POSTER_WIDTH, output["width"]))
     poster = f' poster="{_data(large[0])}"' if large else ""
     yield f'<video controls preload="metadata" src="{_link(path, video)}"{poster}></video>'
     yield f'<p class="small"><a href="{_link(path, video)}">{escape(video.name)}</a></p>'
@@ -307,10 +306,11 @@ def _data(jpeg: bytes) -> str:
 
 def _link(page: Path, target: Path) -> str:
     """`target` as seen from the folder of `page`."""
-    return escape(quote(Path(os.path.relpath(target.resolve(), page.resolve().parent)).as_posix()))
+    return escape(quote(os.fsencode(os.path.relpath(target.resolve(), page.resolve().parent))))
 
 
 def _clock(seconds: float) -> str:
+    seconds = round(seconds, 1)
     minutes, rest = divmod(seconds, 60)
     hours, minutes = divmod(int(minutes), 60)
     if hours:

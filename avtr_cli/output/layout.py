@@ -6,7 +6,6 @@ listener in the lower right corner, below the head of most pictures, with a shor
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 
 LAYOUTS = ("side-by-side", "active-speaker", "stack")
@@ -16,6 +15,12 @@ _INSET = 0.28  # side of the listener's picture, as a share of the frame's
 _MARGIN = 0.03  # between it and the frame's edge
 _BORDER = 0.004  # of a light line around it
 _LIGHT = 235  # its grey
+
+
+def layout_size(name: str, cell: tuple[int, int]) -> tuple[int, int]:
+    """(width, height) of a picture of two whose first is as large as `cell`."""
+    width, height = cell
+    return {"side-by-side": (2 * width, height), "stack": (width, 2 * height)}.get(name, cell)
 
 
 class Layout:
@@ -29,8 +34,7 @@ class Layout:
         assert name in LAYOUTS
         self.name = name
         self._cell = sizes[0]
-        width, height = self._cell
-        self.size = {"side-by-side": (2 * width, height), "stack": (width, 2 * height)}.get(name, self._cell)
+        self.size = layout_size(name, self._cell)
         self._weights = None if shown is None else _faded(shown)
         self._canvas = np.zeros((0,), np.uint8)
         self._fitted = np.zeros((0,), np.uint8)
@@ -50,6 +54,8 @@ class Layout:
 
     def _fit(self, picture: np.ndarray) -> np.ndarray:
         """The picture at the size of a cell: scaled to fit, centred, dark around."""
+        import cv2
+
         (width, height), (own_height, own_width) = self._cell, picture.shape[:2]
         if (own_width, own_height) == (width, height):
             return picture
@@ -61,6 +67,8 @@ class Layout:
         return self._fitted
 
     def _active(self, first: np.ndarray, second: np.ndarray, index: int) -> np.ndarray:
+        import cv2
+
         assert self._weights is not None, "active-speaker needs the turns"
         weight = float(self._weights[index])  # of the second picture
         _mix(first, second, weight, self._canvas)
@@ -83,6 +91,8 @@ class Layout:
 
 def _mix(first: np.ndarray, second: np.ndarray, weight: float, out: np.ndarray) -> None:
     """first * (1 - weight) + second * weight; one of them as it is at either end."""
+    import cv2
+
     if weight in (0.0, 1.0):
         np.copyto(out, second if weight else first)
     else:

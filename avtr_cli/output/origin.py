@@ -19,7 +19,7 @@ class Origin:
     models: Mapping[str, str]  # role -> name, as {"motion": "lmfm", "renderer": "mesh"}
     inputs: Mapping[str, str] = field(default_factory=dict)  # role -> SHA-256 of the file, as {"photo": "9f86…"}
     weights: Mapping[str, str] = field(default_factory=dict)  # file name -> SHA-256
-    photos: tuple[Path, ...] = ()  # whose own manifests, if they have any, are carried along
+    photos: tuple[Path, ...] = ()  # whose own manifests are carried along while their bytes are those of `inputs`
     people: int = 1
     preset: str = "default"
     seed: int = 0
@@ -28,6 +28,11 @@ class Origin:
     @property
     def tool(self) -> str:
         return f"avtr {__version__}"
+
+    @property
+    def drawn(self) -> list[tuple[Path, str]]:
+        """Every photo with the SHA-256 of the bytes that were drawn, "" where `inputs` does not tell."""
+        return [(path, self.inputs.get(f"photo{'_b' * at}", "")) for at, path in enumerate(self.photos)]
 
     @property
     def models_text(self) -> str:

@@ -7,13 +7,14 @@ to the file before it appears under its name.
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 from typing import Any
 
 from avtr_cli import __version__
 from avtr_cli.config import Preset
-from avtr_cli.errors import ConfigError
+from avtr_cli.errors import ConfigError, OutputError
 from avtr_cli.output import isobmff, png, signing, xmp
 from avtr_cli.output.origin import DIGITAL_SOURCE_TYPE, Origin
 from avtr_cli.output.signing import Signer
@@ -43,16 +44,34 @@ def choose_signer(certificate: Path | None, key: Path | None) -> Signer | None:
             raise ConfigError(f"--cert needs C2PA: {INSTALL}")
         return None
     if certificate is not None and key is not None:
+        signer = signing.users_signer(certificate, key)
+        _try(signer)
+        return signer
+    signer = signing.local_signer()
+    try:
+        _try(signer)
+    except ConfigError as error:
+        place = signing.identity_file()
+        raise ConfigError(f"{place}: {error}; delete it and a new one is made, or add --no-provenance") from None
+    return signer
+
+
+def _try(signer: Signer) -> None:
+    """Before hours are spent: does C2PA work here, and take this certificate?"""
+    try:
         from avtr_cli.output.c2pa_manifest import try_signer
 
-        signer = signing.users_signer(certificate, key)
         try_signer(signer)
-        return signer
-    return signing.local_signer()
+    except (ImportError, OSError) as error:
+        said = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise ConfigError(f"C2PA does not work here ({said}); install it again: {INSTALL}") from error
 
 
 def _path_in(variable: str) -> Path | None:
-    return Path(os.environ[variable]).expanduser() if os.environ.get(variable) else None
+    try:
+        return Path(os.environ[variable]).expanduser() if os.environ.get(variable) else None
+    except RuntimeError as error:
+        raise ConfigError(f"{variable}={os.environ[variable]}: {error}; write the whole path") from None
 
 
 def mark(path: Path, origin: Origin, signer: Signer | None) -> dict[str, Any]:
@@ -61,6 +80,13 @@ def mark(path: Path, origin: Origin, signer: Signer | None) -> dict[str, Any]:
     A WebM has room for neither and keeps the metadata alone; a PNG picture takes XMP. Raises OutputError; then
     `path` is not to be used.
     """
+    try:
+        return _mark(path, origin, signer)
+    except OSError as error:
+        raise OutputError(f"{path}: the marks cannot be written ({error.strerror})") from error
+
+
+def _mark(path: Path, origin: Origin, signer: Signer | None) -> dict[str, Any]:
     done = unmarked(origin.label) | {"marked": True, "metadata": True}
     if png.is_png(path):
         png.add_words(path, {}, _packet(origin, signed=False))
@@ -77,15 +103,18 @@ def mark(path: Path, origin: Origin, signer: Signer | None) -> dict[str, Any]:
 
     signed = path.with_name(f".signed{path.name}")
     try:
-        c2pa_manifest.sign(path, signed, origin, signer)
+        left_out = c2pa_manifest.sign(path, signed, origin, signer)
         signed.replace(path)
     finally:
-        signed.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            signed.unlink(missing_ok=True)
     done["c2pa"] = {
         "signer": signer.name,
         "certificate": "local" if signer.local else "user",
         "algorithm": signer.algorithm,
     }
+    if left_out:
+        done["c2pa"]["ingredient_left_out"] = "; ".join(left_out)
     return done
 
 

@@ -5,35 +5,14 @@ docs/report.md names every key.
 
 from __future__ import annotations
 
-import json
-import os
 from pathlib import Path
 from typing import Any
 
 from avtr_cli.clocks import StageClock, statistics
-from avtr_cli.errors import OutputError
+from avtr_cli.files import write_json
 from avtr_cli.timing import CHUNK_SAMPLES, FIRST_CHUNK_SAMPLES, SAMPLE_RATE
 
 DEADLINE_MS = 1000 * CHUNK_SAMPLES / SAMPLE_RATE  # 200: how often a live call needs a chunk
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a whole text file or none: to a temporary name, then renamed. Raises OutputError."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        if path.exists() and not path.is_file():
-            path.write_text(text, encoding="utf-8")  # a pipe or device, as in /dev/stdout
-            return
-        partial.write_text(text, encoding="utf-8")
-        partial.replace(path)
-    except OSError as error:
-        raise OutputError(f"{path}: cannot be written ({error.strerror})") from error
-    finally:
-        partial.unlink(missing_ok=True)
-
-
-def write_json(path: Path, value: dict[str, Any]) -> None:
-    write_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
 
 
 class Report(dict[str, Any]):

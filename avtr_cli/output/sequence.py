@@ -1,10 +1,11 @@
-"""A film as numbered PNG pictures: what they are called, and how all of them come to lie there or none.
+"""A film as numbered PNG pictures: what they are called, which of them are ours, and how all come to lie there.
 
     clip_%06d.png   as ffmpeg writes it        clip_####.png   as Blender writes it
     clip.png        the same as clip_%06d.png  folder/         the same as folder/%06d.png
 
-Numbers begin at 1, as in both programs. The sound lies beside as `clip_sound.wav`. Pictures are made in the work
-folder and renamed into place from the last to the first: a sequence is there once its first picture is.
+Numbers begin at 1, as in both programs. The sound lies beside as `clip_sound.wav`. Pictures get their names from the
+last to the first: a sequence is there once its first picture is. Each carries the words `Software: avtr`, by which a
+later, shorter one knows what it may remove.
 """
 
 from __future__ import annotations
@@ -13,16 +14,19 @@ import hashlib
 import os
 import re
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from avtr_cli.errors import OutputError
+from avtr_cli.files import lies_there
 from avtr_cli.interruption import check
 from avtr_cli.output import ffmpeg, png
+from avtr_cli.output.workfolder import PICTURES
 
 SUFFIX = ".png"
 DIGITS = 6
 FIRST = 1
+OURS = {"Software": "avtr"}
 _NUMBER = re.compile(r"%0(\d)d|%d|(#+)")
 
 
@@ -52,7 +56,7 @@ class PictureSequence:
 
     @property
     def exists(self) -> bool:
-        return self.picture(FIRST).exists()
+        return lies_there(self.picture(FIRST))
 
     def pictures(self) -> list[Path]:
         """Those that lie there, from the first to the first that is missing."""
@@ -61,27 +65,42 @@ class PictureSequence:
             found.append(path)
         return found
 
-    def remove(self) -> None:
-        """Take away every picture of the name, the first one first: from then on there is no sequence."""
-        self.picture(FIRST).unlink(missing_ok=True)
-        numbered = re.compile(re.escape(self._before) + r"\d+" + re.escape(self._after + SUFFIX))
-        for path in list(self.folder.iterdir()):
-            if numbered.fullmatch(path.name):
-                path.unlink()
+    def holds(self, path: Path) -> bool:
+        """Whether a picture of this sequence, or its sound, would have the name `path`."""
+        if os.path.realpath(path.parent) != os.path.realpath(self.folder):
+            return False
+        return path.name == self.sound.name or self._number(path.name) is not None
+
+    def taken(self) -> Iterator[Path]:
+        """What lies there under names of this sequence, whoever put it there."""
+        if lies_there(self.sound):
+            yield self.sound
+        if self.folder.is_dir():
+            for entry in sorted(os.listdir(self.folder)):
+                if self._number(entry) is not None:
+                    yield self.folder / entry
+
+    def outdated(self, count: int) -> list[Path]:
+        """Pictures that avtr made, of an earlier sequence of this name, longer than `count`."""
+        found = [path for path in self.taken() if (self._number(path.name) or 0) >= FIRST + count]
+        return [path for path in found if _made_here(path)]
+
+    def _number(self, name: str) -> int | None:
+        """The number of a picture of this name, written as `picture` writes it."""
+        found = re.fullmatch(re.escape(self._before) + r"([0-9]+)" + re.escape(self._after + SUFFIX), name)
+        if found is None or self.picture(int(found[1])).name != name:
+            return None
+        return int(found[1])
 
 
 def is_sequence(out: Path) -> bool:
     return out.suffix.lower() == SUFFIX
 
 
-def named_output(text: str) -> Path:
+def named_output(text: str | os.PathLike[str]) -> Path:
     """The path that a user typed; with a slash at its end, the pictures in that folder."""
+    text = os.fspath(text)
     return Path(text) / f"%0{DIGITS}d{SUFFIX}" if text.endswith(("/", os.sep)) else Path(text)
-
-
-def exists(out: Path) -> bool:
-    """Whether the output called `out` lies there, be it one file or a sequence."""
-    return PictureSequence(out).exists if is_sequence(out) else out.is_file()
 
 
 def sequence_sha256(pictures: list[Path]) -> str:
@@ -92,39 +111,28 @@ def sequence_sha256(pictures: list[Path]) -> str:
     return digest.hexdigest()
 
 
-def lay_out(
-    listing: Path,
-    sound: Path | None,
-    out: Path,
-    words: Mapping[str, str],
-    before_rename: Callable[[Path], None] | None,
-) -> None:
-    """Copy the PNG pictures of the segments in ffmpeg's `listing` to files, mark each, and rename them into place.
+def make_pictures(folder: Path, out: Path, words: Mapping[str, str], mark: Callable[[Path], None] | None) -> list[Path]:
+    """The PNG pictures of the segments listed in the work folder's `segments.txt`, as marked files there, in order.
 
-    Raises OutputError.
+    Raises OutputError, OSError.
     """
-    sequence, folder = PictureSequence(out), listing.with_name("pictures")
+    made = folder / PICTURES
+    shutil.rmtree(made, ignore_errors=True)
+    made.mkdir()
+    copy = ["-f", "concat", "-safe", "0", "-i", "segments.txt", "-map", "0:v:0", "-c:v", "copy"]
+    target = ["-start_number", str(FIRST), "-f", "image2", f"{PICTURES}/%09d.png"]
+    ffmpeg.run([*copy, *target], f"{out}: the pictures cannot be written", folder)
+    pictures = sorted(made.iterdir())
+    for path in pictures:
+        check()
+        png.add_words(path, OURS | {keyword.title(): text for keyword, text in words.items()})
+        if mark is not None:
+            mark(path)
+    return pictures
+
+
+def _made_here(path: Path) -> bool:
     try:
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir()
-        copy = ["-f", "concat", "-safe", "0", "-i", str(listing), "-map", "0:v:0", "-c:v", "copy"]
-        numbered = str(folder).replace("%", "%%") + "/%09d.png"  # the folder is named after `out`, which may hold a %
-        target = ["-start_number", str(FIRST), "-f", "image2", numbered]
-        ffmpeg.run([*copy, *target], f"{out}: the pictures cannot be written")
-        made = sorted(folder.iterdir())
-        for path in made:
-            check()
-            png.add_words(path, {keyword.title(): text for keyword, text in words.items()})
-            if before_rename is not None:
-                before_rename(path)
-        wav = folder / "sound.wav"
-        if sound is not None:
-            encoded = ["-i", str(sound), "-c:a", "pcm_s16le", "-rf64", "auto", str(wav)]
-            ffmpeg.run(encoded, f"{sequence.sound}: the sound cannot be written")
-        sequence.remove()
-        if sound is not None:
-            wav.replace(sequence.sound)
-        for number, path in reversed(list(enumerate(made, FIRST))):
-            path.replace(sequence.picture(number))
-    except OSError as error:
-        raise OutputError(f"{out}: cannot be written ({error.strerror})") from error
+        return png.is_png(path) and png.read_words(path).items() >= OURS.items()
+    except OSError:
+        return False

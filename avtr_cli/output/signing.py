@@ -5,20 +5,25 @@ C2PA asks for a chain of X.509 certificates whose first may sign documents. Maki
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import os
 import sys
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from avtr_cli.errors import ConfigError, OutputError
+from avtr_cli.textfile import read_bytes
 
 if TYPE_CHECKING:
     from cryptography import x509
 
 LOCAL_ORGANIZATION = "avtr, made on this machine"
 LOCAL_NAME = "local certificate, nobody vouches for it"
+WAYS_OUT = "name another place in AVTR_IDENTITY, give --cert and --key, or add --no-provenance"
+_MOST_BYTES = 1 << 20  # of a PEM file
 _YEARS = 20  # a local certificate must outlive the videos it signed; nothing else limits it
 _ALGORITHMS = {"secp256r1": "es256", "secp384r1": "es384", "secp521r1": "es512"}
 
@@ -43,46 +48,72 @@ def installed() -> bool:
 
 def identity_file() -> Path:
     """AVTR_IDENTITY, or avtr/identity.pem in the platform's data folder: where the local certificate lies."""
-    if chosen := os.environ.get("AVTR_IDENTITY"):
-        return Path(chosen).expanduser()
-    if sys.platform == "win32":
-        base = os.environ.get("LOCALAPPDATA") or str(Path.home() / "AppData" / "Local")
-    elif sys.platform == "darwin":
-        base = str(Path.home() / "Library" / "Application Support")
-    else:
-        base = os.environ.get("XDG_DATA_HOME") or str(Path.home() / ".local" / "share")
+    try:
+        if chosen := os.environ.get("AVTR_IDENTITY"):
+            return Path(chosen).expanduser()
+        if sys.platform == "darwin":
+            base = str(Path.home() / "Library" / "Application Support")
+        else:
+            base = os.environ.get("XDG_DATA_HOME") or str(Path.home() / ".local" / "share")
+    except RuntimeError as error:  # nobody's home
+        raise OutputError(f"there is no place for the local certificate ({error}); {WAYS_OUT}") from None
     return Path(base) / "avtr" / "identity.pem"
 
 
 def users_signer(certificate: Path, key: Path) -> Signer:
     """The signer of a chain and a key (PEM files). Raises ConfigError where they are no such thing or do not match."""
     from cryptography import x509
+    from cryptography.exceptions import UnsupportedAlgorithm
 
-    chain, key_pem = _bytes_of(certificate), _bytes_of(key)
+    chain, key_pem = read_bytes(certificate, _MOST_BYTES), read_bytes(key, _MOST_BYTES)
+    no_certificate = f"{certificate}: holds no certificate; --cert is a PEM chain, the signer's first"
     try:
-        certificates = x509.load_pem_x509_certificates(chain)
-    except ValueError:
-        raise ConfigError(f"{certificate}: holds no certificate; --cert is a PEM chain, the signer's first") from None
+        mine, *_ = x509.load_pem_x509_certificates(chain)
+        public, name = mine.public_key(), _subject(mine)
+        first, last = mine.not_valid_before_utc, mine.not_valid_after_utc
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        raise ConfigError(no_certificate) from None
     private = _private_key(key_pem, key)
-    if private.public_key() != certificates[0].public_key():
+    if private.public_key() != public:
         raise ConfigError(f"{key}: is not the key of {certificate}; the signer's own certificate comes first in it")
-    first, last = certificates[0].not_valid_before_utc, certificates[0].not_valid_after_utc
     if not first <= datetime.datetime.now(datetime.timezone.utc) <= last:
         raise ConfigError(f"{certificate}: is valid from {first:%Y-%m-%d} to {last:%Y-%m-%d} only; use one valid today")
-    return Signer(chain, key_pem, _algorithm(private, key), _subject(certificates[0]), local=False)
+    return Signer(chain, key_pem, _algorithm(private, key), name, local=False)
 
 
 def local_signer() -> Signer:
-    """The certificate of this machine, made at the first use. Raises OutputError where it cannot be kept."""
+    """The certificate of this machine, made at the first use.
+
+    Raises OutputError where it cannot be kept, ConfigError where what lies in its place cannot be used.
+    """
     path = identity_file()
-    if not path.is_file():
+    if not os.path.lexists(path):
         _keep(path, _make_identity())
-    pem = _bytes_of(path)
+    try:
+        pem = read_bytes(path, _MOST_BYTES)
+    except ConfigError as error:
+        raise ConfigError(f"{error}; the local certificate is kept there: {WAYS_OUT}") from None
     marker = b"-----BEGIN CERTIFICATE-----"
     key, _, chain = pem.partition(marker)
-    if not chain or b"PRIVATE KEY" not in key:
+    if not _belong_together(key, marker + chain):
         raise ConfigError(f"{path}: is not the local certificate that avtr made; delete it and a new one is made")
     return Signer(marker + chain, key, "es256", f"{LOCAL_ORGANIZATION}: {LOCAL_NAME}", local=True)
+
+
+def _belong_together(key: bytes, chain: bytes) -> bool:
+    """Whether this is a P-256 key and the certificate that goes with it."""
+    from cryptography import x509
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+    try:
+        private = load_pem_private_key(key, password=None)
+        mine, *_ = x509.load_pem_x509_certificates(chain)
+        return _ALGORITHMS.get(getattr(getattr(private, "curve", None), "name", "")) == "es256" and bool(
+            private.public_key() == mine.public_key()
+        )
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        return False
 
 
 def _make_identity() -> bytes:
@@ -146,11 +177,15 @@ def _key_usage(root: bool) -> x509.KeyUsage:
 
 def _keep(path: Path, pem: bytes) -> None:
     """Write the identity for its owner alone; of several processes that make one at once, the first wins."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    partial = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+        handle, name = tempfile.mkstemp(".partial", f".{path.name}.", path.parent)  # its owner's alone
+        partial = Path(name)
+        with os.fdopen(handle, "wb") as file:
             file.write(pem)
+            file.flush()
+            os.fsync(handle)
         try:
             os.link(partial, path)
         except FileExistsError:
@@ -159,11 +194,12 @@ def _keep(path: Path, pem: bytes) -> None:
             partial.replace(path)
     except OSError as error:
         raise OutputError(
-            f"{path}: the local certificate cannot be kept there ({error.strerror}); "
-            "name another place in AVTR_IDENTITY, or give --cert and --key"
+            f"{path}: the local certificate cannot be kept there ({error.strerror}); {WAYS_OUT}"
         ) from error
     finally:
-        partial.unlink(missing_ok=True)
+        if partial is not None:
+            with contextlib.suppress(OSError):
+                partial.unlink(missing_ok=True)
 
 
 def _private_key(pem: bytes, path: Path) -> Any:
@@ -199,10 +235,3 @@ def _subject(certificate: x509.Certificate) -> str:
         for attribute in certificate.subject.get_attributes_for_oid(oid)
     ]
     return ": ".join(names) or certificate.subject.rfc4514_string()
-
-
-def _bytes_of(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be read ({error.strerror})") from error

@@ -16,13 +16,25 @@ def still_times(duration_s: float, count: int) -> list[float]:
 
 
 def stills(video: Path, times: list[float], width: int = WIDTH) -> list[bytes]:
-    """One JPEG for every time (s); fewer where the file cannot be read there. Seeks, so a long video costs no more."""
+    """One JPEG for every time (s); fewer where the file cannot be read there. Seeks, so a long video costs no more.
+
+    `video` may be the pattern of numbered pictures, as ffmpeg writes it.
+    """
     taken = []
     for time in times:
-        arguments = ["-ss", f"{time:.3f}", "-i", str(video), "-frames:v", "1", "-vf", f"scale={width}:-2"]
+        arguments = [
+            "-ss",
+            f"{time:.3f}",
+            "-i",
+            ffmpeg.named(Path(video.name)),
+            "-frames:v",
+            "1",
+            "-vf",
+            f"scale={width}:-2",
+        ]
         arguments += ["-c:v", "mjpeg", "-q:v", "4", "-f", "image2pipe", "-"]
         try:
-            picture = ffmpeg.capture(arguments, f"{video}: no picture can be taken from it")
+            picture = ffmpeg.capture(arguments, f"{video}: no picture can be taken from it", video.parent)
         except OutputError:
             continue
         if picture:

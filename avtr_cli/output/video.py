@@ -1,4 +1,4 @@
-"""Frames into closed video segments, segments and sound into one file that appears only when it is whole.
+"""Frames into closed video segments, segments and sound into finished files.
 
 A thread sends frames to ffmpeg while the next chunk is rendered. A segment is a video of its own, so a job
 that is killed goes on from the last closed one; joining them copies the encoded pictures as they are.
@@ -6,11 +6,15 @@ that is killed goes on from the last closed one; joining them copies the encoded
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import hashlib
+import os
 import queue
+import re
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -21,10 +25,12 @@ from avtr_cli.interruption import allowed
 from avtr_cli.output import ffmpeg
 from avtr_cli.output.formats import Format
 from avtr_cli.output.label import Label
-from avtr_cli.output.sequence import is_sequence, lay_out
+from avtr_cli.output.placement import Finished
+from avtr_cli.output.sequence import FIRST, PictureSequence, is_sequence, make_pictures
 from avtr_cli.timing import FPS
 
-QUEUE_FRAMES = 20  # that may wait for the encoder; beyond that rendering waits
+QUEUE_FRAMES = 20  # that may wait for the encoder, large ones fewer; beyond that rendering waits
+QUEUE_BYTES = 256 << 20
 
 
 class SegmentWriter:
@@ -40,10 +46,10 @@ class SegmentWriter:
         path.unlink(missing_ok=True)  # the encoder of a killed run may still be writing to it
         pixels = "rgba" if channels == 4 else "rgb24"
         source = ["-f", "rawvideo", "-pix_fmt", pixels, "-s", f"{width}x{height}", "-r", str(FPS), "-i", "pipe:0"]
-        target = ["-an", *form.video, "-r", str(FPS), "-f", "matroska", str(path)]
-        self._pipe = ffmpeg.FramePipe([*source, *target], f"{path}: the video cannot be written")
+        target = ["-an", *form.video, "-r", str(FPS), "-f", "matroska", path.name]
+        self._pipe = ffmpeg.FramePipe([*source, *target], f"{path}: the video cannot be written", path.parent)
         self._free: queue.SimpleQueue[np.ndarray] = queue.SimpleQueue()
-        for _ in range(QUEUE_FRAMES):
+        for _ in range(max(2, min(QUEUE_FRAMES, QUEUE_BYTES // (height * width * channels)))):
             self._free.put(np.empty((height, width, channels), np.uint8))
         self._waiting: queue.SimpleQueue[np.ndarray | None] = queue.SimpleQueue()
         self._failure: BaseException | None = None
@@ -103,60 +109,95 @@ class SoundWriter:
 
     def __init__(self, path: Path, rate: int, channels: int):
         self._path, self._rate, self._channels, self._written = path, rate, channels, 0
-        self._file = soundfile.SoundFile(path, "w", rate, channels, format="W64", subtype="PCM_16")
+        with self._told():
+            self._file = soundfile.SoundFile(os.fsencode(path), "w", rate, channels, format="W64", subtype="PCM_16")
 
     def write(self, samples: np.ndarray) -> None:
-        """float32 (n, channels)."""
-        try:
+        """float32 (n, channels). Raises OutputError."""
+        with self._told():
             self._file.write(samples)
-        except (soundfile.LibsndfileError, OSError) as error:
-            raise OutputError(f"{self._path}: the sound cannot be written ({error}); is the disk full?") from error
         self._written += len(samples)
 
     def close(self, frames: int) -> None:
         missing = round(frames * self._rate / FPS) - self._written
         if missing > 0:
             self.write(np.zeros((missing, self._channels), np.float32))
-        self._file.close()
+        with self._told():
+            self._file.close()
+            if soundfile.info(os.fsencode(self._path)).frames < self._written:
+                raise OSError(errno.EIO, "it was not written whole")
+
+    @contextlib.contextmanager
+    def _told(self) -> Iterator[None]:
+        try:
+            yield
+        except (soundfile.LibsndfileError, OSError, AssertionError) as error:
+            raise OutputError(f"{self._path}: the sound cannot be written ({error}); is the disk full?") from error
 
 
-def join(
+def assemble(
     segments: list[Path],
+    frames: int,
     sound: Path | None,
     out: Path,
     form: Format,
     audio_kbps: int,
     metadata: dict[str, str],
-    before_rename: Callable[[Path], None] | None = None,
-) -> None:
-    """Segments and sound into `out`, which appears under its name when complete. Raises OutputError.
+    mark: Callable[[Path], None] | None = None,
+) -> list[Finished]:
+    """Segments and sound, which lie in one work folder, as the finished files of `out`; that of frame 1 is the last.
 
-    What is not complete lies beside the segments, which are on the same disk.
+    They lie in that folder too, whole and marked; `placement.place` gives them their names. Raises OutputError where
+    they cannot be written, or the video holds another number of pictures than `frames`; OSError.
     """
-    listing = segments[0].with_name("segments.txt")
-    listing.write_text("".join(f"file '{_quoted(path.resolve())}'\n" for path in segments), encoding="utf-8")
+    folder = segments[0].parent
+    listing = "".join(f"file '{path.name}'\n" for path in segments)
+    (folder / "segments.txt").write_text(listing, encoding="utf-8")
     if is_sequence(out):
-        lay_out(listing, sound, out, metadata, before_rename)
-        return
-    partial = listing.with_name(f"joined{out.suffix}")
-    arguments = ["-f", "concat", "-safe", "0", "-i", str(listing)]
-    arguments += ["-i", str(sound)] if sound else []
+        finished = _pictures(folder, sound, out, metadata, mark)
+        _check_count(out, len(finished) - (sound is not None), frames)
+        return finished
+    joined = folder / f"joined{form.suffix}"
+    arguments = ["-f", "concat", "-safe", "0", "-i", "segments.txt"]
+    arguments += ["-i", sound.name] if sound else []
     arguments += ["-map", "0:v:0", "-c:v", "copy"]
     arguments += ["-map", "1:a:0", *form.audio_arguments(audio_kbps)] if sound else []
     for key, value in metadata.items():
         arguments += ["-metadata", f"{key}={value}"]
-    arguments += [*form.finish, "-f", form.container, str(partial)]
-    try:
-        partial.unlink(missing_ok=True)  # the ffmpeg of a killed run may still be writing to it
-        ffmpeg.run(arguments, f"{out}: the video cannot be written")
-        if before_rename is not None:
-            before_rename(partial)
-        partial.replace(out)
-    except OSError as error:
-        raise OutputError(f"{out}: cannot be written ({error.strerror})") from error
-    finally:
-        partial.unlink(missing_ok=True)
+    arguments += [*form.finish, "-f", form.container, joined.name]
+    joined.unlink(missing_ok=True)  # the ffmpeg of a killed run may still be writing to it
+    ffmpeg.run(arguments, f"{out}: the video cannot be written", folder)
+    _check_count(out, count_frames(joined), frames)
+    if mark is not None:
+        mark(joined)
+    return [Finished(joined, out)]
 
 
-def _quoted(path: Path) -> str:
-    return str(path).replace("'", "'\\''")
+def _pictures(
+    folder: Path, sound: Path | None, out: Path, metadata: dict[str, str], mark: Callable[[Path], None] | None
+) -> list[Finished]:
+    sequence = PictureSequence(out)
+    pictures = make_pictures(folder, out, metadata, mark)
+    finished = [Finished(path, sequence.picture(number)) for number, path in enumerate(pictures, FIRST)][::-1]
+    if sound is not None:
+        wav = folder / "staged-sound.wav"
+        encoded = ["-i", sound.name, "-c:a", "pcm_s16le", "-rf64", "auto", wav.name]
+        ffmpeg.run(encoded, f"{sequence.sound}: the sound cannot be written", folder)
+        finished.insert(0, Finished(wav, sequence.sound))
+    return finished
+
+
+def _check_count(out: Path, found: int, frames: int) -> None:
+    """What is to be vouched for is looked at once more."""
+    if found != frames:
+        raise OutputError(
+            f"{out}: {found} of {frames} frames are in the joined file; was its hidden folder changed? Run it again"
+        )
+
+
+def count_frames(video: Path) -> int:
+    """How many pictures a video file holds, counted by reading it through without decoding. Raises OutputError."""
+    arguments = ["-i", video.name, "-map", "0:v:0", "-c", "copy", "-progress", "pipe:1", "-f", "null", "-"]
+    said = ffmpeg.capture(arguments, f"{video}: cannot be read back", video.parent)
+    counts = re.findall(rb"^frame=\s*(\d+)", said, re.MULTILINE)
+    return int(counts[-1]) if counts else 0

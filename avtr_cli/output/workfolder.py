@@ -1,21 +1,39 @@
-"""The hidden folder beside a video in the making: closed segments, and the session's state at each border.
+"""The hidden folder beside an output in the making: closed segments, and the session's state at each border.
 
-A segment counts once its `.json` lies there, which is written last and by renaming. So after a `kill -9`
-everything up to the last border is whole, and the same job (by its key) goes on from it.
+A segment counts once its `.json` lies there, written last and by renaming, with the SHA-256 of every file that belongs
+to it. So after a `kill -9` or a power cut everything up to the last whole border is found, what is damaged behind it is
+dropped, and the same job (by its key) goes on from there.
 """
 
 from __future__ import annotations
 
 import contextlib
 import json
+import os
 import shutil
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from avtr_cli.errors import OutputError
+from avtr_cli.errors import InputError, OutputError
+from avtr_cli.files import file_sha256, reason, remove, replacing, sync
+from avtr_cli.output import lock
+from avtr_cli.textfile import json_text
 
-_KEY = "job.json"
+PICTURES = "pictures"  # of a sequence, until they have their names
+_KEY, _PLACING = "job.json", "placing.json"
 _DESCRIPTION = "segment-{:05d}.json"
+_OURS = (
+    "segment-*",
+    "motion-*",
+    "state-*",
+    "staged-*",
+    "joined.*",
+    ".signed*",
+    "sound.w64",
+    "segments.txt",
+    ".*.partial",
+)
 
 
 @dataclass(frozen=True)
@@ -27,20 +45,35 @@ class Segment:
 
 
 class WorkFolder:
-    """`.NAME.avtr` beside the output NAME; belongs to one job key, anything else in it is thrown away."""
+    """`.NAME.avtr` beside the output NAME, for one process at a time; `claim` makes it a job's.
 
-    def __init__(self, out: Path, key: str, resume: bool):
-        self.path = _beside(out)
+    A context: at its end what another run of the job can go on from is kept, all else is removed.
+    Raises OutputError where nothing can be written there, or another process is at work in it.
+    """
+
+    def __init__(self, out: Path):
+        self.path, self._out = beside(out), out
+        self.closed: list[Segment] = []
+        self.placed: frozenset[Path] = frozenset()  # outputs that this job began to put under their names
         try:
-            self.closed = self._found() if resume and self._key() == key else []
-            if not self.closed:
-                shutil.rmtree(self.path, ignore_errors=True)
-                self.path.mkdir(parents=True)
-                _write(self.path / _KEY, {"key": key})
+            self._lock = lock.Lock(self.path, out)
         except OSError as error:
-            raise OutputError(
-                f"{out}: nothing can be written beside it ({error.strerror}); choose another -o"
-            ) from error
+            raise _unwritable(out, error) from error
+
+    def claim(self, key: str, resume: bool = True) -> WorkFolder:
+        """For the job of this key: its closed segments are found, what anybody else left is removed."""
+        try:
+            ours = resume and self._read(_KEY).get("key") == key
+            self.closed = self._found() if ours else []
+            if self.closed:
+                self.placed = frozenset(Path(name) for name in self._read(_PLACING).get("targets", ()))
+                self._drop_after(len(self.closed))
+            else:
+                self._clear()
+                self._write(_KEY, {"key": key})
+        except OSError as error:
+            raise _unwritable(self._out, error) from error
+        return self
 
     @property
     def frames(self) -> int:
@@ -61,49 +94,113 @@ class WorkFolder:
         return self.path / f"state-{index:05d}-{avatar}.safetensors"
 
     def close_segment(self, segment: Segment) -> None:
-        """Its video, motion and state are written: from now on it counts."""
+        """Its video, motion and state are written: flush them, and from now on it counts. Raises OSError."""
         index = len(self.closed)
-        _write(self._description(index), {"frames": segment.frames, "digests": segment.digests.hex()})
+        files = self._files_of(index)
+        for path in files:
+            sync(path)
+        described = {
+            "frames": segment.frames,
+            "digests": segment.digests.hex(),
+            "files": {path.name: file_sha256(path) for path in files},
+        }
+        self._write(_DESCRIPTION.format(index), described)
         self.closed.append(segment)
-        for outdated in self.path.glob(f"state-{index - 1:05d}-*.safetensors"):
-            outdated.unlink(missing_ok=True)
+
+    def begin_placing(self, targets: Iterable[Path]) -> None:
+        """Note, before the first gets its name, which outputs are being put there: after a kill they are ours."""
+        targets = [Path(os.path.abspath(target)) for target in targets]
+        self._write(_PLACING, {"targets": [str(target) for target in targets]})
+        self.placed |= frozenset(targets)
 
     def remove(self) -> None:
-        """The key goes first: nobody goes on from a folder that was half removed."""
-        with contextlib.suppress(OSError):
-            (self.path / _KEY).unlink()
-        shutil.rmtree(self.path, ignore_errors=True)
+        """All is done. The key goes first: nobody goes on from a folder that was half removed."""
+        self.closed = []
+        self._clear()
 
-    def _key(self) -> str | None:
-        try:
-            return json.loads((self.path / _KEY).read_text(encoding="utf-8"))["key"]
-        except (OSError, ValueError, KeyError):
-            return None
+    def close(self) -> None:
+        """Let go of it; closed segments remain."""
+        if not self.closed:
+            self._clear()
+        self._lock.release()
+
+    def __enter__(self) -> WorkFolder:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def _found(self) -> list[Segment]:
-        """The closed segments of an earlier run, none where one cannot go on from the last."""
+        """The closed segments of an earlier run that are as they were written, up to the first that is not."""
         found: list[Segment] = []
-        while (path := self._description(len(found))).is_file():
-            described = json.loads(path.read_text(encoding="utf-8"))
-            found.append(Segment(described["frames"], bytes.fromhex(described["digests"])))
-        return found if found and self.state(len(found) - 1).is_file() else []
+        while (segment := self._whole(len(found))) is not None:
+            found.append(segment)
+        return found
 
-    def _description(self, index: int) -> Path:
-        return self.path / _DESCRIPTION.format(index)
+    def _whole(self, index: int) -> Segment | None:
+        described = self._read(_DESCRIPTION.format(index))
+        try:
+            segment = Segment(int(described["frames"]), bytes.fromhex(described["digests"]))
+            intact = all(file_sha256(self.path / name) == digest for name, digest in described["files"].items())
+        except (KeyError, ValueError, TypeError, AttributeError, InputError):
+            return None
+        return segment if intact and 0 < segment.frames * 32 == len(segment.digests) else None
+
+    def _drop_after(self, index: int) -> None:
+        """Remove what lies there of segment `index` and later ones."""
+        while files := [*self._files_of(index), *self.path.glob(_DESCRIPTION.format(index))]:
+            for path in files:
+                path.unlink()
+            index += 1
+
+    def _files_of(self, index: int) -> list[Path]:
+        names = (f"segment-{index:05d}.mkv", f"motion-{index:05d}-*.safetensors", f"state-{index:05d}-*.safetensors")
+        return sorted(path for name in names for path in self.path.glob(name))
+
+    def _clear(self) -> None:
+        """Remove what we made in it, and nothing else."""
+        self.placed = frozenset()
+        for path in (self.path / _KEY, self.path / _PLACING, *(p for name in _OURS for p in self.path.glob(name))):
+            remove(path)
+        shutil.rmtree(self.path / PICTURES, ignore_errors=True)
+
+    def _read(self, name: str) -> dict:
+        try:
+            value = json.loads((self.path / name).read_bytes())
+        except (OSError, ValueError, RecursionError):
+            return {}
+        return value if isinstance(value, dict) else {}
+
+    def _write(self, name: str, value: dict[str, object]) -> None:
+        with replacing(self.path / name) as partial:
+            partial.write_text(json_text(value), encoding="utf-8")
+
+
+def _unwritable(out: Path, error: OSError) -> OutputError:
+    return OutputError(f"{out}: nothing can be written beside it ({reason(error)}); choose another -o")
 
 
 def remove_if_useless(out: Path) -> None:
-    """After a failure, or after who worked at `out` was killed: keep only what another run can go on from."""
-    path = _beside(out)
-    if not (path / _KEY).is_file() or not (path / _DESCRIPTION.format(0)).is_file():
-        shutil.rmtree(path, ignore_errors=True)
+    """After who worked at `out` was killed: keep only what another run can go on from, and what another works at."""
+    path = beside(out)
+    if path.is_dir() and not (path / _DESCRIPTION.format(0)).is_file():
+        with contextlib.suppress(OutputError), WorkFolder(out):
+            pass
 
 
-def _beside(out: Path) -> Path:
+def in_use(out: Path) -> OutputError | None:
+    """The error of whoever wants to write `out` while another avtr does, or None."""
+    return lock.busy(out, beside(out) / lock.NAME) if lock.holder(beside(out)) is not None else None
+
+
+def being_placed(out: Path) -> frozenset[Path]:
+    """Outputs that a run of the job at `out` was about to put under their names when it was killed."""
+    try:
+        targets = json.loads((beside(out) / _PLACING).read_bytes())["targets"]
+        return frozenset(Path(target) for target in targets)
+    except (OSError, ValueError, KeyError, TypeError):
+        return frozenset()
+
+
+def beside(out: Path) -> Path:
     return out.with_name(f".{out.name}.avtr")
-
-
-def _write(path: Path, value: dict[str, object]) -> None:
-    partial = path.with_name(path.name + ".partial")
-    partial.write_text(json.dumps(value), encoding="utf-8")
-    partial.replace(path)

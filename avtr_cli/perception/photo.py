@@ -7,10 +7,12 @@ one sentence, and what is odd beside its pixels (metadata, profiles) is passed o
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import stat
 import threading
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +29,7 @@ KEPT_WHOLE = 89_478_485  # px; a larger picture is halved until it has no more
 WIDEST_HALVING = 8  # as far as a JPEG decoder can shrink while it reads
 
 _ORIENTATION = 0x0112  # the EXIF tag
+_ON_ITS_SIDE = (5, 6, 7, 8)  # its values that swap width and height
 _decoding = threading.Lock()  # one at a time: `warnings` and Pillow's limit are the whole process's, and so is memory
 logging.getLogger("PIL").addHandler(logging.NullHandler())  # else Python prints what Pillow says of odd files
 
@@ -63,10 +66,27 @@ def decode_photo(data: bytes, name: str | Path) -> np.ndarray:
 
     A picture above KEPT_WHOLE pixels comes out at half its width and height, or a fourth, an eighth.
     """
+    with _told(name):
+        return _decoded(data)
+
+
+def picture_size(path: str | Path) -> tuple[int, int]:
+    """(width, height) of the picture in `path` as it stands upright, by its header alone. Raises PhotoError."""
+    data = read_bytes(path)
+    with _told(path):
+        picture = _opened(data)
+        _check_size(picture)
+        width, height = picture.size
+        return (height, width) if _orientation(picture) in _ON_ITS_SIDE else (width, height)
+
+
+@contextlib.contextmanager
+def _told(name: str | Path) -> Iterator[None]:
+    """Whatever a decoder raises inside is one sentence about the picture `name`."""
     try:
         with _decoding, warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return _decoded(data)
+            yield
     except PhotoError as error:
         raise PhotoError(f"{name}: {error}") from None
     except MemoryError:

@@ -1,0 +1,67 @@
+"""What a job is called, and where in the batch's folder its video comes to lie."""
+
+from __future__ import annotations
+
+import os
+import unicodedata
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from avtr_cli.batch.rows import Row
+from avtr_cli.errors import ConfigError
+from avtr_cli.limits import can_name_a_file
+from avtr_cli.textfile import quoted
+
+FORMATS = ("mp4", "webm", "mov")
+RESERVED = ("batch", "index", ".batch-hashes")  # DIR/batch.json and its like are about all jobs
+LONGEST_NAME = 200  # bytes: beside the video lie files whose names are longer
+
+
+def place_of(row: Row, values: dict[str, Any], folder: Path) -> tuple[str, Path]:
+    """(name, path of the video). The name is `name`, else `out`, else the dialogue's, without its suffix.
+
+    `values` are the row's and what holds where it says nothing. Raises ConfigError where nothing can be called so.
+    """
+    suffix = f".{_format(row, values.get('format', 'mp4'))}"
+    given = {key: _text(row, key) for key in ("name", "out", "dialogue") if key in row.values}
+    if not given:
+        raise ConfigError(f"{row.where}: says neither 'dialogue' nor 'name'")
+    out = PurePosixPath(given.get("out") or (given.get("name") or PurePosixPath(given["dialogue"]).stem) + suffix)
+    if not out.suffix:
+        out = out.with_name(out.name + suffix)
+    name = given.get("name") or str(out.with_suffix(""))
+    if out.suffix.lower() == ".png":
+        raise ConfigError(f"{row.where}: a batch writes videos; avtr render writes pictures one by one")
+    if out.suffix.lower().lstrip(".") not in FORMATS:
+        raise ConfigError(f"{row.where}: no video format is called '{out.suffix}'; name it .{', .'.join(FORMATS)}")
+    if out.is_absolute() or ".." in out.parts:
+        raise ConfigError(f"{row.where}: '{out}' lies outside of {folder}; outputs are names within it")
+    if len(out.parts) == 1 and out.stem.lower() in RESERVED:
+        raise ConfigError(f"{row.where}: '{out.stem}' is the name of the batch's own files; choose another")
+    if len(os.fsencode(out.name)) > LONGEST_NAME:
+        raise ConfigError(
+            f"{row.where}: the name of a video has {LONGEST_NAME} bytes at most; {quoted(name)} is longer"
+        )
+    return name, folder / out
+
+
+def _format(row: Row, said: Any) -> str:
+    form = said.lower().removeprefix(".") if isinstance(said, str) else said
+    if form == "png":
+        raise ConfigError(f"{row.where}: a batch writes videos; avtr render writes pictures one by one")
+    if form not in FORMATS:
+        raise ConfigError(f"{row.where}: format is {quoted(said)}, but must be one of {', '.join(FORMATS)}")
+    return str(form)
+
+
+def _text(row: Row, key: str) -> str:
+    """The row's `key`, as what can be the name of a file."""
+    said = row.values[key]
+    if not isinstance(said, str):
+        raise ConfigError(f"{row.where}: {key} is {quoted(said)}, but names are text; put it in quotes")
+    last = said.rpartition("/")[2]
+    if last.strip() in ("", ".", ".."):
+        raise ConfigError(f"{row.where}: {key} is {quoted(said)}, which names no file; leave it out or name one")
+    if not can_name_a_file(said) or any(unicodedata.category(letter) == "Cc" for letter in said):
+        raise ConfigError(f"{row.where}: {key} is {quoted(said)}, which cannot be the name of a file")
+    return said
