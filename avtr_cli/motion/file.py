@@ -13,9 +13,9 @@ import torch
 from safetensors.torch import load, save
 from torch import Tensor
 
-from avtr_cli.errors import InputError
+from avtr_cli.errors import InputError, OutputError
+from avtr_cli.files import reason, replacing
 from avtr_cli.motion.live_link import write_live_link_csv as write_live_link_csv
-from avtr_cli.motion.replacing import replaced
 from avtr_cli.timing import CHUNK_FRAMES, FPS
 from avtr_cli.types import CONTROLS, KEYPOINTS, Identity, Motion, MotionSpace, MotionState, Window
 
@@ -28,8 +28,11 @@ def save_motion(path: Path, space: MotionSpace, values: Tensor, seed: int, **mor
     """Write motion float32 (T, C) to `path`. Raises OutputError."""
     header = {"format": FORMAT, "space": space.name, "channels": space.channels, "fps": FPS, "seed": seed, **more}
     content = save({"motion": values.contiguous().cpu()}, {"avtr": json.dumps(header)})
-    with replaced(path) as partial:
-        partial.write_bytes(content)
+    try:
+        with replacing(path) as partial:
+            partial.write_bytes(content)
+    except OSError as error:
+        raise OutputError(f"{path}: the motion cannot be written ({reason(error)})") from error
 
 
 def load_motion(path: Path) -> tuple[MotionSpace, Tensor, dict[str, Any]]:
