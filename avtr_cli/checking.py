@@ -21,6 +21,8 @@ from avtr_cli.audio.source import DialogueSource
 from avtr_cli.errors import ConfigError, InputError, OutputError
 from avtr_cli.files import is_stream, lies_there, reason, same_file
 from avtr_cli.job import Job
+from avtr_cli.motion.ignored import ignored as motion_ignores
+from avtr_cli.motion.suffixes import check_motion_suffix
 from avtr_cli.output import provenance
 from avtr_cli.output.formats import Format, format_of
 from avtr_cli.output.label import check_label
@@ -29,6 +31,7 @@ from avtr_cli.output.sequence import PictureSequence, is_sequence
 from avtr_cli.output.signing import Signer
 from avtr_cli.output.workfolder import being_placed, beside, in_use
 from avtr_cli.perception.photo import picture_size
+from avtr_cli.render.ignored import ignored as render_ignores
 from avtr_cli.timing import frames_of
 
 SPARE_BYTES = 64 << 20  # of disk, beside what the video is expected to take
@@ -103,6 +106,12 @@ def _check_settings(job: Job, form: Format) -> None:
         raise ConfigError(
             f"{job.out}: {form.suffix} has no alpha channel; for a transparent background name it .webm, .mov or .png"
         )
+    for group, names, follower in (
+        ("motion", motion_ignores(job.preset.motion), job.preset.motion.generator),
+        ("render", render_ignores(job.preset.render), job.preset.render.renderer),
+    ):
+        if names:
+            raise ConfigError(f"{group}.{names[0]} does nothing with '{follower}'; leave it as it is by default")
     if job.label:
         check_label(job.label)
 
@@ -125,6 +134,10 @@ def _check_outputs(job: Job) -> None:
     for (one, path), (other, second) in itertools.combinations(job.outputs.items(), 2):
         if not is_stream(path) and not is_stream(second) and (_is_or_holds(path, second) or _is_or_holds(second, path)):
             raise OutputError(f"{path}: cannot be both {one} and {other}; give two names")
+    if job.motion_out is not None:
+        check_motion_suffix(job.motion_out)
+        if job.motion_out.suffix.lower() == ".csv" and job.preset.render.renderer == "liveportrait":
+            raise ConfigError(f"{job.motion_out}: LivePortrait's keypoints do not fit a .csv; name it .safetensors")
     for option, path in job.outputs.items():
         check_writable(path, option)
     if (busy := in_use(job.out)) is not None:

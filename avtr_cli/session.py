@@ -12,11 +12,12 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load, save
 
 from avtr_cli.audio.windows import Windows
 from avtr_cli.clocks import StageClock, stage
-from avtr_cli.errors import AvtrError, ConfigError
+from avtr_cli.errors import AudioError, AvtrError, ConfigError
+from avtr_cli.files import replacing
 from avtr_cli.timing import CHUNK_FRAMES, frames_of
 from avtr_cli.types import (
     Chunk,
@@ -98,6 +99,8 @@ class StreamingSession:
 
     def hear(self, samples: np.ndarray) -> Iterator[Window]:
         """The windows that `samples` complete, for `in_step`: the chunk of each is made before the next is taken."""
+        if self._owed is not None:
+            raise AudioError("this call is over: `finish` was called; make a new session for another")
         return self._windows.push(samples)
 
     def end(self) -> Iterator[Window]:
@@ -115,13 +118,12 @@ class StreamingSession:
         """Write what the session remembers to `path` (safetensors); `restore` goes on bit for bit."""
         tensors = {f"motion.{name}": tensor.contiguous().cpu() for name, tensor in self._state.items()}
         tensors |= {f"windows.{name}": torch.from_numpy(array) for name, array in self._windows.state().items()}
-        partial = path.with_name(path.name + ".partial")
-        save_file(tensors, partial)
-        partial.replace(path)
+        with replacing(path) as partial:
+            partial.write_bytes(save(tensors))
 
     def restore(self, path: Path) -> None:
         """Take over what `save` wrote for a session of the same identity, models and settings."""
-        tensors = load_file(path)
+        tensors = load(path.read_bytes())
         windows = {n.removeprefix("windows."): t.numpy() for n, t in tensors.items() if n.startswith("windows.")}
         self._windows = Windows.restored(windows)
         self._state = {name: tensors[f"motion.{name}"].to(tensor.device) for name, tensor in self._state.items()}

@@ -106,7 +106,7 @@ def test_no_two_outputs_share_a_name(job, tmp_path, one, other):
 
 @pytest.mark.parametrize("output", OUTPUTS)
 def test_what_lies_at_an_output_stays_unless_told_otherwise(job, tmp_path, output):
-    mine = tmp_path / "mine.mp4"
+    mine = tmp_path / ("mine.csv" if output == "motion_out" else "mine.mp4")
     mine.write_bytes(b"precious")
     assert "--overwrite" in str(refusal(job(**{output: mine})))
     with check(job(overwrite=True, **{output: mine})):
@@ -144,8 +144,9 @@ def test_outputs_that_a_killed_run_of_the_job_was_placing_are_not_in_its_way(job
 @pytest.mark.parametrize("output", OUTPUTS)
 def test_where_nothing_can_be_written_is_known_before(job, tmp_path, output, place):
     (tmp_path / "FILE").touch()
-    (tmp_path / "FOLDER.mp4").mkdir()
-    error = refusal(job(**{output: tmp_path / f"{place}.mp4"}))
+    suffix = ".csv" if output == "motion_out" else ".mp4"
+    (tmp_path / f"FOLDER{suffix}").mkdir()
+    error = refusal(job(**{output: tmp_path / f"{place}{suffix}"}))
     assert error.exit_code == 5
 
 

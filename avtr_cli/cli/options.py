@@ -77,15 +77,15 @@ def settle_preset(
     sound: str | None = None,
 ) -> Preset:
     """The preset with `--set` pairs and then the named options on top. Raises ConfigError."""
-    return load_preset(name, tuple(settings or ())).with_settings(
-        **{
-            "runtime.device": device,
-            "render.size": size,
-            "render.view": view,
-            "render.background": background,
-            "output.sound": sound,
-        }
-    )
+    typed = {
+        "--device": ("runtime.device", device),
+        "--size": ("render.size", size),
+        "--view": ("render.view", view),
+        "--background": ("render.background", background),
+        "--sound": ("output.sound", sound),
+    }
+    options = {key: option for option, (key, _) in typed.items()}
+    return load_preset(name, tuple(settings or ())).changed(dict(typed.values()), options=options)
 
 
 @contextmanager

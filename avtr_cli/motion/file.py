@@ -10,37 +10,29 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import safe_open
-from safetensors.torch import save
+from safetensors.torch import load, save
 from torch import Tensor
 
-from avtr_cli.errors import ConfigError, InputError
+from avtr_cli.errors import InputError, OutputError
+from avtr_cli.files import reason, replacing
 from avtr_cli.motion.live_link import write_live_link_csv as write_live_link_csv
-from avtr_cli.motion.replacing import replaced
 from avtr_cli.timing import CHUNK_FRAMES, FPS
 from avtr_cli.types import CONTROLS, KEYPOINTS, Identity, Motion, MotionSpace, MotionState, Window
 
 SPACES = {space.name: space for space in (CONTROLS, KEYPOINTS)}
 FORMAT = 1
-SUFFIXES = (".safetensors", ".csv")
 LARGEST = 100.0  # of any number: weights end at 1, radians at 3, shifts at a few eye distances
-
-
-def check_motion_suffix(path: Path) -> None:
-    """Raises ConfigError where `path` does not end as motion files do."""
-    if path.suffix.lower() not in SUFFIXES:
-        raise ConfigError(
-            f"{path}: motion is written as .safetensors, which avtr can draw again, or as .csv (Live Link) for other "
-            "programs; give it one of these endings"
-        )
 
 
 def save_motion(path: Path, space: MotionSpace, values: Tensor, seed: int, **more: Any) -> None:
     """Write motion float32 (T, C) to `path`. Raises OutputError."""
     header = {"format": FORMAT, "space": space.name, "channels": space.channels, "fps": FPS, "seed": seed, **more}
     content = save({"motion": values.contiguous().cpu()}, {"avtr": json.dumps(header)})
-    with replaced(path) as partial:
-        partial.write_bytes(content)
+    try:
+        with replacing(path) as partial:
+            partial.write_bytes(content)
+    except OSError as error:
+        raise OutputError(f"{path}: the motion cannot be written ({reason(error)})") from error
 
 
 def load_motion(path: Path) -> tuple[MotionSpace, Tensor, dict[str, Any]]:
@@ -85,9 +77,10 @@ def _read(path: Path) -> tuple[dict[str, Any], Tensor]:
     if not there:
         raise InputError(f"{str(path)[:200]}: there is no such file")
     try:
-        with safe_open(path, "pt") as file:
-            header = json.loads((file.metadata() or {})["avtr"])
-            values = file.get_tensor("motion")
+        data = path.read_bytes()  # safetensors opens names in UTF-8 alone
+        values = load(data)["motion"]
+        described = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
+        header = json.loads(described["__metadata__"]["avtr"])
         if not isinstance(header, dict) or not values.is_floating_point():
             raise ValueError("no table of floating-point numbers")
     except Exception as error:  # what a damaged file raises is of almost any kind

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from torch import Tensor
 
-from avtr_cli.errors import ConfigError
-from avtr_cli.motion.replacing import replaced
+from avtr_cli.errors import ConfigError, OutputError
+from avtr_cli.files import reason, replacing
 from avtr_cli.timing import FPS
 from avtr_cli.types import ARKIT_BLENDSHAPES, CONTROLS
 
@@ -17,7 +17,8 @@ from avtr_cli.types import ARKIT_BLENDSHAPES, CONTROLS
 def write_live_link_csv(path: Path, values: Tensor) -> None:
     """Write controls (T, 58): time code, 52 blendshapes, head and eyes.
 
-    Raises ConfigError for motion that is no controls, OutputError where it cannot be written. Column names are ARKit's with a capital; head angles in radians (yaw, pitch, roll); eyes from the look weights.
+    Raises ConfigError for motion that is no controls, OutputError where it cannot be written. Column names are ARKit's
+    with a capital; head angles in radians (yaw, pitch, roll); eyes from the look weights.
     """
     if values.shape[1:] != (len(CONTROLS),):
         raise ConfigError(
@@ -26,11 +27,14 @@ def write_live_link_csv(path: Path, values: Tensor) -> None:
         )
     names = [name[0].upper() + name[1:] for name in ARKIT_BLENDSHAPES]
     eyes = [f"{side}Eye{angle}" for side in ("Left", "Right") for angle in ("Yaw", "Pitch", "Roll")]
-    with replaced(path) as partial, partial.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(["Timecode", "BlendShapeCount", *names, "HeadYaw", "HeadPitch", "HeadRoll", *eyes])
-        for frame, row in enumerate(values.tolist()):
-            writer.writerow(_row(frame, row))
+    try:
+        with replacing(path) as partial, partial.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file)
+            writer.writerow(["Timecode", "BlendShapeCount", *names, "HeadYaw", "HeadPitch", "HeadRoll", *eyes])
+            for frame, row in enumerate(values.tolist()):
+                writer.writerow(_row(frame, row))
+    except OSError as error:
+        raise OutputError(f"{path}: the motion cannot be written ({reason(error)})") from error
 
 
 def _row(frame: int, row: Sequence[float]) -> list[str]:

@@ -48,13 +48,15 @@ class Covered:
 def coverings(photo: np.ndarray, points: np.ndarray) -> Covered:
     """What hides the face `points` (478, 3) in `photo` uint8 (H, W, 3). Light that tells nothing hides nothing else."""
     picture, points = _face(photo, points)
-    lightness_and_colour = cv2.cvtColor(cv2.GaussianBlur(picture, (0, 0), 1.0), cv2.COLOR_RGB2LAB)
+    colours = cv2.cvtColor(cv2.GaussianBlur(picture, (0, 0), 1.0), cv2.COLOR_RGB2LAB)
     seen = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)[_inside(picture, points[list(FACE_OVAL)])]
     dark, overexposed = float(255 * seen.mean()) < VERY_DARK, float((seen > 250 / 255).mean()) > OVEREXPOSED
     if dark or overexposed:
         return Covered(False, False, (), dark, overexposed)
-    eyes = _hidden_eyes(lightness_and_colour[..., 0], points)
-    return Covered(_lips_are_skin(lightness_and_colour, points), len(eyes) == 2, eyes, False, False)
+    eyes = _hidden_eyes(colours[..., 0], points)
+    # On a mask, a hand, a microphone the lips' place has the very colour of what surrounds it.
+    mouth = bool(np.linalg.norm(_lips_over_ring(colours, points)) < LIPS_LIKE_SKIN)
+    return Covered(mouth, len(eyes) == 2, eyes, False, False)
 
 
 def _face(photo: np.ndarray, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -74,22 +76,40 @@ def _inside(picture: np.ndarray, outline: np.ndarray) -> np.ndarray:
     return mask > 0
 
 
-def _lips_are_skin(colours: np.ndarray, points: np.ndarray) -> bool:
-    """Whether the lips' place has the very colour of the ring around it, as on a mask, a hand, a microphone."""
+def lips_and_eyes(photo: np.ndarray, points: np.ndarray) -> tuple[float, float]:
+    """By how much redder (a* of CIELAB) the lips are than what surrounds them, and how light the lighter of the irises
+    is over the skin: 0 and 1 where the points lie on plain skin."""
+    picture, points = _face(photo, points)
+    colours = cv2.cvtColor(cv2.GaussianBlur(picture, (0, 0), 1.0), cv2.COLOR_RGB2LAB)
+    irises = [_around(colours[..., 0], points[eye.iris[0]]) for eye in EYES]
+    return float(_lips_over_ring(colours, points)[1]), max(irises) / _skin(colours[..., 0], points)
+
+
+def _lips_over_ring(colours: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """CIELAB (3,) of the lips' place less that of the ring around it; nothing where they are too small to be told."""
     outer = _inside(colours, points[[*OUTER_UPPER_LIP, *OUTER_LOWER_LIP[::-1]]]).astype(np.uint8)
     inner = _inside(colours, points[[*INNER_UPPER_LIP, *INNER_LOWER_LIP[::-1]]]).astype(np.uint8)
     small = np.ones((3, 3), np.uint8)
     lips = (cv2.erode(outer, small) > 0) & (cv2.dilate(inner, small) == 0)
     ring = (_grown(outer, 12) > 0) & (_grown(outer, 4) == 0)
     if lips.sum() < 10 or ring.sum() < 10:
-        return False
-    return float(np.linalg.norm(np.median(colours[lips], axis=0) - np.median(colours[ring], axis=0))) < LIPS_LIKE_SKIN
+        return np.full(3, np.nan)
+    return np.median(colours[lips], axis=0) - np.median(colours[ring], axis=0)
+
+
+def _skin(lightness: np.ndarray, points: np.ndarray) -> float:
+    x, y = np.rint(points[list(SKIN)]).astype(int).T.clip(0, len(lightness) - 1)
+    return max(float(np.median(lightness[y, x])), 1.0)
+
+
+def _around(lightness: np.ndarray, place: np.ndarray) -> float:
+    x, y = np.rint(place).astype(int).clip(2, len(lightness) - 3)
+    return float(lightness[y - 2 : y + 3, x - 2 : x + 3].mean())
 
 
 def _hidden_eyes(lightness: np.ndarray, points: np.ndarray) -> tuple[str, ...]:
     """Sides of the eyes that do not show: both behind dark lenses, or one behind hair."""
-    x, y = np.rint(points[list(SKIN)]).astype(int).T.clip(0, len(lightness) - 1)
-    skin = max(float(np.median(lightness[y, x])), 1.0)
+    skin = _skin(lightness, points)
     both = {eye.side: _eye(lightness, points, eye, skin) for eye in EYES}
     if all(middle < DARK_LENS and spread < FLAT_LENS for middle, _, spread in both.values()):
         return tuple(both)

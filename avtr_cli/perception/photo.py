@@ -77,7 +77,8 @@ def picture_size(path: str | Path) -> tuple[int, int]:
         picture = _opened(data)
         _check_size(picture)
         width, height = picture.size
-        return (height, width) if _orientation(picture) in _ON_ITS_SIDE else (width, height)
+        known = picture.format != "PNG" or "exif" in picture.info  # else Pillow would read the whole picture for it
+        return (height, width) if known and _orientation(picture) in _ON_ITS_SIDE else (width, height)
 
 
 @contextlib.contextmanager

@@ -9,7 +9,6 @@ from __future__ import annotations
 import io
 from collections.abc import Callable
 
-import cv2
 import numpy as np
 from PIL import Image, ImageCms
 
@@ -20,6 +19,8 @@ _Convert = Callable[[Image.Image], np.ndarray]
 
 def to_rgb(picture: Image.Image, halved: bool = False) -> np.ndarray:
     """uint8 (H, W, 3) of a loaded picture; `halved`: of half the width and height, every 2 x 2 pixels averaged."""
+    import cv2  # costs a fifth of a second, which the refusal of a wrong file need not wait for
+
     convert = _conversion(picture)
     width, height = picture.size
     parts = 2 if halved else 1

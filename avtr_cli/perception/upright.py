@@ -10,6 +10,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from avtr_cli.perception.coverings import lips_and_eyes
 from avtr_cli.perception.crop import resample
 from avtr_cli.perception.landmarks import SEARCH_SIDE, face_height, face_points, find_faces, middle_score
 from avtr_cli.perception.template import fit_pose, unlikeness
@@ -19,7 +20,9 @@ SIDE, HEIGHTS = 384, 2.4  # px, and face heights: the square around a face that 
 LARGEST_TILT = 50.0  # degrees; beyond, the picture itself must lie on its side
 UPRIGHT_TILT = 30.0  # degrees; a turned picture must show the face nearer to upright than this to be believed
 WINS_BY = 0.1
+LIGHT_IRIS, REDDER, BETTER_HEAD = 0.75, 4.0, 0.75  # what must speak for a face on its head besides; see `_on_its_head`
 LEAST_PLAUSIBLE = 0.2  # of a face in a turned picture; most upright ones reach 0.6
+SURELY = 0.5  # the same where a face, if a doubtful one, was found as the photo lies
 QUARTERS = (1, 3, 2)  # clockwise
 UNLIKENESS_COUNTS = 5.0
 UNLIKE_FACE = 0.05  # EO, rms distance to the average head after fitting; portraits measure 0.012 to 0.034
@@ -33,19 +36,29 @@ def turning_advice(photo: np.ndarray, points: np.ndarray) -> str:
     """What to do about the face `points` found in `photo`: a sentence, or nothing where it stands upright."""
     tilt, shape = tilt_of(points), unlikeness(points, fit_pose(points))
     square = _square_around(photo, points)
-    own = -UNLIKENESS_COUNTS * shape
-    if abs(tilt) <= LARGEST_TILT:
-        own += middle_score(square)
+    score = middle_score(square) if abs(tilt) <= LARGEST_TILT else 0.0
+    own = score - UNLIKENESS_COUNTS * shape
     # A level face is one that stands upright, or on its head; quarters need looking at where it is neither.
     quarters = (2,) if abs(tilt) <= UPRIGHT_TILT else QUARTERS
-    scores = {turns: _plausible(_turned(square, turns)) for turns in quarters}
+    turned = {turns: _turned(square, turns) for turns in quarters}
+    faces = {turns: face_points(picture) for turns, picture in turned.items()}
+    scores = {turns: _plausible(picture, faces[turns]) for turns, picture in turned.items()}
     best = max(scores, key=lambda turns: scores[turns])
-    if scores[best] > own + WINS_BY:
+    face, wins = faces[best], scores[best] > max(own + WINS_BY, LEAST_PLAUSIBLE)
+    if face is not None and wins and (best != 2 or _on_its_head(photo, points, score, turned[2], face)):
         return ADVICE[best]
     if abs(tilt) > LARGEST_TILT:
         return ADVICE[2 if abs(tilt) > 135 else 3 if tilt > 0 else 1]
     # A face that is hardly one may be none, found in a picture whose face lies on its side.
-    return advice_without_face(photo, own + WINS_BY) if shape > UNLIKE_FACE else ""
+    return advice_without_face(photo, max(own + WINS_BY, SURELY)) if shape > UNLIKE_FACE else ""
+
+
+def _on_its_head(photo: np.ndarray, points: np.ndarray, score: float, turned: np.ndarray, face: np.ndarray) -> bool:
+    """Whether more speaks for the face in the `turned` picture than the detector, which a mask can mislead: as the
+    photo lies, eyes or lips are not where they should be, or the turned face is the better head by far."""
+    (red, iris), (turned_red, _) = lips_and_eyes(photo, points), lips_and_eyes(turned, face)
+    better = unlikeness(face, fit_pose(face)) < BETTER_HEAD * unlikeness(points, fit_pose(points))
+    return iris > LIGHT_IRIS or turned_red - red > REDDER or (score == 0 and better)
 
 
 def advice_without_face(photo: np.ndarray, least: float = LEAST_PLAUSIBLE) -> str:
@@ -54,7 +67,8 @@ def advice_without_face(photo: np.ndarray, least: float = LEAST_PLAUSIBLE) -> st
     small = cv2.resize(photo, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA) if shrink < 1 else photo
     for turns in QUARTERS:
         turned = _turned(small, turns)
-        if any(_plausible(_square_around(turned, face)) > max(least, LEAST_PLAUSIBLE) for face in find_faces(turned)):
+        squares = (_square_around(turned, face) for face in find_faces(turned))
+        if any(_plausible(square, face_points(square)) > max(least, LEAST_PLAUSIBLE) for square in squares):
             return ADVICE[turns]
     return ""
 
@@ -65,9 +79,8 @@ def tilt_of(points: np.ndarray) -> float:
     return float(np.degrees(np.arctan2(y, x)))
 
 
-def _plausible(square: np.ndarray) -> float:
-    """How well an upright face in the middle explains the picture; least where none is found."""
-    points = face_points(square)
+def _plausible(square: np.ndarray, points: np.ndarray | None) -> float:
+    """How well an upright face in the middle, with `points`, explains the picture; least where none is found."""
     if points is None or abs(tilt_of(points)) > UPRIGHT_TILT:
         return -np.inf
     return middle_score(square) - UNLIKENESS_COUNTS * unlikeness(points, fit_pose(points))

@@ -1,0 +1,18 @@
+"""How motion files are called; known without torch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from avtr_cli.errors import ConfigError
+
+SUFFIXES = (".safetensors", ".csv")
+
+
+def check_motion_suffix(path: Path) -> None:
+    """Raises ConfigError where `path` does not end as motion files do."""
+    if path.suffix.lower() not in SUFFIXES:
+        raise ConfigError(
+            f"{path}: motion is written as .safetensors, which avtr can draw again, or as .csv (Live Link) for other "
+            "programs; give it one of these endings"
+        )
