@@ -50,7 +50,8 @@ def entries_of(source: Source, common: Row, folder: Path, pages: bool = False, *
     shared = understood(source.defaults), understood(common)
     entries: list[Entry] = []
     places: dict[str, str] = {}  # name or output -> who has it
-    reads: dict[str, str] = {_place(path): str(path) for path in source.files}
+    given = [value for value in fields.values() if isinstance(value, Path)]  # a certificate and its key
+    reads: dict[str, str] = {_place(path): str(path) for path in (*source.files, *given)}
     for row in source.rows:
         name, out = row.where, None
         try:
