@@ -1,4 +1,4 @@
-"""`python -m tests.faults [--kinds …] [--kills N] [--every N]`: disturb jobs, print a table and everything wrong."""
+"""`python -m tests.faults [--kinds …] [--kills N] [--every N] [--pairs N]`: disturb jobs, print everything wrong."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import skimage.data
 import skimage.io
 import soundfile
 
+from tests.faults.pairs import race
 from tests.faults.trial import KINDS, Server, Trial, build_shim
 
 
@@ -22,6 +23,7 @@ def main() -> int:
     parser.add_argument("--kinds", default=",".join(KINDS))
     parser.add_argument("--kills", type=int, default=0, help="random kills in all")
     parser.add_argument("--every", type=int, default=0, help="fail every n-th change, once with ENOSPC, once with EIO")
+    parser.add_argument("--pairs", type=int, default=0, help="so many times two runs on one output at once")
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     chance, wrong, began = random.Random(options.seed), 0, time.monotonic()
@@ -30,6 +32,15 @@ def main() -> int:
         photo, sound = material(folder)
         shim = build_shim(folder)
         assert shim is not None, "needs Linux and a C compiler"
+        if options.pairs:
+            with Server(shim, photo) as one, Server(shim, photo) as other:
+                for number in range(options.pairs):
+                    for what in race((one, other), photo, sound, folder / "pair", chance):
+                        wrong += 1
+                        print(f"WRONG pair {number}: {what}", flush=True)
+            print(f"{options.pairs} pairs on one output, {wrong} wrong", flush=True)
+        if not options.every and not options.kills:
+            return 1 if wrong else 0
         with Server(shim, photo) as server:
             trials = [Trial(server, kind, photo, sound, folder) for kind in options.kinds.split(",")]
             orders = [

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from avtr_cli.batch.run import HASHES
+
 SETTINGS = ["render.size=64", "output.speed=ultrafast", "motion.euler_steps=2"]
 ERRORS = {"ENOSPC": errno.ENOSPC, "EIO": errno.EIO, "kill": 0}
 KINDS: dict[str, list[str]] = {
@@ -52,9 +54,11 @@ class Server:
         assert self._process.stdout is not None
         assert self._process.stdout.readline() == "ready\n"
 
-    def run(self, arguments: list[str], folder: Path, at: int = 0, error: int = 0) -> tuple[int, int, str]:
+    def run(
+        self, arguments: list[str], folder: Path, at: int = 0, error: int = 0, log: Path | None = None
+    ) -> tuple[int, int, str]:
         """(exit code, negative for a signal; changes made; what was said)."""
-        log = folder.with_name(f"{folder.name}.log")
+        log = log or folder.with_name(f"{folder.name}.log")
         order = {"arguments": arguments, "folder": str(folder), "at": at, "error": error, "log": str(log)}
         assert self._process.stdin is not None
         assert self._process.stdout is not None
@@ -166,7 +170,7 @@ def _frames_of(folder: Path) -> dict[str, str]:
     """Hash of the frames that each finished report vouches for."""
     found: dict[str, str] = {}
     for path in sorted(folder.rglob("*.json")):
-        if ".avtr" in str(path) or path.name in ("batch.json", ".batch-hashes.json"):
+        if ".avtr" in str(path) or path.name in ("batch.json", HASHES):
             continue
         report: dict[str, Any] = json.loads(path.read_text())
         found[path.name] = report["output"]["frames_sha256"]
@@ -174,7 +178,9 @@ def _frames_of(folder: Path) -> dict[str, str]:
 
 
 def _outputs(folder: Path) -> set[str]:
-    return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+    """Every file, but a batch's memory of hashes, which it may do without."""
+    found = (path for path in folder.rglob("*") if path.is_file() and path.name != HASHES)
+    return {str(path.relative_to(folder)) for path in found}
 
 
 def _decodes(path: Path) -> bool:
