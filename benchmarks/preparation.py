@@ -30,7 +30,7 @@ def timed(work: Callable[[], Result]) -> tuple[Result, float, float]:
 def import_rooms() -> None:
     import avtr_cli.perception.portrait
     import avtr_cli.render.mesh.renderer  # noqa: F401
-    from avtr_cli.perception.mediapipe_quiet import solutions
+    from avtr_cli.perception.mediapipe_graphs import solutions
 
     solutions()
 

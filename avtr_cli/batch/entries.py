@@ -14,7 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from avtr_cli.audio.source import DialogueFiles
+from avtr_cli.audio.files import DialogueFiles
 from avtr_cli.batch.places import place_of
 from avtr_cli.batch.reading import understood
 from avtr_cli.batch.rows import Row, Source

@@ -21,7 +21,8 @@ from avtr_cli.errors import OutputError
 from avtr_cli.textfile import json_text, parse_json, why_no_file
 
 LEDGER = "batch.jsonl"
-LOCK_PATIENCE_S = 15.0  # workers of a killed batch need a moment to notice and put down their work
+LOCK_PATIENCE_S = 5.0  # with a batch that is about to end
+ORPHANS_PATIENCE_S = 120.0  # with workers whose batch was killed: they notice, clean up and end by themselves
 
 EVENTS = ("started", "done", "failed", "lost", "interrupted")
 
@@ -144,7 +145,8 @@ class Ledger:
                 fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 return
             except BlockingIOError:
-                if time.monotonic() >= until:
+                orphaned = _taker_is_gone(self._file)
+                if time.monotonic() >= until + (ORPHANS_PATIENCE_S if orphaned else 0.0):
                     raise OutputError(
                         f"{self.path}: another avtr batch is at work in this folder; wait for it, or choose another -o"
                     ) from None
@@ -153,6 +155,30 @@ class Ledger:
                     f"{self.path}: cannot be locked on this file system ({error.strerror}); choose another -o"
                 ) from error
             time.sleep(0.1)
+
+
+def _taker_is_gone(file: int) -> bool:
+    """Whether the process that locked `file` is dead, so that only its workers hold the lock still.
+
+    Linux tells it in /proc/locks (proc_locks(5)), by the file's inode; elsewhere the answer is no.
+    """
+    try:
+        rows = [line.split() for line in Path("/proc/locks").read_text(encoding="ascii").splitlines()]
+        inode = f":{os.fstat(file).st_ino}"
+        takers = [int(row[4]) for row in rows if len(row) > 5 and row[1] == "FLOCK" and row[5].endswith(inode)]
+    except (OSError, ValueError):
+        return False
+    return bool(takers) and not any(pid <= 0 or _lives(pid) for pid in takers)
+
+
+def _lives(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True
 
 
 class Lock:

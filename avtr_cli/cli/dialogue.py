@@ -44,7 +44,7 @@ def dialogue(
     quiet: options.Quiet = False,
 ) -> None:
     """Render both sides of DIALOGUE in one video: each person speaks their own channel and hears the other's."""
-    from avtr_cli.audio.source import DialogueFiles
+    from avtr_cli.audio.files import DialogueFiles
     from avtr_cli.dialogue import DialogueJob
 
     files = DialogueFiles(

@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from avtr_cli.config import Preset, load_preset
-from avtr_cli.errors import ConfigError
+from avtr_cli.errors import ConfigError, OutputError
+from avtr_cli.files import reason
 
 if TYPE_CHECKING:
     from avtr_cli.checking import CheckedJob
     from avtr_cli.job import Job
     from avtr_cli.offline import Watch
+    from avtr_cli.output.report import Report
 
 PresetName = Annotated[str, typer.Option("--preset", metavar="NAME|FILE", help="Settings: default, fast, quality, …")]
 Settings = Annotated[
@@ -107,6 +109,9 @@ def progress(quiet: bool, name: str) -> Iterator[Watch | None]:
 
 def render_and_tell(job: Job, quiet: bool, plan: Plan | None = None) -> None:
     """Render one job and say what a person wants to know of it; with a `plan`, only what would be done."""
+    from avtr_cli.glance import glance
+
+    glance(job)
     from avtr_cli.checking import check
     from avtr_cli.spooling import spooled
 
@@ -118,12 +123,19 @@ def render_and_tell(job: Job, quiet: bool, plan: Plan | None = None) -> None:
 
         with progress(quiet, job.out.name) as watch:
             done = render_file(job, watch=watch, checked=checked)
-    if quiet:
-        typer.echo(job.out)
-        return
-    echo_warnings(done["warnings"])
-    for line in done.summary():
-        typer.echo(line)
+    tell(done, quiet)
+
+
+def tell(done: Report, quiet: bool) -> None:
+    """Say what came of a job. Raises OutputError where nobody can be told; the video is there."""
+    try:
+        echo_warnings([] if quiet else done["warnings"])
+        for line in [done["output"]["path"]] if quiet else done.summary():
+            typer.echo(line)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise OutputError(f"{done['output']['path']}: is there, but cannot be told ({reason(error)})") from error
 
 
 def _tell_plan(checked: CheckedJob, plan: Plan) -> None:

@@ -51,7 +51,7 @@ def render(
     quiet: options.Quiet = False,
 ) -> None:
     """Render the avatar's side of DIALOGUE to a video, with sound."""
-    from avtr_cli.audio.source import DialogueFiles
+    from avtr_cli.audio.files import DialogueFiles
     from avtr_cli.cues import load_cues
     from avtr_cli.job import Job
 

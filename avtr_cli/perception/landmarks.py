@@ -8,7 +8,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from avtr_cli.perception.mediapipe_quiet import Graph
+from avtr_cli.perception.mediapipe_graphs import Graph
 from avtr_cli.perception.topology import FACE_OVAL
 
 MOST_FACES = 12

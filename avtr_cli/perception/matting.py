@@ -11,7 +11,7 @@ import numpy as np
 
 from avtr_cli.perception.crop import resample
 from avtr_cli.perception.landmarks import face_height
-from avtr_cli.perception.mediapipe_quiet import Graph
+from avtr_cli.perception.mediapipe_graphs import Graph
 from avtr_cli.perception.topology import FACE_OVAL, NOSE_TIP
 
 WORKING_SIDE = 1024  # px of the longer side; the network knows no finer detail

@@ -21,6 +21,7 @@ from PIL import Image
 from avtr_cli.errors import PhotoError
 from avtr_cli.perception.picture_formats import READABLE, most_pixels, open_picture, stranger
 from avtr_cli.perception.rgb import to_rgb
+from avtr_cli.perception.silence import quiet
 
 SMALLEST_SIDE = 64  # px; below it there are not enough pixels for a face
 LARGEST_SIDE = 32_000  # px; OpenCV reads no picture that is longer
@@ -101,16 +102,17 @@ def _decoded(data: bytes) -> np.ndarray:
     picture = _opened(data)
     _check_size(picture)
     halvings = _halve_while_reading(picture)
-    try:
-        picture.load()
-        turn = _orientation(picture)
-    except Exception:
-        if picture.format != "TIFF":
-            raise
-        # Pillow turns a TIFF while it reads it, and stumbles over odd tags then: read it as it lies.
-        picture, turn = _opened(data), 1
-        picture.getexif = Image.Exif  # type: ignore[method-assign]
-        picture.load()
+    with quiet() if picture.format == "TIFF" else contextlib.nullcontext():  # libtiff writes what it thinks of a file
+        try:
+            picture.load()
+            turn = _orientation(picture)
+        except Exception:
+            if picture.format != "TIFF":
+                raise
+            # Pillow turns a TIFF while it reads it, and stumbles over odd tags then: read it as it lies.
+            picture, turn = _opened(data), 1
+            picture.getexif = Image.Exif  # type: ignore[method-assign]
+            picture.load()
     pixels = to_rgb(picture, halved=picture.width * picture.height > KEPT_WHOLE and halvings == 1)
     del picture
     return _upright(pixels, turn)

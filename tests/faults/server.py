@@ -1,7 +1,7 @@
 """A process with models ready that forks a child for each command: real runs of the command line in a fraction.
 
-Speaks JSON lines: {"arguments", "folder", "at", "error", "log"} in, {"code", "changes"} out. With `error` 0 the child is
-killed at change number `at` below `folder`, else that change fails so; `at` 0 only counts.
+Speaks JSON lines: {"arguments", "folder", "at", "error", "log"} in, {"code", "changes"} out. With `error` 0 the child
+is killed at change number `at` below `folder`, else that change fails so; `at` 0 only counts.
 """
 
 from __future__ import annotations

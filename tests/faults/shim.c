@@ -43,7 +43,7 @@ static int below(const char *path) {
         snprintf(whole, sizeof whole, "%s/%s", here, path);
         path = whole;
     }
-    return strncmp(path, root, root_length) == 0;
+    return strncmp(path, root, root_length) == 0 && (path[root_length] == '/' || path[root_length] == 0);
 }
 
 static int file_below(int fd) {

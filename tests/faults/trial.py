@@ -1,4 +1,4 @@
-"""One disturbed run and what must hold after it: one sentence, nothing half, nothing of the user's touched, and again."""
+"""One disturbed run and what must hold after it: one sentence, nothing half, nothing of the user's touched, a rerun."""
 
 from __future__ import annotations
 
@@ -42,7 +42,12 @@ class Server:
         environment = {**os.environ, "LD_PRELOAD": str(shim), "PYTHONPATH": str(Path(__file__).parents[2])}
         command = [sys.executable, "-m", "tests.faults.server", str(photo), *SETTINGS]
         self._process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment, text=True
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env=environment,
+            text=True,
         )
         assert self._process.stdout is not None
         assert self._process.stdout.readline() == "ready\n"
