@@ -141,7 +141,9 @@ def _check_keys(keys: list[Node]) -> None:
         if not isinstance(key, ScalarNode):
             raise _Refused("a key is a word, not a list or a table", key)
         if key.tag not in ("tag:yaml.org,2002:str", _MERGE):
-            raise _Refused(f"the key {' '.join(key.value[:40].split())} is no word; put it in quotes if it is meant as one", key)
+            raise _Refused(
+                f"the key {' '.join(key.value[:40].split())} is no word; put it in quotes if it is meant as one", key
+            )
         if key.value in seen:
             raise _Refused(f"the key {quoted(key.value, 40)} stands twice in one table", key)
         seen.add(key.value)
