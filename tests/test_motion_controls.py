@@ -12,7 +12,7 @@ from avtr_cli.motion import controls, decisions, gestures
 from avtr_cli.motion.articulation import CURVES, FACE, MOUTH, aperture, compose
 from avtr_cli.motion.generator import SHIPPED, LmfmGenerator
 from avtr_cli.timing import WINDOW_SAMPLES
-from avtr_cli.types import CONTROLS, Cue, Window
+from avtr_cli.types import CONTROLS, CUE_STRENGTH, CUES, Cue, Window
 
 NEVER = np.full(len(gestures.EVENTS), -60.0)
 
@@ -145,7 +145,26 @@ def test_odds_of_nought_forbid_and_larger_odds_bring_more():
     assert seen[0] < seen[1] < seen[2]
 
 
-@pytest.mark.parametrize("cue", [Cue(3, "dance"), Cue(-1, "nod"), Cue(3, "nod", 9.0)])
+@pytest.mark.parametrize("strength", [CUE_STRENGTH[0], 1.0, CUE_STRENGTH[1]])
+@pytest.mark.parametrize("name", CUES)
+def test_every_cue_there_is_moves_the_face_by_its_strength(name: str, strength: float):
+    away = [Cue(0, "look_left")] if name == "look_ahead" else []
+    curves = decide(cues=[*away, Cue(20, name, strength)])
+    moved = np.abs(curves - decide(cues=away)).max()
+    assert np.isfinite(curves).all()
+    assert moved == 0 if strength == 0 and not name.startswith("look") else moved > 0.05 * min(strength, 1)
+
+
+def test_a_shake_of_the_head_swings_to_both_sides_and_ends_where_it_began():
+    yaw = decide(cues=[Cue(20, "shake")])[:, column("yaw")]
+    assert min(yaw.max(), -yaw.min()) > 2.0  # degrees
+    assert np.abs(yaw[:21]).max() == np.abs(yaw[75:]).max() == 0
+    assert np.abs(np.diff(yaw)).max() < 5.0
+
+
+@pytest.mark.parametrize(
+    "cue", [Cue(3, "dance"), Cue(-1, "nod"), Cue(3, "nod", 9.0), Cue(3, "nod", -1.0), Cue(3, "nod", float("nan"))]
+)
 def test_a_cue_that_cannot_be_is_one_sentence(cue):
     with pytest.raises(ConfigError, match=r"cue"):
         controls.checked_cues([cue])

@@ -1,4 +1,4 @@
-"""Photo files at the edges: what they are and not what they are called, odd metadata, sizes, pipes; a sentence each."""
+"""Photo files at the edges: what they are whatever they are called, odd metadata, sizes, pipes; one sentence each."""
 
 from __future__ import annotations
 

@@ -157,6 +157,7 @@ def whole_photo(photo: np.ndarray, longest: int) -> tuple[np.ndarray, np.ndarray
     A photo that is small enough keeps its pixels (an odd last row or column is cut off); it is never enlarged.
     """
     height, width = photo.shape[:2]
+    longest = longest // 2 * 2
     scale = min(1.0, longest / max(height, width))
     if scale == 1.0:
         return np.ascontiguousarray(photo[: height // 2 * 2, : width // 2 * 2]), np.eye(2, 3)

@@ -1,0 +1,142 @@
+"""Two threads: one engine, one avatar, MediaPipe and a closed standard error; each gets what it would get alone."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+import pytest
+import torch
+
+from avtr_cli.config import load_preset
+from avtr_cli.engine import Engine
+from avtr_cli.errors import AvtrError
+from avtr_cli.perception.portrait import find_portrait
+from avtr_cli.perception.silence import quiet
+from avtr_cli.session import StreamingSession
+from avtr_cli.types import CONTROLS, Identity, Motion, MotionState, Window
+
+Answer = TypeVar("Answer")
+
+
+def at_once(*tasks: Callable[[], Answer]) -> list[Answer]:
+    """What the tasks return, each run in a thread of its own."""
+    answers: dict[int, Answer] = {}
+    errors: list[BaseException] = []
+
+    def work(number: int) -> None:
+        try:
+            answers[number] = tasks[number]()
+        except BaseException as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(len(tasks))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not errors
+    return [answers[number] for number in range(len(tasks))]
+
+
+def call(engine: Engine, identity: Identity, seed: int, samples: np.ndarray) -> np.ndarray:
+    session = StreamingSession(identity, engine.generator(), engine.renderer, seed)
+    return np.stack([frame.pixels for frame in session.push(samples) + session.finish()])
+
+
+@pytest.mark.parametrize("torch_threads", [1, 2])
+def test_two_calls_of_one_avatar_in_two_threads_give_the_frames_of_each_alone(
+    engine: Engine, identity: Identity, dialogue: np.ndarray, torch_threads: int
+):
+    before = torch.get_num_threads()
+    torch.set_num_threads(torch_threads)
+    try:
+        samples = dialogue[:, 30_000:46_000]
+        alone = [call(engine, identity, seed, samples) for seed in (1, 2)]
+        both = at_once(*(lambda seed=seed: call(engine, identity, seed, samples) for seed in (1, 2)))
+        assert all(np.array_equal(one, two) for one, two in zip(alone, both, strict=True))
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_two_threads_that_ask_for_one_avatar_prepare_it_once(photo: Path, monkeypatch: pytest.MonkeyPatch):
+    from avtr_cli import engine as module
+
+    engine, found = Engine(load_preset("default", ["render.size=64"])), []
+    monkeypatch.setattr(module, "find_portrait", lambda *given: found.append(given) or find_portrait(*given))
+    (_, one), (_, two) = at_once(*[lambda: engine.avatar(photo)] * 2)
+    assert one is two
+    assert len(found) == 1
+
+
+def test_two_threads_find_two_faces_as_one_would(photo: Path, tmp_path: Path):
+    from PIL import Image, ImageOps
+
+    mirrored = tmp_path / "mirrored.png"
+    ImageOps.mirror(Image.open(photo)).save(mirrored)
+    alone = [find_portrait(path).landmarks for path in (photo, mirrored)]
+    both = at_once(*(lambda path=path: find_portrait(path).landmarks for path in (photo, mirrored)))
+    assert all(np.array_equal(one, two) for one, two in zip(alone, both, strict=True))
+
+
+def test_a_photo_that_is_replaced_cannot_be_told_as_the_one_that_was_drawn(
+    photo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """The bytes are read once: what lies there a moment later is neither drawn nor hashed."""
+    from avtr_cli import engine as module
+
+    path = tmp_path / "photo.png"
+    path.write_bytes(photo.read_bytes())
+
+    def replaced(name, face, data):
+        path.write_bytes(b"another")
+        return find_portrait(name, face, data)
+
+    monkeypatch.setattr(module, "find_portrait", replaced)
+    portrait, _ = Engine(load_preset("default", ["render.size=64"])).avatar(path)
+    assert portrait.sha256 == find_portrait(photo).sha256
+
+
+@pytest.mark.parametrize("closed", ["2>&-", "<&- 2>&-", "2>/dev/full"])
+def test_a_face_is_found_without_a_standard_error(photo: Path, closed: str):
+    code = (
+        f"from avtr_cli.perception.portrait import find_portrait; print(len(find_portrait({str(photo)!r}).landmarks))"
+    )
+    done = subprocess.run(f"{sys.executable} -c {code!r} {closed}", shell=True, stdout=subprocess.PIPE, text=True)
+    assert (done.returncode, done.stdout) == (0, "478\n")
+
+
+def test_silence_ends_with_the_last_thread_inside(capfd: pytest.CaptureFixture[str]):
+    with quiet():
+        with quiet():
+            os.write(2, b"unheard")
+        os.write(2, b"unheard")
+    os.write(2, b"heard")
+    assert capfd.readouterr().err == "heard"
+
+
+class Broken:
+    """A motion model that is of no use after the first chunk."""
+
+    space = CONTROLS
+
+    def start(self, identity: Identity, seed: int) -> MotionState:
+        return {}
+
+    def step(self, window: Window, state: MotionState) -> tuple[Motion, MotionState]:
+        values = torch.zeros(5, len(CONTROLS))
+        values[3, 7] = float("nan") if window.index else 0.0
+        return Motion(CONTROLS, values, 5 * window.index), state
+
+
+def test_motion_that_is_no_number_never_becomes_a_frame(engine: Engine, identity: Identity):
+    session = StreamingSession(identity, Broken(), engine.renderer)
+    assert len(session.push(np.zeros((2, 6_480), np.float32))) == 5
+    with pytest.raises(AvtrError, match="frames from 5"):
+        session.push(np.zeros((2, 3_200), np.float32))
