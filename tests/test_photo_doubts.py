@@ -55,12 +55,8 @@ def fingers(photo: np.ndarray, points: np.ndarray) -> np.ndarray:
     skin = 0.95 * np.median(photo[y, x], axis=0)
     for row in range(4):
         left = mouth + np.array([-0.55, -0.3 + 0.24 * row]) * eo
-<<<<<<< HEAD
-        ends = tuple(left.astype(int).tolist()), tuple((left + np.array([1.6 * eo, 0])).astype(int).tolist())
-=======
         right = left + np.array([1.6, 0.0]) * eo
         ends = tuple(left.astype(int).tolist()), tuple(right.astype(int).tolist())
->>>>>>> picture
         cv2.line(drawn, *ends, (0.6 * skin).tolist(), max(2, int(0.235 * eo)), cv2.LINE_AA)
         cv2.line(drawn, *ends, skin.tolist(), max(2, int(0.215 * eo)), cv2.LINE_AA)
     return drawn
