@@ -7,12 +7,25 @@ from avtr_cli import runtime
 runtime.settle()  # before torch is imported by any test
 
 import os  # noqa: E402
+import signal  # noqa: E402
+import threading  # noqa: E402
 from collections.abc import Callable  # noqa: E402
 from pathlib import Path  # noqa: E402
 
 import numpy as np  # noqa: E402
 import pytest  # noqa: E402
 import soundfile  # noqa: E402
+
+
+def pytest_configure() -> None:
+    """A shell makes what it runs in the background deaf to Ctrl-C, and with it every test of interruptions.
+
+    A polite kill ends a run as Ctrl-C does: with the names and reasons of what had failed.
+    """
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        if "PYTEST_XDIST_WORKER" not in os.environ:
+            signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session", autouse=True)
