@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from avtr_cli.audio.source import DialogueFiles
@@ -136,7 +137,8 @@ def cluster() -> Iterator[Any]:
 
 @pytest.mark.slow
 def test_one_of_two_nodes_dies_and_every_job_is_done_once(cluster, tmp_path, photo, dialogue):
-    source = make_folder(tmp_path / "in", photo, dialogue, seconds=8.0, broken=False)  # longer than killing takes
+    longer = np.tile(dialogue, 3)  # than killing takes
+    source = make_folder(tmp_path / "in", photo, longer, seconds=24.0, broken=False)
     for name in ("fourth", "fifth"):
         shutil.copy(source / "first.wav", source / f"{name}.wav")
     options = [source, "--photo", photo, *SMALL]

@@ -101,6 +101,8 @@ def test_the_page_tells_what_the_report_tells(rendered):
     assert report["output"]["frames_sha256"] in page.text
     assert report["inputs"]["photo"]["sha256"] in page.text
     assert "render.size" in page.text
+    for told in ("audio.sample_rate", "audio.correlation", "command", "cues"):
+        assert told in page.text
     assert "Label on every frame: “AI-generated”" in page.text
     for name in ("motion", "drawing", "encoding"):
         assert name in page.text

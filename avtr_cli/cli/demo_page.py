@@ -15,6 +15,7 @@ from avtr_cli.config import Preset, load_preset
 from avtr_cli.demos import examples_folder
 from avtr_cli.dialogue import DialogueJob
 from avtr_cli.errors import InputError, WeightsError
+from avtr_cli.plain_yaml import load_file
 from avtr_cli.weights.registry import registry
 from avtr_cli.weights.store import Store
 
@@ -38,9 +39,7 @@ def page_jobs(
     Portraits are written to `out` first. Raises InputError where `data` lacks a call, and WeightsError where a
     published weight that the preset needs is not usable; both say where it comes from.
     """
-    import yaml
-
-    page: dict[str, Any] = yaml.safe_load((examples_folder() / "avtr1_page.yaml").read_text(encoding="utf-8"))
+    page: dict[str, Any] = load_file(examples_folder() / "avtr1_page.yaml")
     preset = load_preset(page["preset"], settings)
     found = {call["id"]: find_participants(data, call["id"]) for call in page["calls"]}
     _check(data, page, [id for id, sides in found.items() if len(sides) != 2], preset)

@@ -19,6 +19,7 @@ from avtr_cli.files import write_text
 from avtr_cli.output import charts
 from avtr_cli.output.stills import still_times, stills
 from avtr_cli.output.timeline import Curves, Timeline
+from avtr_cli.timing import FPS
 
 STILLS = 12  # on a job's page
 TEMPLATE = Path(__file__).parent.parent / "assets" / "report.html"
@@ -93,8 +94,16 @@ def _job_body(path: Path, report: Mapping[str, Any], made: Path, timeline: Timel
         yield _tracks(timeline)
     yield _timing(report["timing"])
     yield _origin(report)
+    yield _details("Job", _job(report))
     yield _details("Settings", _flat(report["settings"]))
     yield _details("Machine", {**_flat(report["device"]), **_flat(report["memory"])})
+
+
+def _job(report: Mapping[str, Any]) -> dict[str, Any]:
+    """What was asked for and what went in, hashes apart."""
+    cues = [f"{cue['cue']} at {cue['frame'] / FPS:g} s, strength {cue['strength']:g}" for cue in report["cues"]]
+    given = {key: value for key, value in _flat(report["inputs"]).items() if not key.endswith("sha256")}
+    return {"command": report["avtr"]["command"] or "-", "cues": "; ".join(cues) or "none", **given}
 
 
 def _subtitle(report: Mapping[str, Any]) -> str:
