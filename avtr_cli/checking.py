@@ -16,23 +16,26 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from avtr_cli.audio.source import DialogueSource
 from avtr_cli.errors import ConfigError, InputError, OutputError
 from avtr_cli.files import is_stream, lies_there, reason, same_file
+from avtr_cli.glance import glance
 from avtr_cli.job import Job
 from avtr_cli.motion.ignored import ignored as motion_ignores
 from avtr_cli.motion.suffixes import check_motion_suffix
-from avtr_cli.output import provenance
 from avtr_cli.output.formats import Format, format_of
 from avtr_cli.output.label import check_label
 from avtr_cli.output.placement import refuse_taken
 from avtr_cli.output.sequence import PictureSequence, is_sequence
-from avtr_cli.output.signing import Signer
 from avtr_cli.output.workfolder import being_placed, beside, in_use
 from avtr_cli.perception.photo import picture_size
 from avtr_cli.render.ignored import ignored as render_ignores
 from avtr_cli.timing import frames_of
+
+if TYPE_CHECKING:
+    from avtr_cli.output.signing import Signer
 
 SPARE_BYTES = 64 << 20  # of disk, beside what the video is expected to take
 
@@ -56,6 +59,7 @@ class CheckedJob:
 
 def check(job: Job) -> CheckedJob:
     """Refuse what is known to fail: raises ConfigError, InputError or OutputError. Writes nothing that stays."""
+    glance(job)
     form = format_of(job.out, job.preset.output)
     _check_settings(job, form)
     photos = _check_pictures(job)
@@ -64,6 +68,8 @@ def check(job: Job) -> CheckedJob:
     try:
         frames = frames_of(source.facts.samples)
         check_space(job.out, form, _frame_size(job, photos), frames)
+        from avtr_cli.output import provenance  # after all that is cheap
+
         signer = provenance.choose_signer(job.certificate, job.private_key) if job.provenance else None
     except BaseException:
         source.__exit__(None, None, None)
@@ -119,7 +125,7 @@ def _check_settings(job: Job, form: Format) -> None:
 def _check_pictures(job: Job) -> list[tuple[int, int]]:
     """(width, height) of every photo."""
     if job.from_motion is not None and not job.from_motion.is_file():
-        raise InputError(f"{job.from_motion}: there is no such file")
+        raise InputError(f"{job.from_motion}: is no file; give the .safetensors that --motion-out wrote")
     if job.background is not None:
         picture_size(job.background)
     return [picture_size(photo) for photo in job.photos]

@@ -154,7 +154,7 @@ def load_preset(name_or_file: str | Path = "default", settings: list[str] | tupl
     flat: dict[str, Any] = {}
     for section, values in loaded.items():
         if not isinstance(values, dict):
-            raise ConfigError(f"{path}: '{section}' must hold settings, as in 'render: {{size: 512}}'")
+            raise ConfigError(f"{path}: {quoted(section)} must hold settings, as in 'render: {{size: 512}}'")
         flat.update({f"{section}.{key}": value for key, value in values.items()})
     preset = _apply(Preset(name=path.stem), flat, str(path), {})
     return _apply(preset, parse_settings(settings), "--set", {})

@@ -9,15 +9,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from avtr_cli import types
 from avtr_cli.errors import ConfigError
 from avtr_cli.plain_yaml import load_file
 from avtr_cli.textfile import quoted
 from avtr_cli.timing import FPS
-from avtr_cli.types import CUES, Cue
+from avtr_cli.types import CUE_STRENGTH, CUES, Cue
 
-LATEST_S = 1_000_000.0  # eleven days
-STRENGTH: tuple[float, float] = getattr(types, "CUE_STRENGTH", (-3.0, 3.0))  # weakest, strongest
+LATEST_S = 360_000.0  # 100 hours
 
 _EXAMPLE = "{at: 3.2, cue: nod, strength: 1}"
 
@@ -52,7 +50,7 @@ def _cue(entry: Any, where: str) -> Cue:
     if name not in CUES:
         raise ConfigError(f"{where}: no cue is called {quoted(name)}; there are {', '.join(CUES)}")
     at = _number(entry["at"], f"{where}: at", "the seconds from the video's beginning", 0.0, LATEST_S)
-    strength = _number(entry.get("strength", 1.0), f"{where}: strength", "a number", *STRENGTH)
+    strength = _number(entry.get("strength", 1.0), f"{where}: strength", "a number", *CUE_STRENGTH)
     return Cue(round(at * FPS), name, strength)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from avtr_cli.audio.source import DialogueFiles
+from avtr_cli.audio.files import DialogueFiles
 from avtr_cli.config import load_preset
 from avtr_cli.dialogue import DialogueJob
 from avtr_cli.errors import AvtrError, ConfigError, OutputError

@@ -7,13 +7,16 @@ import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from avtr_cli.audio.source import DialogueSource
-from avtr_cli.audio.turns import active_side
 from avtr_cli.errors import ConfigError
 from avtr_cli.files import file_sha256
 from avtr_cli.job import Job
-from avtr_cli.output.layout import LAYOUTS, Layout, layout_size
+from avtr_cli.output.layouts import LAYOUTS, layout_size
+
+if TYPE_CHECKING:
+    from avtr_cli.audio.source import DialogueSource
+    from avtr_cli.output.layout import Layout
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +53,9 @@ class DialogueJob(Job):
         return layout_size(self.layout, sizes[0])
 
     def arrange(self, sizes: list[tuple[int, int]], source: DialogueSource) -> Layout:
+        from avtr_cli.audio.turns import active_side
+        from avtr_cli.output.layout import Layout
+
         return Layout(self.layout, sizes, active_side(source) if self.layout == "active-speaker" else None)
 
     def key(self, weights: Sequence[Path] = (), sha256: Callable[[Path], str] | None = None) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from avtr_cli import __version__
-from avtr_cli.audio.source import DialogueFiles
+from avtr_cli.audio.files import DialogueFiles
 from avtr_cli.config import Preset
 from avtr_cli.errors import ConfigError
 from avtr_cli.files import file_sha256

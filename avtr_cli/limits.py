@@ -93,8 +93,7 @@ def check_value(setting: Field[Any], value: Any, called: str) -> None:
     """Raises ConfigError, beginning with `called`, for a value of the field's kind that is beyond its limit."""
     limit = limit_of(setting)
     if limit is not None and not limit.holds(value):
-        shown = f"'{value}'" if isinstance(value, str) and len(value) <= 60 else quoted(value)
-        raise ConfigError(f"{called} is {shown}, but {limit}")
+        raise ConfigError(f"{called} is {quoted(value)}, but {limit}")
 
 
 def check_all(config: Any, group: str) -> None:

@@ -86,12 +86,12 @@ class _Loader(yaml.SafeLoader):
         try:
             return float(re.sub(r"\.(?=inf|nan)", "", text.lower()))
         except ValueError:  # an explicit !!float of a word
-            raise _Refused(f"'{text[:40]}' is no number", node) from None
+            raise _Refused(f"{quoted(text, 40)} is no number", node) from None
 
     def construct_bool(self, node: Node) -> bool:
         text = str(self.construct_scalar(node)).lower()
         if text not in ("true", "false"):  # an explicit !!bool of a word
-            raise _Refused(f"'{text[:40]}' is neither true nor false", node)
+            raise _Refused(f"{quoted(text, 40)} is neither true nor false", node)
         return text == "true"
 
 
@@ -141,9 +141,11 @@ def _check_keys(keys: list[Node]) -> None:
         if not isinstance(key, ScalarNode):
             raise _Refused("a key is a word, not a list or a table", key)
         if key.tag not in ("tag:yaml.org,2002:str", _MERGE):
-            raise _Refused(f"the key {key.value[:40]} is no word; put it in quotes if it is meant as one", key)
+            raise _Refused(
+                f"the key {' '.join(key.value[:40].split())} is no word; put it in quotes if it is meant as one", key
+            )
         if key.value in seen:
-            raise _Refused(f"the key '{key.value[:40]}' stands twice in one table", key)
+            raise _Refused(f"the key {quoted(key.value, 40)} stands twice in one table", key)
         seen.add(key.value)
 
 
@@ -155,4 +157,4 @@ def _sentence(error: yaml.YAMLError) -> str:
     line = f"line {mark.line + 1}: " if mark is not None else ""
     if isinstance(error, _Refused):
         return f"{line}{error.problem}"
-    return f"not a YAML file ({line}{getattr(error, 'problem', None) or ' '.join(str(error).split())})"
+    return f"not a YAML file ({line}{' '.join(str(getattr(error, 'problem', None) or error).split())})"

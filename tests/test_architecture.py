@@ -15,7 +15,7 @@ PACKAGE = Path(__file__).parent.parent / "avtr_cli"
 FLOORS = [  # upper floors import lower ones, never the other way
     {"cli"},
     {"batch", "evaluation", "training", "dialogue", "benchmark", "doctor", "demos", "verification"},
-    {"offline", "finishing", "forecast", "preview", "spooling", "preparation", "checking", "account", "feed"},
+    {"offline", "finishing", "forecast", "preview", "spooling", "preparation", "checking", "glance", "account", "feed"},
     {"engine", "job", "cues", "session", "pace"},
     {"output"},
     {"motion", "render"},

@@ -68,3 +68,15 @@ def test_a_restored_state_goes_on_bit_for_bit():
 def test_another_shape_or_kind_of_number_is_refused(wrong):
     with pytest.raises(AudioError, match="float32"):
         list(Windows().push(wrong))
+
+
+@pytest.mark.parametrize("wrong", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("at", [0, 6_000, 9_999])
+def test_a_sample_that_is_no_number_is_refused_before_any_of_its_push_is_heard(wrong, at):
+    windows, samples = Windows(), noise(10_000)
+    spoilt = samples.copy()
+    spoilt[1, at] = wrong
+    with pytest.raises(AudioError, match="NaN or infinite"):
+        list(windows.push(spoilt))
+    assert windows.heard == 0
+    assert len(list(windows.push(samples))) == 2

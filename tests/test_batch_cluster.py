@@ -149,7 +149,7 @@ def test_one_of_two_nodes_dies_and_every_job_is_done_once(cluster, tmp_path, pho
         assert batch.poll() is None
         time.sleep(0.05)
     cluster.remove_node(doomed, allow_graceful=False)
-    assert batch.wait(timeout=400) == 0
+    assert batch.wait(timeout=1800) == 0
     names = (*GOOD, "fourth", "fifth")
     assert sorted(ledger(out, "done")) == sorted(("done", name) for name in names)
     assert len(ledger(out, "lost")) == 1

@@ -14,6 +14,7 @@ import pytest
 
 from avtr_cli.audio.source import DialogueFiles
 from avtr_cli.batch import hashes as hashes_module
+from avtr_cli.batch import ledger as ledger_module
 from avtr_cli.batch.calls import Call, Checked, Ended, Failure
 from avtr_cli.batch.entries import Entry
 from avtr_cli.batch.hashes import Hashes
@@ -79,7 +80,8 @@ if __name__ == "__main__":
 """
 
 
-def test_the_lock_lives_until_the_last_worker_of_a_killed_batch_is_gone(tmp_path):
+def test_the_lock_lives_until_the_last_worker_of_a_killed_batch_is_gone(tmp_path, monkeypatch):
+    monkeypatch.setattr(ledger_module, "ORPHANS_PATIENCE_S", 0.3)
     script = tmp_path / "batch.py"
     script.write_text(BATCH)
     here = {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)}
@@ -92,7 +94,16 @@ def test_the_lock_lives_until_the_last_worker_of_a_killed_batch_is_gone(tmp_path
             Ledger(tmp_path, patience_s=0.3)
     finally:
         os.kill(worker, signal.SIGKILL)
-    Ledger(tmp_path, patience_s=5).close()
+    monkeypatch.setattr(ledger_module, "ORPHANS_PATIENCE_S", 600)
+    Ledger(tmp_path, patience_s=0).close()  # however long the system takes to bury it
+
+
+def test_workers_whose_batch_was_killed_are_waited_for_and_a_living_batch_is_not(tmp_path, monkeypatch):
+    waited = []
+    monkeypatch.setattr(ledger_module.time, "sleep", lambda s: waited.append(s))
+    with Ledger(tmp_path), pytest.raises(OutputError, match="another avtr batch"):
+        Ledger(tmp_path, patience_s=0)
+    assert waited == []
 
 
 def test_a_hash_is_remembered_until_the_file_changes(tmp_path, monkeypatch):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import random
-import resource
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -53,6 +53,9 @@ def test_workers_by_default_are_one_for_two_cores_or_one_for_a_gpu():
     assert crew_for(None, 1, 16).count == 1
 
 
+HANGS_S = 1800  # no machine is so slow
+
+
 @pytest.fixture(scope="module")
 def source(tmp_path_factory, photo, dialogue) -> Path:
     return make_folder(tmp_path_factory.mktemp("night") / "in", photo, dialogue, seconds=1.0)
@@ -67,10 +70,10 @@ def clean(source, tmp_path_factory) -> Path:
     return out
 
 
-def until(condition: Callable[[], bool], seconds: float = 120) -> None:
-    end = time.monotonic() + seconds
+def until(condition: Callable[[], bool], batch: subprocess.Popen[str]) -> None:
+    """However slow the machine is; but not longer than the batch lives."""
     while not condition():
-        assert time.monotonic() < end, "it never happened"
+        assert batch.poll() is None or condition(), "it never happened"
         time.sleep(0.05)
 
 
@@ -98,12 +101,12 @@ def test_a_batch_with_failures_ends_with_exit_code_6_and_a_table(source, clean, 
 
 
 @pytest.mark.slow
-def test_a_second_run_takes_less_than_three_seconds(source, clean):
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+def test_a_second_run_loads_no_model_and_writes_nothing_down(source, clean):
     lines = ledger(clean)
-    avtr_batch(source, "-o", clean, *SMALL)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 3  # whatever else the machine does
+    code = "import sys\nfrom avtr_cli.cli import main\ntry:\n    main()\nfinally:\n    print(*sys.modules)"
+    again = [sys.executable, "-c", code, "batch", source, "-o", clean, *SMALL]
+    done = subprocess.run(again, capture_output=True, text=True, check=False, env=environment())
+    assert {name.split(".")[0] for name in done.stdout.split()} & {"torch", "mediapipe", "cv2"} == set()
     assert ledger(clean) == lines
 
 
@@ -112,7 +115,7 @@ def test_a_second_run_takes_less_than_three_seconds(source, clean):
 def test_killed_at_a_random_moment_it_goes_on_and_gives_the_same_frames(source, clean, tmp_path, seed):
     out = tmp_path / "out"
     batch = start(source, "-o", out, *SMALL, "--jobs", 2)
-    until(lambda: out.is_dir() and ("started", "first") in ledger(out))
+    until(lambda: out.is_dir() and ("started", "first") in ledger(out), batch)
     time.sleep(random.Random(seed).uniform(0, 4))
     batch.kill()
     batch.communicate()
@@ -127,9 +130,9 @@ def test_killed_at_a_random_moment_it_goes_on_and_gives_the_same_frames(source, 
 def test_ctrl_c_ends_it_cleanly_and_it_goes_on(source, clean, tmp_path):
     out = tmp_path / "out"
     batch = start(source, "-o", out, *SMALL)
-    until(lambda: out.is_dir() and ("started", "second") in ledger(out))
+    until(lambda: out.is_dir() and ("started", "second") in ledger(out), batch)
     os.killpg(batch.pid, signal.SIGINT)
-    batch.communicate(timeout=60)
+    batch.communicate(timeout=HANGS_S)
     assert batch.returncode == 130
     assert nothing_half_written(out)
     assert ("done", "first") in ledger(out)
@@ -141,11 +144,11 @@ def test_ctrl_c_ends_it_cleanly_and_it_goes_on(source, clean, tmp_path):
 def test_a_worker_that_is_killed_costs_only_its_job_s_time(source, clean, tmp_path):
     out = tmp_path / "out"
     batch = start(source, "-o", out, *SMALL)
-    until(lambda: out.is_dir() and ("started", "second") in ledger(out))
+    until(lambda: out.is_dir() and ("started", "second") in ledger(out), batch)
     lines = read_ledger(out / "batch.jsonl")
     worker = next(line["worker"] for line in lines if (line["event"], line["name"]) == ("started", "second"))
     os.kill(int(worker.split()[1]), signal.SIGKILL)
-    batch.communicate(timeout=300)
+    batch.communicate(timeout=HANGS_S)
     assert batch.returncode == 6
     assert frame_hashes(out) == frame_hashes(clean)
     assert ledger(out, "done")[-1][0] == "done"
@@ -159,7 +162,7 @@ def test_a_long_job_goes_on_from_its_last_minute(photo, dialogue, tmp_path):
     options = [folder, "--photo", photo, "--set", "render.size=64", "--set", "output.speed=ultrafast"]
     out = tmp_path / "out"
     batch = start(*options, "-o", out)
-    until(lambda: (out / ".long.mp4.avtr" / "segment-00000.json").is_file(), 600)
+    until(lambda: (out / ".long.mp4.avtr" / "segment-00000.json").is_file(), batch)
     batch.kill()
     batch.communicate()
     assert avtr_batch(*options, "-o", out).returncode == 0
@@ -211,9 +214,9 @@ def test_jobs_in_step_give_the_frames_they_give_alone(source, clean, tmp_path):
 def test_jobs_in_step_that_are_interrupted_go_on(source, clean, tmp_path):
     out = tmp_path / "out"
     batch = start(source, "-o", out, *SMALL, "--jobs", 1, "--sessions", 2)
-    until(lambda: out.is_dir() and ("started", "second") in ledger(out))
+    until(lambda: out.is_dir() and ("started", "second") in ledger(out), batch)
     os.killpg(batch.pid, signal.SIGINT)
-    batch.communicate(timeout=60)
+    batch.communicate(timeout=HANGS_S)
     assert batch.returncode == 130
     assert nothing_half_written(out)
     assert avtr_batch(source, "-o", out, *SMALL, "--sessions", 2).returncode == 6

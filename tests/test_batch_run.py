@@ -208,6 +208,17 @@ def test_ctrl_c_leaves_a_ledger_to_go_on_from(good, night, tmp_path):
     assert frame_hashes(out) == frame_hashes(night[0])
 
 
+def test_a_folder_that_is_taken_away_under_a_batch_ends_it_with_one_sentence(good, tmp_path):
+    out = tmp_path / "out"
+
+    def take_away(call: Call) -> None:
+        if (call.kind, call.name) == ("render", "second"):
+            shutil.rmtree(out)
+
+    with pytest.raises(OutputError, match=r"batch\.jsonl: the ledger cannot be written \(it was taken away"):
+        conduct(good, out, Here(take_away))
+
+
 def test_a_disk_too_small_for_the_night_is_found_before_it(good, tmp_path, monkeypatch):
     import shutil as disks
 

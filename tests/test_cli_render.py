@@ -314,11 +314,10 @@ def test_ctrl_c_ends_with_130_and_one_sentence_and_no_half_written_video(photo, 
     process = subprocess.Popen(
         command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, preexec_fn=_hear_ctrl_c
     )
-    deadline = time.monotonic() + 120
-    while not list(tmp_path.glob(".a.mp4.avtr/*.mkv")) and process.poll() is None and time.monotonic() < deadline:
+    while not list(tmp_path.glob(".a.mp4.avtr/*.mkv")) and process.poll() is None:
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
-    _, stderr = process.communicate(timeout=60)
+    _, stderr = process.communicate(timeout=1800)
     assert process.returncode == 130
     assert stderr.strip().count("\n") == 0
     assert "interrupted" in stderr

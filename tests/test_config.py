@@ -141,6 +141,8 @@ def test_a_word_behind_set_is_taken_as_it_was_typed():
         ("render.size=[", "is no value"),
         ("motion.euler_steps=" + "9" * 5000, "is no value"),
         ("motion.gaze=" + "9" * 380, "must be a number"),
+        ("render.view='a\\nb'", "render.view is "),
+        ('render.view="a\\nb"', r"is 'a\\nb', but must be one of"),
         ("runtime.device=tpu", "must be auto, cpu, cuda or cuda:N"),
         ("render.background=#12345", "a colour such as #204060"),
         ("render.background=" + "a" * 300, "or a picture file"),

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
-from avtr_cli.cues import LATEST_S, STRENGTH, check_cues, load_cues, parse_cues
+from avtr_cli.cues import LATEST_S, check_cues, load_cues, parse_cues
 from avtr_cli.errors import ConfigError
-from avtr_cli.types import CUES, Cue
+from avtr_cli.types import CUE_STRENGTH, CUES, Cue
 
 
 def test_cues_come_in_the_order_of_their_frames(tmp_path):
@@ -30,7 +30,9 @@ def test_a_time_that_is_none_is_refused(at):
         parse_cues([{"at": at, "cue": "nod"}], "night")
 
 
-@pytest.mark.parametrize("strength", [math.nan, math.inf, STRENGTH[0] - 1, STRENGTH[1] + 1, 10**400, "much", False])
+@pytest.mark.parametrize(
+    "strength", [math.nan, math.inf, CUE_STRENGTH[0] - 1, CUE_STRENGTH[1] + 1, 10**400, "much", False]
+)
 def test_a_strength_beyond_what_can_be_drawn_is_refused(strength):
     with pytest.raises(ConfigError, match=r"^night: cue 2: strength is "):
         parse_cues([{"at": 1, "cue": "nod"}, {"at": 1, "cue": "nod", "strength": strength}], "night")

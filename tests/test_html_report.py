@@ -196,7 +196,7 @@ def browse(page: Path, width: int, folder: Path, *more: str) -> subprocess.Compl
     flags = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--hide-scrollbars"]
     flags += ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
     flags += [f"--user-data-dir={folder / f'profile-{width}'}", f"--window-size={width},1600", *more]
-    return subprocess.run([CHROMIUM, *flags, page.as_uri()], capture_output=True, text=True, check=False, timeout=120)
+    return subprocess.run([CHROMIUM, *flags, page.as_uri()], capture_output=True, text=True, check=False, timeout=1800)
 
 
 def long_timeline() -> Timeline:

@@ -57,7 +57,7 @@ def test_what_was_written_as_a_stream_is_read_to_its_end(tmp_path, wav, form):
     assert SECONDS <= heard(path).shape[1] / 16_000 < SECONDS + 0.25  # MP3 without a tag keeps its encoder's delay
 
 
-@pytest.mark.parametrize("form", ["ogg", "opus", "mp3"])
+@pytest.mark.parametrize("form", ["ogg", "opus", "mp3", "wav", "wavf", "flac"])
 def test_recordings_one_after_the_other_in_one_file_are_all_read(tmp_path, form, capfd):
     one, two = tmp_path / f"one.{form}", tmp_path / f"three.{form}"
     one.write_bytes(originals(False)[form])
@@ -69,6 +69,14 @@ def test_recordings_one_after_the_other_in_one_file_are_all_read(tmp_path, form,
     if form != "opus":
         assert np.array_equal(heard(two, start_s=1.5 * length / 16_000), chained[:, round(1.5 * length) :])
     assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize("form", ["wav", "flac", "mp3"])
+def test_the_last_of_several_recordings_may_not_be_cut_off(tmp_path, form):
+    path = tmp_path / f"a.{form}"
+    path.write_bytes((originals(False)[form] * 2)[:-500])
+    with pytest.raises(AudioError, match=r"cut off after|cannot be read to its end"):
+        heard(path)
 
 
 def test_recordings_of_different_rate_in_one_file_are_refused(tmp_path):

@@ -37,7 +37,7 @@ try:
 except RuntimeError as error:
     print(error)
 """
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120)
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=1800)
     assert done.returncode == 0, done.stderr
     assert "forced_align needs it" in done.stdout
 

@@ -122,6 +122,29 @@ def _write_many(writer: SegmentWriter) -> None:
     writer.close()
 
 
+ENDS = [OutputConfig(crf=crf, audio_kbps=kbps) for crf in (0, 51) for kbps in (16, 512)]
+ENDS += [OutputConfig(speed=speed) for speed in ("ultrafast", "slow")]
+
+
+@pytest.mark.parametrize("channels", [1, 2])
+@pytest.mark.parametrize("suffix", [".mp4", ".webm", ".mov", ".png"])
+def test_every_setting_of_the_output_works_at_both_ends_in_every_format(tmp_path, suffix, channels):
+    for number, config in enumerate(ENDS):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        form = format_of(folder / f"a{suffix}", config)
+        writer = SegmentWriter(folder / "s.mkv", (64, 64, 3), form)
+        for index in range(3):
+            writer.write(np.full((64, 64, 3), 80 * index, np.uint8))
+        writer.close()
+        sound = SoundWriter(folder / "sound.w64", 48_000, channels)
+        sound.close(3)
+        out = folder / f"a{suffix}"
+        finished = assemble([writer.path], 3, folder / "sound.w64", out, form, config.audio_kbps, {})
+        assert len(finished) == (4 if suffix == ".png" else 1)
+        assert all(one.made.stat().st_size for one in finished)
+
+
 def test_an_unknown_kind_of_file_is_refused_with_those_that_are_known(tmp_path):
     with pytest.raises(OutputError, match=r"\.mp4"):
         format_of(tmp_path / "a.avi", OutputConfig())

@@ -20,7 +20,7 @@ def ffmpeg(*arguments: str) -> subprocess.CompletedProcess[bytes]:
 
 
 def describe(path: Path) -> str:
-    return ffmpeg("-i", str(path)).stderr.decode()
+    return ffmpeg("-i", str(path)).stderr.decode(errors="replace")
 
 
 def decode(path: Path, pixels: str = "rgb24") -> np.ndarray:
@@ -34,7 +34,7 @@ def decode(path: Path, pixels: str = "rgb24") -> np.ndarray:
 
 def times(path: Path) -> list[float]:
     """When each frame is shown, in seconds."""
-    log = ffmpeg("-i", str(path), "-map", "0:v", "-vf", "showinfo", "-f", "null", "-").stderr.decode()
+    log = ffmpeg("-i", str(path), "-map", "0:v", "-vf", "showinfo", "-f", "null", "-").stderr.decode(errors="replace")
     return [float(time) for time in re.findall(r"pts_time:([\d.]+)", log)]
 
 

@@ -29,6 +29,7 @@ BYTES_A_SECOND = 32  # the fewest that any codec needs; more sound than that is 
 MOST_ANYWAY_S = 60.0
 AU_HEADER = 24
 CUT_OFF = ("partial file", "moov atom not found", "File ended prematurely", "Truncating packet")
+CONTAINER = re.compile(rb"....(ftyp|moov)|\x1a\x45\xdf\xa3|\x30\x26\xb2\x75|RIFF....AVI ", re.S)  # mp4, mkv, asf, avi
 _TAIL_BYTES = 64_000  # of what ffmpeg says
 
 
@@ -87,6 +88,8 @@ def _check_tracks(file: OpenedFile) -> None:
         raise AudioError(_cut_off(file))
     if "Video" in kinds:
         raise AudioError(f"{file.path}: is a video without a sound track")
+    if CONTAINER.match(file.read_at(0, 16)):
+        raise AudioError(f"{file.path}: is a damaged or cut off recording, nothing in it can be found; copy it again")
     raise AudioError(f"{file.path}: not a sound file that can be read ({READABLE})")
 
 

@@ -82,7 +82,10 @@ class OpenedFile:
         return f"{self.path}: changed while it was read; run it again once nothing writes to it"
 
     def _state(self) -> tuple[int, int]:
-        found = os.fstat(self.number)
+        try:
+            found = os.fstat(self.number)
+        except OSError as error:  # a network disk that is gone
+            raise AudioError(f"{self.path}: cannot be read any more ({error.strerror})") from error
         return found.st_size, found.st_mtime_ns
 
     def _hashed(self) -> str:

@@ -14,8 +14,9 @@ import numpy as np
 import soundfile
 
 from avtr_cli.audio import mpeg, ogg
-from avtr_cli.audio.chunks import find_sound, repaired
+from avtr_cli.audio.chunks import SoundChunk, find_sound, repaired
 from avtr_cli.audio.decoding import READABLE, Decoded, decode
+from avtr_cli.audio.joined import starts
 from avtr_cli.audio.opening import Bytes, Cursor, OpenedFile, View
 from avtr_cli.errors import AudioError
 
@@ -136,16 +137,29 @@ def _parts(file: OpenedFile) -> tuple[list[Bytes], str]:
     if chain is not None:
         note = "" if chain.ends else f"{file.path}: has no end mark and may be cut off"
         return [View(file, start, end - start) for start, end in chain.links], note
-    sound = find_sound(file)
+    begins = starts(file)
+    if len(begins) > 1:
+        joined: list[Bytes] = [
+            View(file, at, end - at) for at, end in zip(begins, [*begins[1:], file.size], strict=True)
+        ]
+        _sound_of(file, joined[-1])
+        return joined, ""
+    sound = _sound_of(file, file)
     if sound is None:
         return [file], ""
-    if sound.is_cut_off:
-        raise AudioError(_cut_off(file, f"{sound.size} of {sound.stated} bytes of sound"))
     if sound.frames is not None and _frames(file) != sound.frames:
         view = repaired(file, sound)
         if view is not None and _frames(view) == sound.frames:
             return [view], ""
     return [file], ""
+
+
+def _sound_of(file: OpenedFile, part: Bytes) -> SoundChunk | None:
+    """The chunk of the sound. Raises AudioError where some of it is missing."""
+    sound = find_sound(part)
+    if sound is not None and sound.is_cut_off:
+        raise AudioError(_cut_off(file, f"{sound.size} of {sound.stated} bytes of sound"))
+    return sound
 
 
 def _decoded(file: OpenedFile, until_s: float | None, note: str) -> Recording:

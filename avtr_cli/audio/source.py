@@ -5,47 +5,17 @@ Any format that libsndfile or ffmpeg reads, any sample rate from 1 to 768 kHz.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
-from pathlib import Path
 from types import TracebackType
 
 import numpy as np
 
+from avtr_cli.audio.files import DialogueFiles
 from avtr_cli.audio.track import BLOCK_SECONDS, Track
-from avtr_cli.errors import AudioError, ConfigError
+from avtr_cli.errors import AudioError
 from avtr_cli.timing import FPS, SAMPLE_RATE
-
-SHORTEST_SECONDS = 1 / FPS  # one video frame
-LONGEST_SECONDS = 1e7  # some hundred days; more is a slip
-
-
-@dataclass(frozen=True, kw_only=True)
-class DialogueFiles:
-    """Which sound is whose: one two-channel file, two mono files, or one voice alone.
-
-    Raises ConfigError for a start, duration or channel that cannot be.
-    """
-
-    dialogue: Path
-    partner: Path | None = None  # then `dialogue` holds the avatar's voice alone
-    solo: bool = False  # `dialogue` holds the avatar's voice alone and nobody answers
-    self_channel: int = 1  # of a two-channel file: which one is the avatar, 1 or 2
-    start_s: float = 0.0
-    duration_s: float | None = None
-
-    def __post_init__(self) -> None:
-        if self.self_channel not in (1, 2):
-            raise ConfigError(f"{self.dialogue}: --self-channel is 1 or 2, not {self.self_channel}")
-        _check_seconds(self.dialogue, "--start", self.start_s, 0.0)
-        if self.duration_s is not None:
-            _check_seconds(self.dialogue, "--duration", self.duration_s, SHORTEST_SECONDS)
-
-    @property
-    def paths(self) -> tuple[Path, ...]:
-        return (self.dialogue,) if self.partner is None else (self.dialogue, self.partner)
 
 
 @dataclass(frozen=True)
@@ -132,12 +102,6 @@ class DialogueSource:
 
     def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._undo.close()
-
-
-def _check_seconds(path: Path, option: str, seconds: float, least: float) -> None:
-    if not (math.isfinite(seconds) and least <= seconds <= LONGEST_SECONDS):
-        most = f"{LONGEST_SECONDS:,.0f}"
-        raise ConfigError(f"{path}: {option} must be from {least:g} to {most} seconds, not {seconds:g}")
 
 
 def _check_length(files: DialogueFiles, tracks: list[Track]) -> None:

@@ -14,7 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from avtr_cli.audio.source import DialogueFiles
+from avtr_cli.audio.files import DialogueFiles
 from avtr_cli.batch.places import place_of
 from avtr_cli.batch.reading import understood
 from avtr_cli.batch.rows import Row, Source
@@ -50,7 +50,8 @@ def entries_of(source: Source, common: Row, folder: Path, pages: bool = False, *
     shared = understood(source.defaults), understood(common)
     entries: list[Entry] = []
     places: dict[str, str] = {}  # name or output -> who has it
-    reads: dict[str, str] = {_place(path): str(path) for path in source.files}
+    given = [value for value in fields.values() if isinstance(value, Path)]  # a certificate and its key
+    reads: dict[str, str] = {_place(path): str(path) for path in (*source.files, *given)}
     for row in source.rows:
         name, out = row.where, None
         try:

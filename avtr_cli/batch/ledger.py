@@ -21,7 +21,8 @@ from avtr_cli.errors import OutputError
 from avtr_cli.textfile import json_text, parse_json, why_no_file
 
 LEDGER = "batch.jsonl"
-LOCK_PATIENCE_S = 15.0  # workers of a killed batch need a moment to notice and put down their work
+LOCK_PATIENCE_S = 5.0  # with a batch that is about to end
+ORPHANS_PATIENCE_S = 120.0  # with workers whose batch was killed: they notice, clean up and end by themselves
 
 EVENTS = ("started", "done", "failed", "lost", "interrupted")
 
@@ -112,8 +113,10 @@ class Ledger:
         entry = {"event": event, "at": datetime.now(timezone.utc).isoformat(timespec="milliseconds"), **facts}
         line = json_text(entry).encode() + b"\n"
         try:
-            size = os.fstat(self._file).st_size
-            if size and os.pread(self._file, 1, size - 1) != b"\n":
+            found = os.fstat(self._file)
+            if not found.st_nlink:  # what is written now, nobody would ever read
+                raise OSError(errno.ENOENT, "it was taken away while the batch was at work")
+            if found.st_size and os.pread(self._file, 1, found.st_size - 1) != b"\n":
                 line = b"\n" + line  # a crash tore the last line
             if os.write(self._file, line) < len(line):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -141,12 +144,41 @@ class Ledger:
             try:
                 fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 return
-            except OSError:
-                if time.monotonic() >= until:
+            except BlockingIOError:
+                orphaned = _taker_is_gone(self._file)
+                if time.monotonic() >= until + (ORPHANS_PATIENCE_S if orphaned else 0.0):
                     raise OutputError(
                         f"{self.path}: another avtr batch is at work in this folder; wait for it, or choose another -o"
                     ) from None
+            except OSError as error:  # some network file systems
+                raise OutputError(
+                    f"{self.path}: cannot be locked on this file system ({error.strerror}); choose another -o"
+                ) from error
             time.sleep(0.1)
+
+
+def _taker_is_gone(file: int) -> bool:
+    """Whether the process that locked `file` is dead, so that only its workers hold the lock still.
+
+    Linux tells it in /proc/locks (proc_locks(5)), by the file's inode; elsewhere the answer is no.
+    """
+    try:
+        rows = [line.split() for line in Path("/proc/locks").read_text(encoding="ascii").splitlines()]
+        inode = f":{os.fstat(file).st_ino}"
+        takers = [int(row[4]) for row in rows if len(row) > 5 and row[1] == "FLOCK" and row[5].endswith(inode)]
+    except (OSError, ValueError):
+        return False
+    return bool(takers) and not any(pid <= 0 or _lives(pid) for pid in takers)
+
+
+def _lives(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True
 
 
 class Lock:

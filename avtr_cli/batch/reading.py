@@ -14,7 +14,7 @@ from avtr_cli.textfile import quoted
 
 _FILES = ("photo", "dialogue", "partner", "from_motion")
 _WHOLE = {"seed": (0, 2**31 - 1), "face": (1, 1000), "self_channel": (1, 2)}
-_SECONDS = {"start": (0.0, 1e6), "duration": (0.04, 1e6)}  # a frame at least
+_SECONDS = {"start": (0.0, 360_000.0), "duration": (0.04, 360_000.0)}  # 100 hours; a frame at least
 
 
 def understood(row: Row) -> dict[str, Any]:

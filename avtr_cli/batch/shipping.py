@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from avtr_cli.audio.source import DialogueFiles
+from avtr_cli.audio.files import DialogueFiles
 from avtr_cli.batch.calls import Answer, Checked, Failure, Rendered
 from avtr_cli.errors import InputError
 from avtr_cli.files import file_sha256

@@ -31,27 +31,40 @@ class BatchCommand(typer.core.TyperCommand):
 def batch(
     source: Annotated[
         Path,
-        typer.Argument(help="A folder of NAME.wav + NAME.png, or a manifest: .yaml, .csv, .jsonl.", show_default=False),
+        typer.Argument(
+            metavar="SOURCE",
+            help="A folder of NAME.wav + NAME.png, or a manifest: .yaml, .csv, .jsonl.",
+            show_default=False,
+        ),
     ],
     out: Annotated[
-        Path, typer.Option("-o", "--out", help="Folder for videos, reports and ledger.", show_default=False)
+        Path,
+        typer.Option(
+            "-o", "--out", metavar="FOLDER", help="Folder for videos, reports and ledger.", show_default=False
+        ),
     ],
-    photo: Annotated[Path | None, typer.Option(help="The photo of every job that has none of its own.")] = None,
+    photo: Annotated[
+        Path | None, typer.Option(metavar="PHOTO", help="The photo of every job that has none of its own.")
+    ] = None,
     self_channel: Annotated[
-        int | None, typer.Option(help="The avatar's channel (1 if left out).", min=1, max=2)
+        int | None, typer.Option(metavar="1|2", help="The avatar's channel (1 if left out).", min=1, max=2)
     ] = None,
     solo: Annotated[bool, typer.Option("--solo", help="The sound files are the avatar's voice alone (mono).")] = False,
     preset: Annotated[str | None, typer.Option(metavar="NAME|FILE", help="Settings: default, fast, quality, …")] = None,
     settings: options.Settings = None,
-    seed: Annotated[int | None, typer.Option(help="Seed of jobs that name none.", min=0, max=2**31 - 1)] = None,
+    seed: Annotated[
+        int | None, typer.Option(metavar="N", help="Seed of jobs that name none.", min=0, max=2**31 - 1)
+    ] = None,
     device: options.Device = None,
-    start: Annotated[float | None, typer.Option(help="Begin here (seconds).", min=0)] = None,
-    duration: Annotated[float | None, typer.Option(help="Render so much of each (seconds).")] = None,
+    start: Annotated[float | None, typer.Option(metavar="SECONDS", help="Begin here (seconds).", min=0)] = None,
+    duration: Annotated[float | None, typer.Option(metavar="SECONDS", help="Render so much of each (seconds).")] = None,
     size: options.Size = None,
     view: options.View = None,
     background: options.Background = None,
     sound: options.Sound = None,
-    form: Annotated[str | None, typer.Option("--format", help="mp4, or with alpha webm or mov.")] = None,
+    form: Annotated[
+        str | None, typer.Option("--format", metavar="NAME", help="mp4, or with alpha webm or mov.")
+    ] = None,
     label: options.Label = "",
     provenance: options.Provenance = True,
     certificate: options.Certificate = None,
@@ -59,7 +72,10 @@ def batch(
     pages: Annotated[bool, typer.Option("--html", help="A report page for each job, beside DIR/index.html.")] = False,
     jobs: Annotated[str, typer.Option(metavar="N|auto", help="Workers; auto: one per GPU, or per two cores.")] = "auto",
     sessions: Annotated[
-        int, typer.Option(help="Jobs that each worker renders in step; on a GPU one forward serves them all.", min=1)
+        int,
+        typer.Option(
+            metavar="N", help="Jobs that each worker renders in step; on a GPU one forward serves them all.", min=1
+        ),
     ] = 1,
     ray: Annotated[
         str | None,
@@ -67,7 +83,9 @@ def batch(
             metavar="ADDRESS", help="Use this Ray cluster: host:port, auto (the one here), local (start one)."
         ),
     ] = None,
-    retries: Annotated[int, typer.Option(help="Further attempts at a job that fails for a passing reason.", min=0)] = 1,
+    retries: Annotated[
+        int, typer.Option(metavar="N", help="Further attempts at a job that fails for a passing reason.", min=0)
+    ] = 1,
     resume: Annotated[bool, typer.Option(help="Skip what is done; otherwise do everything anew.")] = True,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Check everything, print the plan, render nothing.")
@@ -84,8 +102,8 @@ def batch(
     from avtr_cli.batch.progress import Progress
     from avtr_cli.batch.run import Wishes, look, run
     from avtr_cli.batch.summary import SUMMARY, plan_table, summary_of
-    from avtr_cli.files import write_text
-    from avtr_cli.textfile import json_text, printable
+    from avtr_cli.files import write_json
+    from avtr_cli.textfile import printable
 
     command = options.typed()
     options.settle_preset(preset or "default", settings, device, size, view, background, sound)  # a typo ends it here
@@ -112,7 +130,7 @@ def batch(
         for line in plan_table(outcome.items):
             typer.echo(printable(line))
     else:
-        write_text(out / SUMMARY, json_text(summary_of(outcome, out, source, command), indent=2) + "\n")
+        write_json(out / SUMMARY, summary_of(outcome, out, source, command))
         if any(item.state == "done" for item in outcome.items):
             from avtr_cli.batch.index import write_index  # draws charts, so only where there is something new
 

@@ -63,6 +63,4 @@ def _render(job: Job, title: str, quiet: bool, engine: Engine | None = None) -> 
 
     with options.progress(quiet, title) as watch:
         report = render_file(job, engine, watch)
-    options.echo_warnings(report["warnings"])
-    for line in [str(job.out)] if quiet else report.summary():
-        typer.echo(line)
+    options.tell(report, quiet)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from avtr_cli.audio.source import DialogueFiles
+from avtr_cli.audio.files import DialogueFiles
 from avtr_cli.config import Preset, load_preset
 from avtr_cli.demos import examples_folder
 from avtr_cli.dialogue import DialogueJob

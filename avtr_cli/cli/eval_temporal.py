@@ -27,7 +27,7 @@ def temporal(
 ) -> None:
     """Draw what the motion model makes of a dialogue; measure flicker, swimming and likeness before encoding."""
     from avtr_cli import runtime
-    from avtr_cli.audio.source import DialogueFiles
+    from avtr_cli.audio.files import DialogueFiles
     from avtr_cli.demos import examples_folder
     from avtr_cli.engine import motion_generator
     from avtr_cli.evaluation.renderer import kept_share, renderer_table

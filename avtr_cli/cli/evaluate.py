@@ -11,7 +11,7 @@ from avtr_cli.cli import eval_renderer, eval_temporal, options
 from avtr_cli.errors import ConfigError, OutputError
 
 if TYPE_CHECKING:
-    from avtr_cli.audio.source import DialogueFiles
+    from avtr_cli.audio.files import DialogueFiles
     from avtr_cli.evaluation.takes import Perform
 
 app = typer.Typer(help="Measures of motion, pictures and videos, with their bounds.", no_args_is_help=True)
@@ -133,7 +133,7 @@ def stage(
 def _files(
     path: Path, partner: Path | None, solo: bool, self_channel: int, start: float, duration: float | None
 ) -> DialogueFiles:
-    from avtr_cli.audio.source import DialogueFiles
+    from avtr_cli.audio.files import DialogueFiles
 
     return DialogueFiles(
         dialogue=path, partner=partner, solo=solo, self_channel=self_channel, start_s=start, duration_s=duration

@@ -12,31 +12,45 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from avtr_cli.config import Preset, load_preset
-from avtr_cli.errors import ConfigError
+from avtr_cli.errors import ConfigError, OutputError
+from avtr_cli.files import reason
+from avtr_cli.timing import FPS
 
 if TYPE_CHECKING:
     from avtr_cli.checking import CheckedJob
     from avtr_cli.job import Job
     from avtr_cli.offline import Watch
+    from avtr_cli.output.report import Report
 
 PresetName = Annotated[str, typer.Option("--preset", metavar="NAME|FILE", help="Settings: default, fast, quality, …")]
 Settings = Annotated[
     list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change one setting, as in render.size=256.")
 ]
-Seed = Annotated[int, typer.Option(help="Another seed moves the head and eyes another way.", min=0, max=2**31 - 1)]
-Device = Annotated[str | None, typer.Option(help="auto, cpu, cuda or cuda:N.")]
-Size = Annotated[int | None, typer.Option(help="Side of the crop, or longer side of the photo view (pixels).")]
-View = Annotated[str | None, typer.Option(help="crop: around the head. photo: the whole picture.")]
-Background = Annotated[str | None, typer.Option(help="none, blur, transparent, #RRGGBB or an image file.")]
-Sound = Annotated[str | None, typer.Option(help="self, mix, stereo or none.")]
-Label = Annotated[str, typer.Option(help="Write this on every frame, such as 'AI-generated'.")]
+Seed = Annotated[
+    int, typer.Option(metavar="N", help="Another seed moves the head and eyes another way.", min=0, max=2**31 - 1)
+]
+Device = Annotated[str | None, typer.Option(metavar="NAME", help="auto, cpu, cuda or cuda:N.")]
+Size = Annotated[
+    int | None, typer.Option(metavar="PIXELS", help="Side of the crop, or longer side of the photo view.")
+]
+View = Annotated[str | None, typer.Option(metavar="NAME", help="crop: around the head. photo: the whole picture.")]
+Background = Annotated[
+    str | None, typer.Option(metavar="NAME|FILE", help="none, blur, transparent, #RRGGBB or an image file.")
+]
+Sound = Annotated[str | None, typer.Option(metavar="NAME", help="self, mix, stereo or none.")]
+Label = Annotated[str, typer.Option(metavar="TEXT", help="Write this on every frame, such as 'AI-generated'.")]
 Provenance = Annotated[bool, typer.Option(help="Mark the file as AI-generated (metadata, XMP, C2PA).")]
 Certificate = Annotated[
-    Path | None, typer.Option("--cert", help="Sign the C2PA mark with this chain (PEM); else AVTR_CERT.")
+    Path | None,
+    typer.Option("--cert", metavar="FILE", help="Sign the C2PA mark with this chain (PEM); else AVTR_CERT."),
 ]
-Key = Annotated[Path | None, typer.Option("--key", help="The certificate's private key (PEM); else AVTR_KEY.")]
-Pace = Annotated[str, typer.Option(help="max, or realtime: hear the sound at the speed of a call.")]
-Page = Annotated[Path | None, typer.Option("--html", help="Write a report page here (one self-contained file).")]
+Key = Annotated[
+    Path | None, typer.Option("--key", metavar="FILE", help="The certificate's private key (PEM); else AVTR_KEY.")
+]
+Pace = Annotated[str, typer.Option(metavar="NAME", help="max, or realtime: hear the sound at the speed of a call.")]
+Page = Annotated[
+    Path | None, typer.Option("--html", metavar="FILE", help="Write a report page here (one self-contained file).")
+]
 
 
 def _named_output(text: str | Path) -> Path:
@@ -58,12 +72,13 @@ Out = Annotated[
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Print nothing but the path of the result.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace outputs that exist.")]
-ReportFile = Annotated[Path | None, typer.Option("--report", help="Write the report here (JSON).")]
+ReportFile = Annotated[Path | None, typer.Option("--report", metavar="FILE", help="Write the report here (JSON).")]
 DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Look at photo, sound and disk, say what would be done, render nothing.")
 ]
 Preview = Annotated[
-    Path | None, typer.Option(help="With --dry-run: write a picture (.png) of the faces found and what is cut out.")
+    Path | None,
+    typer.Option(metavar="FILE", help="With --dry-run: write a picture (.png) of the faces found and what is cut out."),
 ]
 
 
@@ -107,6 +122,9 @@ def progress(quiet: bool, name: str) -> Iterator[Watch | None]:
 
 def render_and_tell(job: Job, quiet: bool, plan: Plan | None = None) -> None:
     """Render one job and say what a person wants to know of it; with a `plan`, only what would be done."""
+    from avtr_cli.glance import glance
+
+    glance(job)
     from avtr_cli.checking import check
     from avtr_cli.spooling import spooled
 
@@ -116,14 +134,34 @@ def render_and_tell(job: Job, quiet: bool, plan: Plan | None = None) -> None:
             return
         from avtr_cli.offline import render_file
 
-        with progress(quiet, job.out.name) as watch:
-            done = render_file(job, watch=watch, checked=checked)
-    if quiet:
-        typer.echo(job.out)
-        return
-    echo_warnings(done["warnings"])
-    for line in done.summary():
-        typer.echo(line)
+        try:
+            with progress(quiet, job.out.name) as watch:
+                done = render_file(job, watch=watch, checked=checked)
+        except KeyboardInterrupt:
+            _tell_kept(job.out)
+            raise
+    tell(done, quiet)
+
+
+def _tell_kept(out: Path) -> None:
+    from avtr_cli.output.workfolder import frames_kept
+
+    if kept := frames_kept(out):
+        typer.echo(
+            f"{kept / FPS:g} s of {out} are kept: run the same command again and it goes on from there", err=True
+        )
+
+
+def tell(done: Report, quiet: bool) -> None:
+    """Say what came of a job. Raises OutputError where nobody can be told; the video is there."""
+    try:
+        echo_warnings([] if quiet else done["warnings"])
+        for line in [done["output"]["path"]] if quiet else done.summary():
+            typer.echo(line)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise OutputError(f"{done['output']['path']}: is there, but cannot be told ({reason(error)})") from error
 
 
 def _tell_plan(checked: CheckedJob, plan: Plan) -> None:

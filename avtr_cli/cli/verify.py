@@ -19,7 +19,9 @@ def verify(
             show_default=False,
         ),
     ],
-    report: Annotated[Path | None, typer.Option(help="The job's report (JSON): compare the file with it.")] = None,
+    report: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="The job's report (JSON): compare the file with it.")
+    ] = None,
     trust: Annotated[Path | None, typer.Option(help="Root certificates to trust as well (PEM).")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Machine-readable.")] = False,
 ) -> None:

@@ -5,15 +5,15 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from avtr_cli.errors import ConfigError, WeightsError
-from avtr_cli.weights.hub import Hub
-from avtr_cli.weights.pull import Terms, bring, pull
-from avtr_cli.weights.registry import Licence, WeightFile
-from avtr_cli.weights.store import MADE_UP, POLICIES, Store
+
+if TYPE_CHECKING:
+    from avtr_cli.weights.registry import Licence, WeightFile
+    from avtr_cli.weights.store import Store
 
 app = typer.Typer(help="Published weights: what there is, where from, under which licence, and whether it is here.")
 
@@ -24,6 +24,8 @@ AsJson = Annotated[bool, typer.Option("--json", help="Machine-readable.")]
 @app.command("list")
 def list_command(as_json: AsJson = False) -> None:
     """What there is: size, licence, state here; then every licence with its attribution."""
+    from avtr_cli.weights.store import Store
+
     store = Store()
     rows = [_row(store, file) for file in store.registry.files.values()]
     if as_json:
@@ -62,8 +64,14 @@ def pull_command(
         raise ConfigError(
             "say what to pull: `avtr weights pull avtr1` (or liveportrait, or a file of `avtr weights list`)"
         )
+    from avtr_cli.weights.hub import Hub
+    from avtr_cli.weights.pull import Terms, bring, pull
+    from avtr_cli.weights.store import POLICIES
+
     if licence_policy not in POLICIES:
         raise ConfigError(f"--licence-policy is '{licence_policy}', but must be one of {', '.join(POLICIES)}")
+    from avtr_cli.weights.store import Store
+
     store = Store()
     files = store.registry.choose(names)
     for licence in store.registry.licences_of(files):
@@ -78,6 +86,8 @@ def pull_command(
 @app.command("verify")
 def verify_command(names: Names = None, as_json: AsJson = False) -> None:
     """Read every file whole and compare it with what was published. Exit code 4 when one is damaged or absent."""
+    from avtr_cli.weights.store import Store
+
     store = Store()
     findings = [(file, *store.verify(file)) for file in store.registry.choose(names or [])]
     if as_json:
@@ -97,6 +107,8 @@ def where_command(
     name: Annotated[str | None, typer.Argument(help="A file of the list; none: the folder.")] = None,
 ) -> None:
     """The weights folder, or the path of one file (where it lies, or would)."""
+    from avtr_cli.weights.store import Store
+
     store = Store()
     if name is None:
         typer.echo(store.root)
@@ -145,6 +157,8 @@ def _state(store: Store, file: WeightFile) -> str:
     if problem := store.wrong_size(file, path):
         return problem
     record = store.record(path)
+    from avtr_cli.weights.store import MADE_UP
+
     return "here, made up" if record is not None and record.source == MADE_UP else "here"
 
 

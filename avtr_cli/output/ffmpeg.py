@@ -20,6 +20,7 @@ from avtr_cli.errors import OutputError
 from avtr_cli.files import reason
 from avtr_cli.interruption import allowed
 
+PATIENCE_S = 10.0  # with an ffmpeg whose pipe is broken, until its last words are written
 TAIL_LINES = 6  # of ffmpeg's stderr, shown when it fails
 _COMMON = ("-hide_banner", "-nostdin", "-loglevel", "error", "-y")
 
@@ -88,7 +89,13 @@ class FramePipe:
         try:
             self._process.stdin.write(pixels)
         except OSError:
-            self._process.wait()
+            with contextlib.suppress(OSError):
+                self._process.stdin.close()
+            try:
+                self._process.wait(PATIENCE_S)
+            except subprocess.TimeoutExpired:  # the pipe broke and not the program
+                self._process.kill()
+                self._process.wait()
             raise OutputError(f"{self._purpose}: {self._said()}") from None
 
     def close(self) -> None:

@@ -27,10 +27,11 @@ class Format:
     keeps_alpha: bool
     disk: float  # bytes of disk a pixel and second: segments and finished file together, generously
     lossy: bool = True
+    most_kbps: int = 512  # of a channel, that the audio encoder takes
     finish: tuple[str, ...] = ()  # arguments of the container
 
-    def audio_arguments(self, kbps: int) -> list[str]:
-        return [*self.audio, *(("-b:a", f"{kbps}k") if self.lossy else ())]
+    def audio_arguments(self, kbps: int, channels: int) -> list[str]:
+        return [*self.audio, *(("-b:a", f"{min(kbps, channels * self.most_kbps)}k") if self.lossy else ())]
 
     def disk_bytes(self, size: tuple[int, int], frames: int) -> int:
         """What a job of `frames` frames of (width, height) may need while it runs; about half remains after it."""
@@ -45,7 +46,7 @@ def format_of(out: Path, config: OutputConfig) -> Format:
     if suffix == ".webm":
         video: tuple[str, ...] = ("-vf", _BT709.format("yuva420p"), *_TAGS, "-c:v", "libvpx-vp9", "-b:v", "0")
         video += ("-crf", str(config.crf + 8), "-deadline", "realtime", "-cpu-used", "6", "-row-mt", "1")
-        return Format(".webm", "webm", video, ("-c:a", "libopus"), True, 2.0)
+        return Format(".webm", "webm", video, ("-c:a", "libopus"), True, 2.0, most_kbps=256)
     if suffix == ".mov":
         video = ("-vf", _BT709.format("yuva444p10le"), "-c:v", "prores_ks", "-profile:v", "4444", *_TAGS)
         return Format(".mov", "mov", video, ("-c:a", "pcm_s16le"), True, 110.0, lossy=False)

@@ -8,19 +8,13 @@ from __future__ import annotations
 
 import numpy as np
 
-LAYOUTS = ("side-by-side", "active-speaker", "stack")
+from avtr_cli.output.layouts import LAYOUTS, layout_size
 
 FADE_FRAMES = 6  # 240 ms
 _INSET = 0.28  # side of the listener's picture, as a share of the frame's
 _MARGIN = 0.03  # between it and the frame's edge
 _BORDER = 0.004  # of a light line around it
 _LIGHT = 235  # its grey
-
-
-def layout_size(name: str, cell: tuple[int, int]) -> tuple[int, int]:
-    """(width, height) of a picture of two whose first is as large as `cell`."""
-    width, height = cell
-    return {"side-by-side": (2 * width, height), "stack": (width, 2 * height)}.get(name, cell)
 
 
 class Layout:

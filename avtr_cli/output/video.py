@@ -161,7 +161,9 @@ def assemble(
     arguments = ["-f", "concat", "-safe", "0", "-i", "segments.txt"]
     arguments += ["-i", sound.name] if sound else []
     arguments += ["-map", "0:v:0", "-c:v", "copy"]
-    arguments += ["-map", "1:a:0", *form.audio_arguments(audio_kbps)] if sound else []
+    if sound:
+        channels = soundfile.info(os.fsencode(sound)).channels
+        arguments += ["-map", "1:a:0", *form.audio_arguments(audio_kbps, channels)]
     for key, value in metadata.items():
         arguments += ["-metadata", f"{key}={value}"]
     arguments += [*form.finish, "-f", form.container, joined.name]

@@ -188,6 +188,15 @@ def remove_if_useless(out: Path) -> None:
             pass
 
 
+def frames_kept(out: Path) -> int:
+    """How many frames of an interrupted job lie there in closed segments, as their descriptions say."""
+    frames = 0
+    for path in sorted(beside(out).glob("segment-*.json")):
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+            frames += int(json.loads(path.read_bytes())["frames"])
+    return frames
+
+
 def in_use(out: Path) -> OutputError | None:
     """The error of whoever wants to write `out` while another avtr does, or None."""
     return lock.busy(out, beside(out) / lock.NAME) if lock.holder(beside(out)) is not None else None
