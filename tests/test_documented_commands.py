@@ -1,0 +1,59 @@
+"""Every command that README and docs show: README's are run as they stand, one by one; all are understood."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import soundfile
+import typer.main
+
+from avtr_cli.cli import app
+
+ROOT = Path(__file__).parent.parent
+PAGES = [ROOT / "README.md", ROOT / "examples" / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+COMMAND = re.compile(r"^(?: {4})?(avtr [^…\n]*)$", re.MULTILINE)
+NAMES = {"DIALOGUE...": "a.wav", "PHOTO...": "a.png", "VOICES...": "b.wav"}  # as a synopsis writes them
+
+
+def commands(page: Path) -> list[list[str]]:
+    """The words of every line that begins with `avtr`, comments left out."""
+    lines = [re.split(r"\s{2,}", line)[0] for line in COMMAND.findall(page.read_text(encoding="utf-8"))]
+    return [[NAMES.get(word, word) for word in shlex.split(line, comments=True)] for line in lines]
+
+
+@pytest.mark.parametrize(
+    "words", [words for page in PAGES for words in commands(page)], ids=lambda words: " ".join(words)[:60]
+)
+def test_a_documented_command_is_understood(words):
+    command, arguments = typer.main.get_command(app), words[1:]
+    context = command.make_context("avtr", list(arguments), resilient_parsing=False)
+    while hasattr(command, "resolve_command") and (rest := [*context._protected_args, *context.args]):
+        name, command, arguments = command.resolve_command(context, rest)
+        context = command.make_context(name, list(arguments), parent=context)
+
+
+@pytest.mark.slow
+def test_readme_s_commands_work_as_they_stand_one_after_the_other(photo, dialogue, tmp_path):
+    (tmp_path / "calls").mkdir()
+    for name in ("photo.jpg", "me.jpg", "them.jpg", "calls/one.png"):  # a PNG inside, whatever the name says
+        (tmp_path / name).write_bytes(photo.read_bytes())
+    short = dialogue[:, 8_000:16_123]
+    for name in ("call.wav", "calls/one.wav"):
+        soundfile.write(tmp_path / name, short.T, 16_000)
+    for name, row in (("me.wav", 0), ("them.wav", 1), ("voice.wav", 0)):
+        soundfile.write(tmp_path / name, short[row], 16_000)
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    for words in commands(ROOT / "README.md"):
+        program = [sys.executable, "-c", "from avtr_cli.cli import main; main()", *words[1:]]
+        done = subprocess.run(program, cwd=tmp_path, capture_output=True, text=True, check=False, env=environment)
+        if "weights" in words or "avtr1" in " ".join(words):
+            continue
+        assert done.returncode == 0, (words, done.stderr)
+    made = {path.name for path in tmp_path.iterdir()}
+    assert {"avatar.mp4", "two.mp4", "alone.mp4", "call.mp4", "found.png", "videos", "out"} <= made
