@@ -22,7 +22,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kinds", default=",".join(KINDS))
     parser.add_argument("--kills", type=int, default=0, help="random kills in all")
-    parser.add_argument("--every", type=int, default=0, help="fail every n-th change, once with ENOSPC, once with EIO")
+    parser.add_argument("--every", type=int, default=0, help="fail every n-th change, with ENOSPC and EIO in turn")
     parser.add_argument("--pairs", type=int, default=0, help="so many times two runs on one output at once")
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
@@ -44,10 +44,9 @@ def main() -> int:
         with Server(shim, photo) as server:
             trials = [Trial(server, kind, photo, sound, folder) for kind in options.kinds.split(",")]
             orders = [
-                (trial, at, error)
+                (trial, at, ("ENOSPC", "EIO")[number % 2])
                 for trial in trials
-                for at in range(1, trial.changes + 1, options.every or trial.changes + 1)
-                for error in ("ENOSPC", "EIO")
+                for number, at in enumerate(range(1, trial.changes + 1, options.every or trial.changes + 1))
                 if options.every
             ]
             for _ in range(options.kills):
