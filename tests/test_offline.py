@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
+import hashlib
+import shutil
 from pathlib import Path
 
 import pytest
 
 from avtr_cli import offline
 from avtr_cli.audio.source import DialogueFiles
+from avtr_cli.errors import AudioError, ConfigError, OutputError
 from avtr_cli.job import Job
 from avtr_cli.offline import render_file
+from avtr_cli.verification import verify
 from tests import videos
 
 
@@ -78,6 +83,58 @@ def test_the_key_follows_the_content_and_not_the_names(engine, photo, wav, tmp_p
     assert job_of(copy, wav(1.0), tmp_path / "b.mp4", engine).key() == one.key()
     assert job_of(photo, wav(1.5), tmp_path / "a.mp4", engine).key() != one.key()
     assert job_of(photo, wav(1.0), tmp_path / "a.mp4", engine, seed=1).key() != one.key()
+
+
+def test_a_folder_that_is_taken_away_is_one_sentence_and_the_next_run_is_not_troubled(engine, photo, wav, tmp_path):
+    job = job_of(photo, wav(1.0), tmp_path / "out" / "a.mp4", engine)
+
+    def take_away(done: int, total: int) -> None:
+        shutil.rmtree(tmp_path / "out")
+
+    with pytest.raises(OutputError, match=r"a\.mp4"):
+        render_file(job, engine, take_away)
+    assert list(tmp_path.iterdir()) == []
+    assert render_file(job, engine)["output"]["frames"] == 25
+
+
+@pytest.mark.parametrize("which", ["photo", "sound"])
+def test_an_input_replaced_meanwhile_is_not_what_the_report_and_the_marks_speak_of(engine, photo, wav, tmp_path, which):
+    copies = {"photo": tmp_path / "p.png", "sound": tmp_path / "s.wav"}
+    copies["photo"].write_bytes(photo.read_bytes())
+    copies["sound"].write_bytes(wav(1.0).read_bytes())
+    true = hashlib.sha256(copies[which].read_bytes()).hexdigest()
+
+    def replace(done: int, total: int) -> None:
+        other = tmp_path / "other"
+        other.write_bytes(b"something else")
+        other.replace(copies[which])
+
+    report = render_file(job_of(copies["photo"], copies["sound"], tmp_path / "a.mp4", engine), engine, replace)
+    assert report["inputs"]["audio" if which == "sound" else "photo"]["sha256"] == true
+    facts = verify(tmp_path / "a.mp4").facts["inputs"]
+    assert facts["audio" if which == "sound" else "photo"]["sha256"] == true
+
+
+def test_a_sound_that_is_overwritten_meanwhile_gives_no_video(engine, photo, wav, tmp_path):
+    sound = tmp_path / "s.wav"
+    sound.write_bytes(wav(1.0).read_bytes())
+
+    def overwrite(done: int, total: int) -> None:
+        with sound.open("r+b") as file:
+            file.seek(1000)
+            file.write(b"\1" * 500)
+
+    with pytest.raises(AudioError, match="changed"):
+        render_file(job_of(photo, sound, tmp_path / "a.mp4", engine), engine, overwrite)
+    assert not (tmp_path / "a.mp4").exists()
+
+
+def test_an_engine_of_other_settings_is_not_taken_for_the_job_s(engine, photo, wav, tmp_path):
+    job = dataclasses.replace(
+        job_of(photo, wav(0.2), tmp_path / "a.mp4", engine), preset=engine.preset.with_settings(**{"render.size": 64})
+    )
+    with pytest.raises(ConfigError, match="other settings"):
+        render_file(job, engine)
 
 
 def test_the_report_has_the_stable_keys(engine, photo, wav, tmp_path):

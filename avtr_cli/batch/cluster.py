@@ -26,6 +26,7 @@ from avtr_cli.batch.hashes import Hashes
 from avtr_cli.batch.processes import CORES_PER_WORKER, GRACE_S, set_threads
 from avtr_cli.batch.shipping import Needs, Parcel, everywhere, parcels_of, read_parcel, received, renamed
 from avtr_cli.errors import AvtrError, ConfigError, OutputError
+from avtr_cli.files import replacing
 from avtr_cli.interruption import allowed, held
 
 NODE_PATIENCE_S = 600.0  # without any node that could work, before the batch gives up
@@ -223,9 +224,8 @@ def _write(out: Path, files: dict[str, bytes]) -> None:
     for suffix, data in files.items():
         path = out.with_suffix(suffix)
         path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_name(f".{path.name}.partial")
-        partial.write_bytes(data)
-        partial.replace(path)
+        with replacing(path) as partial:
+            partial.write_bytes(data)
 
 
 def _work(order: _Order) -> _Reply:

@@ -18,6 +18,8 @@ from avtr_cli.errors import OutputError
 from avtr_cli.files import is_stream, lies_there, pour, reason, remove, replacing, sync, sync_folder
 from avtr_cli.output.workfolder import WorkFolder
 
+MANY_FILES = 16
+
 
 class Finished(NamedTuple):
     """A finished file: where it was made, and the name it is to have."""
@@ -33,7 +35,9 @@ def place(folder: WorkFolder, finished: Sequence[Finished], overwrite: bool, out
     """
     if not overwrite:
         refuse_taken((one.target for one in finished), folder.placed)
-    for one in finished:
+    if len(finished) > MANY_FILES:
+        os.sync()  # one flush of everything is quicker than a flush of each of thousands of pictures
+    for one in finished[:MANY_FILES]:
         with _naming(one.target):
             sync(one.made)
     with _naming(finished[-1].target):

@@ -9,18 +9,10 @@ what became of them.
 from __future__ import annotations
 
 import argparse
-import contextlib
 import functools
-import os
-import resource
-import select
-import signal
 import struct
 import subprocess
 import tempfile
-import time
-import traceback
-from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,9 +25,8 @@ import soundfile
 from avtr_cli.audio.health import examine
 from avtr_cli.audio.source import DialogueFiles, DialogueSource
 from avtr_cli.errors import AvtrError
+from tests.fuzz import forked
 
-LIMIT_S = 20.0
-BATCH = 25  # cases of one process
 RATE = 16_000
 EXTREMES = (0, 1, 2, 0x7F, 0xFF, 0x7FFF, 0x8000, 0xFFFF, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF, 1 << 62, (1 << 64) - 1)
 _WRITTEN = {
@@ -192,76 +183,22 @@ def hear(path: Path) -> str:
     return "refused" if refused else "read"
 
 
-def _child(todo: list[tuple[int, Case]], folder: Path, out: int, words: int) -> None:
-    os.dup2(words, 2)
-    for number, case in todo:
-        path = folder / "a.bin"
-        path.write_bytes(case.content)
-        os.write(out, f"begin {number}\n".encode())
-        try:
-            outcome = hear(path)
-        except BaseException:
-            outcome = "traceback " + traceback.format_exc(-2).replace("\n", " | ")
-        memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
-        os.write(out, f"done {number} {memory} {outcome}\n".encode())
-
-
-def _run(todo: list[tuple[int, Case]], folder: Path, words: int) -> Iterator[tuple[int, int, str]]:
-    """(number, memory in MB, outcome) of some of `todo`, at least one; a hang or a crash ends it."""
-    here, there = os.pipe()
-    child = os.fork()
-    if not child:
-        with contextlib.suppress(BaseException):
-            _child(todo, folder, there, words)
-        os._exit(0)
-    os.close(there)
-    current, rest = todo[0][0], b""
-    with os.fdopen(here, "rb", buffering=0) as pipe:
-        while True:
-            if not select.select([pipe], [], [], LIMIT_S)[0]:
-                os.kill(child, signal.SIGKILL)
-                yield current, 0, "hang"
-                break
-            piece = pipe.read(65_536)
-            *lines, rest = (rest + piece).split(b"\n")
-            for line in lines:
-                word, number, *said = line.decode().split(" ", 3)
-                current = int(number)
-                if word == "done":
-                    yield current, int(said[0]), said[1]
-            if not piece:
-                break
-    status = os.waitpid(child, 0)[1]
-    if os.WIFSIGNALED(status) and os.WTERMSIG(status) != signal.SIGKILL:
-        yield current, 0, f"crash by signal {os.WTERMSIG(status)}"
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--count", type=int, default=2_000)
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
-    began, memory, bad = time.monotonic(), 0, []
-    found: Counter[str] = Counter()
-    left = list(enumerate(cases(options.seed, options.count)))
-    names = [case.name for _, case in left]
-    with tempfile.TemporaryDirectory() as name, tempfile.TemporaryFile() as words:
-        while left:
-            todo, ended = left[:BATCH], set()
-            for number, used, outcome in _run(todo, Path(name), words.fileno()):
-                kind = outcome.split()[0]
-                found[kind] += 1
-                memory = max(memory, used)
-                ended.add(number)
-                if kind not in ("read", "refused"):
-                    bad.append(f"{number} ({names[number]}): {outcome}")
-            assert ended, "a child died without a word"
-            left = [pair for pair in left if pair[0] not in ended]
-        chatter = os.pread(words.fileno(), os.fstat(words.fileno()).st_size, 0).decode(errors="replace").splitlines()
-    print(f"{options.count} sounds, seed {options.seed}, {time.monotonic() - began:.0f} s, at most {memory} MB")
-    print(", ".join(f"{kind} {found[kind]}" for kind in ("read", "refused", "traceback", "hang", "crash")))
-    print(f"lines that C libraries wrote to stderr: {len(chatter)}", *chatter[:5], *bad, sep="\n")
-    raise SystemExit(bool(bad))
+    made = list(cases(options.seed, options.count))
+    with tempfile.TemporaryDirectory() as name:
+        path = Path(name) / "a.bin"
+
+        def judge(number: int) -> str:
+            path.write_bytes(made[number].content)
+            return hear(path)
+
+        tally = forked.run([case.name for case in made], judge)
+    print(tally.report())
+    raise SystemExit(bool(tally.bad))
 
 
 if __name__ == "__main__":
