@@ -30,9 +30,7 @@ Seed = Annotated[
     int, typer.Option(metavar="N", help="Another seed moves the head and eyes another way.", min=0, max=2**31 - 1)
 ]
 Device = Annotated[str | None, typer.Option(metavar="NAME", help="auto, cpu, cuda or cuda:N.")]
-Size = Annotated[
-    int | None, typer.Option(metavar="PIXELS", help="Side of the crop, or longer side of the photo view.")
-]
+Size = Annotated[int | None, typer.Option(metavar="PIXELS", help="Side of the crop, or longer side of the photo view.")]
 View = Annotated[str | None, typer.Option(metavar="NAME", help="crop: around the head. photo: the whole picture.")]
 Background = Annotated[
     str | None, typer.Option(metavar="NAME|FILE", help="none, blur, transparent, #RRGGBB or an image file.")
