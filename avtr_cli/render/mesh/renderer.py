@@ -81,9 +81,7 @@ class MeshRenderer:
         with ThreadPoolExecutor(1) as beside:  # OpenCV and NumPy let the other core work
             pictures = beside.submit(self._pictures, stage, portrait.matte)
             geometry, field = prepare_field(stage, sampler.device)
-            hidden = coverings(
-                portrait.photo, portrait.landmarks
-            ).eyes  # behind dark glasses, hair: they stay as they are
+            hidden = coverings(portrait.photo, portrait.landmarks).eyes  # by dark lenses or hair: they stay as they are
             glasses = wears_glasses(stage.image, stage.points, stage.unit)
             shading = prepare_shading(stage, geometry, field, config.relight, sampler.device)
             eyes = [eye for eye in prepare_eyes(stage, sampler, glasses) if eye.side not in hidden]
