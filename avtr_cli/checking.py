@@ -29,7 +29,7 @@ from avtr_cli.output.formats import Format, format_of
 from avtr_cli.output.label import check_label
 from avtr_cli.output.placement import refuse_taken
 from avtr_cli.output.sequence import PictureSequence, is_sequence
-from avtr_cli.output.workfolder import being_placed, beside, in_use
+from avtr_cli.output.workfolder import being_placed, beside, in_use, remove_if_useless
 from avtr_cli.perception.photo import picture_size
 from avtr_cli.render.ignored import ignored as render_ignores
 from avtr_cli.timing import frames_of
@@ -149,7 +149,11 @@ def _check_outputs(job: Job) -> None:
     if (busy := in_use(job.out)) is not None:
         raise busy
     if not job.overwrite:
-        refuse_taken(taken(job), being_placed(job.out))
+        try:
+            refuse_taken(taken(job), being_placed(job.out))
+        except OutputError:
+            remove_if_useless(job.out)  # of a run that was killed when all but its cleaning up was done
+            raise
 
 
 def taken(job: Job) -> Iterator[Path]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -19,7 +20,7 @@ from avtr_cli.dialogue import DialogueJob
 from avtr_cli.errors import AvtrError, ConfigError, InputError, OutputError
 from avtr_cli.job import Job
 from avtr_cli.output.formats import format_of
-from avtr_cli.output.workfolder import Segment, WorkFolder
+from avtr_cli.output.workfolder import Segment, WorkFolder, beside
 
 OUTPUTS = ("out", "report", "page", "motion_out")
 INPUTS = ("photo.png", "behind.jpg", "call.wav", "them.wav", "m.safetensors")
@@ -138,6 +139,23 @@ def test_outputs_that_a_killed_run_of_the_job_was_placing_are_not_in_its_way(job
     wanted.report.write_text("{}")
     with check(wanted):
         pass
+
+
+@pytest.mark.parametrize("left", [(), ("lock",), ("lock", "placing.json"), ("lock", "placing.json", "joined.mp4")])
+def test_what_a_run_left_that_was_killed_while_cleaning_up_goes_when_the_output_is_asked_for_again(job, tmp_path, left):
+    wanted = job(out=tmp_path / "a.mp4")
+    wanted.out.write_bytes(b"whole")
+    beside(wanted.out).mkdir()
+    for name in left:
+        text = json.dumps({"targets": [str(wanted.out)]}) if name == "placing.json" else "1"
+        (beside(wanted.out) / name).write_text(text)
+    if "placing.json" in left:  # ours, as far as can be told before it is known which job that was
+        with check(wanted), WorkFolder(wanted.out).claim("key"):
+            pass
+    else:
+        assert "exists already" in str(refusal(wanted))
+    assert not beside(wanted.out).exists()
+    assert wanted.out.read_bytes() == b"whole"
 
 
 @pytest.mark.parametrize("place", ["/proc/nowhere/x", "/dev/null/x", "FILE/x", "FOLDER", "x" * 250, "y" * 500])

@@ -158,11 +158,12 @@ class WorkFolder:
         return sorted(path for name in names for path in self.path.glob(name))
 
     def _clear(self) -> None:
-        """Remove what we made in it, and nothing else."""
+        """Remove what we made in it, and nothing else: the key first, and last the note of what was placed."""
         self.placed = frozenset()
-        for path in (self.path / _KEY, self.path / _PLACING, *(p for name in _OURS for p in self.path.glob(name))):
+        for path in (self.path / _KEY, *(p for name in _OURS for p in self.path.glob(name))):
             remove(path)
         shutil.rmtree(self.path / PICTURES, ignore_errors=True)
+        remove(self.path / _PLACING)
 
     def _read(self, name: str) -> dict:
         try:
