@@ -24,7 +24,7 @@ from avtr_cli.job import Job
 from avtr_cli.offline import render_file
 from avtr_cli.output import c2pa_manifest, ffmpeg, lock, provenance
 from avtr_cli.output.video import SegmentWriter
-from avtr_cli.output.workfolder import Segment, WorkFolder
+from avtr_cli.output.workfolder import Segment, WorkFolder, frames_kept
 from avtr_cli.session import StreamingSession
 from tests.batches import Here, entries, ledger, make_folder, nothing_half_written
 
@@ -101,6 +101,26 @@ def test_interrupted_just_when(engine, job, frames, tmp_path, monkeypatch, momen
     again = job(tmp_path / "a.mp4", overwrite=True)  # when all but the goodbye was done, the video is there
     assert render_file(again, engine)["output"]["frames_sha256"] == frames
     assert [path.name for path in tmp_path.iterdir()] == ["a.mp4"]
+
+
+def no_memory(*_: object) -> None:
+    raise MemoryError
+
+
+@pytest.mark.parametrize("ends", [KeyboardInterrupt, MemoryError])
+def test_what_is_kept_outlives_a_run_that_ends_before_it_goes_on(engine, job, frames, tmp_path, monkeypatch, ends):
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        after(WorkFolder, "close_segment")(patch)
+        render_file(job(tmp_path / "a.mp4"), engine)
+    with monkeypatch.context() as patch, pytest.raises(ends):
+        if ends is KeyboardInterrupt:
+            after(offline, "prepare")(patch)
+        else:
+            patch.setattr(offline, "prepare", no_memory)
+        render_file(job(tmp_path / "a.mp4"), engine)
+    assert frames_kept(tmp_path / "a.mp4") == 5
+    output = render_file(job(tmp_path / "a.mp4"), engine)["output"]
+    assert (output["resumed_from_frame"], output["frames_sha256"]) == (5, frames)
 
 
 class Heard(io.FileIO):
