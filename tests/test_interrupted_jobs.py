@@ -103,21 +103,20 @@ def test_interrupted_just_when(engine, job, frames, tmp_path, monkeypatch, momen
     assert [path.name for path in tmp_path.iterdir()] == ["a.mp4"]
 
 
-def no_memory(*_: object) -> None:
-    raise MemoryError
+def out_of_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    def prepare(*_: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(offline, "prepare", prepare)
 
 
-@pytest.mark.parametrize("ends", [KeyboardInterrupt, MemoryError])
-def test_what_is_kept_outlives_a_run_that_ends_before_it_goes_on(engine, job, frames, tmp_path, monkeypatch, ends):
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        after(WorkFolder, "close_segment")(patch)
-        render_file(job(tmp_path / "a.mp4"), engine)
-    with monkeypatch.context() as patch, pytest.raises(ends):
-        if ends is KeyboardInterrupt:
-            after(offline, "prepare")(patch)
-        else:
-            patch.setattr(offline, "prepare", no_memory)
-        render_file(job(tmp_path / "a.mp4"), engine)
+@pytest.mark.parametrize("end", [after(offline, "prepare"), out_of_memory], ids=["interrupted", "out of memory"])
+def test_what_is_kept_outlives_a_run_that_ends_before_it_goes_on(engine, job, frames, tmp_path, monkeypatch, end):
+    for moment in (after(WorkFolder, "close_segment"), end):
+        with monkeypatch.context() as patch:
+            moment(patch)
+            with pytest.raises((KeyboardInterrupt, MemoryError)):
+                render_file(job(tmp_path / "a.mp4"), engine)
     assert frames_kept(tmp_path / "a.mp4") == 5
     output = render_file(job(tmp_path / "a.mp4"), engine)["output"]
     assert (output["resumed_from_frame"], output["frames_sha256"]) == (5, frames)

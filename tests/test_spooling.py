@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import resource
 import threading
@@ -22,10 +23,8 @@ def pipe(path: Path, content: bytes) -> Path:
     os.mkfifo(path)
 
     def write() -> None:
-        try:
+        with contextlib.suppress(BrokenPipeError):  # the reader had to give up
             path.write_bytes(content)
-        except BrokenPipeError:  # the reader had to give up
-            pass
 
     threading.Thread(target=write, daemon=True).start()
     return path

@@ -10,13 +10,12 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from avtr_cli.errors import InputError, OutputError
-from avtr_cli.files import file_sha256, reason, remove, replacing, sync
+from avtr_cli.files import file_sha256, reason, remove, remove_folder, replacing, sync
 from avtr_cli.interruption import allowed
 from avtr_cli.output import lock
 from avtr_cli.textfile import json_text
@@ -166,7 +165,7 @@ class WorkFolder:
         self.placed = frozenset()
         for path in (self.path / _KEY, self.path / _PLACING, *(p for name in _OURS for p in self.path.glob(name))):
             remove(path)
-        shutil.rmtree(self.path / PICTURES, ignore_errors=True)
+        remove_folder(self.path / PICTURES)
 
     def _read(self, name: str) -> dict:
         try:
