@@ -12,7 +12,7 @@ import pytest
 import soundfile
 from PIL import Image
 
-from avtr_cli import finishing, offline
+from avtr_cli import ffmpeg_program, finishing, offline
 from avtr_cli.audio.source import DialogueFiles
 from avtr_cli.config import OutputConfig
 from avtr_cli.errors import OutputError
@@ -140,7 +140,8 @@ def test_the_ffmpeg_of_a_killed_run_writes_nothing_among_the_new_pictures(tmp_pa
 
     def killed(arguments: list[str], purpose: str, folder: Path) -> None:
         """It goes on alone, at 25 pictures a second."""
-        left.append(subprocess.Popen([ffmpeg.executable(), "-re", *arguments], cwd=folder, stderr=subprocess.DEVNULL))
+        command = [ffmpeg_program.executable(), "-re", *arguments]
+        left.append(subprocess.Popen(command, cwd=folder, stderr=subprocess.DEVNULL))
         while len(list((tmp_path / PICTURES).iterdir())) < 3:
             time.sleep(0.001)
         raise KeyboardInterrupt
