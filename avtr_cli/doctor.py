@@ -94,11 +94,12 @@ def _devices() -> Iterator[Check]:
 
 
 def _ffmpeg() -> Iterator[Check]:
+    from avtr_cli import ffmpeg_program
     from avtr_cli.output import ffmpeg
 
     version = ffmpeg.capture(["-version"], "ffmpeg").decode(errors="replace").split("Copyright")[0]
     version = version.strip().removeprefix("ffmpeg version ")
-    yield Check("ffmpeg", OK, f"{version} at {ffmpeg.executable()}")
+    yield Check("ffmpeg", OK, f"{version} at {ffmpeg_program.executable()}")
     for encoder, what, needed in (
         ("libx264", "H.264 for .mp4", True),
         ("h264_nvenc", "H.264 on the GPU", False),

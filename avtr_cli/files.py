@@ -9,7 +9,9 @@ from __future__ import annotations
 import contextlib
 import errno
 import hashlib
+import itertools
 import os
+import shutil
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +20,8 @@ from typing import Any
 from avtr_cli.errors import InputError, OutputError
 from avtr_cli.textfile import json_text
 
+_numbers = itertools.count()  # of this process's unfinished files
+_REMOVALS = 100  # of a folder: each fails if a file is made in it in that very moment
 _NO_FSYNC = (errno.EINVAL, errno.ENOTSUP)  # of folders: some network and FUSE file systems
 
 
@@ -27,7 +31,7 @@ def replacing(path: Path) -> Iterator[Path]:
 
     Otherwise it is removed and `path` stays as it was. Raises OSError.
     """
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    partial = path.with_name(f".avtr-{os.getpid()}-{next(_numbers)}.partial")  # short, however long the name is
     try:
         yield partial
         sync(partial)
@@ -87,6 +91,14 @@ def remove(path: Path) -> None:
     """Remove a file of ours if it is there; what cannot be removed is no reason to hide what went wrong before."""
     with contextlib.suppress(OSError):
         path.unlink()
+
+
+def remove_folder(path: Path) -> None:
+    """The same of a folder with all that lies in it, even while a program that a killed run left writes there."""
+    for _ in range(_REMOVALS):
+        shutil.rmtree(path, ignore_errors=True)
+        if not lies_there(path):
+            return
 
 
 def lies_there(path: Path) -> bool:

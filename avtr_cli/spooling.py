@@ -56,7 +56,10 @@ class _Spool:
         """`path`, or its copy where it can be read only once."""
         if path != STDIN and not _is_pipe(path):
             return path
-        copy = self._folder / ("standard input" if path == STDIN else path.name)
+        for copy, read in self.copies.items():
+            if read == path:
+                return copy
+        copy = self._folder / str(len(self.copies)) / ("standard input" if path == STDIN else path.name)
         self.copies[copy] = path
         try:
             with _opened(path) as source:
@@ -69,15 +72,26 @@ class _Spool:
 
     @staticmethod
     def _copy(source: IO[bytes], copy: Path, path: Path) -> None:
-        with copy.open("wb") as target:
-            while block := source.read(1 << 20):
-                try:
-                    target.write(block)
-                except OSError as error:
-                    free = shutil.disk_usage(copy.parent).free >> 20
-                    raise OutputError(
-                        f"{path}: the temporary disk cannot hold it ({reason(error)}, {free} MiB free); set TMPDIR"
-                    ) from error
+        with _on_the_disk(copy, path):
+            copy.parent.mkdir()
+            target = copy.open("wb", buffering=0)
+        with target:
+            while block := memoryview(source.read(1 << 20)):
+                with _on_the_disk(copy, path):
+                    while block := block[target.write(block) :]:
+                        pass
+
+
+@contextlib.contextmanager
+def _on_the_disk(copy: Path, path: Path) -> Iterator[None]:
+    """What the temporary disk refuses is not the fault of the pipe at `path`."""
+    try:
+        yield
+    except OSError as error:
+        free = shutil.disk_usage(copy.parents[1]).free >> 20
+        raise OutputError(
+            f"{path}: the temporary disk cannot hold it ({reason(error)}, {free} MiB free); set TMPDIR"
+        ) from error
 
 
 def _is_pipe(path: Path) -> bool:

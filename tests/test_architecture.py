@@ -22,7 +22,7 @@ FLOORS = [  # upper floors import lower ones, never the other way
     {"audio", "perception", "weights"},
     {
         *("errors", "types", "timing", "config", "limits", "runtime", "clocks", "interruption", "files"),
-        *("textfile", "plain_yaml"),
+        *("textfile", "plain_yaml", "ffmpeg_program"),
     },
 ]
 SEPARATE = [("motion", "render"), ("render", "motion"), ("perception", "audio"), ("audio", "perception")]

@@ -18,6 +18,7 @@ from avtr_cli.checking import SPARE_BYTES, check, check_space, check_writable
 from avtr_cli.config import load_preset
 from avtr_cli.dialogue import DialogueJob
 from avtr_cli.errors import AvtrError, ConfigError, InputError, OutputError
+from avtr_cli.files import write_text
 from avtr_cli.job import Job
 from avtr_cli.output.formats import format_of
 from avtr_cli.output.workfolder import Segment, WorkFolder, beside
@@ -266,3 +267,12 @@ def test_a_refusal_loads_neither_torch_nor_mediapipe_nor_opencv(given, tmp_path,
     assert done.stderr.count("\n") == 1
     loaded = {name.split(".")[0] for name in done.stdout.split()}
     assert loaded & {"torch", "mediapipe", "cv2", "scipy", "c2pa"} == set()
+
+
+def test_the_longest_name_that_is_taken_can_also_be_written(tmp_path):
+    path = tmp_path / ("r" * 244 + ".json")  # 249 bytes: with a hidden folder beside it 255
+    check_writable(path, "--report")
+    write_text(path, "{}")
+    assert [found.name for found in tmp_path.iterdir()] == [path.name]
+    with pytest.raises(OutputError, match="the name is too long"):
+        check_writable(path.with_name("r" * 245 + ".json"), "--report")

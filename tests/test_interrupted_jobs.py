@@ -24,7 +24,7 @@ from avtr_cli.job import Job
 from avtr_cli.offline import render_file
 from avtr_cli.output import c2pa_manifest, ffmpeg, lock, provenance
 from avtr_cli.output.video import SegmentWriter
-from avtr_cli.output.workfolder import Segment, WorkFolder
+from avtr_cli.output.workfolder import Segment, WorkFolder, frames_kept
 from avtr_cli.session import StreamingSession
 from tests.batches import Here, entries, ledger, make_folder, nothing_half_written
 
@@ -101,6 +101,25 @@ def test_interrupted_just_when(engine, job, frames, tmp_path, monkeypatch, momen
     again = job(tmp_path / "a.mp4", overwrite=True)  # when all but the goodbye was done, the video is there
     assert render_file(again, engine)["output"]["frames_sha256"] == frames
     assert [path.name for path in tmp_path.iterdir()] == ["a.mp4"]
+
+
+def out_of_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    def prepare(*_: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(offline, "prepare", prepare)
+
+
+@pytest.mark.parametrize("end", [after(offline, "prepare"), out_of_memory], ids=["interrupted", "out of memory"])
+def test_what_is_kept_outlives_a_run_that_ends_before_it_goes_on(engine, job, frames, tmp_path, monkeypatch, end):
+    for moment in (after(WorkFolder, "close_segment"), end):
+        with monkeypatch.context() as patch:
+            moment(patch)
+            with pytest.raises((KeyboardInterrupt, MemoryError)):
+                render_file(job(tmp_path / "a.mp4"), engine)
+    assert frames_kept(tmp_path / "a.mp4") == 5
+    output = render_file(job(tmp_path / "a.mp4"), engine)["output"]
+    assert (output["resumed_from_frame"], output["frames_sha256"]) == (5, frames)
 
 
 class Heard(io.FileIO):

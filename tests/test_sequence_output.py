@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import time
 from pathlib import Path
 
 import numpy as np
@@ -10,19 +12,19 @@ import pytest
 import soundfile
 from PIL import Image
 
-from avtr_cli import finishing, offline
+from avtr_cli import ffmpeg_program, finishing, offline
 from avtr_cli.audio.source import DialogueFiles
 from avtr_cli.config import OutputConfig
 from avtr_cli.errors import OutputError
 from avtr_cli.job import Job
 from avtr_cli.offline import render_file
-from avtr_cli.output import placement, xmp
+from avtr_cli.output import ffmpeg, placement, png, xmp
 from avtr_cli.output.formats import format_of
 from avtr_cli.output.origin import DIGITAL_SOURCE_TYPE
 from avtr_cli.output.placement import place
-from avtr_cli.output.sequence import PictureSequence, named_output
+from avtr_cli.output.sequence import OURS, PictureSequence, make_pictures, named_output
 from avtr_cli.output.video import SegmentWriter, SoundWriter, assemble
-from avtr_cli.output.workfolder import WorkFolder
+from avtr_cli.output.workfolder import PICTURES, WorkFolder
 from avtr_cli.verification import INTACT, verify
 from tests import videos
 
@@ -126,6 +128,32 @@ def test_a_sequence_is_there_once_its_first_picture_is(tmp_path, monkeypatch):
     write(out, noise(3))
     assert PictureSequence(out).exists
     assert len(list(tmp_path.glob("a_*"))) == 3
+
+
+def test_the_ffmpeg_of_a_killed_run_writes_nothing_among_the_new_pictures(tmp_path, monkeypatch):
+    writer = SegmentWriter(tmp_path / "segment.mkv", (SIZE, SIZE, 4), format_of(tmp_path / "a.png", OutputConfig()))
+    for frame in noise(40):
+        writer.write(frame)
+    writer.close()
+    (tmp_path / "segments.txt").write_text("file 'segment.mkv'\n")
+    left = []
+
+    def killed(arguments: list[str], purpose: str, folder: Path) -> None:
+        """It goes on alone, at 25 pictures a second."""
+        command = [ffmpeg_program.executable(), "-re", *arguments]
+        left.append(subprocess.Popen(command, cwd=folder, stderr=subprocess.DEVNULL))
+        while len(list((tmp_path / PICTURES).iterdir())) < 3:
+            time.sleep(0.001)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ffmpeg, "run", killed)
+        with pytest.raises(KeyboardInterrupt):
+            make_pictures(tmp_path, tmp_path / "a.png", {}, None)
+    made = make_pictures(tmp_path, tmp_path / "a.png", {}, None)
+    left[0].wait()
+    assert len(made) == 40
+    assert all(png.read_words(path) == OURS for path in made)
 
 
 def test_a_failure_while_marking_leaves_the_old_sequence_whole(tmp_path):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from avtr_cli.errors import ConfigError
+from avtr_cli.errors import AudioError, ConfigError
 from avtr_cli.session import StreamingSession
 from avtr_cli.types import KEYPOINTS
 
@@ -32,6 +32,13 @@ def test_no_frame_leaves_before_its_lookahead_is_heard(session):
     assert session.push(silence(6_479)) == []
     assert len(session.push(silence(1))) == 5
     assert len(session.push(silence(3_200))) == 5
+
+
+def test_after_the_call_nothing_more_is_heard(session):
+    session.push(silence(700))
+    assert len(session.finish()) == 2
+    with pytest.raises(AudioError, match="this call is over"):
+        session.push(silence(16_000))
 
 
 @pytest.mark.parametrize("samples", [1, 640, 641, 6_480, 12_345])

@@ -199,12 +199,26 @@ def test_a_header_that_states_more_than_its_file_can_hold_is_refused(folder, mon
 
 
 def test_without_ffmpeg_a_sentence_says_so_and_wav_files_are_still_read(folder, monkeypatch):
-    monkeypatch.setattr(decoding.imageio_ffmpeg, "get_ffmpeg_exe", lambda: "/nowhere/ffmpeg")
+    monkeypatch.setattr(imageio_ffmpeg, "get_ffmpeg_exe", lambda: "/nowhere/ffmpeg")
     path = folder / "e.m4a"
     path.write_bytes(originals()["m4a"])
     with pytest.raises(AudioError, match="needs ffmpeg"):
         heard(path)
     assert heard(folder / "a.wav").shape == (2, 48_001)
+
+
+def test_what_ffmpeg_says_last_is_heard_however_much_it_said_before(folder, monkeypatch):
+    program = folder / "ffmpeg"
+    program.write_text(
+        "#!/bin/sh\ncase \"$*\" in *null*) echo '  Stream #0:0: Audio: aac' >&2;; "
+        "*) head -c 100000 /dev/zero | tr '\\0' x >&2; echo ' partial file' >&2; head -c 4000 /dev/zero;; esac\n"
+    )
+    program.chmod(0o755)
+    monkeypatch.setattr(imageio_ffmpeg, "get_ffmpeg_exe", lambda: str(program))
+    path = folder / "g.m4a"
+    path.write_bytes(originals()["m4a"])
+    with pytest.raises(AudioError, match="is cut off"):
+        heard(path)
 
 
 def test_an_ffmpeg_that_does_nothing_for_long_is_ended(folder, monkeypatch):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -17,6 +18,7 @@ import torch
 from avtr_cli.config import load_preset
 from avtr_cli.engine import Engine
 from avtr_cli.errors import AvtrError
+from avtr_cli.interruption import allowed, held
 from avtr_cli.perception.portrait import find_portrait
 from avtr_cli.perception.silence import quiet
 from avtr_cli.session import StreamingSession
@@ -117,6 +119,24 @@ def test_silence_ends_with_the_last_thread_inside(capfd: pytest.CaptureFixture[s
         with quiet():
             os.write(2, b"unheard")
         os.write(2, b"unheard")
+    os.write(2, b"heard")
+    assert capfd.readouterr().err == "heard"
+
+
+@pytest.mark.parametrize("nth", [1, 2])
+def test_silence_ends_also_where_it_is_interrupted_while_it_begins_or_ends(capfd, monkeypatch, nth):
+    dup2, calls = os.dup2, iter((1, 2))
+
+    def interrupted(*numbers: int) -> int:
+        done = dup2(*numbers)
+        if next(calls) == nth:
+            os.kill(os.getpid(), signal.SIGINT)
+        return done
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "dup2", interrupted)
+        with pytest.raises(KeyboardInterrupt), held(), allowed(), quiet():
+            pass
     os.write(2, b"heard")
     assert capfd.readouterr().err == "heard"
 

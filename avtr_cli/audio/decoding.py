@@ -1,6 +1,6 @@
 """Sound that libsndfile cannot read (m4a, mp4, webm, mov, mkv, wma, amr and so on) into a temporary AU file of floats.
 
-The ffmpeg that imageio-ffmpeg brings does it, in constant memory, with what players honour: edit lists, encoder delay,
+ffmpeg does it, in constant memory, with what players honour: edit lists, encoder delay,
 gaps filled with silence. It gets the user's file as an open handle and may read that alone: only demuxers of media
 files are allowed and only the protocols `file` and `pipe`, so neither a playlist nor a network address is followed.
 The temporary file has no name from the beginning, so nothing is left however avtr ends.
@@ -14,8 +14,7 @@ import subprocess
 import tempfile
 from typing import IO
 
-import imageio_ffmpeg
-
+from avtr_cli import ffmpeg_program
 from avtr_cli.audio.opening import OpenedFile
 from avtr_cli.errors import AudioError
 from avtr_cli.interruption import allowed
@@ -30,7 +29,7 @@ MOST_ANYWAY_S = 60.0
 AU_HEADER = 24
 CUT_OFF = ("partial file", "moov atom not found", "File ended prematurely", "Truncating packet")
 CONTAINER = re.compile(rb"....(ftyp|moov)|\x1a\x45\xdf\xa3|\x30\x26\xb2\x75|RIFF....AVI ", re.S)  # mp4, mkv, asf, avi
-_TAIL_BYTES = 64_000  # of what ffmpeg says
+_TAIL_BYTES = 64_000  # of what ffmpeg says: so many of the beginning, so many of the end
 
 
 class Decoded:
@@ -126,31 +125,21 @@ def _seconds(sound: IO[bytes]) -> float:
 
 def _run(file: OpenedFile, arguments: list[str], out: IO[bytes], level: str = "error") -> tuple[int, str]:
     """ffmpeg on `file`: its exit code and what it said. Raises AudioError if it is missing or does nothing for long."""
-    head = ["-hide_banner", "-nostdin", "-nostats", "-loglevel", level]
     source = ["-protocol_whitelist", "file,pipe", "-format_whitelist", DEMUXERS, "-i", f"file:/dev/fd/{file.number}"]
+    command = ["-nostats", "-loglevel", level, *source, *arguments]
     with tempfile.TemporaryFile() as words:
+        os.lseek(file.number, 0, os.SEEK_SET)  # where /dev/fd/N is no new opening, ffmpeg reads on from there
         try:
-            process = subprocess.Popen(
-                [imageio_ffmpeg.get_ffmpeg_exe(), *head, *source, *arguments],
-                stdin=subprocess.DEVNULL,
-                stdout=out,
-                stderr=words,
-                pass_fds=[file.number],
-                start_new_session=True,  # Ctrl-C is ours to handle
+            process = ffmpeg_program.start(
+                command, stdin=subprocess.DEVNULL, stdout=out, stderr=words, pass_fds=[file.number]
             )
-        except (OSError, RuntimeError) as error:
+        except OSError as error:
             raise AudioError(f"{file.path}: needs ffmpeg, and it cannot be started ({error})") from error
-        try:
-            with allowed():
-                _wait(process, file, out)
-        except BaseException:
-            process.kill()
-            process.wait()
-            raise
-        size = os.fstat(words.fileno()).st_size
+        with ffmpeg_program.ended_with(process), allowed():
+            _wait(process, file, out)
         said = os.pread(words.fileno(), _TAIL_BYTES, 0)
-        if size > 2 * _TAIL_BYTES:
-            said += os.pread(words.fileno(), _TAIL_BYTES, size - _TAIL_BYTES)
+        end = max(_TAIL_BYTES, os.fstat(words.fileno()).st_size - _TAIL_BYTES)
+        said += os.pread(words.fileno(), _TAIL_BYTES, end)
     return process.returncode, said.decode(errors="replace")
 
 

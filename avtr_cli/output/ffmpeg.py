@@ -1,8 +1,8 @@
-"""The ffmpeg program that imageio-ffmpeg brings: started with a list of arguments, its last words kept.
+"""ffmpeg at work on an output: run to its end or fed with pictures, its last words kept.
 
-No shell, no system package. Each has a session of its own: Ctrl-C is ours to handle. A failure becomes one OutputError
-that ends with what ffmpeg said. It runs in the folder of its files, which it is given by their bare names: in a path of
-the user's a colon is a protocol to it, a percent sign a number, and a quote ends a line of a listing.
+A failure becomes one OutputError that ends with what ffmpeg said. It runs in the folder of its files, which it is given
+by their bare names: in a path of the user's a colon is a protocol to it, a percent sign a number, and a quote ends a
+line of a listing.
 """
 
 from __future__ import annotations
@@ -14,19 +14,14 @@ import tempfile
 from pathlib import Path
 from typing import IO
 
-import imageio_ffmpeg
-
+from avtr_cli import ffmpeg_program
 from avtr_cli.errors import OutputError
 from avtr_cli.files import reason
 from avtr_cli.interruption import allowed
 
 PATIENCE_S = 10.0  # with an ffmpeg whose pipe is broken, until its last words are written
 TAIL_LINES = 6  # of ffmpeg's stderr, shown when it fails
-_COMMON = ("-hide_banner", "-nostdin", "-loglevel", "error", "-y")
-
-
-def executable() -> str:
-    return imageio_ffmpeg.get_ffmpeg_exe()
+_COMMON = ("-loglevel", "error", "-y")
 
 
 def named(path: Path) -> str:
@@ -42,14 +37,8 @@ def run(arguments: list[str], purpose: str, folder: Path | None = None) -> None:
 def capture(arguments: list[str], purpose: str, folder: Path | None = None) -> bytes:
     """As `run`; returns what ffmpeg wrote to its standard output."""
     process = _started(arguments, purpose, folder, subprocess.DEVNULL, subprocess.PIPE, subprocess.PIPE)
-    with process:
-        try:
-            with allowed():
-                output, said = process.communicate()
-        except BaseException:
-            process.kill()  # and waited for, so that it writes no more
-            process.wait()
-            raise
+    with process, ffmpeg_program.ended_with(process), allowed():
+        output, said = process.communicate()
     if process.returncode:
         raise OutputError(f"{purpose}: {_reason(said.decode(errors='replace'))}")
     return output
@@ -59,14 +48,7 @@ def _started(
     arguments: list[str], purpose: str, folder: Path | None, stdin: int, stdout: int, stderr: int | IO[bytes]
 ) -> subprocess.Popen[bytes]:
     try:
-        return subprocess.Popen(
-            [executable(), *_COMMON, *arguments],
-            stdin=stdin,
-            stdout=stdout,
-            stderr=stderr,
-            start_new_session=True,
-            cwd=folder,
-        )
+        return ffmpeg_program.start([*_COMMON, *arguments], stdin=stdin, stdout=stdout, stderr=stderr, cwd=folder)
     except OSError as error:
         raise OutputError(f"{purpose}: ffmpeg cannot be started ({reason(error)})") from error
 
@@ -132,6 +114,11 @@ def _reason(stderr: str) -> str:
 @functools.cache
 def works(encoder: str) -> bool:
     """Whether ffmpeg can really encode a picture with `encoder` here (NVENC may be listed and not work)."""
-    probe = ["-f", "lavfi", "-i", "color=size=256x256:rate=25:duration=0.2", "-c:v", encoder, "-f", "null", "-"]
-    done = subprocess.run([executable(), *_COMMON, *probe], stdin=subprocess.DEVNULL, capture_output=True, check=False)
-    return done.returncode == 0
+    try:
+        run(
+            ["-f", "lavfi", "-i", "color=size=256x256:rate=25:duration=0.2", "-c:v", encoder, "-f", "null", "-"],
+            encoder,
+        )
+    except OutputError:
+        return False
+    return True

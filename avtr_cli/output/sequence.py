@@ -13,12 +13,11 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import shutil
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from avtr_cli.errors import OutputError
-from avtr_cli.files import lies_there
+from avtr_cli.files import lies_there, remove_folder
 from avtr_cli.interruption import check
 from avtr_cli.output import ffmpeg, png
 from avtr_cli.output.workfolder import PICTURES
@@ -117,11 +116,12 @@ def make_pictures(folder: Path, out: Path, words: Mapping[str, str], mark: Calla
     Raises OutputError, OSError.
     """
     made = folder / PICTURES
-    shutil.rmtree(made, ignore_errors=True)
+    remove_folder(made)
     made.mkdir()
-    copy = ["-f", "concat", "-safe", "0", "-i", "segments.txt", "-map", "0:v:0", "-c:v", "copy"]
-    target = ["-start_number", str(FIRST), "-f", "image2", f"{PICTURES}/%09d.png"]
-    ffmpeg.run([*copy, *target], f"{out}: the pictures cannot be written", folder)
+    copy = ["-f", "concat", "-safe", "0", "-i", "../segments.txt", "-map", "0:v:0", "-c:v", "copy"]
+    target = ["-start_number", str(FIRST), "-f", "image2", "%09d.png"]
+    # In that very folder: the ffmpeg of a killed run, still at work in the one just removed, writes none into this.
+    ffmpeg.run([*copy, *target], f"{out}: the pictures cannot be written", made)
     pictures = sorted(made.iterdir())
     for path in pictures:
         check()

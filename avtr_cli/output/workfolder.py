@@ -10,13 +10,13 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from avtr_cli.errors import InputError, OutputError
-from avtr_cli.files import file_sha256, reason, remove, replacing, sync
+from avtr_cli.files import file_sha256, reason, remove, remove_folder, replacing, sync
+from avtr_cli.interruption import allowed
 from avtr_cli.output import lock
 from avtr_cli.textfile import json_text
 
@@ -55,6 +55,7 @@ class WorkFolder:
         self.path, self._out = beside(out), out
         self.closed: list[Segment] = []
         self.placed: frozenset[Path] = frozenset()  # outputs that this job began to put under their names
+        self._claimed = False
         try:
             self._lock = lock.Lock(self.path, out)
         except OSError as error:
@@ -63,8 +64,9 @@ class WorkFolder:
     def claim(self, key: str, resume: bool = True) -> WorkFolder:
         """For the job of this key: its closed segments are found, what anybody else left is removed."""
         try:
-            ours = resume and self._read(_KEY).get("key") == key
-            self.closed = self._found() if ours else []
+            with allowed():  # all that lies there is read
+                self.closed = self._found() if resume and self._read(_KEY).get("key") == key else []
+            self._claimed = True
             if self.closed:
                 self.placed = frozenset(Path(name) for name in self._read(_PLACING).get("targets", ()))
                 self._drop_after(len(self.closed))
@@ -119,8 +121,9 @@ class WorkFolder:
         self._clear()
 
     def close(self) -> None:
-        """Let go of it; closed segments remain."""
-        if not self.closed:
+        """Let go of it; closed segments remain, be they of this run or of an earlier one that none has claimed."""
+        waits = self.closed if self._claimed else (self.path / _DESCRIPTION.format(0)).is_file()
+        if not waits:
             self._clear()
         self._lock.release()
 
@@ -162,7 +165,7 @@ class WorkFolder:
         self.placed = frozenset()
         for path in (self.path / _KEY, *(p for name in _OURS for p in self.path.glob(name))):
             remove(path)
-        shutil.rmtree(self.path / PICTURES, ignore_errors=True)
+        remove_folder(self.path / PICTURES)
         remove(self.path / _PLACING)
 
     def _read(self, name: str) -> dict:
@@ -183,8 +186,7 @@ def _unwritable(out: Path, error: OSError) -> OutputError:
 
 def remove_if_useless(out: Path) -> None:
     """After who worked at `out` was killed: keep only what another run can go on from, and what another works at."""
-    path = beside(out)
-    if path.is_dir() and not (path / _DESCRIPTION.format(0)).is_file():
+    if beside(out).is_dir():
         with contextlib.suppress(OutputError), WorkFolder(out):
             pass
 

@@ -8,6 +8,8 @@ import sys
 import threading
 from collections.abc import Iterator
 
+from avtr_cli.interruption import held
+
 _lock = threading.Lock()
 _inside = 0
 _kept_stderr = -1
@@ -22,16 +24,18 @@ def quiet() -> Iterator[None]:
     any file there.
     """
     global _inside, _kept_stderr
-    with _lock:
-        if _inside == 0:
-            _kept_stderr = _silenced()
-        _inside += 1
+    entered = False
     try:
+        with held(), _lock:  # interrupted half way, it would stay silent for good
+            if _inside == 0:
+                _kept_stderr = _silenced()
+            _inside += 1
+            entered = True
         yield
     finally:
-        with _lock:
-            _inside -= 1
-            if _inside == 0 and _kept_stderr >= 0:
+        with held(), _lock:
+            _inside -= entered
+            if entered and _inside == 0 and _kept_stderr >= 0:
                 os.dup2(_kept_stderr, 2)
                 os.close(_kept_stderr)
 
