@@ -13,6 +13,7 @@ import resource
 import sys
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from avtr_cli.errors import ConfigError
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from avtr_cli.config import RuntimeConfig
 
+CPU_QUOTA = Path("/sys/fs/cgroup/cpu.max")
 WARM_UPS = 3  # calls before a capture, as torch advises
 GRAPHS_KEPT = 4  # of each function: each holds the memory of a whole chunk
 
@@ -43,8 +45,18 @@ def settle() -> None:
 
 
 def cores() -> int:
-    """CPU cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """CPU cores this process may use: of those it may run on, as many as its container's share of time fills."""
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min(allowed, _quota()))
+
+
+def _quota() -> int:
+    """The whole cores that a container is given (Linux, cgroup v2: microseconds of quota and period), rounded up."""
+    try:
+        quota, period = CPU_QUOTA.read_text(encoding="ascii").split()
+        return -(-int(quota) // int(period))
+    except (OSError, ValueError, ZeroDivisionError):  # none, or "max"
+        return 1 << 20
 
 
 def use_threads(threads: int = 0) -> int:
