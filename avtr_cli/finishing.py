@@ -11,7 +11,8 @@ import torch
 from avtr_cli.account import origin_of
 from avtr_cli.audio.source import DialogueSource
 from avtr_cli.interruption import allowed, awaited
-from avtr_cli.motion.file import load_motion, save_motion, write_live_link_csv
+from avtr_cli.motion.file import load_motion, save_motion
+from avtr_cli.motion.live_link import write_live_link_csv
 from avtr_cli.output import provenance
 from avtr_cli.output.html import job_page
 from avtr_cli.output.placement import Finished

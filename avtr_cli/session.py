@@ -18,7 +18,7 @@ from avtr_cli.audio.windows import Windows
 from avtr_cli.clocks import StageClock, stage
 from avtr_cli.errors import AudioError, AvtrError, ConfigError
 from avtr_cli.files import replacing
-from avtr_cli.timing import CHUNK_FRAMES, frames_of
+from avtr_cli.timing import frames_of
 from avtr_cli.types import (
     Chunk,
     Frame,
@@ -59,11 +59,6 @@ class StreamingSession:
         self._state: MotionState = motion.start(identity, seed)
         self._owed: int | None = None  # frames in all, once the call is over
         self.clock = clock or StageClock()
-
-    @property
-    def frames_out(self) -> int:
-        """How many frames have left; a whole number of chunks until `finish`."""
-        return self._windows.index * CHUNK_FRAMES
 
     @property
     def joint(self) -> bool:

@@ -22,8 +22,3 @@ WINDOW_SAMPLES = TAIL_FRAMES * SAMPLES_PER_FRAME + FIRST_CHUNK_SAMPLES  # 8400
 def frames_of(samples: int) -> int:
     """How many video frames `samples` samples of 16 kHz audio make: the last one may be partly silent."""
     return -(-samples // SAMPLES_PER_FRAME)
-
-
-def samples_of(seconds: float) -> int:
-    """The whole number of 16 kHz samples nearest to `seconds`; for the edges only."""
-    return round(seconds * SAMPLE_RATE)

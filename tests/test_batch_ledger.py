@@ -175,12 +175,6 @@ def test_a_full_disk_is_one_sentence_and_the_next_line_is_whole(tmp_path, monkey
     assert [event["name"] for event in read_ledger(tmp_path / "batch.jsonl")] == ["b"]
 
 
-def test_a_machine_without_file_locks_is_told_where_batches_run(tmp_path, monkeypatch):
-    monkeypatch.setitem(sys.modules, "fcntl", None)
-    with pytest.raises(OutputError, match="runs on Linux and macOS"):
-        Ledger(tmp_path)
-
-
 def test_names_that_are_not_utf_8_are_written_down_read_back_and_told(tmp_path, capsys):
     name = "caf\udce9"
     with Ledger(tmp_path) as ledger:

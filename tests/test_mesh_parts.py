@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -23,7 +24,7 @@ from avtr_cli.render.mesh import teeth, thinplate
 from avtr_cli.render.mesh.controls import read_controls, seal_weights
 from avtr_cli.render.mesh.field import displacement, prepare_field
 from avtr_cli.render.mesh.inverse import invert, lips_in_frame, mend_folds, residual
-from avtr_cli.render.mesh.layers import fill_hole, oversample, split_layers
+from avtr_cli.render.mesh.layers import _grown, fill_hole, oversample, split_layers
 from avtr_cli.render.mesh.sampling import OpenCVSampler, TorchSampler
 from avtr_cli.render.mesh.shapes import (
     JAW_DROP,
@@ -186,6 +187,21 @@ def test_layers_put_together_are_the_photo(stage: Stage):
     layers = split_layers(stage.canvas, matte, stage.unit)
     cover = 1 - layers.person[..., 3:].astype(np.float32) / 255
     assert np.array_equal(np.floor(layers.person[..., :3] + cover * layers.plate + 0.5), stage.canvas)
+
+
+@pytest.mark.parametrize("by", [0.2, 1.5, 7, 18.6, 40])
+@pytest.mark.parametrize("kind", ["silhouette", "specks", "point", "nothing", "all"])
+def test_a_mask_grows_as_opencv_dilates_it(by, kind):
+    noise = np.random.default_rng(0).random((90, 130)).astype(np.float32)
+    masks = {
+        "silhouette": cv2.GaussianBlur(noise, (0, 0), 6) > 0.5,
+        "specks": noise > 0.999,
+        "point": noise == noise.max(),
+        "nothing": noise > 1,
+        "all": noise >= 0,
+    }
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * max(1, round(by)) + 1,) * 2)
+    assert np.array_equal(_grown(masks[kind], by), cv2.dilate(masks[kind].astype(np.uint8), disc))
 
 
 def test_a_filled_hole_keeps_what_is_known_and_stays_within_its_range():

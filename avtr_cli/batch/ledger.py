@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
 import os
 import time
 from collections.abc import Iterable
@@ -18,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from avtr_cli.errors import OutputError
+from avtr_cli.files import sync_folder
 from avtr_cli.textfile import json_text, parse_json, why_no_file
 
 LEDGER = "batch.jsonl"
@@ -101,7 +103,8 @@ class Ledger:
             raise OutputError(f"{folder}: the folder cannot be written to ({error.strerror})") from error
         try:
             self._lock(patience_s)
-            _sync_folder(folder)
+            with contextlib.suppress(OSError):  # the ledger's own name is to survive a power cut, where that can be had
+                sync_folder(folder)
             self.lock = Lock(self._file)
             self.history = History(read_ledger(self.path))
         except BaseException:
@@ -135,10 +138,6 @@ class Ledger:
         self.close()
 
     def _lock(self, patience_s: float) -> None:
-        try:
-            import fcntl
-        except ImportError:
-            raise OutputError("avtr batch runs on Linux and macOS: it locks its folder as they do") from None
         until = time.monotonic() + patience_s
         while True:
             try:
@@ -193,13 +192,3 @@ class Lock:
 
 def _received(handed_over: Any) -> Lock:
     return Lock(handed_over.detach())
-
-
-def _sync_folder(folder: Path) -> None:
-    """So that the ledger's own name survives a power cut, where the file system can do that."""
-    with contextlib.suppress(OSError):
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)

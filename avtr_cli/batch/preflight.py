@@ -15,12 +15,12 @@ from pathlib import Path
 from avtr_cli.batch.calls import Answer, Began, Call, Checked, Ended, Event, Failure, Lost, Measured, Workers
 from avtr_cli.batch.hashes import Hashes
 from avtr_cli.batch.plan import Item, recheck
+from avtr_cli.checking import SPARE_BYTES
 from avtr_cli.errors import OutputError
 from avtr_cli.timing import FPS
 
 LOSSES_FORGIVEN = 2  # a worker or node that dies under a job is not the job's fault so often
 KINDS_MEASURED = 4  # micro-runs at most; what is not measured is taken for the slowest that was
-SPARE_BYTES = 64 << 20
 
 
 @dataclass(frozen=True)

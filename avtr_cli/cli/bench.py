@@ -33,7 +33,7 @@ def bench(
     if context.invoked_subcommand is not None:
         return
     from avtr_cli.benchmark import bench_job, bench_sessions, median_lines, published_lines, sessions_lines
-    from avtr_cli.output.report import write_json
+    from avtr_cli.files import write_json
 
     if random_weights:
         from avtr_cli.evaluation.made_up.weight_set import use_made_up

@@ -21,7 +21,7 @@ def bench_render(
     """Draw a talking face frame by frame and show what each stage takes."""
     from avtr_cli import runtime
     from avtr_cli.evaluation.render_timing import time_renderer, timing_lines
-    from avtr_cli.output.report import write_json
+    from avtr_cli.files import write_json
 
     chosen = options.settle_preset(preset, settings, device)
     threads = runtime.use_threads(chosen.runtime.threads)

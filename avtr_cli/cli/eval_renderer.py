@@ -20,7 +20,7 @@ def renderer(
     """Command the renderer, read its frames with Face Mesh, and hold what is seen against its bounds."""
     from avtr_cli import runtime
     from avtr_cli.evaluation.renderer import BOUNDS, evaluate_renderer, kept_share, renderer_table
-    from avtr_cli.output.report import write_json
+    from avtr_cli.files import write_json
 
     runtime.use_threads(threads)
     say = (lambda line: None) if quiet else (lambda line: typer.echo(line, err=True))

@@ -34,7 +34,7 @@ def temporal(
     from avtr_cli.evaluation.rollout import SessionPerformer
     from avtr_cli.evaluation.takes import load_dialogue, repeated
     from avtr_cli.evaluation.temporal import TEMPORAL_BOUNDS, evaluate_temporal
-    from avtr_cli.output.report import write_json
+    from avtr_cli.files import write_json
     from avtr_cli.types import CONTROLS
 
     chosen = options.settle_preset(preset, settings, device, size, view)

@@ -56,7 +56,7 @@ def motion(
     from avtr_cli.evaluation.suite import evaluate_motion
     from avtr_cli.evaluation.table import table_lines
     from avtr_cli.evaluation.takes import load_dialogue, take
-    from avtr_cli.output.report import write_json
+    from avtr_cli.files import write_json
 
     _check_folders(json_file, plot)
     files = [
@@ -98,7 +98,7 @@ def video(
     from avtr_cli.evaluation.table import table_lines
     from avtr_cli.evaluation.takes import load_dialogue
     from avtr_cli.evaluation.video import evaluate_video
-    from avtr_cli.output.report import write_json
+    from avtr_cli.files import write_json
     from avtr_cli.perception.portrait import find_portrait
 
     _check_folders(json_file)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from avtr_cli.evaluation.life import blink_frames
 from avtr_cli.evaluation.listening import nod_envelope
 from avtr_cli.evaluation.takes import Take
 from avtr_cli.evaluation.voice import Voice
+from avtr_cli.files import replacing
 from avtr_cli.timing import FPS
 
 OWN, PARTNER = "#1f6fb4", "#c8641e"  # everything about a voice in its colour
@@ -47,14 +47,11 @@ def draw_take(take: Take, path: Path, title: str = "") -> None:
         row.legend(loc="upper right", fontsize=7, ncols=4, framealpha=0.7)
     rows[-1].set_xlabel("seconds; dotted: the partner's phrases end")
     figure.suptitle(title or take.dialogue.name)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
-        figure.savefig(partial, dpi=DOTS_PER_INCH, format=path.suffix.lstrip(".").lower() or "png")
-        partial.replace(path)
+        with replacing(path) as partial:
+            figure.savefig(partial, dpi=DOTS_PER_INCH, format=path.suffix.lstrip(".").lower() or "png")
     except (OSError, ValueError) as error:
         raise OutputError(f"{path}: the curves cannot be written ({error})") from error
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def _voices(row: Any, take: Take, seconds: np.ndarray) -> None:

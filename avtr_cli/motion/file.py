@@ -15,7 +15,6 @@ from torch import Tensor
 
 from avtr_cli.errors import InputError, OutputError
 from avtr_cli.files import reason, replacing
-from avtr_cli.motion.live_link import write_live_link_csv as write_live_link_csv
 from avtr_cli.timing import CHUNK_FRAMES, FPS
 from avtr_cli.types import CONTROLS, KEYPOINTS, Identity, Motion, MotionSpace, MotionState, Window
 

@@ -18,6 +18,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from avtr_cli.errors import WeightsError
+from avtr_cli.files import replacing
 from avtr_cli.weights.registry import Licence, Registry, WeightFile, registry
 
 POLICIES = ("any", "commercial")
@@ -180,9 +181,8 @@ def _now() -> str:
 def _write_json(path: Path, value: Mapping[str, object]) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_name(path.name + ".partial")
-        partial.write_text(json.dumps(value, indent=1) + "\n", encoding="utf-8")
-        partial.replace(path)
+        with replacing(path) as partial:
+            partial.write_text(json.dumps(value, indent=1) + "\n", encoding="utf-8")
     except OSError as error:
         raise WeightsError(
             f"{path}: cannot be written ({error.strerror}); choose another folder with AVTR_WEIGHTS"

@@ -127,8 +127,26 @@ def fill_hole(picture: np.ndarray, hole: np.ndarray) -> np.ndarray:
 
 
 def _grown(mask: np.ndarray, by: float) -> np.ndarray:
-    size = 2 * max(1, round(by)) + 1
-    return cv2.dilate(mask.astype(np.uint8), cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size)))
+    """uint8 (h, w): the bool `mask` dilated by a disc of `by` px, OpenCV's MORPH_ELLIPSE, to the bit.
+
+    `cv2.dilate` takes time as the disc's area does, minutes on a large photo. All that is nearer to the mask than the
+    disc's radius is within the disc and what is half a pixel farther is not; only between is each of its rows tried.
+    """
+    radius = max(1, round(by))
+    distance = cv2.distanceTransform((~mask).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    grown = (distance < radius - 0.1).astype(np.uint8)
+    y, x = np.nonzero((distance >= radius - 0.1) & (distance <= radius + 0.6))
+    before = np.zeros((mask.shape[0], mask.shape[1] + 1), np.int32)  # how many of the mask lie left of it in its row
+    np.cumsum(mask, axis=1, out=before[:, 1:])
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
+    touches = np.zeros(len(y), bool)
+    for down, half in enumerate((disc.sum(axis=1).astype(int) - 1) // 2, -radius):
+        inside = (y + down >= 0) & (y + down < mask.shape[0])
+        row = np.where(inside, y + down, 0)
+        left, right = np.maximum(x - half, 0), np.minimum(x + half + 1, mask.shape[1])
+        touches |= inside & (before[row, right] > before[row, left])
+    grown[y[touches], x[touches]] = 1
+    return grown
 
 
 def _least_alpha(photo: np.ndarray, plate: np.ndarray) -> np.ndarray:
