@@ -29,6 +29,7 @@ UNIT = 96  # px per EO of the small picture
 WIDTH, ABOVE = 2.6, 0.9  # EO: its side, and how much of it lies above the eyes
 SKIN = (151, 9, 6, 197, 50, 280, 101, 330, 117, 346)  # points on forehead, nose and cheeks
 LIPS_LIKE_SKIN = 3.5  # colour difference of lips to what surrounds them; faces: 5.0 at least, covered ones 0.4 at most
+LIPS_GONE = 1.5  # the same, below which the mouth does not move: well above what covers, far below any face
 DARK_LENS, FLAT_LENS = 0.36, 16.0  # lightness over the skin's, and its range in the eye; faces: one of both is above
 HIDDEN_EYE, FLAT_EYE = 0.5, 8.0  # the same where one eye alone is hidden, the 85th percentile of lightness
 VERY_DARK, OVEREXPOSED = 40.0, 0.25  # mean luminance, and the share of white pixels; faces: 92 at least, 0.03 at most
@@ -38,7 +39,8 @@ VERY_DARK, OVEREXPOSED = 40.0, 0.25  # mean luminance, and the share of white pi
 class Covered:
     """What hides a face."""
 
-    mouth: bool
+    mouth: bool  # no lips are seen where they should be
+    mouth_hidden: bool  # and for certain: a mouth drawn there would open in what covers it
     dark_glasses: bool
     eyes: tuple[str, ...]  # sides (Left, Right: the subject's own) of eyes that do not show
     dark: bool
@@ -52,11 +54,11 @@ def coverings(photo: np.ndarray, points: np.ndarray) -> Covered:
     seen = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)[_inside(picture, points[list(FACE_OVAL)])]
     dark, overexposed = float(255 * seen.mean()) < VERY_DARK, float((seen > 250 / 255).mean()) > OVEREXPOSED
     if dark or overexposed:
-        return Covered(False, False, (), dark, overexposed)
+        return Covered(False, False, False, (), dark, overexposed)
     eyes = _hidden_eyes(colours[..., 0], points)
     # On a mask, a hand, a microphone the lips' place has the very colour of what surrounds it.
-    mouth = bool(np.linalg.norm(_lips_over_ring(colours, points)) < LIPS_LIKE_SKIN)
-    return Covered(mouth, len(eyes) == 2, eyes, False, False)
+    apart = float(np.linalg.norm(_lips_over_ring(colours, points)))
+    return Covered(apart < LIPS_LIKE_SKIN, apart < LIPS_GONE, len(eyes) == 2, eyes, False, False)
 
 
 def _face(photo: np.ndarray, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -57,9 +57,10 @@ def _about_coverings(covered: Covered) -> list[str]:
     if covered.overexposed:
         told.append("the face is overexposed: much of it is plain white, which hides its shape; use a darker photo")
     if covered.mouth:
+        what = "will not move" if covered.mouth_hidden else "may open in what covers it"
         told.append(
-            "no lips are seen: the mouth seems to be covered (by a mask, a hand, a microphone), so it will open in "
-            "what covers it; use a photo that shows the mouth"
+            "no lips are seen: the mouth seems to be covered (by a mask, a hand, a microphone), so it "
+            f"{what}; use a photo that shows the mouth"
         )
     if covered.dark_glasses:
         told.append("the eyes are not seen behind dark glasses, so they will neither blink nor look about")

@@ -58,7 +58,13 @@ class Avatar:
     still: np.ndarray  # uint8 (H, W, 3 or 4): the frame at rest
     columns: Tensor  # (1, w) and rows (h, 1): stage pixels of the visible part
     rows: Tensor
+    mouth_hidden: bool = False  # behind a mask or a hand: it does not move
     calibration: Calibration = UNCALIBRATED
+
+
+MOUTH_CHANNELS = [
+    number for number, name in enumerate(CONTROLS.channels) if name.startswith(("jaw", "mouth", "tongue"))
+]
 
 
 class MeshRenderer:
@@ -81,10 +87,10 @@ class MeshRenderer:
         with ThreadPoolExecutor(1) as beside:  # OpenCV and NumPy let the other core work
             pictures = beside.submit(self._pictures, stage, portrait.matte)
             geometry, field = prepare_field(stage, sampler.device)
-            hidden = coverings(portrait.photo, portrait.landmarks).eyes  # by dark lenses or hair: they stay as they are
+            covered = coverings(portrait.photo, portrait.landmarks)  # what is hidden stays as it is
             glasses = wears_glasses(stage.image, stage.points, stage.unit)
             shading = prepare_shading(stage, geometry, field, config.relight, sampler.device)
-            eyes = [eye for eye in prepare_eyes(stage, sampler, glasses) if eye.side not in hidden]
+            eyes = [eye for eye in prepare_eyes(stage, sampler, glasses) if eye.side not in covered.eyes]
             mouth = prepare_mouth(stage, geometry, sampler, fine)
             person, plate, still = pictures.result()
         visible = stage.visible
@@ -100,6 +106,7 @@ class MeshRenderer:
             still=still,
             columns=torch.arange(visible.width, device=sampler.device)[None] + float(visible.x),
             rows=torch.arange(visible.height, device=sampler.device)[:, None] + float(visible.y),
+            mouth_hidden=covered.mouth_hidden,
         )
         measured = calibrate(lambda row: self.draw_stage(avatar, read_controls(row, 0))[..., :3])
         return Identity(
@@ -133,6 +140,8 @@ class MeshRenderer:
         avatar: Avatar = identity.kept
         rows = motion.values.detach().cpu().numpy().astype(np.float64)
         np.clip(rows, LOWEST, HIGHEST, out=rows)
+        if avatar.mouth_hidden:
+            rows[:, MOUTH_CHANNELS] = 0.0
         frames = np.empty((len(rows), *avatar.still.shape), np.uint8)
         shown = avatar.stage.shown_at
         for number, row in enumerate(rows):
