@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from avtr_cli import runtime
-from avtr_cli.cues import check_cues
 from avtr_cli.files import file_sha256
 from avtr_cli.output import provenance
 from avtr_cli.output.origin import Origin
@@ -15,7 +14,7 @@ from avtr_cli.output.report import Report, timing_entry
 from avtr_cli.output.sequence import SUFFIX, is_sequence, sequence_sha256
 from avtr_cli.output.video import frames_hash
 from avtr_cli.output.workfolder import WorkFolder
-from avtr_cli.preparation import Stage
+from avtr_cli.preparation import Stage, warnings_of
 from avtr_cli.timing import FPS
 from avtr_cli.weights.registry import notices
 
@@ -51,8 +50,6 @@ def report_of(
     width, height = stage.size
     timing = timing_entry(feed.clock(), stage.startup_s, wall_s, (stage.total - resumed) / FPS / rendering_s)
     timing["pace"] = feed.pace.entry() if feed.pace is not None else {"mode": "max"}
-    doubts = [warning for one in stage.casts for warning in (*one.portrait.warnings, *one.identity.warnings)]
-    late = check_cues(job.cues, stage.total, str(job.out))
     return Report(
         {
             "avtr": provenance.made_by(job.preset, job.seed, job.command),
@@ -79,7 +76,7 @@ def report_of(
             "cues": [{"frame": cue.frame, "cue": cue.name, "strength": cue.strength} for cue in job.cues],
             "provenance": marks,
             "attribution": notices(job.preset),
-            "warnings": [job.true_names(one) for one in dict.fromkeys([*doubts, *stage.health.warnings, *late])],
+            "warnings": list(warnings_of(job, stage.casts, stage.health, stage.total)),
         }
     )
 

@@ -15,11 +15,10 @@ from typing import Any
 
 from avtr_cli.audio.health import Health, examine
 from avtr_cli.checking import CheckedJob
-from avtr_cli.cues import check_cues
 from avtr_cli.engine import Engine
 from avtr_cli.job import Job
 from avtr_cli.offline import Production, advance
-from avtr_cli.preparation import Cast, cast
+from avtr_cli.preparation import Cast, cast, warnings_of
 from avtr_cli.timing import FPS
 
 MEASURED_S = 1.0  # of video, in the micro-run
@@ -46,10 +45,7 @@ class Forecast:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        job = self.checked.job
-        late = check_cues(job.cues, self.checked.frames, str(job.out))
-        said = [warning for one in self.casts for warning in (*one.portrait.warnings, *one.identity.warnings)]
-        return tuple(job.true_names(one) for one in dict.fromkeys((*said, *self.health.warnings, *late)))
+        return warnings_of(self.checked.job, self.casts, self.health, self.checked.frames)
 
     def lines(self) -> list[str]:
         """What a person wants to know before the work."""

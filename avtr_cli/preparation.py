@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +12,7 @@ from avtr_cli.audio.health import Health
 from avtr_cli.audio.source import DialogueSource
 from avtr_cli.checking import CheckedJob, check_space
 from avtr_cli.clocks import StageClock
+from avtr_cli.cues import check_cues
 from avtr_cli.engine import Engine
 from avtr_cli.errors import InputError
 from avtr_cli.feed import Feed
@@ -70,6 +72,13 @@ def cast(job: Job, engine: Engine, source: DialogueSource) -> Cast:
             "give the sound that the motion was made with, or --start and --duration that fit"
         )
     return Cast(portrait, identity, generator, total)
+
+
+def warnings_of(job: Job, casts: Sequence[Cast], health: Health, frames: int) -> tuple[str, ...]:
+    """What is to be told of a job of `frames` frames that is possible: of photos, sound and cues, each once."""
+    late = check_cues(job.cues, frames, str(job.out))
+    of_photos = [warning for one in casts for warning in (*one.portrait.warnings, *one.identity.warnings)]
+    return tuple(job.true_names(said) for said in dict.fromkeys((*of_photos, *health.warnings, *late)))
 
 
 def prepare(checked: CheckedJob, engine: Engine, health: Health) -> Stage:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import multiprocessing
 import os
 import signal
@@ -86,6 +87,20 @@ def test_a_description_that_says_nothing_sensible_is_a_damaged_border(tmp_path, 
 def test_a_job_that_closed_nothing_leaves_nothing_not_even_folders_made_for_it(tmp_path):
     with WorkFolder(tmp_path / "new" / "folder" / "a.mp4").claim("key") as folder:
         folder.video(0).write_bytes(b"half")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_cannot_be_locked_for_want_of_room_is_not_left(tmp_path, monkeypatch):
+    opened = os.open
+
+    def full(path: Path, flags: int, *mode: int) -> int:
+        if flags & os.O_CREAT:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return opened(path, flags, *mode)
+
+    monkeypatch.setattr(os, "open", full)
+    with pytest.raises(OutputError, match="No space left"):
+        WorkFolder(tmp_path / "new" / "deep" / "a.mp4")
     assert list(tmp_path.iterdir()) == []
 
 

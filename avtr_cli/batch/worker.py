@@ -14,14 +14,13 @@ from avtr_cli.audio.health import examine
 from avtr_cli.batch.calls import Answer, Call, Checked, Failure, Measured, Rendered
 from avtr_cli.checking import check
 from avtr_cli.config import Preset, RuntimeConfig
-from avtr_cli.cues import check_cues
 from avtr_cli.engine import Engine
 from avtr_cli.errors import AvtrError, WeightsError
 from avtr_cli.forecast import measure
 from avtr_cli.interruption import allowed, held
 from avtr_cli.job import Job
 from avtr_cli.offline import Production, Watch, advance
-from avtr_cli.preparation import cast
+from avtr_cli.preparation import cast, warnings_of
 
 ENGINES_KEPT = 2  # presets whose models stay loaded
 
@@ -119,13 +118,11 @@ class Worker:
             engine = self.engine(job.preset)
             chosen = cast(job, engine, checked.source)
         size = chosen.identity.size
-        late = check_cues(job.cues, chosen.frames, str(job.out))
-        doubts = (*chosen.portrait.warnings, *chosen.identity.warnings, *health.warnings, *late)
         return Checked(
             frames=chosen.frames,
             size=size,
             disk_bytes=checked.form.disk_bytes(size, chosen.frames),
-            warnings=tuple(dict.fromkeys(doubts)),
+            warnings=warnings_of(job, [chosen], health, chosen.frames),
             weights={str(path): engine.sha256(path) for path in engine.weights_files()},
         )
 

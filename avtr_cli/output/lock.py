@@ -27,24 +27,12 @@ class Lock:
 
     def __init__(self, folder: Path, out: Path):
         self._path = folder / NAME
-        self._made = _make(folder)
-        for _ in range(_TRIES):
-            try:
-                self._file = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o644)
-            except FileNotFoundError:
-                self._made += _make(folder)
-                continue
-            try:
-                fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError as error:
-                if error.errno in _BUSY:
-                    os.close(self._file)
-                    raise busy(out, self._path) from None
-            if _same(self._file, self._path):
-                break
-            os.close(self._file)
-        else:
-            raise OutputError(f"{out}: its work folder comes and goes; is another avtr writing it?")
+        self._made: list[Path] = []  # folders above it that had to be made too, topmost first
+        try:
+            self._file = self._locked(out)
+        except BaseException:
+            self._leave()
+            raise
         with contextlib.suppress(OSError):  # a full disk: the number is for the message alone
             os.ftruncate(self._file, 0)
             os.pwrite(self._file, str(os.getpid()).encode(), 0)
@@ -53,11 +41,39 @@ class Lock:
         """Let go, and take away the folder and those made above it, where nothing else lies in them."""
         with contextlib.suppress(OSError):
             self._path.unlink()
+        self._leave()
+        os.close(self._file)
+
+    def _locked(self, out: Path) -> int:
+        """The lock's file, open."""
+        self._make()
+        for _ in range(_TRIES):
+            try:
+                file = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o644)
+            except FileNotFoundError:
+                self._make()
+                continue
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as error:
+                if error.errno in _BUSY:
+                    os.close(file)
+                    raise busy(out, self._path) from None
+            if _same(file, self._path):
+                return file
+            os.close(file)
+        raise OutputError(f"{out}: its work folder comes and goes; is another avtr writing it?")
+
+    def _make(self) -> None:
+        folder = self._path.parent
+        self._made += [parent for parent in reversed(folder.parents) if not parent.exists()]
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def _leave(self) -> None:
         with contextlib.suppress(OSError):
             for folder in (self._path.parent, *reversed(self._made)):
                 if folder.is_dir():
                     folder.rmdir()
-        os.close(self._file)
 
 
 def holder(folder: Path) -> int | None:
@@ -87,13 +103,6 @@ def _pid(lock: Path) -> int:
         return int(lock.read_text(encoding="ascii"))
     except (OSError, ValueError):
         return 0
-
-
-def _make(folder: Path) -> list[Path]:
-    """Make `folder`; returns those above it that had to be made too, topmost first."""
-    missing = [parent for parent in folder.parents if not parent.exists()]
-    folder.mkdir(parents=True, exist_ok=True)
-    return missing[::-1]
 
 
 def _same(file: int, path: Path) -> bool:

@@ -57,7 +57,9 @@ def open_picture(data: bytes) -> Image.Image | None:
         return JpegImageFile(file)  # without the index of further pictures (MPO), which phones may leave broken
     if _brands(data) & _HEIC_BRANDS and not _brands(data) & _AVIF_BRANDS:
         return _open_heic(file)
-    Image.init()
+    if data[:4] != b"\x89PNG":  # which Pillow knows at once; the decoders of all others cost some 20 ms
+        Image.init()
+    Image.preinit()
     try:
         return Image.open(file, formats=[name for name in FORMATS if name in Image.OPEN])
     except Image.UnidentifiedImageError:
