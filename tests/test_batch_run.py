@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 from avtr_cli.batch.calls import Call
 from avtr_cli.batch.progress import Progress
 from avtr_cli.batch.run import Outcome, Wishes, look, run
-from avtr_cli.batch.summary import failures_table, plan_table, summary_of
+from avtr_cli.batch.summary import INDEX, failures_table, index_is_due, plan_table, summary_of
 from avtr_cli.errors import OutputError
 from tests import videos
 from tests.batches import BROKEN, GOOD, Here, entries, frame_hashes, ledger, make_folder
@@ -100,6 +101,19 @@ def test_a_second_run_renders_nothing_and_says_the_same(source, night, morning):
         line.replace(str(night[0]), str(morning)) for line in failures_table(night[1].items)
     ]
     assert (morning / "batch.jsonl").read_bytes() == before
+
+
+def test_the_index_is_written_where_something_is_new_or_a_killed_run_left_it_unwritten(source, night, morning):
+    outcome = night[1]
+    again = conduct(source, morning)
+    index = morning / INDEX
+    assert index_is_due(outcome, morning)
+    assert index_is_due(again, morning)
+    index.write_text("older than the ledger")
+    os.utime(index, ns=(0, 0))
+    assert index_is_due(again, morning)
+    index.write_text("newer")
+    assert not index_is_due(again, morning)
 
 
 def test_only_what_has_changed_is_done_again(good, night, morning):

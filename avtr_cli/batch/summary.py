@@ -8,12 +8,25 @@ from pathlib import Path
 from typing import Any
 
 from avtr_cli import __version__
+from avtr_cli.batch.ledger import LEDGER
 from avtr_cli.batch.plan import Item
 from avtr_cli.batch.run import Outcome
 from avtr_cli.timing import FPS
 
 SUMMARY = "batch.json"
+INDEX = "index.html"
 WIDEST_NAME = 40  # characters of a table's first column
+
+
+def index_is_due(outcome: Outcome, folder: Path) -> bool:
+    """Whether the page of all videos lacks something: one is new, or the last run was killed before it wrote it."""
+    if any(item.state == "done" for item in outcome.items):
+        return True
+    try:
+        written = (folder / INDEX).stat().st_mtime_ns >= (folder / LEDGER).stat().st_mtime_ns
+    except OSError:
+        written = False
+    return not written and any(item.state == "finished" for item in outcome.items)
 
 
 def summary_of(outcome: Outcome, folder: Path, source: Path, command: str = "") -> dict[str, Any]:

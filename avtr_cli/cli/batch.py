@@ -101,7 +101,7 @@ def batch(
     from avtr_cli.batch.manifest import Row, read_source
     from avtr_cli.batch.progress import Progress
     from avtr_cli.batch.run import Wishes, look, run
-    from avtr_cli.batch.summary import SUMMARY, plan_table, summary_of
+    from avtr_cli.batch.summary import SUMMARY, index_is_due, plan_table, summary_of
     from avtr_cli.files import write_json
     from avtr_cli.textfile import printable
 
@@ -131,7 +131,7 @@ def batch(
             typer.echo(printable(line))
     else:
         write_json(out / SUMMARY, summary_of(outcome, out, source, command))
-        if any(item.state == "done" for item in outcome.items):
+        if index_is_due(outcome, out):
             from avtr_cli.batch.index import write_index  # draws charts, so only where there is something new
 
             write_index(outcome.items, out)
