@@ -37,6 +37,8 @@ def video(stage: Stage, folder: WorkFolder) -> tuple[list[Finished], dict[str, A
 
     def mark(path: Path) -> None:
         marks.update(provenance.mark(path, origin, stage.checked.signer))
+        if marks["c2pa"] and (why := marks["c2pa"].get("ingredient_left_out")):
+            marks["c2pa"]["ingredient_left_out"] = job.true_names(why)
 
     metadata = provenance.metadata(origin) if job.provenance else {}
     kbps, marked = job.preset.output.audio_kbps, mark if job.provenance else None

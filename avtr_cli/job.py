@@ -48,6 +48,7 @@ class Job:
     overwrite: bool = False  # replace outputs that lie there; otherwise they are a reason to refuse
     resume: bool = True  # go on from closed segments of an interrupted run
     command: str = ""  # as typed, for the report
+    described_by: tuple[Path, ...] = ()  # files that settings and cues were read from
     copies: dict[Path, Path] = field(default_factory=dict)  # copy of a pipe -> what it is of
 
     def __post_init__(self) -> None:
@@ -60,16 +61,10 @@ class Job:
 
     @property
     def inputs(self) -> tuple[Path, ...]:
-        """Every file it is made from, settings apart."""
-        chosen = (
-            *self.photos,
-            *self.sound.paths,
-            self.from_motion,
-            self.background,
-            self.certificate,
-            self.private_key,
-        )
-        return tuple(path for path in chosen if path is not None)
+        """Every file that it is made from."""
+        given = (*self.photos, *self.sound.paths, *self.read_once, *self.described_by)
+        signed_with = (self.certificate, self.private_key)
+        return (*given, *(path for path in signed_with if path is not None))
 
     @property
     def read_once(self) -> tuple[Path, ...]:

@@ -24,7 +24,7 @@ from avtr_cli.output.formats import format_of
 from avtr_cli.output.workfolder import Segment, WorkFolder, beside
 
 OUTPUTS = ("out", "report", "page", "motion_out")
-INPUTS = ("photo.png", "behind.jpg", "call.wav", "them.wav", "m.safetensors")
+INPUTS = ("photo.png", "behind.jpg", "call.wav", "them.wav", "m.safetensors", "cues.yaml")
 
 
 @pytest.fixture
@@ -38,6 +38,7 @@ def given(tmp_path) -> dict[str, Path]:
     soundfile.write(paths["call.wav"], noise, 16_000)
     soundfile.write(paths["them.wav"], noise, 16_000)
     paths["m.safetensors"].write_bytes(b"motion")
+    paths["cues.yaml"].write_text("[]")
     return paths
 
 
@@ -46,6 +47,7 @@ def job(given, tmp_path):
     def make(settings: tuple[str, ...] = (), **more) -> Job:
         files = DialogueFiles(dialogue=given["call.wav"], partner=given["them.wav"])
         fields = {"photo": given["photo.png"], "sound": files, "out": tmp_path / "out" / "a.mp4", **more}
+        fields["described_by"] = (given["cues.yaml"],)
         return Job(preset=load_preset("default", settings), **fields)
 
     return make
@@ -191,8 +193,8 @@ def test_an_input_that_is_something_else_is_named(job, given, missing, kind):
         path.mkdir()
     elif kind != "gone":
         path.write_bytes(b"" if kind == "empty" else b"hello" * 50)
-    if missing == "m.safetensors" and kind in ("empty", "nonsense"):
-        return  # a motion file is read with the models
+    if missing in ("m.safetensors", "cues.yaml") and kind != "gone":
+        return  # what is in them is looked at elsewhere
     error = refusal(job((f"render.background={given['behind.jpg']}",), from_motion=given["m.safetensors"]))
     assert error.exit_code == 3
     assert str(path) in str(error)

@@ -82,5 +82,6 @@ def dialogue(
         overwrite=overwrite,
         resume=resume,
         command=options.typed(),
+        described_by=options.described_by(preset),
     )
     options.render_and_tell(job, quiet, options.plan_of(dry_run, preview))

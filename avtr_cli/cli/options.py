@@ -101,6 +101,12 @@ def settle_preset(
     return load_preset(name, tuple(settings or ())).changed(dict(typed.values()), options=options)
 
 
+def described_by(preset: str, cues: Path | None = None) -> tuple[Path, ...]:
+    """The files of the user's own among these: no output may be written over them."""
+    own = [Path(preset)] if preset.endswith((".yaml", ".yml")) else []
+    return (*own, *([cues] if cues is not None else []))
+
+
 @contextmanager
 def progress(quiet: bool, name: str) -> Iterator[Watch | None]:
     """A bar on stderr with the time left, when that is a terminal."""

@@ -95,5 +95,6 @@ def render(
         overwrite=overwrite,
         resume=resume,
         command=options.typed(),
+        described_by=options.described_by(preset, cues),
     )
     options.render_and_tell(job, quiet, options.plan_of(dry_run, preview))
