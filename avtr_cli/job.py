@@ -47,6 +47,7 @@ class Job:
     page: Path | None = None  # also write a report page: .html
     overwrite: bool = False  # replace outputs that lie there; otherwise they are a reason to refuse
     resume: bool = True  # go on from closed segments of an interrupted run
+    settings_files: tuple[Path, ...] = ()  # that preset and cues were read from: no output may be one of them
     command: str = ""  # as typed, for the report
     copies: dict[Path, Path] = field(default_factory=dict)  # copy of a pipe -> what it is of
 
@@ -60,7 +61,7 @@ class Job:
 
     @property
     def inputs(self) -> tuple[Path, ...]:
-        """Every file it is made from, settings apart."""
+        """Every file it is made from."""
         chosen = (
             *self.photos,
             *self.sound.paths,
@@ -68,6 +69,7 @@ class Job:
             self.background,
             self.certificate,
             self.private_key,
+            *self.settings_files,
         )
         return tuple(path for path in chosen if path is not None)
 

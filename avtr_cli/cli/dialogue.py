@@ -81,6 +81,7 @@ def dialogue(
         page=page,
         overwrite=overwrite,
         resume=resume,
+        settings_files=options.files_of_settings(preset),
         command=options.typed(),
     )
     options.render_and_tell(job, quiet, options.plan_of(dry_run, preview))
