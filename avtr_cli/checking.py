@@ -32,6 +32,7 @@ from avtr_cli.output.sequence import PictureSequence, is_sequence
 from avtr_cli.output.workfolder import being_placed, beside, in_use, remove_if_useless
 from avtr_cli.perception.photo import picture_size
 from avtr_cli.render.ignored import ignored as render_ignores
+from avtr_cli.spooling import STDIN
 from avtr_cli.timing import frames_of
 
 if TYPE_CHECKING:
@@ -90,6 +91,8 @@ def check_space(out: Path, form: Format, size: tuple[int, int], frames: int) -> 
 
 def check_writable(path: Path, option: str = "-o") -> None:
     """Raises OutputError where no file can come to lie at `path`; nothing is written that stays."""
+    if path == STDIN:
+        raise OutputError("-: is no file that can be written; name one, or /dev/stdout")
     try:
         if path.is_dir():
             hint = f"; name a video in it, or write {path}/ for pictures one by one" if option == "-o" else ""
@@ -140,6 +143,12 @@ def _check_outputs(job: Job) -> None:
     for (one, path), (other, second) in itertools.combinations(job.outputs.items(), 2):
         if not is_stream(path) and not is_stream(second) and (_is_or_holds(path, second) or _is_or_holds(second, path)):
             raise OutputError(f"{path}: cannot be both {one} and {other}; give two names")
+        for inner, (option, outer) in ((path, (other, second)), (second, (one, path))):
+            if _would_be_folder(outer, inner):
+                raise OutputError(f"{outer}: cannot be {option} and the folder of {inner}; give it another name")
+    for option, path in job.outputs.items():
+        if _lies_in(path, beside(job.out)):
+            raise OutputError(f"{path}: lies in the folder that {job.out} is made in; choose another {option}")
     if job.motion_out is not None:
         check_motion_suffix(job.motion_out)
         if job.motion_out.suffix.lower() == ".csv" and job.preset.render.renderer == "liveportrait":
@@ -170,6 +179,16 @@ def _is_or_holds(output: Path, path: Path) -> bool:
     if same_file(output, path):
         return True
     return is_sequence(output) and PictureSequence(output).holds(path)
+
+
+def _would_be_folder(output: Path, path: Path) -> bool:
+    """Whether `path` lies in a folder of the very name that `output` is to have as a file."""
+    above = list(Path(os.path.abspath(path)).parents)
+    return any(_is_or_holds(output, folder) for folder in above if not folder.is_dir())
+
+
+def _lies_in(path: Path, folder: Path) -> bool:
+    return Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder))
 
 
 def _frame_size(job: Job, photos: list[tuple[int, int]]) -> tuple[int, int]:

@@ -18,6 +18,7 @@ from avtr_cli.errors import ConfigError
 from avtr_cli.limits import check_all, check_value, is_background, is_device, like, one_of, within
 from avtr_cli.textfile import quoted
 
+PRESET_SUFFIXES = (".yaml", ".yml")  # of a file; anything else is a name
 LEFT_AS_IT_IS = -1.0  # of a wanted opening: none is wanted
 EMOTIONS = ("neutral", "happy", "serious", "surprised", "sad")
 SPEEDS = ("ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow")
@@ -141,7 +142,7 @@ def load_preset(name_or_file: str | Path = "default", settings: list[str] | tupl
     from avtr_cli.plain_yaml import load_file
 
     path = Path(name_or_file)
-    if path.suffix.lower() not in (".yaml", ".yml"):
+    if path.suffix.lower() not in PRESET_SUFFIXES:
         known = preset_names()
         if str(name_or_file) not in known:
             there = f"there are {', '.join(known)}, or give a .yaml file"

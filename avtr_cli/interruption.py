@@ -1,4 +1,4 @@
-"""Ctrl-C and a polite kill, taken where nothing is half made.
+"""Ctrl-C, a polite kill and a closed terminal, taken where nothing is half made.
 
 Python raises KeyboardInterrupt between any two steps of the main thread: also between making a thing and noting that
 it has to be removed, in the middle of removing it, or in a callback from C, where it is lost. Inside `held` an
@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 _T = TypeVar("_T")
 _Handler = Callable[[int, FrameType | None], Any]
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class _Hold:

@@ -47,8 +47,8 @@ class Job:
     page: Path | None = None  # also write a report page: .html
     overwrite: bool = False  # replace outputs that lie there; otherwise they are a reason to refuse
     resume: bool = True  # go on from closed segments of an interrupted run
+    settings_files: tuple[Path, ...] = ()  # that preset and cues were read from: no output may be one of them
     command: str = ""  # as typed, for the report
-    described_by: tuple[Path, ...] = ()  # files that settings and cues were read from
     copies: dict[Path, Path] = field(default_factory=dict)  # copy of a pipe -> what it is of
 
     def __post_init__(self) -> None:
@@ -61,10 +61,17 @@ class Job:
 
     @property
     def inputs(self) -> tuple[Path, ...]:
-        """Every file that it is made from."""
-        given = (*self.photos, *self.sound.paths, *self.read_once, *self.described_by)
-        signed_with = (self.certificate, self.private_key)
-        return (*given, *(path for path in signed_with if path is not None))
+        """Every file it is made from."""
+        chosen = (
+            *self.photos,
+            *self.sound.paths,
+            self.from_motion,
+            self.background,
+            self.certificate,
+            self.private_key,
+            *self.settings_files,
+        )
+        return tuple(path for path in chosen if path is not None)
 
     @property
     def read_once(self) -> tuple[Path, ...]:

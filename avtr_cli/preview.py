@@ -35,6 +35,7 @@ def draw_preview(path: Path, portraits: Sequence[Portrait]) -> None:
     picture = np.concatenate([_drawn(portrait) for portrait in portraits], axis=1)
     done, data = cv2.imencode(".png", picture[..., ::-1])
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         with replacing(path) as partial:
             partial.write_bytes(data.tobytes() if done else b"")
     except OSError as error:

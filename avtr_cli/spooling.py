@@ -99,7 +99,7 @@ def _is_pipe(path: Path) -> bool:
         mode = os.stat(path).st_mode
     except (OSError, ValueError):
         return False
-    return stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode) or stat.S_ISCHR(mode)
+    return stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)
 
 
 def _opened(path: Path) -> contextlib.AbstractContextManager[IO[bytes]]:
@@ -107,4 +107,15 @@ def _opened(path: Path) -> contextlib.AbstractContextManager[IO[bytes]]:
         return path.open("rb")
     if sys.stdin is None or sys.stdin.isatty():
         raise InputError("-: standard input is a terminal; pipe a file into it, as in cat call.wav | avtr render …")
+    if _never_ends(sys.stdin.buffer):
+        raise InputError("-: standard input is a device, not a file or a pipe; give a file")
     return contextlib.nullcontext(sys.stdin.buffer)
+
+
+def _never_ends(stream: IO[bytes]) -> bool:
+    """Whether it is a device as /dev/zero; /dev/null, which services have, is at its end at once."""
+    try:
+        found = os.fstat(stream.fileno())
+    except (OSError, ValueError):  # no file at all, but something that can be read
+        return False
+    return stat.S_ISCHR(found.st_mode) and not os.path.samestat(found, os.stat(os.devnull))

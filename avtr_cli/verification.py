@@ -136,7 +136,10 @@ def _check_video(path: Path, kind: str) -> None:
         name = {"image": "a picture", "audio": "a sound"}.get(what, "a document")
         raise InputError(f"{path}: no video but {name} ({kind}), and without a C2PA manifest")
     with path.open("rb") as file:
-        if not file.read(4096).translate(None, bytes(range(32, 256)) + b"\t\n\r"):
+        head = file.read(4096)
+        if not head:
+            raise InputError(f"{path}: no video: it is empty")
+        if not head.translate(None, bytes(range(32, 256)) + b"\t\n\r"):
             raise InputError(f"{path}: no video but text")  # which ffmpeg would show as one
     wanted = ["-i", str(path.absolute()), "-map", "0:V:0", "-c", "copy", "-frames:v", "1", "-f", "null", "-"]
     try:

@@ -92,6 +92,26 @@ def test_roles_cues_and_outputs_are_taken_over(tmp_path):
     assert (alone.job.sound.solo, alone.out.name) == (True, "alone.mov")
 
 
+def test_who_answers_is_one_question_and_the_job_s_own_word_counts(tmp_path):
+    manifest = written(
+        tmp_path,
+        "m.yaml",
+        "defaults: {photo: a.png, partner: all.wav}\n"
+        "jobs: [{dialogue: me.wav, partner: you.wav}, {dialogue: b.wav},\n"
+        "       {dialogue: c.wav, solo: true, partner: d.wav}]",
+    )
+    asked, alone, both = entries(manifest, tmp_path, solo=True)
+    assert (asked.job.sound.solo, asked.job.sound.partner) == (False, tmp_path / "you.wav")
+    assert (alone.job.sound.solo, alone.job.sound.partner) == (True, None)
+    assert "--partner who does" in str(both.problem)
+
+
+def test_a_format_that_is_none_ends_the_batch_where_all_jobs_share_it(tmp_path):
+    manifest = written(tmp_path, "m.yaml", "- {dialogue: a.wav, photo: a.png}")
+    with pytest.raises(ConfigError, match="format is 'gif'"):
+        entries(manifest, tmp_path, format="gif")
+
+
 def test_files_that_a_manifest_names_lie_beside_it(tmp_path):
     (tmp_path / "sub").mkdir()
     (tmp_path / "sub" / "sky.png").touch()
@@ -182,6 +202,7 @@ def test_what_is_wrong_with_one_job_does_not_stop_the_others(tmp_path, row, said
         ("m.csv", "dialogue,photo\n", "holds no job"),
         ("m.yaml", "defaults: {name: a}\njobs: [{dialogue: a.wav}]", "'name' belongs to one job"),
         ("m.yaml", "defaults: {seed: -1}\njobs: [{dialogue: a.wav}]", "defaults: seed is -1"),
+        ("m.yaml", "defaults: {format: gif}\njobs: [{dialogue: a.wav}]", "defaults: format is 'gif'"),
         ("m.yaml", "- {5: a, dialogue: a.wav}", "the key 5 is no word"),
         ("m.yaml", "5: a", "the key 5 is no word"),
         ("m.yaml", "- {dialogue: a.wav, dialogue: b.wav}", "the key 'dialogue' stands twice"),

@@ -46,8 +46,8 @@ def given(tmp_path) -> dict[str, Path]:
 def job(given, tmp_path):
     def make(settings: tuple[str, ...] = (), **more) -> Job:
         files = DialogueFiles(dialogue=given["call.wav"], partner=given["them.wav"])
-        fields = {"photo": given["photo.png"], "sound": files, "out": tmp_path / "out" / "a.mp4", **more}
-        fields["described_by"] = (given["cues.yaml"],)
+        fields = {"photo": given["photo.png"], "sound": files, "out": tmp_path / "out" / "a.mp4"}
+        fields |= {"settings_files": (given["cues.yaml"],), **more}
         return Job(preset=load_preset("default", settings), **fields)
 
     return make
@@ -106,6 +106,40 @@ def test_no_two_outputs_share_a_name(job, tmp_path, one, other):
     if one != other:
         path = tmp_path / "x.mp4"
         assert "cannot be both" in str(refusal(job(**{"out": path, one: path, other: path})))
+
+
+@pytest.mark.parametrize("one", OUTPUTS)
+@pytest.mark.parametrize("other", OUTPUTS)
+def test_no_output_lies_in_a_folder_that_another_would_have_to_be(job, tmp_path, one, other):
+    if one != other:
+        outer = tmp_path / "x.mp4"
+        error = refusal(job(**{"out": outer, one: outer, other: outer / "deep" / "y.mp4"}))
+        assert (error.exit_code, str(outer) in str(error)) == (5, True)
+
+
+def test_a_sequence_s_picture_is_no_folder_and_its_folder_no_file(job, tmp_path):
+    pictures = tmp_path / "frames" / "%06d.png"
+    assert "the folder of" in str(refusal(job(out=pictures, report=tmp_path / "frames")))
+    assert "the folder of" in str(refusal(job(out=pictures, report=tmp_path / "frames" / "000001.png" / "r.json")))
+    with check(job(out=pictures, report=tmp_path / "frames" / "r.json", page=tmp_path / "frames" / "page" / "r.html")):
+        pass
+
+
+@pytest.mark.parametrize("name", [".a.mp4.avtr", ".a.mp4.avtr/job.json", ".a.mp4.avtr/new/r.json"])
+def test_no_output_lies_where_the_video_is_made(job, tmp_path, name):
+    assert "is made in" in str(refusal(job(out=tmp_path / "a.mp4", report=tmp_path / name)))
+
+
+def test_a_dash_is_no_output(job, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert "name one, or /dev/stdout" in str(refusal(job(report=Path("-"))))
+
+
+def test_no_output_is_a_file_of_settings(job, tmp_path):
+    mine = tmp_path / "cues.yaml"
+    mine.write_text("[]")
+    assert "made from" in str(refusal(job(settings_files=(mine,), page=mine, overwrite=True)))
+    assert mine.read_text() == "[]"
 
 
 @pytest.mark.parametrize("output", OUTPUTS)

@@ -28,12 +28,13 @@ def avtr(monkeypatch, capsys):
 
     def run(*arguments: object) -> tuple[int, str, str]:
         monkeypatch.setattr(sys, "argv", ["avtr", *map(str, arguments)])
-        before = signal.getsignal(signal.SIGTERM)
+        before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
         try:
             with pytest.raises(SystemExit) as left:
                 cli.main()
         finally:
-            signal.signal(signal.SIGTERM, before)
+            for number, handler in before.items():
+                signal.signal(number, handler)
         said = capsys.readouterr()
         return left.value.code, said.out, said.err
 
@@ -136,6 +137,73 @@ def test_a_dry_run_says_what_would_be_done_and_does_none_of_it(avtr, photo, wav,
     assert [path.name for path in tmp_path.iterdir()] == ["preview.png"]
     assert preview.read_bytes()[:4] == b"\x89PNG"
     assert avtr(*arguments, "--preview", preview)[0] == 2
+
+
+@pytest.mark.parametrize("device", ["/dev/zero", "/dev/urandom"])
+@pytest.mark.parametrize("role", ["photo", "sound", "standard input"])
+def test_what_never_ends_is_not_read(photo, wav, tmp_path, device, role):
+    given = {"photo": [device, wav(0.5)], "sound": [photo, device], "standard input": [photo, "-"]}[role]
+    command = [
+        sys.executable,
+        "-c",
+        "from avtr_cli.cli import main; main()",
+        "render",
+        *given,
+        "-o",
+        tmp_path / "a.mp4",
+    ]
+    with open(device, "rb") as endless:
+        done = subprocess.run(command, stdin=endless, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 3
+    assert "device" in done.stderr
+
+
+@pytest.mark.parametrize("words", [["-o", ""], ["--report="], ["--preset", ""], [""]])
+def test_an_empty_word_is_told_before_all_else(avtr, words):
+    code, _, stderr = avtr("render", "photo.png", "call.wav", *words)
+    assert (code, stderr.count("\n")) == (2, 1)
+    assert "is a variable not set?" in stderr
+
+
+def test_no_label_may_be_said_with_an_empty_word(avtr, tmp_path):
+    assert "there is no such file" in avtr("render", tmp_path / "p.png", "call.wav", "--label", "")[2]
+
+
+@pytest.mark.parametrize("command", ["render", "verify"])
+def test_a_file_that_may_not_be_read_is_an_input_error_of_ours(avtr, tmp_path, monkeypatch, command):
+    path = tmp_path / "p.png"
+    path.write_text("no picture")
+    monkeypatch.setattr(os, "access", lambda *_, **__: False)  # as for who has not the right; root has every
+    code, _, stderr = avtr(command, path, *([path] if command == "render" else []))
+    assert (code, stderr.count("\n")) == (3, 1)
+
+
+@pytest.mark.parametrize(
+    ("shell", "code"),
+    [
+        ("avtr demo --list | true; echo ${PIPESTATUS[0]}", 0),
+        ("avtr render no.png no.wav 2>/dev/full; echo $?", 3),
+        ("avtr render --no-such 2>/dev/full; echo $?", 2),
+        ("mkdir gone && cd gone && rmdir ../gone && avtr demo --list 2>&1 | grep -q 'is gone; cd to'; echo $?", 0),
+    ],
+)
+def test_surroundings_that_are_odd_are_no_bug(tmp_path, shell, code):
+    package = Path(cli.__file__).parents[2]
+    avtr = f'avtr() {{ PYTHONPATH={package} {sys.executable} -c "from avtr_cli.cli import main; main()" "$@"; }};'
+    done = subprocess.run(["bash", "-c", avtr + shell], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.stdout.split()[-1], done.stderr) == (str(code), "")
+
+
+@pytest.mark.parametrize("error", [MemoryError(), OSError(24, "Too many open files")])
+def test_what_the_system_refuses_is_not_called_a_bug(avtr, monkeypatch, tmp_path, error):
+    def refused(*_):
+        raise error
+
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr("avtr_cli.cli.options.settle_preset", refused)
+    code, _, stderr = avtr("render", "a.png", "b.wav")
+    assert (code, stderr.count("\n"), "bug in avtr" in stderr) == (1, 1, False)
+    assert "memory" in stderr or "ulimit -n" in stderr
 
 
 @pytest.mark.parametrize("closed", [(0,), (1,), (2,), (0, 1, 2)])
@@ -304,11 +372,13 @@ def test_a_full_disk_is_one_sentence_exit_code_5_and_leaves_nothing(avtr, photo,
 
 def _hear_ctrl_c() -> None:
     """A test run in the background of a script would hand its deafness to Ctrl-C on."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
 
 
 @pytest.mark.slow
-def test_ctrl_c_ends_with_130_and_one_sentence_and_no_half_written_video(photo, wav, tmp_path):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_ctrl_c_ends_with_130_and_one_sentence_and_no_half_written_video(photo, wav, tmp_path, number):
     out = tmp_path / "a.mp4"
     command = [sys.executable, "-c", "from avtr_cli.cli import main; main()", "render", photo, wav(10.0), "-o", out]
     process = subprocess.Popen(
@@ -316,7 +386,7 @@ def test_ctrl_c_ends_with_130_and_one_sentence_and_no_half_written_video(photo, 
     )
     while not list(tmp_path.glob(".a.mp4.avtr/*.mkv")) and process.poll() is None:
         time.sleep(0.05)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     _, stderr = process.communicate(timeout=1800)
     assert process.returncode == 130
     assert stderr.strip().count("\n") == 0

@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 from avtr_cli.audio.source import DialogueFiles
 from avtr_cli.cli import app
+from avtr_cli.cli.options import check_written
 from avtr_cli.errors import AudioError, ConfigError, InputError, OutputError
 from avtr_cli.evaluation import staging
 from avtr_cli.evaluation.follower import follow_loudness
@@ -217,3 +218,38 @@ def test_a_report_that_cannot_be_written_is_refused_before_the_work(wav, tmp_pat
     arguments = ["eval", "motion", str(wav), "--follower", "--json", str(tmp_path / "none" / "report.json")]
     done = CliRunner().invoke(app, arguments)
     assert isinstance(done.exception, OutputError)
+
+
+def test_what_is_measured_and_what_is_somebody_else_s_is_never_written_over(wav, tmp_path):
+    mine, earlier = tmp_path / "mine.json", tmp_path / "earlier.json"
+    mine.write_text('{"of": "mine"}')
+    earlier.write_text('{"command": "avtr eval motion"}')
+    check_written({"--json": earlier, "--plot": tmp_path / "new.png"}, [wav, None])
+    for target, says in ((wav, "is to be measured"), (mine, "exists already"), (tmp_path, "is a folder")):
+        before = target.read_bytes() if target.is_file() else b""
+        done = CliRunner().invoke(app, ["eval", "motion", str(wav), "--follower", "--json", str(target)])
+        assert isinstance(done.exception, OutputError)
+        assert says in str(done.exception)
+        assert not before or target.read_bytes() == before
+    with pytest.raises(OutputError, match="exists already"):
+        check_written({"--json": mine})
+
+
+@pytest.mark.parametrize("options", [("--minutes", "inf"), ("--minutes", "0.01"), ("--plot", "curves.mp4")])
+def test_what_cannot_be_measured_or_drawn_is_refused_before_the_work(wav, options):
+    done = CliRunner().invoke(app, ["eval", "motion", str(wav), "--follower", *options])
+    assert done.exit_code == 2 or isinstance(done.exception, ConfigError)
+
+
+def test_calls_of_another_making_are_not_written_over(tmp_path):
+    for folder in ("one", "two"):
+        (tmp_path / folder).mkdir()
+        for name in ("a", "b"):
+            sound = voice(1.5, [(0.1, 1.4)]) if folder == "one" else voice(2.5, [(0.1, 2.4)])
+            soundfile.write(tmp_path / folder / f"{name}.wav", sound, SAMPLE_RATE)
+    out = tmp_path / "out"
+    staging.stage_calls(tmp_path / "one", [tmp_path / "two"], out, count=1, seconds=10)
+    (out / "call-000.wav").write_bytes(b"mine")
+    with pytest.raises(OutputError, match=r"call-000\.wav: is there already"):
+        staging.stage_calls(tmp_path / "one", [tmp_path / "two"], out, count=1, seconds=10)
+    assert [(path.name, path.read_bytes()) for path in out.iterdir()] == [("call-000.wav", b"mine")]

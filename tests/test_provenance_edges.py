@@ -245,10 +245,12 @@ def test_what_is_no_video_and_holds_no_manifest_is_said_to_be_no_video(tmp_path,
 def test_a_folder_a_pipe_and_a_missing_file_are_called_what_they_are(tmp_path):
     os.mkfifo(tmp_path / "pipe.mp4")
     (tmp_path / "empty").mkdir()
+    (tmp_path / "hollow.mp4").touch()
     for name, says in (
         ("pipe.mp4", "is a pipe"),
         ("empty", "is a folder, and no sequence of pictures lies in it"),
         ("none.mp4", "there is no such file"),
+        ("hollow.mp4", "it is empty"),
         ("none.png", r"there is no such file, nor a none_000001\.png"),
         ("n" * 300, "File name too long"),
         ("nul\0.mp4", "NUL"),

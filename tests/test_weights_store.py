@@ -126,6 +126,15 @@ def test_absent_weights_are_named_with_the_way_to_get_them(store):
     assert store.find_optional("part/extra") is None
 
 
+def test_a_folder_that_may_not_be_looked_into_is_named(store, monkeypatch):
+    def locked(path):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("pathlib.Path.is_file", locked)
+    with pytest.raises(WeightsError, match=r"cannot be read \(Permission denied\); choose another with AVTR_WEIGHTS"):
+        store.find("part/pinned")
+
+
 def test_a_file_put_there_by_hand_is_found(store):
     path = store.target(PINNED)
     path.parent.mkdir(parents=True)

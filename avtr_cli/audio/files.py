@@ -30,6 +30,8 @@ class DialogueFiles:
     def __post_init__(self) -> None:
         if self.self_channel not in (1, 2):
             raise ConfigError(f"{self.dialogue}: --self-channel is 1 or 2, not {self.self_channel}")
+        if self.solo and self.partner is not None:
+            raise ConfigError(f"{self.dialogue}: --solo says that nobody answers, --partner who does; give one")
         _check_seconds(self.dialogue, "--start", self.start_s, 0.0)
         if self.duration_s is not None:
             _check_seconds(self.dialogue, "--duration", self.duration_s, SHORTEST_SECONDS)

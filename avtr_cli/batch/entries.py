@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from avtr_cli.audio.files import DialogueFiles
-from avtr_cli.batch.places import place_of
+from avtr_cli.batch.places import format_said, place_of
 from avtr_cli.batch.reading import understood
 from avtr_cli.batch.rows import Row, Source
 from avtr_cli.config import Preset, load_preset
@@ -48,6 +48,9 @@ def entries_of(source: Source, common: Row, folder: Path, pages: bool = False, *
     """
     presets = cache(load_preset)  # of this batch: a preset file may change before the next
     shared = understood(source.defaults), understood(common)
+    for row in (source.defaults, common):
+        if "format" in row.values:
+            format_said(row, row.values["format"])
     entries: list[Entry] = []
     places: dict[str, str] = {}  # name or output -> who has it
     given = [value for value in fields.values() if isinstance(value, Path)]  # a certificate and its key
@@ -117,9 +120,11 @@ def _read_by(said: dict[str, Any]) -> Iterator[Path]:
 
 
 def _merged(*said: dict[str, Any]) -> dict[str, Any]:
-    """Later ones count more; settings one by one."""
+    """Later ones count more; settings one by one. Who answers is one question: a later partner ends an earlier solo."""
     merged: dict[str, Any] = {}
     for values in said:
+        if "partner" in values or values.get("solo"):
+            merged = {key: value for key, value in merged.items() if key not in ("partner", "solo")}
         merged |= values | {"set": merged.get("set", {}) | values["set"]}
     return merged
 

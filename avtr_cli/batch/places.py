@@ -22,7 +22,7 @@ def place_of(row: Row, values: dict[str, Any], folder: Path) -> tuple[str, Path]
 
     `values` are the row's and what holds where it says nothing. Raises ConfigError where nothing can be called so.
     """
-    suffix = f".{_format(row, values.get('format', 'mp4'))}"
+    suffix = f".{format_said(row, values.get('format', 'mp4'))}"
     given = {key: _text(row, key) for key in ("name", "out", "dialogue") if key in row.values}
     if not given:
         raise ConfigError(f"{row.where}: says neither 'dialogue' nor 'name'")
@@ -45,7 +45,7 @@ def place_of(row: Row, values: dict[str, Any], folder: Path) -> tuple[str, Path]
     return name, folder / out
 
 
-def _format(row: Row, said: Any) -> str:
+def format_said(row: Row, said: Any) -> str:
     form = said.lower().removeprefix(".") if isinstance(said, str) else said
     if form == "png":
         raise ConfigError(f"{row.where}: a batch writes videos; avtr render writes pictures one by one")

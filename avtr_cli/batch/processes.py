@@ -204,7 +204,8 @@ def _how_it_ended(code: int | None) -> str:
 
 def _serve(pipe: Connection, lock: Lock | None, threads: int, sessions: int, gpu: str | None) -> None:
     """A worker's whole life: answer calls until the pipe ends. `lock` is only kept, to be held as long as this."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's signals reach the batch too, which tells its workers
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, _stop)
     set_threads(threads)
     if gpu is not None:

@@ -7,6 +7,7 @@ Exit codes: 0 done; 1 another error the user can act on; 2 usage or settings; 3 
 from __future__ import annotations
 
 import contextlib
+import errno
 import io
 import os
 import signal
@@ -20,9 +21,12 @@ import typer
 
 from avtr_cli import __version__
 from avtr_cli.cli import batch, bench, demo, dialogue, doctor, evaluate, render, train, verify, weights
-from avtr_cli.errors import EXIT_INTERRUPTED, AvtrError
+from avtr_cli.errors import EXIT_INTERRUPTED, AvtrError, ConfigError
+from avtr_cli.files import reason
 
 _ClickException: Any = typer.BadParameter.__mro__[2]  # typer brings click along, from some releases on as its own copy
+
+_MAY_BE_EMPTY = ("--label", "--set")  # no label; of a setting the sentence is better that says how it is written
 
 app = typer.Typer(
     name="avtr",
@@ -64,29 +68,77 @@ def main() -> None:
     _open_standard_streams()
     runtime.settle()
     signal.signal(signal.SIGTERM, _interrupt)
+    if signal.getsignal(signal.SIGHUP) == signal.SIG_DFL:  # nohup makes us deaf to it
+        signal.signal(signal.SIGHUP, _interrupt)
+    code: Any = 0
     try:
-        code = app(standalone_mode=False)
+        _check_surroundings(sys.argv[1:])
+        code = _command()(standalone_mode=False)
     except _ClickException as error:
-        error.show()
+        with contextlib.suppress(OSError):
+            error.show()
         code = error.exit_code
     except AvtrError as error:
-        typer.echo(f"error: {error}", err=True)
+        _say(f"error: {error}")
         code = error.exit_code
     except (KeyboardInterrupt, typer.Abort):
         code = EXIT_INTERRUPTED
     except BrokenPipeError:  # whoever read our output has heard enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        code = 0
+        _speak_to_nobody()
+    except SystemExit as ended:
+        if not isinstance(ended.__context__, BrokenPipeError):  # some typers make this of it
+            raise
+        _speak_to_nobody()
     except Exception as error:
-        typer.echo(f"error: {_bug(error)}", err=True)
+        _say(f"error: {_unforeseen(error)}")
         code = 1
     if code == EXIT_INTERRUPTED:  # newer typers turn Ctrl-C into this code themselves
-        typer.echo("interrupted: nothing half-written is left", err=True)
+        _say("interrupted: nothing half-written is left")
     sys.exit(code or 0)
 
 
+def _command() -> Any:
+    """`app`, with files that may not be read left to what reads them: its sentence and exit code are the documented."""
+    command = typer.main.get_command(app)
+    waiting: list[Any] = [command]
+    while waiting:
+        one = waiting.pop()
+        waiting += getattr(one, "commands", {}).values()
+        for parameter in one.params:
+            described = getattr(parameter, "type_descriptor", None)  # of newer typers; `type` of older ones
+            checked: Any = getattr(described, "parameter_info", None) or getattr(parameter, "type", None)
+            if hasattr(checked, "readable"):
+                checked.readable = False
+    return command
+
+
+def _check_surroundings(words: list[str]) -> None:
+    """Raises AvtrError where no path can be meant, ConfigError where an empty one is: a variable that is not set."""
+    try:
+        os.getcwd()
+    except OSError:
+        raise AvtrError("the folder you are in is gone; cd to one that is there") from None
+    for before, word in zip(["", *words], words, strict=False):
+        option, equals, value = word.partition("=") if word.startswith("--") else (before, "", word)
+        if value or (word and not equals) or option in _MAY_BE_EMPTY:
+            continue
+        named = f"{option} is empty" if option.startswith("-") else "an argument is empty"
+        raise ConfigError(f"{named}; name what you mean (is a variable not set?), or leave it out")
+
+
+def _say(line: str) -> None:
+    """To stderr, if anybody can be told; the exit code says it too."""
+    with contextlib.suppress(OSError):
+        typer.echo(line, err=True)
+
+
+def _speak_to_nobody() -> None:
+    """Nobody reads our output any more: what is still to be written goes nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+
+
 def _interrupt(number: int, frame: FrameType | None) -> None:
-    """A polite kill ends as Ctrl-C does."""
+    """A polite kill, and a terminal that is closed, end as Ctrl-C does."""
     raise KeyboardInterrupt
 
 
@@ -104,9 +156,16 @@ def _open_standard_streams() -> None:
             stream.reconfigure(errors="surrogateescape")
 
 
-def _bug(error: Exception) -> str:
+def _unforeseen(error: Exception) -> str:
     """One sentence about what should not happen, and where the rest of it is."""
-    said = f"a bug in avtr, please report it: {type(error).__name__}: {error}".splitlines()[0]
+    if isinstance(error, MemoryError):
+        said = "there is not enough memory; free some, or take a smaller --size"
+    elif isinstance(error, OSError):
+        hint = "; allow more with ulimit -n" if error.errno in (errno.EMFILE, errno.ENFILE) else ""
+        where = f"{os.fsdecode(error.filename)}: " if isinstance(error.filename, str | bytes) else ""
+        said = f"{where}the system says: {reason(error)}{hint}"
+    else:
+        said = f"a bug in avtr, please report it: {type(error).__name__}: {error}".splitlines()[0]
     with contextlib.suppress(OSError):
         handle, path = tempfile.mkstemp(prefix="avtr-bug-", suffix=".txt")
         with open(handle, "w", errors="backslashreplace") as file:

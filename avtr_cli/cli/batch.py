@@ -103,10 +103,16 @@ def batch(
     from avtr_cli.batch.run import Wishes, look, run
     from avtr_cli.batch.summary import SUMMARY, index_is_due, plan_table, summary_of
     from avtr_cli.files import write_json
+    from avtr_cli.output.label import check_label
+    from avtr_cli.output.provenance import choose_signer
     from avtr_cli.textfile import printable
 
     command = options.typed()
     options.settle_preset(preset or "default", settings, device, size, view, background, sound)  # a typo ends it here
+    if label:
+        check_label(label)
+    if provenance and (certificate or private_key):
+        choose_signer(certificate, private_key)
     named = {"runtime.device": device, "render.size": size, "render.view": view, "render.background": background}
     said: dict[str, Any] = {
         "photo": photo, "self_channel": self_channel, "solo": solo or None, "preset": preset, "set": settings or None,

@@ -35,6 +35,7 @@ def bench(
     from avtr_cli.benchmark import bench_job, bench_sessions, median_lines, published_lines, sessions_lines
     from avtr_cli.files import write_json
 
+    options.check_written({"--json": json_file})
     if random_weights:
         from avtr_cli.evaluation.made_up.weight_set import use_made_up
 

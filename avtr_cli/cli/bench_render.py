@@ -23,6 +23,7 @@ def bench_render(
     from avtr_cli.evaluation.render_timing import time_renderer, timing_lines
     from avtr_cli.files import write_json
 
+    options.check_written({"--json": json_file}, (photo,))
     chosen = options.settle_preset(preset, settings, device)
     threads = runtime.use_threads(chosen.runtime.threads)
     where = runtime.choose_device(chosen.runtime.device)

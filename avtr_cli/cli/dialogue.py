@@ -81,7 +81,7 @@ def dialogue(
         page=page,
         overwrite=overwrite,
         resume=resume,
+        settings_files=options.files_of_settings(preset),
         command=options.typed(),
-        described_by=options.described_by(preset),
     )
     options.render_and_tell(job, quiet, options.plan_of(dry_run, preview))

@@ -22,6 +22,7 @@ def renderer(
     from avtr_cli.evaluation.renderer import BOUNDS, evaluate_renderer, kept_share, renderer_table
     from avtr_cli.files import write_json
 
+    options.check_written({"--json": json_file}, photos)
     runtime.use_threads(threads)
     say = (lambda line: None) if quiet else (lambda line: typer.echo(line, err=True))
     results = evaluate_renderer(photos, runtime.choose_device(device or "auto"), say)

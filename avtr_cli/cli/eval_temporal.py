@@ -15,7 +15,9 @@ def temporal(
     dialogue: Annotated[
         Path | None, typer.Option(help="Two-channel sound that drives them; the example dialogue where not given.")
     ] = None,
-    seconds: Annotated[float, typer.Option(help="How long; a shorter dialogue begins again.", min=1)] = 60.0,
+    seconds: Annotated[
+        float, typer.Option(help="How long; a shorter dialogue begins again.", min=1, max=36_000)
+    ] = 60.0,
     preset: options.PresetName = "default",
     settings: options.Settings = None,
     seed: options.Seed = 0,
@@ -35,8 +37,12 @@ def temporal(
     from avtr_cli.evaluation.takes import load_dialogue, repeated
     from avtr_cli.evaluation.temporal import TEMPORAL_BOUNDS, evaluate_temporal
     from avtr_cli.files import write_json
+    from avtr_cli.perception.photo import picture_size
     from avtr_cli.types import CONTROLS
 
+    options.check_written({"--json": json_file}, (*photos, dialogue))
+    for photo in photos:
+        picture_size(photo)  # a mistyped name is told before the motion is made
     chosen = options.settle_preset(preset, settings, device, size, view)
     runtime.use_threads(chosen.runtime.threads)
     where = runtime.choose_device(chosen.runtime.device)

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from avtr_cli.cli import eval_renderer, eval_temporal, options
-from avtr_cli.errors import ConfigError, OutputError
+from avtr_cli.errors import ConfigError
 
 if TYPE_CHECKING:
     from avtr_cli.audio.files import DialogueFiles
     from avtr_cli.evaluation.takes import Perform
+
+SHORTEST_MINUTES = 0.1  # of a take that borders and drift can be told from
 
 app = typer.Typer(help="Measures of motion, pictures and videos, with their bounds.", no_args_is_help=True)
 app.command("renderer")(eval_renderer.renderer)
@@ -40,7 +42,7 @@ def motion(
     device: options.Device = None,
     seed: Annotated[int, typer.Option(help="The first seed.", min=0, max=2**31 - 1)] = 0,
     seeds: Annotated[int, typer.Option(help="How many; mean and spread are over them.", min=1)] = 3,
-    minutes: Annotated[float, typer.Option(help="Length of the long take; 0 leaves it out.", min=0)] = 10.0,
+    minutes: Annotated[float, typer.Option(help="Length of the long take; 0 leaves it out.", min=0, max=1440)] = 10.0,
     start: Start = 0.0,
     duration: Duration = None,
     phones: Annotated[
@@ -53,15 +55,19 @@ def motion(
     quiet: Quiet = False,
 ) -> None:
     """Judge the motion model on dialogues: mouth, head, listening, life, independence of the two sides."""
+    from avtr_cli.evaluation.picture import check_plot, draw_take
     from avtr_cli.evaluation.suite import evaluate_motion
     from avtr_cli.evaluation.table import table_lines
     from avtr_cli.evaluation.takes import load_dialogue, take
     from avtr_cli.files import write_json
 
-    _check_folders(json_file, plot)
-    files = [
-        _files(path, partner, solo, self_channel, start, duration) for given in dialogues for path in _expanded(given)
-    ]
+    if 0 < minutes < SHORTEST_MINUTES:
+        raise ConfigError(f"--minutes is {minutes:g}, but must be 0 or at least {SHORTEST_MINUTES:g}")
+    sounds = [path for given in dialogues for path in _expanded(given)]
+    options.check_written({"--json": json_file, "--plot": plot}, (*sounds, partner, phones, weights))
+    if plot is not None:
+        check_plot(plot)
+    files = [_files(path, partner, solo, self_channel, start, duration) for path in sounds]
     if len(files) > 1 and (partner or phones):
         raise ConfigError("--partner and --phones go with one DIALOGUE, not with several")
     loaded = [load_dialogue(one, phones) for one in files]
@@ -73,8 +79,6 @@ def motion(
     if json_file is not None:
         write_json(json_file, report)
     if plot is not None:
-        from avtr_cli.evaluation.picture import draw_take
-
         draw_take(take(loaded[0], perform, seed), plot, f"{loaded[0].name}, seed {seed}")
 
 
@@ -101,7 +105,7 @@ def video(
     from avtr_cli.files import write_json
     from avtr_cli.perception.portrait import find_portrait
 
-    _check_folders(json_file)
+    options.check_written({"--json": json_file}, (file, photo, dialogue, partner))
     sound = None
     if dialogue is not None:
         sound = load_dialogue(_files(dialogue, partner, solo, self_channel, start, duration)).sound
@@ -120,7 +124,7 @@ def stage(
     partners: Annotated[list[Path], typer.Argument(help="Folders of other voices, by turns.", show_default=False)],
     out: Annotated[Path, typer.Option("-o", "--out", help="Folder for the calls.")],
     count: Annotated[int, typer.Option(help="How many calls.", min=1)] = 30,
-    seconds: Annotated[float, typer.Option(help="Length of a call.", min=10)] = 40.0,
+    seconds: Annotated[float, typer.Option(help="Length of a call.", min=10, max=36_000)] = 40.0,
     seed: Annotated[int, typer.Option(min=0)] = 0,
 ) -> None:
     """Lay recordings of single voices out as two-channel calls, to judge listening on many of them."""
@@ -138,13 +142,6 @@ def _files(
     return DialogueFiles(
         dialogue=path, partner=partner, solo=solo, self_channel=self_channel, start_s=start, duration_s=duration
     )
-
-
-def _check_folders(*wanted: Path | None) -> None:
-    """Raises OutputError before hours of work, not after them."""
-    for path in wanted:
-        if path is not None and not path.absolute().parent.is_dir():
-            raise OutputError(f"{path}: the folder does not exist; make it or choose another name")
 
 
 def _expanded(given: Path) -> list[Path]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,9 +12,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from avtr_cli.config import Preset, load_preset
+from avtr_cli.config import PRESET_SUFFIXES, Preset, load_preset
 from avtr_cli.errors import ConfigError, OutputError
-from avtr_cli.files import reason
+from avtr_cli.files import is_stream, lies_there, reason, same_file
 from avtr_cli.timing import FPS
 
 if TYPE_CHECKING:
@@ -101,10 +102,10 @@ def settle_preset(
     return load_preset(name, tuple(settings or ())).changed(dict(typed.values()), options=options)
 
 
-def described_by(preset: str, cues: Path | None = None) -> tuple[Path, ...]:
-    """The files of the user's own among these: no output may be written over them."""
-    own = [Path(preset)] if preset.endswith((".yaml", ".yml")) else []
-    return (*own, *([cues] if cues is not None else []))
+def files_of_settings(preset: str, cues: Path | None = None) -> tuple[Path, ...]:
+    """The files of the user that `--preset` and `--cues` name."""
+    files = (Path(preset),) if Path(preset).suffix.lower() in PRESET_SUFFIXES else ()
+    return files if cues is None else (*files, cues)
 
 
 @contextmanager
@@ -194,6 +195,37 @@ def plan_of(dry_run: bool, preview: Path | None) -> Plan | None:
 def echo_warnings(warnings: Iterable[str]) -> None:
     for warning in warnings:
         typer.echo(f"warning: {warning}", err=True)
+
+
+def check_written(written: Mapping[str, Path | None], read: Iterable[Path | None] = ()) -> None:
+    """Before the work of a measuring command: each output can be written, and replaces nothing but an earlier one.
+
+    `written` are the outputs by their options, `read` what is measured. Raises OutputError.
+    """
+    from avtr_cli.checking import check_writable
+
+    files = [path for path in read if path is not None]
+    for option, path in written.items():
+        if path is None or is_stream(path):
+            continue
+        if not path.absolute().parent.is_dir():
+            raise OutputError(f"{path}: the folder does not exist; make it or choose another name")
+        check_writable(path, option)
+        if any(same_file(path, given) for given in files):
+            raise OutputError(f"{path}: is what is to be measured; choose another {option}")
+        if lies_there(path) and not _measured_before(path):
+            raise OutputError(f"{path}: exists already, and no such command wrote it; choose another {option}")
+
+
+def _measured_before(path: Path) -> bool:
+    """Whether a measuring command wrote it: a JSON report with a key of ours, or curves that Matplotlib drew."""
+    try:
+        data = path.read_bytes()
+        if not data.startswith(b"{"):
+            return b"atplotlib" in data
+        return not json.loads(data).keys().isdisjoint(("command", "runs", "sessions", "stages_ms"))
+    except (OSError, ValueError, RecursionError):
+        return False
 
 
 def typed() -> str:

@@ -94,7 +94,7 @@ def render(
         page=page,
         overwrite=overwrite,
         resume=resume,
+        settings_files=options.files_of_settings(preset, cues),
         command=options.typed(),
-        described_by=options.described_by(preset, cues),
     )
     options.render_and_tell(job, quiet, options.plan_of(dry_run, preview))

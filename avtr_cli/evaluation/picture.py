@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from avtr_cli.errors import AvtrError, OutputError
+from avtr_cli.errors import AvtrError, ConfigError, OutputError
 from avtr_cli.evaluation.life import blink_frames
 from avtr_cli.evaluation.listening import nod_envelope
 from avtr_cli.evaluation.takes import Take
@@ -18,6 +18,17 @@ from avtr_cli.timing import FPS
 OWN, PARTNER = "#1f6fb4", "#c8641e"  # everything about a voice in its colour
 INCHES_PER_SECOND, NARROWEST, WIDEST = 0.22, 9.0, 40.0
 DOTS_PER_INCH = 110
+_INSTALL = "curves are drawn with matplotlib: pip install 'avtr-cli[train]'"
+
+
+def check_plot(path: Path) -> None:
+    """Raises AvtrError where no curves can be drawn to a file of this name."""
+    try:
+        from matplotlib.backend_bases import FigureCanvasBase
+    except ImportError as error:
+        raise AvtrError(_INSTALL) from error
+    if _format(path) not in FigureCanvasBase.filetypes:
+        raise ConfigError(f"{path}: curves cannot be drawn as '{path.suffix}'; name it .png, .svg or .pdf")
 
 
 def draw_take(take: Take, path: Path, title: str = "") -> None:
@@ -26,7 +37,7 @@ def draw_take(take: Take, path: Path, title: str = "") -> None:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
     except ImportError as error:
-        raise AvtrError("curves are drawn with matplotlib: pip install 'avtr-cli[train]'") from error
+        raise AvtrError(_INSTALL) from error
     seconds = np.arange(len(take.face)) / FPS
     width = float(np.clip(len(take.face) / FPS * INCHES_PER_SECOND + 2, NARROWEST, WIDEST))
     figure = Figure(figsize=(width, 9), layout="constrained")
@@ -49,9 +60,13 @@ def draw_take(take: Take, path: Path, title: str = "") -> None:
     figure.suptitle(title or take.dialogue.name)
     try:
         with replacing(path) as partial:
-            figure.savefig(partial, dpi=DOTS_PER_INCH, format=path.suffix.lstrip(".").lower() or "png")
+            figure.savefig(partial, dpi=DOTS_PER_INCH, format=_format(path))
     except (OSError, ValueError) as error:
         raise OutputError(f"{path}: the curves cannot be written ({error})") from error
+
+
+def _format(path: Path) -> str:
+    return path.suffix.lstrip(".").lower() or "png"
 
 
 def _voices(row: Any, take: Take, seconds: np.ndarray) -> None:

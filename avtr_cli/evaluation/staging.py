@@ -14,7 +14,8 @@ import numpy as np
 import soundfile
 import soxr
 
-from avtr_cli.errors import AudioError, AvtrError
+from avtr_cli.errors import AudioError, AvtrError, OutputError
+from avtr_cli.files import lies_there, remove
 from avtr_cli.output import ffmpeg
 from avtr_cli.timing import SAMPLE_RATE
 
@@ -78,6 +79,9 @@ def stage_calls(avatar: Path, partners: list[Path], out: Path, count: int, secon
             path = out / f"call-{index:03d}.wav"
             partial = path.with_suffix(".partial")
             soundfile.write(partial, call.T, SAMPLE_RATE, "PCM_16", format="WAV")
+            if lies_there(path) and path.read_bytes() != partial.read_bytes():
+                remove(partial)
+                raise OutputError(f"{path}: is there already, and is another call; choose another -o")
             partial.replace(path)
             written.append(path)
     except (OSError, soundfile.LibsndfileError) as error:

@@ -29,6 +29,7 @@ from avtr_cli.perception.crop import resample, scaled
 from avtr_cli.perception.landmarks import face_points
 from avtr_cli.perception.template import fit_pose, head_shape
 from avtr_cli.perception.topology import EYES, LIP_CENTRES, MOUTH_CORNERS
+from avtr_cli.textfile import why_no_file
 from avtr_cli.timing import FPS, SAMPLE_RATE, SAMPLES_PER_FRAME
 from avtr_cli.types import Portrait
 
@@ -62,8 +63,8 @@ def evaluate_video(
     Without `sound` the video's own first channel is the avatar's voice and the partner is unheard. Returns
     `{"video", "frames", "measures": {name: row}}`. Raises InputError where the video cannot be measured.
     """
-    if not path.is_file():
-        raise InputError(f"{path}: there is no such file")
+    if why := why_no_file(path):
+        raise InputError(f"{path}: {why}")
     seen = look(path, portrait, watch)
     if sound is None:
         voice = sound_of(path)

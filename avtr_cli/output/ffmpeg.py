@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import re
 import subprocess
 import tempfile
 from pathlib import Path
@@ -21,6 +22,7 @@ from avtr_cli.interruption import allowed
 
 PATIENCE_S = 10.0  # with an ffmpeg whose pipe is broken, until its last words are written
 TAIL_LINES = 6  # of ffmpeg's stderr, shown when it fails
+_SPEAKER = re.compile(r"\[[^]]* @ 0x[0-9a-f]+\] ?")  # which part of ffmpeg says it, and where that lies in memory
 _COMMON = ("-loglevel", "error", "-y")
 
 
@@ -105,7 +107,7 @@ class FramePipe:
 
 
 def _reason(stderr: str) -> str:
-    lines = [line.strip() for line in stderr.splitlines() if line.strip()]
+    lines = [line for line in (_SPEAKER.sub("", line).strip() for line in stderr.splitlines()) if line]
     if any("No space left on device" in line for line in lines):
         return "no space left on the disk; free some or write elsewhere with -o"
     return " | ".join(lines[-TAIL_LINES:]) or "ffmpeg was ended from outside; a limit on file size or memory?"

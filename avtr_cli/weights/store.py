@@ -18,7 +18,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from avtr_cli.errors import WeightsError
-from avtr_cli.files import replacing
+from avtr_cli.files import reason, replacing
 from avtr_cli.weights.registry import Licence, Registry, WeightFile, registry
 
 POLICIES = ("any", "commercial")
@@ -63,8 +63,16 @@ class Store:
         return path.with_suffix(suffix) if suffix else path
 
     def present(self, file: WeightFile) -> Path | None:
-        """The file's path where it lies here in the published format or as safetensors."""
-        return next((p for p in (self.target(file), self.target(file, ".safetensors")) if p.is_file()), None)
+        """The file's path where it lies here in the published format or as safetensors.
+
+        Raises WeightsError where the folder may not be looked into.
+        """
+        try:
+            return next((p for p in (self.target(file), self.target(file, ".safetensors")) if p.is_file()), None)
+        except OSError as error:
+            raise WeightsError(
+                f"{self.root}: the weights folder cannot be read ({reason(error)}); choose another with AVTR_WEIGHTS"
+            ) from error
 
     def find(self, name: str, policy: str = "") -> Path:
         """The path of weights `name`, ready to be loaded.
