@@ -14,6 +14,7 @@ from avtr_cli.batch.progress import Progress
 from avtr_cli.batch.run import Outcome, Wishes, look, run
 from avtr_cli.batch.summary import INDEX, failures_table, index_is_due, plan_table, summary_of
 from avtr_cli.errors import OutputError
+from avtr_cli.output.workfolder import beside
 from tests import videos
 from tests.batches import BROKEN, GOOD, Here, entries, frame_hashes, ledger, make_folder
 
@@ -114,6 +115,14 @@ def test_the_index_is_written_where_something_is_new_or_a_killed_run_left_it_unw
     assert index_is_due(again, morning)
     index.write_text("newer")
     assert not index_is_due(again, morning)
+
+
+def test_what_a_finished_job_left_half_cleaned_up_goes_with_the_next_run(source, night, morning):
+    left = beside(morning / f"{GOOD[0]}.mp4")
+    left.mkdir()
+    (left / "lock").write_text("1")
+    conduct(source, morning)
+    assert not left.exists()
 
 
 def test_only_what_has_changed_is_done_again(good, night, morning):

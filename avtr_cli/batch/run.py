@@ -21,6 +21,7 @@ from avtr_cli.batch.plan import Item, plan, refuse_strangers, weights_root
 from avtr_cli.batch.preflight import Forecast, preflight, steadily
 from avtr_cli.errors import OutputError
 from avtr_cli.interruption import allowed, held
+from avtr_cli.output.workfolder import remove_if_useless
 
 HASHES = ".batch-hashes.json"
 
@@ -94,6 +95,9 @@ def run(entries: list[Entry], folder: Path, make_workers: MakeWorkers, wishes: W
         batch = _Batch(ledger, Hashes(folder / HASHES), wishes, watch)
         items = plan(entries, ledger.history, batch.hashes, wishes.resume, wishes.overwrite)
         batch.hashes.save()
+        for item in items:
+            if item.state == "finished":
+                remove_if_useless(item.out)  # of a run that was killed, or whose disk failed, while cleaning up
         watch.planned(items)
         for item in items:
             if item.state == "failed":
