@@ -8,6 +8,7 @@ runtime.settle()  # before torch is imported by any test
 
 import os  # noqa: E402
 import signal  # noqa: E402
+import sys  # noqa: E402
 import threading  # noqa: E402
 from collections.abc import Callable  # noqa: E402
 from pathlib import Path  # noqa: E402
@@ -86,3 +87,24 @@ def engine():
 @pytest.fixture(scope="session")
 def identity(engine, photo: Path):
     return engine.avatar(photo)[1]
+
+
+@pytest.fixture
+def avtr(monkeypatch, capsys):
+    """Runs the command line in this process; returns (exit code, stdout, stderr)."""
+
+    from avtr_cli import cli
+
+    def run(*arguments: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["avtr", *map(str, arguments)])
+        before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
+        try:
+            with pytest.raises(SystemExit) as left:
+                cli.main()
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+        said = capsys.readouterr()
+        return left.value.code, said.out, said.err
+
+    return run
