@@ -138,7 +138,7 @@ def cluster() -> Iterator[Any]:
 @pytest.mark.slow
 def test_one_of_two_nodes_dies_and_every_job_is_done_once(cluster, tmp_path, photo, dialogue):
     longer = np.tile(dialogue, 2)  # than killing takes
-    source = make_folder(tmp_path / "in", photo, longer, seconds=16.0, broken=False)
+    source = make_folder(tmp_path / "in", photo, longer, seconds=12.0, broken=False)
     for name in ("fourth", "fifth"):
         shutil.copy(source / "first.wav", source / f"{name}.wav")
     options = [source, "--photo", photo, *SMALL]
