@@ -60,7 +60,7 @@ DAMAGES = {
     "gone": lambda path: path.unlink(),
     "empty": lambda path: path.write_bytes(b""),
     "cut": lambda path: path.write_bytes(path.read_bytes()[:-30]),
-    "another byte": lambda path: path.write_bytes(b"#" + path.read_bytes()[1:]),
+    "another byte": lambda path: path.write_bytes(bytes([path.read_bytes()[0] ^ 1]) + path.read_bytes()[1:]),
 }
 
 
