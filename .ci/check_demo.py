@@ -9,7 +9,6 @@ import sys
 from pathlib import Path
 
 import imageio_ffmpeg
-
 from avtr_cli.demos import choose_demos
 
 FPS = 25

@@ -16,13 +16,14 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from avtr_cli import runtime
+from avtr_cli.core import runtime
 
 runtime.settle()
 
 import torch  # noqa: E402
 
-from avtr_cli.render.liveportrait import made_up, networks  # noqa: E402
+from avtr_cli.diagnostics.made_up import numbers as made_up  # noqa: E402
+from avtr_cli.render.liveportrait import networks  # noqa: E402
 from avtr_cli.render.liveportrait.fast_spade import FastSpadeGenerator  # noqa: E402
 from avtr_cli.render.liveportrait.fast_warping import FastWarpingModule  # noqa: E402
 

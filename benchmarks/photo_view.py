@@ -12,18 +12,18 @@ import tempfile
 import time
 from pathlib import Path
 
-from avtr_cli import runtime
+from avtr_cli.core import runtime
 
 runtime.settle()
 
 import cv2  # noqa: E402
 
 from avtr_cli.audio.source import DialogueFiles  # noqa: E402
-from avtr_cli.benchmark import median_lines  # noqa: E402
-from avtr_cli.config import load_preset  # noqa: E402
-from avtr_cli.engine import Engine  # noqa: E402
-from avtr_cli.job import Job  # noqa: E402
-from avtr_cli.offline import render_file  # noqa: E402
+from avtr_cli.core.config import load_preset  # noqa: E402
+from avtr_cli.diagnostics.benchmark import median_lines  # noqa: E402
+from avtr_cli.jobs.job import Job  # noqa: E402
+from avtr_cli.jobs.production import render_file  # noqa: E402
+from avtr_cli.streaming.engine import Engine  # noqa: E402
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-from avtr_cli import runtime
+from avtr_cli.core import runtime
 
 runtime.settle()
 
@@ -46,7 +46,7 @@ def main() -> None:
     _, wall, cpu = timed(import_rooms)
     print(f"imports (torch, OpenCV, MediaPipe): {wall:.2f} s wall, {cpu:.2f} s CPU")
 
-    from avtr_cli.config import RenderConfig
+    from avtr_cli.core.config import RenderConfig
     from avtr_cli.perception.portrait import find_portrait
     from avtr_cli.render.mesh.renderer import MeshRenderer
 

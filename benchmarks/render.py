@@ -8,12 +8,12 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from avtr_cli import runtime
+from avtr_cli.core import runtime
 
 runtime.settle()
 
-from avtr_cli.config import RenderConfig  # noqa: E402
-from avtr_cli.evaluation.render_timing import time_renderer, timing_lines  # noqa: E402
+from avtr_cli.core.config import RenderConfig  # noqa: E402
+from avtr_cli.diagnostics.render_timing import time_renderer, timing_lines  # noqa: E402
 
 PORTRAIT = Path(__file__).parent.parent / "examples" / "portrait_drawn.png"
 

@@ -12,7 +12,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from avtr_cli import runtime
+from avtr_cli.core import runtime
 
 runtime.settle()
 
@@ -26,14 +26,15 @@ sys.path.insert(0, str(HERE))
 from portraits import write_portraits  # noqa: E402  (beside this file)
 
 from avtr_cli.audio.source import DialogueFiles  # noqa: E402
-from avtr_cli.config import MotionConfig, RenderConfig  # noqa: E402
-from avtr_cli.evaluation.rollout import SessionPerformer  # noqa: E402
-from avtr_cli.evaluation.takes import load_dialogue  # noqa: E402
-from avtr_cli.evaluation.voice import hear  # noqa: E402
-from avtr_cli.motion.generator import LmfmGenerator  # noqa: E402
+from avtr_cli.core.config import MotionConfig, RenderConfig  # noqa: E402
+from avtr_cli.core.motion_space import CONTROLS  # noqa: E402
+from avtr_cli.core.types import Motion  # noqa: E402
+from avtr_cli.evaluation.motion.rollout import SessionPerformer  # noqa: E402
+from avtr_cli.evaluation.motion.takes import load_dialogue  # noqa: E402
+from avtr_cli.evaluation.motion.voice import hear  # noqa: E402
+from avtr_cli.motion.lmfm.generator import LmfmGenerator  # noqa: E402
 from avtr_cli.perception.portrait import find_portrait  # noqa: E402
 from avtr_cli.render.mesh.renderer import MeshRenderer  # noqa: E402
-from avtr_cli.types import CONTROLS, Motion  # noqa: E402
 
 HEADING = 18  # px above the first row
 TURNING_TAKES = 3

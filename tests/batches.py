@@ -16,10 +16,10 @@ import skimage.data
 import skimage.io
 import soundfile
 
-from avtr_cli.batch.calls import Began, Call, Ended, Event, Lost
 from avtr_cli.batch.entries import Entry, entries_of
 from avtr_cli.batch.ledger import read_ledger
 from avtr_cli.batch.manifest import Row, read_source
+from avtr_cli.batch.messages import Began, Call, Ended, Event, Lost
 from avtr_cli.batch.progress import Progress
 from avtr_cli.batch.run import HASHES, Wishes, run
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from avtr_cli import runtime
+from avtr_cli.core import runtime
 
 runtime.settle()  # before torch is imported by any test
 
@@ -78,8 +78,8 @@ def wav(tmp_path_factory: pytest.TempPathFactory, dialogue: np.ndarray) -> Calla
 @pytest.fixture(scope="session")
 def engine():
     """The default preset at 256 px, loaded once."""
-    from avtr_cli.config import load_preset
-    from avtr_cli.engine import Engine
+    from avtr_cli.core.config import load_preset
+    from avtr_cli.streaming.engine import Engine
 
     return Engine(load_preset("default", ["render.size=256"]))
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from avtr_cli.evaluation.takes import Dialogue
-from avtr_cli.timing import FPS, SAMPLE_RATE, SAMPLES_PER_FRAME
-from avtr_cli.types import CONTROLS
+from avtr_cli.core.motion_space import CONTROLS
+from avtr_cli.core.timing import FPS, SAMPLE_RATE, SAMPLES_PER_FRAME
+from avtr_cli.evaluation.motion.takes import Dialogue
 
 HEAD = ("headPitch", "headYaw", "headRoll")
 BROWS = ("browInnerUp", "browOuterUpLeft", "browOuterUpRight")
@@ -100,7 +100,7 @@ def add_blinks(values: np.ndarray, starts: np.ndarray | range | list[int]) -> np
 
 def phrase_ends(sound: np.ndarray) -> list[int]:
     """Frames at which the partner's phrases end, from the sound that a performer hears."""
-    from avtr_cli.evaluation.voice import hear
+    from avtr_cli.evaluation.motion.voice import hear
 
     return [end for _, end in hear(sound)[1].phrases]
 

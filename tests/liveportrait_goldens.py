@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from avtr_cli.render.liveportrait import made_up, networks
+from avtr_cli.diagnostics.made_up import numbers as made_up
+from avtr_cli.render.liveportrait import networks
 
 DATA = Path(__file__).parent / "data" / "liveportrait"
 SINGLE, CHAINED = 1e-4, 5e-4  # allowed error over the output's deviation, float32: one network, several in a row

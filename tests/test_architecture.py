@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from functools import cache
@@ -12,64 +13,66 @@ import pytest
 
 PACKAGE = Path(__file__).parent.parent / "avtr_cli"
 
-FLOORS = [  # upper floors import lower ones, never the other way
-    {"cli"},
-    {"batch", "evaluation", "training", "dialogue", "benchmark", "doctor", "demos", "verification"},
-    {"offline", "finishing", "forecast", "preview", "spooling", "preparation", "checking", "glance", "account", "feed"},
-    {"engine", "job", "cues", "session", "pace"},
-    {"output"},
-    {"motion", "render"},
-    {"audio", "perception", "weights"},
-    {
-        *("errors", "types", "timing", "config", "limits", "runtime", "clocks", "interruption", "files"),
-        *("textfile", "plain_yaml", "ffmpeg_program"),
-    },
-]
-SEPARATE = [("motion", "render"), ("render", "motion"), ("perception", "audio"), ("audio", "perception")]
-
-
-def room_of(module: str) -> str:
-    return module.split(".")[1] if "." in module else ""
+PLAN = PACKAGE.parent / "docs" / "architecture.md"
+TABLE = re.findall(r"^\| (\d+) \| ([^|]+) \|", PLAN.read_text(), re.MULTILINE)
+FLOORS = [
+    re.findall(r"`([a-z_]+)/`", rooms) for _, rooms in TABLE
+]  # upper floors import lower ones, never the other way
+APART = re.findall(r"^- `([a-z0-9_/]+)` never imports ((?:`[a-z0-9_/]+`(?:, | or )?)+)", PLAN.read_text(), re.MULTILINE)
 
 
 @cache
-def imports() -> list[tuple[str, str, str]]:
-    """(file, its room, imported room) for every import of our own, also those inside functions."""
+def imports() -> list[tuple[str, str]]:
+    """(file, imported module), both as paths in the package, for every import of our own, also inside functions."""
     found = []
     for path in PACKAGE.rglob("*.py"):
-        module = ".".join(("avtr_cli", *path.relative_to(PACKAGE).with_suffix("").parts))
+        file = path.relative_to(PACKAGE).as_posix()
         for node in ast.walk(ast.parse(path.read_text())):
             names = []
             if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("avtr_cli"):
-                names = [node.module] if node.module != "avtr_cli" else [f"avtr_cli.{a.name}" for a in node.names]
+                names = [f"{node.module}.{alias.name}" for alias in node.names]
             elif isinstance(node, ast.Import):
                 names = [alias.name for alias in node.names if alias.name.startswith("avtr_cli")]
-            found += [(str(path.relative_to(PACKAGE)), room_of(module), room_of(name)) for name in names]
+            found += [(file, name.removeprefix("avtr_cli.").replace(".", "/")) for name in names]
     return found
 
 
-def floor(room: str) -> int:
-    return next((number for number, rooms in enumerate(FLOORS) if room in rooms), -1)
+def room(path: str) -> str:
+    return path.split("/")[0]
 
 
-def test_every_room_has_its_floor():
-    rooms = {path.stem if path.is_file() else path.name for path in PACKAGE.iterdir() if path.suffix in ("", ".py")}
-    rooms -= {"__init__", "__main__", "__pycache__", "assets", "presets", "examples"}
-    assert {room for room in rooms if floor(room) < 0} == set()
+def floor(path: str) -> int:
+    return next((number for number, rooms in enumerate(FLOORS) if room(path) in rooms), -1)
 
 
-def test_imports_go_down_only():
-    wrong = [
-        (file, imported)
-        for file, room, imported in imports()
-        if room and imported not in ("", "__version__") and floor(imported) < floor(room)
-    ]
-    assert wrong == []
+def test_the_plan_has_every_room_on_one_floor_and_no_other():
+    rooms = [path.name for path in PACKAGE.iterdir() if path.is_dir() and (path / "__init__.py").exists()]
+    assert sorted(name for rooms in FLOORS for name in rooms) == sorted(rooms)
+    assert [number for number, _ in TABLE] == [str(k + 1) for k in range(len(FLOORS))]
 
 
-@pytest.mark.parametrize(("room", "other"), SEPARATE)
-def test_rooms_on_one_floor_that_share_only_nouns(room, other):
-    assert [file for file, own, imported in imports() if (own, imported) == (room, other)] == []
+def test_no_module_lies_outside_a_room():
+    assert {path.name for path in PACKAGE.glob("*.py")} == {"__init__.py"}
+
+
+def test_every_room_says_what_it_is_for():
+    silent = [path for path in PACKAGE.rglob("__init__.py") if ast.get_docstring(ast.parse(path.read_text())) is None]
+    assert silent == []
+
+
+def test_imports_go_down_only_and_rooms_of_one_floor_do_not_meet():
+    between = [(file, name) for file, name in imports() if "/" in file and room(file) != room(name) != "__version__"]
+    assert [(file, name) for file, name in between if floor(name) <= floor(file)] == []
+
+
+@pytest.mark.parametrize(("place", "others"), APART)
+def test_rules_within_a_room_and_beyond_floors(place, others):
+    forbidden = re.findall(r"`([a-z0-9_/]+)`", others)
+    files = [(file, name) for file, name in imports() if file.startswith(place)]
+    assert files
+    assert [
+        (f, name) for f, name in files for other in forbidden if f"{name}/".startswith(f"{other.rstrip('/')}/")
+    ] == []
 
 
 def test_only_one_module_imports_torchaudio():
@@ -92,6 +95,8 @@ def loaded_by(statement: str) -> set[str]:
     return {name.split(".")[0] for name in done.stdout.split()}
 
 
-@pytest.mark.parametrize("statement", ["import avtr_cli", "import avtr_cli.cli, avtr_cli.types, avtr_cli.config"])
+@pytest.mark.parametrize(
+    "statement", ["import avtr_cli", "import avtr_cli.cli, avtr_cli.core.config, avtr_cli.core.types"]
+)
 def test_importing_loads_neither_torch_nor_mediapipe(statement):
     assert loaded_by(statement) & {"torch", "mediapipe", "cv2", "scipy", "matplotlib"} == set()

@@ -10,7 +10,7 @@ import soundfile
 
 from avtr_cli.audio.health import examine
 from avtr_cli.audio.source import DialogueFiles, DialogueSource
-from avtr_cli.errors import AudioError
+from avtr_cli.core.errors import AudioError
 
 
 def tone(seconds: float, rate: int, hertz: float = 440.0, level: float = 0.3) -> np.ndarray:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from avtr_cli.audio.windows import Windows
-from avtr_cli.errors import AudioError
-from avtr_cli.timing import frames_of
+from avtr_cli.core.errors import AudioError
+from avtr_cli.core.timing import frames_of
+from avtr_cli.streaming.windows import Windows
 
 
 def noise(samples: int) -> np.ndarray:

@@ -15,13 +15,13 @@ import pytest
 pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
 
-from avtr_cli import preparation
 from avtr_cli.audio.source import DialogueFiles
-from avtr_cli.config import load_preset
-from avtr_cli.evaluation.made_up.weight_set import write_set
-from avtr_cli.job import Job
+from avtr_cli.core.config import load_preset
+from avtr_cli.diagnostics.made_up.weight_set import write_set
+from avtr_cli.jobs import preparation
+from avtr_cli.jobs.job import Job
+from avtr_cli.jobs.production import render_file
 from avtr_cli.motion.file import load_motion
-from avtr_cli.offline import render_file
 from avtr_cli.weights.registry import registry
 
 ROOT = Path(__file__).parent.parent

@@ -13,15 +13,17 @@ from torch.testing import assert_close
 pytest.importorskip("onnxruntime")
 pytest.importorskip("onnx")
 
-from avtr_cli.config import MotionConfig
-from avtr_cli.errors import ConfigError, WeightsError
-from avtr_cli.evaluation.made_up import archive as made_up_archive
-from avtr_cli.evaluation.made_up.onnx_files import SMALL, write_hubert, write_landmark
-from avtr_cli.motion.avtr1 import Avtr1Generator
-from avtr_cli.motion.avtr1_archive import LIPSYNC_COORDINATES, Avtr1Archive
-from avtr_cli.motion.hubert import OnnxHubert, frame_rows, load_features
-from avtr_cli.motion.rotation import matrix_of
-from avtr_cli.types import KEYPOINTS, Identity, Window
+from avtr_cli.core.config import MotionConfig
+from avtr_cli.core.errors import ConfigError, WeightsError
+from avtr_cli.core.motion_space import KEYPOINTS
+from avtr_cli.core.rotation import matrix_of
+from avtr_cli.core.types import Identity, Window
+from avtr_cli.diagnostics.made_up import archive as made_up_archive
+from avtr_cli.diagnostics.made_up.onnx_files import SMALL, write_hubert, write_landmark
+from avtr_cli.motion.avtr1.archive import LIPSYNC_COORDINATES, Avtr1Archive
+from avtr_cli.motion.avtr1.generator import Avtr1Generator
+from avtr_cli.motion.avtr1.hubert import OnnxHubert, load_features
+from avtr_cli.motion.avtr1.rows import frame_rows
 from avtr_cli.weights.store import Store
 
 CPU = torch.device("cpu")
@@ -296,7 +298,7 @@ def test_a_chunks_features_do_not_depend_on_the_partner_beside_it(files, dialogu
 
 
 def test_torchaudios_hubert_with_the_same_weights_gives_the_same_rows(files, dialogue):
-    from avtr_cli.motion.hubert_torch import TorchHubert
+    from avtr_cli.motion.avtr1.hubert_torch import TorchHubert
 
     window = np.ascontiguousarray(dialogue[:, :8400])
     wanted = OnnxHubert(files / "hubert.onnx", CPU).rows(window)
@@ -307,7 +309,7 @@ def test_torchaudios_hubert_with_the_same_weights_gives_the_same_rows(files, dia
 
 
 def test_a_graph_that_is_no_hubert_is_not_mapped(tmp_path):
-    from avtr_cli.motion.hubert_torch import TorchHubert, Unmapped
+    from avtr_cli.motion.avtr1.hubert_torch import TorchHubert, Unmapped
 
     write_landmark(tmp_path / "other.onnx")
     with pytest.raises(Unmapped):

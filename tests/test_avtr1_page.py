@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from avtr_cli.cli.demo_page import find_participants, page_jobs
-from avtr_cli.errors import InputError, WeightsError
+from avtr_cli.core.errors import InputError, WeightsError
+from avtr_cli.jobs.demo_page import find_participants, page_jobs
 from avtr_cli.weights.registry import registry
 from avtr_cli.weights.store import MADE_UP, Record, Store
 

@@ -16,11 +16,11 @@ import numpy as np
 import pytest
 
 from avtr_cli.audio.source import DialogueFiles
-from avtr_cli.batch.calls import Checked, Failure
+from avtr_cli.batch.messages import Checked, Failure
 from avtr_cli.batch.shipping import Needs, everywhere, parcels_of, received, renamed
 from avtr_cli.cli.batch import BatchCommand
-from avtr_cli.config import load_preset
-from avtr_cli.job import Job
+from avtr_cli.core.config import load_preset
+from avtr_cli.jobs.job import Job
 from tests.batches import (
     GOOD,
     SMALL,

@@ -15,19 +15,19 @@ import pytest
 from avtr_cli.audio.source import DialogueFiles
 from avtr_cli.batch import hashes as hashes_module
 from avtr_cli.batch import ledger as ledger_module
-from avtr_cli.batch.calls import Call, Checked, Ended, Failure
 from avtr_cli.batch.entries import Entry
 from avtr_cli.batch.hashes import Hashes
 from avtr_cli.batch.index import write_index
 from avtr_cli.batch.ledger import History, Ledger, read_ledger
+from avtr_cli.batch.messages import Call, Checked, Ended, Failure
 from avtr_cli.batch.plan import Item
 from avtr_cli.batch.progress import Progress
 from avtr_cli.batch.run import Outcome
 from avtr_cli.batch.summary import summary_of
-from avtr_cli.errors import InputError, OutputError
-from avtr_cli.files import write_text
-from avtr_cli.job import Job
-from avtr_cli.textfile import json_text
+from avtr_cli.core.errors import InputError, OutputError
+from avtr_cli.core.files import write_text
+from avtr_cli.core.textfile import json_text
+from avtr_cli.jobs.job import Job
 
 
 def test_events_are_read_back_in_order_and_the_last_of_a_name_counts(tmp_path):

@@ -14,7 +14,7 @@ from hypothesis import strategies as some
 from avtr_cli.batch.entries import Entry, entries_of
 from avtr_cli.batch.manifest import Row, read_source
 from avtr_cli.batch.places import place_of
-from avtr_cli.errors import ConfigError
+from avtr_cli.core.errors import ConfigError
 
 
 def entries(source: Path, tmp_path: Path, **common: object) -> list[Entry]:

@@ -19,8 +19,8 @@ from avtr_cli.batch.ledger import History, read_ledger
 from avtr_cli.batch.plan import Item, plan
 from avtr_cli.batch.progress import Progress
 from avtr_cli.batch.run import Wishes, run
-from avtr_cli.errors import OutputError
-from avtr_cli.job import Job
+from avtr_cli.core.errors import OutputError
+from avtr_cli.jobs.job import Job
 
 
 @pytest.fixture

@@ -16,8 +16,8 @@ import pytest
 import soundfile
 
 from avtr_cli.batch import processes
-from avtr_cli.batch.calls import Began, Event, Lost
 from avtr_cli.batch.ledger import read_ledger
+from avtr_cli.batch.messages import Began, Event, Lost
 from avtr_cli.batch.processes import crew_for
 from avtr_cli.batch.progress import Progress
 from avtr_cli.batch.run import Wishes, run

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from avtr_cli.batch.calls import Call
+from avtr_cli.batch.messages import Call
 from avtr_cli.batch.progress import Progress
 from avtr_cli.batch.run import Outcome, Wishes, look, run
 from avtr_cli.batch.summary import INDEX, failures_table, index_is_due, plan_table, summary_of
-from avtr_cli.errors import OutputError
-from avtr_cli.output.workfolder import beside
+from avtr_cli.core.errors import OutputError
+from avtr_cli.jobs.workfolder import beside
 from tests import videos
 from tests.batches import BROKEN, GOOD, Here, entries, frame_hashes, ledger, make_folder
 
@@ -269,7 +269,7 @@ def test_a_kept_avatar_s_warnings_name_the_photo_of_the_job(tmp_path):
     import skimage.io
 
     from avtr_cli.batch.worker import Worker
-    from avtr_cli.config import load_preset
+    from avtr_cli.core.config import load_preset
 
     worker = Worker(1)
     for name in ("one", "two"):  # small, so that there is a warning
@@ -280,7 +280,7 @@ def test_a_kept_avatar_s_warnings_name_the_photo_of_the_job(tmp_path):
 
 
 def test_avatars_are_prepared_once_whatever_their_files_are_called(good, tmp_path, monkeypatch):
-    from avtr_cli import engine
+    from avtr_cli.streaming import engine
 
     found = []
     monkeypatch.setattr(engine, "find_portrait", lambda *a, _real=engine.find_portrait: found.append(a) or _real(*a))

@@ -9,7 +9,7 @@ import pytest
 
 from avtr_cli.batch.entries import Entry, entries_of
 from avtr_cli.batch.manifest import Row, read_source
-from avtr_cli.errors import ConfigError, InputError
+from avtr_cli.core.errors import ConfigError, InputError
 
 
 def entries(source: Path, tmp_path: Path, **common: object) -> list[Entry]:

@@ -14,14 +14,14 @@ import soundfile
 from PIL import Image
 
 from avtr_cli.audio.source import DialogueFiles
-from avtr_cli.checking import SPARE_BYTES, check, check_space, check_writable
-from avtr_cli.config import load_preset
-from avtr_cli.dialogue import DialogueJob
-from avtr_cli.errors import AvtrError, ConfigError, InputError, OutputError
-from avtr_cli.files import write_text
-from avtr_cli.job import Job
+from avtr_cli.core.config import load_preset
+from avtr_cli.core.errors import AvtrError, ConfigError, InputError, OutputError
+from avtr_cli.core.files import write_text
+from avtr_cli.jobs.checking import SPARE_BYTES, check, check_space, check_writable
+from avtr_cli.jobs.job import Job
+from avtr_cli.jobs.two_sided import DialogueJob
+from avtr_cli.jobs.workfolder import Segment, WorkFolder, beside
 from avtr_cli.output.formats import format_of
-from avtr_cli.output.workfolder import Segment, WorkFolder, beside
 
 OUTPUTS = ("out", "report", "page", "motion_out")
 INPUTS = ("photo.png", "behind.jpg", "call.wav", "them.wav", "m.safetensors", "cues.yaml")

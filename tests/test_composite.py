@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from avtr_cli.errors import ConfigError, PhotoError
+from avtr_cli.core.errors import ConfigError, PhotoError
 from avtr_cli.render.composite import background, cover, parse_colour
 
 OWN = np.random.default_rng(1).integers(0, 255, (90, 160, 3), dtype=np.uint8)

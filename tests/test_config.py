@@ -9,9 +9,10 @@ from dataclasses import fields, replace
 import pytest
 import yaml
 
-from avtr_cli.config import Preset, load_preset, preset_folder, preset_names
-from avtr_cli.errors import ConfigError
-from avtr_cli.limits import Like, OneOf, Within, limit_of
+from avtr_cli.core.config import Preset, load_preset, preset_names
+from avtr_cli.core.errors import ConfigError
+from avtr_cli.core.limits import Like, OneOf, Within, limit_of
+from avtr_cli.core.shipped import shipped_folder
 
 GROUPS = {name: group for name, group in vars(Preset()).items() if name != "name"}
 SETTINGS = [(name, field) for name, group in GROUPS.items() for field in fields(group)]
@@ -21,7 +22,7 @@ WORDS = [(name, field) for name, field in SETTINGS if isinstance(field.default, 
 
 
 def test_the_default_preset_names_every_setting_with_its_default():
-    written = yaml.safe_load((preset_folder() / "default.yaml").read_text())
+    written = yaml.safe_load((shipped_folder("presets") / "default.yaml").read_text())
     defaults = Preset().as_dict()
     defaults.pop("name")
     assert written == defaults
@@ -30,7 +31,7 @@ def test_the_default_preset_names_every_setting_with_its_default():
 @pytest.mark.parametrize("name", preset_names())
 def test_every_shipped_preset_loads_and_says_what_each_line_does(name):
     assert load_preset(name).name == name
-    text = (preset_folder() / f"{name}.yaml").read_text()
+    text = (shipped_folder("presets") / f"{name}.yaml").read_text()
     settings = [line for line in text.splitlines() if line.startswith("  ") and line.strip()]
     assert all("#" in line for line in settings)
 
@@ -171,7 +172,7 @@ def test_a_preset_that_cannot_be_a_file_is_refused(name):
 
 def test_the_default_preset_says_the_ends_of_every_number():
     said = {}
-    for line in (preset_folder() / "default.yaml").read_text().splitlines():
+    for line in (shipped_folder("presets") / "default.yaml").read_text().splitlines():
         key, _, comment = line.partition("#")
         if found := re.search(r"(-?[\d.]+) \.\. ([\d.]+)", comment):
             said[key.partition(":")[0].strip()] = tuple(float(end) for end in found.groups())

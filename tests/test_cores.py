@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from avtr_cli import runtime
+from avtr_cli.core import runtime
 
 
 @pytest.mark.parametrize(

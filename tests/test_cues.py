@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
-from avtr_cli.cues import LATEST_S, check_cues, load_cues, parse_cues
-from avtr_cli.errors import ConfigError
-from avtr_cli.types import CUE_STRENGTH, CUES, Cue
+from avtr_cli.core.errors import ConfigError
+from avtr_cli.core.types import CUE_STRENGTH, CUES, Cue
+from avtr_cli.prompts.reading import LATEST_S, check_cues, load_cues, parse_cues
 
 
 def test_cues_come_in_the_order_of_their_frames(tmp_path):

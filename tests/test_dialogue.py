@@ -10,23 +10,23 @@ import numpy as np
 import pytest
 import soundfile
 
-from avtr_cli import offline
 from avtr_cli.audio.source import DialogueFiles, DialogueSource
 from avtr_cli.audio.turns import LATER_FRAMES, SHORTEST_FRAMES, active_side, turns
-from avtr_cli.demos import examples_folder
-from avtr_cli.dialogue import DialogueJob
-from avtr_cli.errors import ConfigError
-from avtr_cli.feed import Feed
-from avtr_cli.job import Job
-from avtr_cli.offline import render_file
+from avtr_cli.core.errors import ConfigError
+from avtr_cli.core.shipped import shipped_folder
+from avtr_cli.jobs import production as offline
+from avtr_cli.jobs.feed import Feed
+from avtr_cli.jobs.job import Job
+from avtr_cli.jobs.production import render_file
+from avtr_cli.jobs.two_sided import DialogueJob
 from avtr_cli.output.layout import FADE_FRAMES, Layout
-from avtr_cli.session import StreamingSession, in_step
+from avtr_cli.streaming.session import StreamingSession, in_step
 from tests import videos
 
 
 @pytest.fixture(scope="module")
 def second_photo() -> Path:
-    return examples_folder() / "portrait_drawn.png"
+    return shipped_folder("examples") / "portrait_drawn.png"
 
 
 def job_of(photo: Path, photo_b: Path, sound: Path, out: Path, engine, **more) -> DialogueJob:

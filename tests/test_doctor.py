@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from avtr_cli.doctor import FAIL, NOTE, OK, Check, _disk, _published_weights, examine_machine
+from avtr_cli.diagnostics.doctor import FAIL, NOTE, OK, Check, _disk, _published_weights, examine_machine
 from avtr_cli.weights.store import Store
 
 
@@ -97,7 +97,7 @@ def test_a_library_that_the_system_lacks_is_installed_with_the_system(monkeypatc
         raise ImportError(f"{library}: cannot open shared object file: No such file or directory")
         yield
 
-    monkeypatch.setattr("avtr_cli.doctor._mediapipe", broken)
+    monkeypatch.setattr("avtr_cli.diagnostics.doctor._mediapipe", broken)
     (check,) = [check for check in examine_machine() if check.state == FAIL]
     assert (check.name, library in check.found) == ("broken", True)
     assert "apt-get install libgl1 libglib2.0-0" in check.fix

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from avtr_cli.evaluation import head, life
-from avtr_cli.evaluation.takes import silence, take
-from avtr_cli.timing import FPS
-from avtr_cli.types import CONTROLS
+from avtr_cli.core.motion_space import CONTROLS
+from avtr_cli.core.timing import FPS
+from avtr_cli.evaluation.motion import head, life
+from avtr_cli.evaluation.motion.takes import silence, take
 from tests.evaluation_signals import add_blinks, call, frames_of, put, still, swaying
 
 CALL = call(30, own=[(1, 8)], partner=[(10, 18)])

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 import torch
 
-from avtr_cli.evaluation import lips
-from avtr_cli.evaluation.face import lip_aperture, read_face
-from avtr_cli.evaluation.follower import follow_loudness
-from avtr_cli.evaluation.takes import Phone, take
-from avtr_cli.motion import articulation
-from avtr_cli.timing import FPS
-from avtr_cli.types import CONTROLS
+from avtr_cli.core.motion_space import CONTROLS
+from avtr_cli.core.timing import FPS
+from avtr_cli.evaluation.motion import lips
+from avtr_cli.evaluation.motion.face import lip_aperture, read_face
+from avtr_cli.evaluation.motion.follower import follow_loudness
+from avtr_cli.evaluation.motion.takes import Phone, take
+from avtr_cli.motion.lmfm import articulation
 from tests.evaluation_signals import call, frames_of, put, still
 
 SPEECH = call(20, own=[(1, 4), (6, 9), (12, 15.5)], partner=[(9.5, 11.5), (16, 19)])

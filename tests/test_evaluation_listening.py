@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from avtr_cli.evaluation import independence, listening
-from avtr_cli.evaluation.follower import follow_loudness
+from avtr_cli.core.motion_space import CONTROLS
+from avtr_cli.evaluation.motion import independence, listening
+from avtr_cli.evaluation.motion.follower import follow_loudness
+from avtr_cli.evaluation.motion.takes import other_partner, shifted_partner, take
 from avtr_cli.evaluation.stats import auc, auc_interval, lagged_correlation, paired_p
-from avtr_cli.evaluation.takes import other_partner, shifted_partner, take
-from avtr_cli.types import CONTROLS
 from tests.evaluation_signals import HEAD, attentive, call, fidgety, phrase_ends, telling_partner
 
 CALLS = [call(40, own=[(36, 39)], partner=telling_partner(35, seed), name=f"call{seed}") for seed in range(6)]

@@ -14,17 +14,18 @@ from typer.testing import CliRunner
 from avtr_cli.audio.source import DialogueFiles
 from avtr_cli.cli import app
 from avtr_cli.cli.options import check_written
-from avtr_cli.errors import AudioError, ConfigError, InputError, OutputError
-from avtr_cli.evaluation import staging
-from avtr_cli.evaluation.follower import follow_loudness
-from avtr_cli.evaluation.rollout import SessionPerformer
-from avtr_cli.evaluation.suite import evaluate_motion
+from avtr_cli.core.errors import AudioError, ConfigError, InputError, OutputError
+from avtr_cli.core.motion_space import CONTROLS, KEYPOINTS
+from avtr_cli.core.timing import CHUNK_FRAMES, SAMPLE_RATE
+from avtr_cli.core.types import Motion
+from avtr_cli.evaluation.motion.follower import follow_loudness
+from avtr_cli.evaluation.motion.rollout import SessionPerformer
+from avtr_cli.evaluation.motion.suite import evaluate_motion
+from avtr_cli.evaluation.motion.takes import Phone, load_dialogue, read_phones
+from avtr_cli.evaluation.motion.voice import hear
 from avtr_cli.evaluation.table import MEASURES, table_lines
-from avtr_cli.evaluation.takes import Phone, load_dialogue, read_phones
-from avtr_cli.evaluation.voice import hear
 from avtr_cli.motion.file import save_motion
-from avtr_cli.timing import CHUNK_FRAMES, SAMPLE_RATE
-from avtr_cli.types import CONTROLS, KEYPOINTS, Motion
+from avtr_cli.training import staging
 from tests.evaluation_signals import attentive, call, fidgety, telling_partner, voice
 
 CALLS = [call(40, own=[(34.5 + k, 39)], partner=telling_partner(34, k), name=f"call{k}") for k in range(3)]

@@ -10,13 +10,13 @@ import pytest
 import torch
 from skimage.metrics import structural_similarity as reference_similarity
 
-from avtr_cli.config import RenderConfig
-from avtr_cli.evaluation import temporal
-from avtr_cli.evaluation.render_timing import talking
+from avtr_cli.core.config import RenderConfig
+from avtr_cli.core.motion_space import CONTROLS
+from avtr_cli.diagnostics.render_timing import talking
+from avtr_cli.evaluation.mesh import temporal
 from avtr_cli.perception.portrait import find_portrait
 from avtr_cli.perception.topology import CHIN
 from avtr_cli.render.mesh.renderer import MeshRenderer
-from avtr_cli.types import CONTROLS
 
 CONFIG = RenderConfig(view="photo", size=384)
 CPU = torch.device("cpu")

@@ -14,13 +14,14 @@ import torch
 from typer.testing import CliRunner
 
 from avtr_cli.cli import app
-from avtr_cli.config import RenderConfig
-from avtr_cli.errors import InputError
-from avtr_cli.evaluation.follower import follow_loudness
+from avtr_cli.core.config import RenderConfig
+from avtr_cli.core.errors import InputError
+from avtr_cli.core.motion_space import CONTROLS
+from avtr_cli.core.types import Motion, Portrait
+from avtr_cli.evaluation.motion.follower import follow_loudness
 from avtr_cli.evaluation.stats import correlation
 from avtr_cli.evaluation.video import evaluate_video, look, sound_of
 from avtr_cli.perception.portrait import find_portrait
-from avtr_cli.types import CONTROLS, Motion, Portrait
 from tests.evaluation_signals import add_blinks, call, put
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from avtr_cli.evaluation.voice import energy_db, hear, runs
-from avtr_cli.timing import FPS
+from avtr_cli.core.timing import FPS
+from avtr_cli.evaluation.motion.voice import energy_db, hear, runs
 from tests.evaluation_signals import call, voice
 
 

@@ -17,12 +17,13 @@ import pytest
 import soundfile
 import yaml
 
-from avtr_cli.config import load_preset
-from avtr_cli.demos import choose_demos, demo_job, examples_folder
+from avtr_cli.core.config import load_preset
+from avtr_cli.core.shipped import shipped_folder
+from avtr_cli.core.timing import SAMPLE_RATE, SAMPLES_PER_FRAME
+from avtr_cli.jobs.demos import choose_demos, demo_job
 from avtr_cli.perception.landmarks import face_points
-from avtr_cli.timing import SAMPLE_RATE, SAMPLES_PER_FRAME
 
-EXAMPLES = examples_folder()
+EXAMPLES = shipped_folder("examples")
 AVATAR, PARTNER = 0, 1
 VOICE_DBFS = -45.0  # a 40 ms frame above this holds voice; the noise floor lies more than 20 dB below
 

@@ -13,12 +13,12 @@ import numpy as np
 import pytest
 
 from avtr_cli.audio.source import DialogueFiles
-from avtr_cli.job import Job
-from avtr_cli.offline import render_file
-from avtr_cli.output import charts
-from avtr_cli.output.html import batch_page, job_page
-from avtr_cli.output.stills import still_times, stills
-from avtr_cli.output.timeline import Curves, Timeline
+from avtr_cli.jobs.job import Job
+from avtr_cli.jobs.production import render_file
+from avtr_cli.report import charts
+from avtr_cli.report.page import batch_page, job_page
+from avtr_cli.report.stills import still_times, stills
+from avtr_cli.report.timeline import Curves, Timeline
 
 CHROMIUM = next(
     (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None
@@ -159,7 +159,7 @@ def test_the_index_of_a_batch_links_every_video_and_names_every_failure(rendered
 
 
 def test_the_voices_of_the_timeline_are_where_the_sound_is(engine, photo, wav, tmp_path, monkeypatch):
-    from avtr_cli import finishing
+    from avtr_cli.jobs import finishing
 
     taken: list[Timeline] = []
     monkeypatch.setattr(finishing, "job_page", lambda path, report, video, timeline: taken.append(timeline) or "")

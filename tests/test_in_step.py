@@ -12,21 +12,24 @@ import pytest
 import torch
 from liveportrait_goldens import inputs, keypoints, network
 
-from avtr_cli import runtime
 from avtr_cli.audio.source import DialogueFiles
-from avtr_cli.clocks import StageClock, stage
-from avtr_cli.config import MotionConfig, RuntimeConfig
-from avtr_cli.errors import ConfigError
-from avtr_cli.job import Job
-from avtr_cli.offline import Production, advance, render_file
-from avtr_cli.render.liveportrait import convolution, fast_spade, fast_warping, made_up
+from avtr_cli.core import runtime
+from avtr_cli.core.clocks import StageClock, stage
+from avtr_cli.core.config import MotionConfig, RuntimeConfig
+from avtr_cli.core.errors import ConfigError
+from avtr_cli.core.motion_space import KEYPOINTS
+from avtr_cli.core.protocols import JointGenerator, JointRenderer
+from avtr_cli.core.types import Identity, Motion, Window
+from avtr_cli.diagnostics.made_up import numbers as made_up
+from avtr_cli.jobs.job import Job
+from avtr_cli.jobs.production import Production, advance, render_file
+from avtr_cli.render.liveportrait import convolution, fast_spade, fast_warping
 from avtr_cli.render.liveportrait.compiled import CompiledSpadeGenerator, CompiledWarpingModule
 from avtr_cli.render.liveportrait.fast_spade import FastSpadeGenerator
 from avtr_cli.render.liveportrait.fast_warping import FastWarpingModule, WarpSource
 from avtr_cli.render.liveportrait.spade import SpadeGenerator
 from avtr_cli.render.liveportrait.warping import WarpingModule
-from avtr_cli.session import StreamingSession, in_step
-from avtr_cli.types import KEYPOINTS, Identity, JointGenerator, JointRenderer, Motion, Window
+from avtr_cli.streaming.session import StreamingSession, in_step
 from tests import videos
 
 CPU = torch.device("cpu")
@@ -194,10 +197,10 @@ def test_one_portrait_alone_is_not_copied_for_its_frames():
 def test_avtr1_moves_several_sessions_as_each_alone(in_turn, dialogue, tmp_path):
     pytest.importorskip("onnx")
     pytest.importorskip("onnxruntime")
-    from avtr_cli.evaluation.made_up import archive, onnx_files
-    from avtr_cli.motion.avtr1 import Avtr1Generator
-    from avtr_cli.motion.avtr1_archive import Avtr1Archive
-    from avtr_cli.motion.hubert import load_features
+    from avtr_cli.diagnostics.made_up import archive, onnx_files
+    from avtr_cli.motion.avtr1.archive import Avtr1Archive
+    from avtr_cli.motion.avtr1.generator import Avtr1Generator
+    from avtr_cli.motion.avtr1.hubert import load_features
 
     archive.write_archive(tmp_path / "motion.pt", layers=1)
     onnx_files.write_hubert(tmp_path / "hubert.onnx", onnx_files.SMALL)

@@ -13,19 +13,22 @@ from typing import Any
 
 import pytest
 
-from avtr_cli import offline
 from avtr_cli.audio.source import DialogueFiles
-from avtr_cli.batch.calls import Call
+from avtr_cli.batch.messages import Call
 from avtr_cli.batch.processes import _bury, _Member
 from avtr_cli.batch.run import Wishes, run
 from avtr_cli.batch.worker import Worker
-from avtr_cli.interruption import held
-from avtr_cli.job import Job
-from avtr_cli.offline import render_file
-from avtr_cli.output import c2pa_manifest, ffmpeg, lock, provenance
+from avtr_cli.core.interruption import held
+from avtr_cli.jobs import lock
+from avtr_cli.jobs import production as offline
+from avtr_cli.jobs.job import Job
+from avtr_cli.jobs.production import render_file
+from avtr_cli.jobs.workfolder import Segment, WorkFolder, frames_kept
+from avtr_cli.output import ffmpeg
 from avtr_cli.output.video import SegmentWriter
-from avtr_cli.output.workfolder import Segment, WorkFolder, frames_kept
-from avtr_cli.session import StreamingSession
+from avtr_cli.provenance import c2pa_manifest
+from avtr_cli.provenance import marks as provenance
+from avtr_cli.streaming.session import StreamingSession
 from tests.batches import Here, entries, ledger, make_folder, nothing_half_written
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from avtr_cli.interruption import allowed, awaited, check, held
+from avtr_cli.core.interruption import allowed, awaited, check, held
 
 
 def interrupt(number: int = signal.SIGINT) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from avtr_cli.errors import ConfigError
+from avtr_cli.core.errors import ConfigError
 from avtr_cli.output.label import Label
 
 

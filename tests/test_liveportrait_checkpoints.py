@@ -7,8 +7,9 @@ import torch
 from liveportrait_goldens import network
 from safetensors.torch import save_file
 
-from avtr_cli.errors import WeightsError
-from avtr_cli.render.liveportrait import checkpoints, made_up, networks
+from avtr_cli.core.errors import WeightsError
+from avtr_cli.diagnostics.made_up import numbers as made_up
+from avtr_cli.render.liveportrait import checkpoints, networks
 
 FLAT = "appearance_feature_extractor"
 

@@ -6,15 +6,8 @@ import torch
 import torch.nn.functional as F
 from liveportrait_goldens import CHAINED, SINGLE, error, golden, inputs, keypoints, network
 
-from avtr_cli.render.liveportrait import (
-    convolution,
-    fast_spade,
-    fast_warping,
-    made_up,
-    pose,
-    retargeting,
-    winograd,
-)
+from avtr_cli.diagnostics.made_up import numbers as made_up
+from avtr_cli.render.liveportrait import convolution, fast_spade, fast_warping, pose, retargeting, winograd
 from avtr_cli.render.liveportrait.convolution import DirectConvolution, Scratch, inside, tiled
 from avtr_cli.render.liveportrait.fast_spade import FastSpadeGenerator
 from avtr_cli.render.liveportrait.fast_warping import FastWarpingModule

@@ -7,7 +7,8 @@ import pytest
 import torch
 from liveportrait_goldens import CHAINED, SINGLE, contract, error, inputs, keypoints, network, probe_errors
 
-from avtr_cli.render.liveportrait import made_up, networks
+from avtr_cli.diagnostics.made_up import numbers as made_up
+from avtr_cli.render.liveportrait import networks
 
 
 @pytest.mark.parametrize("name", networks.NAMES)

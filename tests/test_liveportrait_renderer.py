@@ -10,17 +10,19 @@ import skimage.data
 import torch
 from liveportrait_goldens import golden
 
-from avtr_cli.config import RenderConfig, RuntimeConfig
-from avtr_cli.errors import ConfigError, WeightsError
+from avtr_cli.core.config import RenderConfig, RuntimeConfig
+from avtr_cli.core.errors import ConfigError, WeightsError
+from avtr_cli.core.motion_space import KEYPOINTS
+from avtr_cli.core.types import Motion
+from avtr_cli.diagnostics.made_up import numbers as made_up
 from avtr_cli.perception.crop import resample, scaled
 from avtr_cli.perception.portrait import find_portrait
-from avtr_cli.render.liveportrait import checkpoints, crop, made_up, paste, retargeting
+from avtr_cli.render.liveportrait import checkpoints, crop, paste, retargeting
 from avtr_cli.render.liveportrait.landmarks import LandmarkNetwork
 from avtr_cli.render.liveportrait.matting import Backdrop, MattingNetwork
 from avtr_cli.render.liveportrait.pose import avtr1_keypoints, rotation_from_vector
 from avtr_cli.render.liveportrait.regions import motion_mask
 from avtr_cli.render.liveportrait.renderer import LivePortraitRenderer, _check_corrections
-from avtr_cli.types import KEYPOINTS, Motion
 
 CPU = torch.device("cpu")
 NEEDED = (*checkpoints.BASE_NETWORKS, *checkpoints.SHARED_ENTRIES)
@@ -90,7 +92,7 @@ def test_a_large_photo_is_averaged_into_its_crop():
 def test_the_landmark_network_sees_its_own_crop_and_answers_in_photo_pixels(portrait, tmp_path):
     pytest.importorskip("onnx")
     pytest.importorskip("onnxruntime")
-    from avtr_cli.evaluation.made_up.onnx_files import made_up_face, write_landmark
+    from avtr_cli.diagnostics.made_up.onnx_files import made_up_face, write_landmark
 
     write_landmark(tmp_path / "landmark.onnx")
     points = LandmarkNetwork(tmp_path / "landmark.onnx", CPU)(portrait.photo, portrait.landmarks[:, :2])
@@ -103,7 +105,7 @@ def test_the_landmark_network_sees_its_own_crop_and_answers_in_photo_pixels(port
 def test_files_of_other_networks_are_refused_in_one_sentence(tmp_path):
     pytest.importorskip("onnx")
     pytest.importorskip("onnxruntime")
-    from avtr_cli.evaluation.made_up.onnx_files import write_landmark, write_modnet
+    from avtr_cli.diagnostics.made_up.onnx_files import write_landmark, write_modnet
 
     write_landmark(tmp_path / "landmark.onnx")
     write_modnet(tmp_path / "modnet.onnx")
@@ -116,7 +118,7 @@ def test_files_of_other_networks_are_refused_in_one_sentence(tmp_path):
 def test_another_background_shows_where_the_person_is_not(tmp_path):
     pytest.importorskip("onnx")
     pytest.importorskip("onnxruntime")
-    from avtr_cli.evaluation.made_up.onnx_files import write_modnet
+    from avtr_cli.diagnostics.made_up.onnx_files import write_modnet
 
     write_modnet(tmp_path / "modnet.onnx")
     frames = np.full((2, 64, 96, 3), 200, np.uint8)

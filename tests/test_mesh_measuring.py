@@ -9,11 +9,14 @@ import numpy as np
 import pytest
 import torch
 
-from avtr_cli.config import RenderConfig
-from avtr_cli.evaluation import renderer_face, renderer_picture, renderer_workings
-from avtr_cli.evaluation.lip_band import LipBand
-from avtr_cli.evaluation.renderer import BOUNDS, kept_share, renderer_table
-from avtr_cli.evaluation.studio import Studio
+from avtr_cli.core.config import RenderConfig
+from avtr_cli.core.motion_space import CONTROLS
+from avtr_cli.evaluation.mesh import face as renderer_face
+from avtr_cli.evaluation.mesh import picture as renderer_picture
+from avtr_cli.evaluation.mesh import workings as renderer_workings
+from avtr_cli.evaluation.mesh.lip_band import LipBand
+from avtr_cli.evaluation.mesh.renderer import BOUNDS, kept_share, renderer_table
+from avtr_cli.evaluation.mesh.studio import Studio
 from avtr_cli.perception.portrait import find_portrait
 from avtr_cli.perception.template import template
 from avtr_cli.perception.topology import CHIN, EYES, INNER_LOWER_LIP, INNER_UPPER_LIP, MOUTH_CORNERS
@@ -24,7 +27,6 @@ from avtr_cli.render.mesh.lipline import snap_lips
 from avtr_cli.render.mesh.renderer import MeshRenderer
 from avtr_cli.render.mesh.shapes import SHAPES
 from avtr_cli.render.mesh.stage import Stage, crop_stage
-from avtr_cli.types import CONTROLS
 
 UNIT = 120.0
 

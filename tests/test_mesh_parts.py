@@ -10,6 +10,9 @@ import numpy as np
 import pytest
 import torch
 
+from avtr_cli.core.motion_space import CONTROLS
+from avtr_cli.kernels import thinplate
+from avtr_cli.kernels.sampling import OpenCVSampler, TorchSampler
 from avtr_cli.perception.portrait import find_portrait
 from avtr_cli.perception.template import template
 from avtr_cli.perception.topology import (
@@ -20,23 +23,13 @@ from avtr_cli.perception.topology import (
     OUTER_LOWER_LIP,
     OUTER_UPPER_LIP,
 )
-from avtr_cli.render.mesh import teeth, thinplate
+from avtr_cli.render.mesh import teeth
 from avtr_cli.render.mesh.controls import read_controls, seal_weights
 from avtr_cli.render.mesh.field import displacement, prepare_field
 from avtr_cli.render.mesh.inverse import invert, lips_in_frame, mend_folds, residual
-from avtr_cli.render.mesh.layers import _grown, fill_hole, oversample, split_layers
-from avtr_cli.render.mesh.sampling import OpenCVSampler, TorchSampler
-from avtr_cli.render.mesh.shapes import (
-    JAW_DROP,
-    LOWER,
-    SHAPES,
-    UPPER,
-    agree_where_shared,
-    layer_points,
-    shape_deltas,
-)
+from avtr_cli.render.mesh.shapes import JAW_DROP, LOWER, SHAPES, UPPER, agree_where_shared, layer_points, shape_deltas
 from avtr_cli.render.mesh.stage import Stage, crop_stage
-from avtr_cli.types import CONTROLS
+from avtr_cli.render.split import _grown, fill_hole, oversample, split_layers
 
 CPU = torch.device("cpu")
 

@@ -10,7 +10,10 @@ import numpy as np
 import pytest
 import torch
 
-from avtr_cli.config import RenderConfig
+from avtr_cli.core.config import RenderConfig
+from avtr_cli.core.motion_space import CONTROLS
+from avtr_cli.core.types import Identity, Motion, Portrait
+from avtr_cli.kernels.sampling import TorchSampler
 from avtr_cli.perception.crop import resample, scaled
 from avtr_cli.perception.landmarks import face_points
 from avtr_cli.perception.portrait import find_portrait
@@ -26,8 +29,6 @@ from avtr_cli.perception.topology import (
 )
 from avtr_cli.render.mesh import mouth
 from avtr_cli.render.mesh.renderer import MeshRenderer
-from avtr_cli.render.mesh.sampling import TorchSampler
-from avtr_cli.types import CONTROLS, Identity, Motion, Portrait
 
 CPU = torch.device("cpu")
 

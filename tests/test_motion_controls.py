@@ -6,13 +6,17 @@ import numpy as np
 import pytest
 import torch
 
-from avtr_cli.config import EMOTIONS, MotionConfig
-from avtr_cli.errors import ConfigError
-from avtr_cli.motion import controls, decisions, gestures
-from avtr_cli.motion.articulation import CURVES, FACE, MOUTH, aperture, compose
-from avtr_cli.motion.generator import SHIPPED, LmfmGenerator
-from avtr_cli.timing import WINDOW_SAMPLES
-from avtr_cli.types import CONTROLS, CUE_STRENGTH, CUES, Cue, Window
+from avtr_cli.core.config import EMOTIONS, MotionConfig
+from avtr_cli.core.errors import ConfigError
+from avtr_cli.core.motion_space import CONTROLS
+from avtr_cli.core.timing import WINDOW_SAMPLES
+from avtr_cli.core.types import CUE_STRENGTH, CUES, Cue, Window
+from avtr_cli.motion import gestures
+from avtr_cli.motion.gestures import CURVES
+from avtr_cli.motion.lmfm import decisions
+from avtr_cli.motion.lmfm import person as controls
+from avtr_cli.motion.lmfm.articulation import FACE, MOUTH, aperture, compose
+from avtr_cli.motion.lmfm.generator import SHIPPED, LmfmGenerator
 
 NEVER = np.full(len(gestures.EVENTS), -60.0)
 

@@ -15,11 +15,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.torch import save
 
-from avtr_cli.errors import ConfigError, InputError, OutputError
+from avtr_cli.core.errors import ConfigError, InputError, OutputError
+from avtr_cli.core.motion_space import CONTROLS, KEYPOINTS
 from avtr_cli.motion.file import LARGEST, load_motion, save_motion
 from avtr_cli.motion.live_link import write_live_link_csv
 from avtr_cli.motion.suffixes import check_motion_suffix
-from avtr_cli.types import CONTROLS, KEYPOINTS
 from tests.fuzz import motions
 
 VALUES = torch.linspace(-1, 1, 3 * len(CONTROLS)).reshape(3, -1)

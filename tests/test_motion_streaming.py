@@ -8,16 +8,17 @@ import torch
 from safetensors.torch import load, save
 from torch.testing import assert_close
 
-from avtr_cli.config import MotionConfig
-from avtr_cli.errors import WeightsError
+from avtr_cli.core.config import MotionConfig
+from avtr_cli.core.errors import WeightsError
+from avtr_cli.core.motion_space import CONTROLS
+from avtr_cli.core.timing import CHUNK_FRAMES, SAMPLES_PER_FRAME, TAIL_FRAMES, WINDOW_SAMPLES
+from avtr_cli.core.types import Window
 from avtr_cli.motion import flow
-from avtr_cli.motion.articulation import FACE, MOUTH
-from avtr_cli.motion.generator import MOUTH_TEMPERATURE, LmfmGenerator
-from avtr_cli.motion.lmfm import NOISE_CORRELATION, NOISE_LIMIT, NOISE_SD, Lmfm, LmfmShape
-from avtr_cli.timing import CHUNK_FRAMES, SAMPLES_PER_FRAME, TAIL_FRAMES, WINDOW_SAMPLES
+from avtr_cli.motion.lmfm.articulation import FACE, MOUTH
+from avtr_cli.motion.lmfm.generator import MOUTH_TEMPERATURE, LmfmGenerator
+from avtr_cli.motion.lmfm.network import NOISE_CORRELATION, NOISE_LIMIT, NOISE_SD, Lmfm, LmfmShape
 from avtr_cli.training import objective
 from avtr_cli.training.stages import write_tensors
-from avtr_cli.types import CONTROLS, Window
 
 CHUNKS = 22  # 110 frames: more than the 75 that are remembered
 
@@ -119,7 +120,7 @@ def test_streaming_with_carried_state_equals_the_training_graph(checkpoint, soun
 
 def base_noise(seed: int, steps: int) -> tuple[torch.Tensor, torch.Tensor]:
     """The base noise of every chunk, drawn as the generator draws it: gestures first, then mouth, then face."""
-    from avtr_cli.motion import decisions
+    from avtr_cli.motion.lmfm import decisions
 
     mouth, face, last = [], [], None
     for index in range(CHUNKS):

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from avtr_cli import offline
 from avtr_cli.audio.source import DialogueFiles
-from avtr_cli.errors import AudioError, ConfigError, OutputError
-from avtr_cli.job import Job
-from avtr_cli.offline import render_file
-from avtr_cli.verification import verify
+from avtr_cli.core.errors import AudioError, ConfigError, OutputError
+from avtr_cli.jobs import production as offline
+from avtr_cli.jobs.job import Job
+from avtr_cli.jobs.production import render_file
+from avtr_cli.provenance.verification import verify
 from tests import videos
 
 

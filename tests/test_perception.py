@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from avtr_cli.errors import PhotoError
+from avtr_cli.core.errors import PhotoError
+from avtr_cli.core.types import Portrait
 from avtr_cli.perception.crop import apply, invert
 from avtr_cli.perception.landmarks import face_height
 from avtr_cli.perception.photo import load_photo
 from avtr_cli.perception.portrait import find_portrait
 from avtr_cli.perception.template import fit_pose, head_shape, rotation_matrix, rotation_vector, template
 from avtr_cli.perception.topology import CHIN, EYES, INNER_LOWER_LIP, INNER_UPPER_LIP, NOSE_TIP
-from avtr_cli.types import Portrait
 
 
 @pytest.fixture(scope="module")

@@ -12,21 +12,22 @@ import pytest
 import torch
 from PIL import Image
 
-from avtr_cli.config import RenderConfig
-from avtr_cli.demos import examples_folder
-from avtr_cli.errors import PhotoError
+from avtr_cli.core.config import RenderConfig
+from avtr_cli.core.errors import PhotoError
+from avtr_cli.core.motion_space import CONTROLS
+from avtr_cli.core.shipped import shipped_folder
+from avtr_cli.core.types import Motion, Portrait
 from avtr_cli.perception.photo import load_photo
 from avtr_cli.perception.portrait import find_portrait
 from avtr_cli.perception.topology import CHEEKS, EYES, MOUTH_CORNERS
 from avtr_cli.render.mesh.renderer import MeshRenderer
-from avtr_cli.types import CONTROLS, Motion, Portrait
 
 Draw = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
 @pytest.fixture(scope="module", params=["photograph", "painting"])
 def portrait(request: pytest.FixtureRequest, photo: Path) -> Portrait:
-    return find_portrait(photo if request.param == "photograph" else examples_folder() / "portrait_drawn.png")
+    return find_portrait(photo if request.param == "photograph" else shipped_folder("examples") / "portrait_drawn.png")
 
 
 def found(picture: np.ndarray) -> Portrait:
@@ -155,5 +156,5 @@ def test_too_little_and_too_much_light_are_told(portrait: Portrait):
 
 
 def test_too_much_light_is_told():
-    photo = load_photo(examples_folder() / "portrait_drawn.png")
+    photo = load_photo(shipped_folder("examples") / "portrait_drawn.png")
     assert "overexposed" in told(np.clip(photo * 1.9 + 20, 0, 255).astype(np.uint8))

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from avtr_cli.errors import PhotoError
+from avtr_cli.core.errors import PhotoError
 from avtr_cli.perception import photo as photos
 from avtr_cli.perception import picture_formats
 from avtr_cli.perception.photo import decode_photo, load_photo, read_bytes

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
-from avtr_cli.errors import ConfigError
-from avtr_cli.plain_yaml import load, load_file
+from avtr_cli.core.errors import ConfigError
+from avtr_cli.core.plain_yaml import load, load_file
 
 
 @pytest.mark.parametrize(

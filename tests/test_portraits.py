@@ -11,15 +11,15 @@ import numpy as np
 import pytest
 import skimage.data
 
-from avtr_cli.demos import examples_folder
+from avtr_cli.core.motion_space import CONTROLS
+from avtr_cli.core.shipped import shipped_folder
 from avtr_cli.perception.landmarks import find_faces
-from avtr_cli.types import CONTROLS
 
 
 @pytest.fixture(scope="module")
 def portraits() -> Iterator[ModuleType]:
     path = list(sys.path)
-    sys.path.insert(0, str(examples_folder()))
+    sys.path.insert(0, str(shipped_folder("examples")))
     yield importlib.import_module("portraits")
     sys.path[:] = path
 

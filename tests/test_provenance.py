@@ -9,10 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from avtr_cli.errors import ConfigError, InputError
-from avtr_cli.output import isobmff, provenance, signing, xmp
-from avtr_cli.output.origin import DIGITAL_SOURCE_TYPE, Origin
-from avtr_cli.verification import ALTERED, INTACT, UNKNOWN, verify
+from avtr_cli.core.errors import ConfigError, InputError
+from avtr_cli.output import isobmff
+from avtr_cli.provenance import marks as provenance
+from avtr_cli.provenance import signing, xmp
+from avtr_cli.provenance.origin import DIGITAL_SOURCE_TYPE, Origin
+from avtr_cli.provenance.verification import ALTERED, INTACT, UNKNOWN, verify
 from tests import videos
 
 needs_c2pa = pytest.mark.skipif(not signing.installed(), reason="needs the provenance extra: c2pa-python, cryptography")
@@ -200,7 +202,7 @@ def test_signing_and_reading_take_no_more_memory_for_a_longer_film(tmp_path):
     script = (
         "import resource, sys; from pathlib import Path;"
         "from avtr_cli.output import c2pa_manifest, provenance, signing;"
-        "from avtr_cli.output.origin import Origin; path = Path(sys.argv[1]);"
+        "from avtr_cli.provenance.origin import Origin; path = Path(sys.argv[1]);"
         "provenance.mark(path, Origin(models={}), signing.local_signer()); assert c2pa_manifest.inspect(path).intact;"
         "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)"
     )
@@ -216,7 +218,7 @@ def test_signing_and_reading_take_no_more_memory_for_a_longer_film(tmp_path):
 
 @needs_c2pa
 def test_the_photo_s_own_manifest_is_carried_along(video, photo):
-    from avtr_cli.output import c2pa_manifest
+    from avtr_cli.provenance import c2pa_manifest
 
     origin = Origin(models={"motion": "lmfm"}, photos=(photo,))
     path = video()
@@ -364,7 +366,7 @@ def test_an_unmarked_video_is_said_to_tell_nothing(video):
 
 
 def test_the_report_tells_an_unsigned_file_from_another(video, tmp_path):
-    from avtr_cli.files import file_sha256
+    from avtr_cli.core.files import file_sha256
 
     path, report = video(), tmp_path / "report.json"
     provenance.mark(path, ORIGIN, None)

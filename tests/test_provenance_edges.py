@@ -12,11 +12,12 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from avtr_cli.errors import AvtrError, ConfigError, InputError, OutputError
-from avtr_cli.output import provenance, signing
-from avtr_cli.output.media_types import media_type
-from avtr_cli.output.origin import Origin
-from avtr_cli.verification import ALTERED, INTACT, verify
+from avtr_cli.core.errors import AvtrError, ConfigError, InputError, OutputError
+from avtr_cli.provenance import marks as provenance
+from avtr_cli.provenance import signing
+from avtr_cli.provenance.media_types import media_type
+from avtr_cli.provenance.origin import Origin
+from avtr_cli.provenance.verification import ALTERED, INTACT, verify
 from tests import videos
 
 pytestmark = pytest.mark.skipif(not signing.installed(), reason="needs the provenance extra: c2pa-python, cryptography")
@@ -57,7 +58,7 @@ def signed(data: bytes) -> bytes:
 
     import c2pa
 
-    from avtr_cli.output import c2pa_manifest as ours
+    from avtr_cli.provenance import c2pa_manifest as ours
 
     context = c2pa.Context(settings=c2pa.Settings.from_dict(ours._SETTINGS))
     builder = c2pa.Builder(json.dumps(ours._definition(Origin(models={}), 0)), context=context)
@@ -184,7 +185,7 @@ def test_a_local_certificate_that_is_damaged_is_told_before_anything_is_rendered
         provenance.choose_signer(None, None)
 
 
-MAKE = "from avtr_cli.output.signing import local_signer; print(local_signer().chain.hex()[-200:])"
+MAKE = "from avtr_cli.provenance.signing import local_signer; print(local_signer().chain.hex()[-200:])"
 
 
 def test_processes_that_make_the_certificate_at_once_agree_on_one(tmp_path):
@@ -196,7 +197,7 @@ def test_processes_that_make_the_certificate_at_once_agree_on_one(tmp_path):
 
 
 def test_a_c2pa_that_cannot_be_loaded_is_told_before_anything_is_rendered(monkeypatch):
-    monkeypatch.setitem(sys.modules, "avtr_cli.output.c2pa_manifest", None)
+    monkeypatch.setitem(sys.modules, "avtr_cli.provenance.c2pa_manifest", None)
     with pytest.raises(ConfigError, match=r"C2PA does not work here .*pip install"):
         provenance.choose_signer(None, None)
 

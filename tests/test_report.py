@@ -11,11 +11,11 @@ import pytest
 import soundfile
 
 from avtr_cli.audio.source import DialogueFiles
-from avtr_cli.dialogue import DialogueJob
-from avtr_cli.job import Job
-from avtr_cli.offline import render_file
-from avtr_cli.output import signing
-from avtr_cli.types import Cue
+from avtr_cli.core.types import Cue
+from avtr_cli.jobs.job import Job
+from avtr_cli.jobs.production import render_file
+from avtr_cli.jobs.two_sided import DialogueJob
+from avtr_cli.provenance import signing
 
 DOCUMENT = Path(__file__).parent.parent / "docs" / "report.md"
 STATISTICS = {"count", "mean", "p50", "p90", "p99", "max"}
@@ -82,7 +82,7 @@ def test_the_label_is_part_of_the_frames_and_of_the_key(reports, engine, photo, 
 
 
 def test_a_video_without_marks_says_nothing_of_itself(reports):
-    from avtr_cli.verification import verify
+    from avtr_cli.provenance.verification import verify
 
     assert not verify(Path(reports[3]["output"]["path"])).generated
     marked = verify(Path(reports[2]["output"]["path"]))

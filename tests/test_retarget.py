@@ -10,10 +10,11 @@ import torch
 from scipy.spatial.transform import Rotation
 from torch.testing import assert_close
 
-from avtr_cli.errors import ConfigError
-from avtr_cli.motion.retarget import LIMIT, Retargeted, expression_matrix, keypoints_of
-from avtr_cli.motion.rotation import matrix_of, vector_of
-from avtr_cli.types import ARKIT_BLENDSHAPES, CONTROLS, KEYPOINTS, Identity, Motion, Window
+from avtr_cli.core.errors import ConfigError
+from avtr_cli.core.motion_space import ARKIT_BLENDSHAPES, CONTROLS, KEYPOINTS
+from avtr_cli.core.rotation import matrix_of, vector_of
+from avtr_cli.core.types import Identity, Motion, Window
+from avtr_cli.motion.bridges.controls_to_keypoints import LIMIT, Retargeted, expression_matrix, keypoints_of
 
 random = torch.Generator().manual_seed(3)
 POINTS = 0.25 * torch.randn(21, 3, generator=random)

@@ -12,20 +12,23 @@ import pytest
 import soundfile
 from PIL import Image
 
-from avtr_cli import ffmpeg_program, finishing, offline
 from avtr_cli.audio.source import DialogueFiles
-from avtr_cli.config import OutputConfig
-from avtr_cli.errors import OutputError
-from avtr_cli.job import Job
-from avtr_cli.offline import render_file
-from avtr_cli.output import ffmpeg, placement, png, xmp
+from avtr_cli.core import ffmpeg_program
+from avtr_cli.core.config import OutputConfig
+from avtr_cli.core.errors import OutputError
+from avtr_cli.jobs import finishing, placement
+from avtr_cli.jobs import production as offline
+from avtr_cli.jobs.job import Job
+from avtr_cli.jobs.placement import place
+from avtr_cli.jobs.production import render_file
+from avtr_cli.jobs.workfolder import WorkFolder
+from avtr_cli.output import ffmpeg, png
 from avtr_cli.output.formats import format_of
-from avtr_cli.output.origin import DIGITAL_SOURCE_TYPE
-from avtr_cli.output.placement import place
-from avtr_cli.output.sequence import OURS, PictureSequence, make_pictures, named_output
+from avtr_cli.output.sequence import OURS, PICTURES, PictureSequence, make_pictures, named_output
 from avtr_cli.output.video import SegmentWriter, SoundWriter, assemble
-from avtr_cli.output.workfolder import PICTURES, WorkFolder
-from avtr_cli.verification import INTACT, verify
+from avtr_cli.provenance import xmp
+from avtr_cli.provenance.origin import DIGITAL_SOURCE_TYPE
+from avtr_cli.provenance.verification import INTACT, verify
 from tests import videos
 
 SIZE = 48

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from avtr_cli.errors import AudioError, ConfigError
-from avtr_cli.session import StreamingSession
-from avtr_cli.types import KEYPOINTS
+from avtr_cli.core.errors import AudioError, ConfigError
+from avtr_cli.core.motion_space import KEYPOINTS
+from avtr_cli.streaming.session import StreamingSession
 
 
 @pytest.fixture

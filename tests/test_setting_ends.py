@@ -12,20 +12,21 @@ from PIL import Image
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from avtr_cli.config import MotionConfig, RenderConfig
-from avtr_cli.errors import WeightsError
-from avtr_cli.limits import OneOf, Within, limit_of
+from avtr_cli.core.config import MotionConfig, RenderConfig
+from avtr_cli.core.errors import WeightsError
+from avtr_cli.core.limits import OneOf, Within, limit_of
+from avtr_cli.core.motion_space import CONTROLS
+from avtr_cli.core.timing import WINDOW_SAMPLES
+from avtr_cli.core.types import Motion, Portrait, Window
 from avtr_cli.motion import flow
-from avtr_cli.motion.generator import SHIPPED, LmfmGenerator, load_lmfm
 from avtr_cli.motion.ignored import IGNORES as MOTION_IGNORES
 from avtr_cli.motion.ignored import ignored as motion_ignored
-from avtr_cli.motion.lmfm import NOISE_SD
+from avtr_cli.motion.lmfm.generator import SHIPPED, LmfmGenerator, load_lmfm
+from avtr_cli.motion.lmfm.network import NOISE_SD
 from avtr_cli.perception.portrait import find_portrait
 from avtr_cli.render.ignored import IGNORES as RENDER_IGNORES
 from avtr_cli.render.ignored import ignored as render_ignored
 from avtr_cli.render.mesh.renderer import MeshRenderer
-from avtr_cli.timing import WINDOW_SAMPLES
-from avtr_cli.types import CONTROLS, Motion, Portrait, Window
 
 CPU = torch.device("cpu")
 BACKGROUNDS = ("none", "blur", "transparent", "#204060")

@@ -16,7 +16,7 @@ import soundfile
 
 from avtr_cli.audio import decoding
 from avtr_cli.audio.source import DialogueFiles, DialogueSource
-from avtr_cli.errors import AudioError
+from avtr_cli.core.errors import AudioError
 from tests.fuzz.sounds import originals, two_sides
 
 SOUND = two_sides(48_001)

@@ -15,7 +15,7 @@ import soundfile
 
 from avtr_cli.audio.opening import OpenedFile, View
 from avtr_cli.audio.source import DialogueFiles, DialogueSource
-from avtr_cli.errors import AudioError, ConfigError
+from avtr_cli.core.errors import AudioError, ConfigError
 from tests.fuzz.sounds import originals
 
 

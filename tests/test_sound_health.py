@@ -15,7 +15,7 @@ from avtr_cli.audio.levels import frame_powers
 from avtr_cli.audio.sameness import Sameness
 from avtr_cli.audio.source import DialogueFiles, DialogueSource
 from avtr_cli.audio.turns import active_side, voiced
-from avtr_cli.errors import AudioError
+from avtr_cli.core.errors import AudioError
 
 
 def voice(seconds: float, seed: int) -> np.ndarray:

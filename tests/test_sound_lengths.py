@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from avtr_cli.audio.source import DialogueFiles, DialogueSource
-from avtr_cli.errors import AudioError
+from avtr_cli.core.errors import AudioError
 from tests.fuzz.lengths import RATES, Case, cases, check
 
 

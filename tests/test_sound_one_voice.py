@@ -10,7 +10,7 @@ import soundfile
 
 from avtr_cli.audio.health import examine
 from avtr_cli.audio.source import DialogueFiles, DialogueSource
-from avtr_cli.errors import AudioError
+from avtr_cli.core.errors import AudioError
 
 VOICE = np.random.default_rng(0).normal(0, 0.1, 40_001).clip(-0.9, 0.9)
 OTHER = np.random.default_rng(1).normal(0, 0.1, 40_001).clip(-0.9, 0.9)

@@ -11,7 +11,7 @@ import pytest
 import soundfile
 
 from avtr_cli.audio.source import DialogueFiles, DialogueSource
-from avtr_cli.errors import AudioError
+from avtr_cli.core.errors import AudioError
 from tests.fuzz.sounds import originals, two_sides
 
 SECONDS = 2.5

@@ -11,7 +11,7 @@ import pytest
 from avtr_cli.audio.chunks import find_sound
 from avtr_cli.audio.opening import OpenedFile
 from avtr_cli.audio.source import DialogueFiles, DialogueSource
-from avtr_cli.errors import AudioError
+from avtr_cli.core.errors import AudioError
 from tests.fuzz.sounds import originals
 
 SOUND = np.random.default_rng(5).integers(-9_000, 9_000, (4_001, 2), np.int16)

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from avtr_cli.audio.files import DialogueFiles
-from avtr_cli.errors import InputError, OutputError
-from avtr_cli.job import Job
-from avtr_cli.spooling import spooled
+from avtr_cli.core.errors import InputError, OutputError
+from avtr_cli.jobs.job import Job
+from avtr_cli.jobs.spooling import spooled
 
 
 def pipe(path: Path, content: bytes) -> Path:

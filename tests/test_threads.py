@@ -15,14 +15,15 @@ import numpy as np
 import pytest
 import torch
 
-from avtr_cli.config import load_preset
-from avtr_cli.engine import Engine
-from avtr_cli.errors import AvtrError
-from avtr_cli.interruption import allowed, held
+from avtr_cli.core.config import load_preset
+from avtr_cli.core.errors import AvtrError
+from avtr_cli.core.interruption import allowed, held
+from avtr_cli.core.motion_space import CONTROLS
+from avtr_cli.core.types import Identity, Motion, MotionState, Window
 from avtr_cli.perception.portrait import find_portrait
 from avtr_cli.perception.silence import quiet
-from avtr_cli.session import StreamingSession
-from avtr_cli.types import CONTROLS, Identity, Motion, MotionState, Window
+from avtr_cli.streaming.engine import Engine
+from avtr_cli.streaming.session import StreamingSession
 
 Answer = TypeVar("Answer")
 
@@ -68,7 +69,7 @@ def test_two_calls_of_one_avatar_in_two_threads_give_the_frames_of_each_alone(
 
 
 def test_two_threads_that_ask_for_one_avatar_prepare_it_once(photo: Path, monkeypatch: pytest.MonkeyPatch):
-    from avtr_cli import engine as module
+    from avtr_cli.streaming import engine as module
 
     engine, found = Engine(load_preset("default", ["render.size=64"])), []
     monkeypatch.setattr(module, "find_portrait", lambda *given: found.append(given) or find_portrait(*given))
@@ -91,7 +92,7 @@ def test_a_photo_that_is_replaced_cannot_be_told_as_the_one_that_was_drawn(
     photo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     """The bytes are read once: what lies there a moment later is neither drawn nor hashed."""
-    from avtr_cli import engine as module
+    from avtr_cli.streaming import engine as module
 
     path = tmp_path / "photo.png"
     path.write_bytes(photo.read_bytes())

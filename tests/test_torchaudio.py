@@ -60,7 +60,7 @@ def test_a_second_load_is_the_same_module():
 
 @pytest.mark.parametrize("samples", [640, 6400, 16_001])
 def test_features_have_a_row_for_every_frame_and_nothing_for_silence(samples):
-    from avtr_cli.motion.encoders import FEATURES, SILENCE, LogMel
+    from avtr_cli.motion.lmfm.log_mel import FEATURES, SILENCE, LogMel
 
     features = LogMel().of_file(torch.zeros(2, samples))
     assert features.shape == (2, -(-samples // 640), FEATURES)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hibari.g2p import G2P
 
-from avtr_cli.errors import AvtrError
+from avtr_cli.core.errors import AvtrError
 from avtr_cli.training import neural, phones
 from avtr_cli.training.voices import available_voices
 

@@ -9,16 +9,16 @@ from tiny_speech import tiny_corpus
 from typer.testing import CliRunner
 
 from avtr_cli.cli import train
-from avtr_cli.config import MotionConfig
-from avtr_cli.errors import AvtrError
-from avtr_cli.motion import hearing
-from avtr_cli.motion.articulation import MOUTH
-from avtr_cli.motion.generator import LmfmGenerator
-from avtr_cli.timing import WINDOW_SAMPLES
+from avtr_cli.core.config import MotionConfig
+from avtr_cli.core.errors import AvtrError
+from avtr_cli.core.timing import WINDOW_SAMPLES
+from avtr_cli.core.types import Window
+from avtr_cli.motion.lmfm import hearing
+from avtr_cli.motion.lmfm.articulation import MOUTH
+from avtr_cli.motion.lmfm.generator import LmfmGenerator
 from avtr_cli.training import objective, phones, recordings, stages, talkie, voices
 from avtr_cli.training.dataset import Corpus, since_starts, write_corpus
 from avtr_cli.training.stages import Run, TrainConfig
-from avtr_cli.types import Window
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from avtr_cli.errors import AvtrError
+from avtr_cli.core.errors import AvtrError
 from avtr_cli.training import phones, recordings, speech, talkie
 
 GAME = Path("queen.1c")

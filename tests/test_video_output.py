@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from avtr_cli.config import OutputConfig
-from avtr_cli.errors import OutputError
+from avtr_cli.core.config import OutputConfig
+from avtr_cli.core.errors import OutputError
 from avtr_cli.output.formats import format_of
 from avtr_cli.output.video import SegmentWriter, SoundWriter, assemble, frames_hash
 from tests import videos

@@ -18,7 +18,7 @@ pytest.importorskip("huggingface_hub")
 
 from hub_server import COMMIT, FakeHub, answer, cut_after, running_hub, stall_after
 
-from avtr_cli.errors import WeightsError
+from avtr_cli.core.errors import WeightsError
 from avtr_cli.weights.hub import Hub
 from avtr_cli.weights.pull import Terms, pull
 from avtr_cli.weights.registry import Licence, Registry, WeightFile

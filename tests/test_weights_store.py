@@ -11,8 +11,8 @@ import pytest
 from typer.testing import CliRunner
 
 from avtr_cli.cli.weights import app
-from avtr_cli.config import ConfigError, MotionConfig, Preset, RenderConfig
-from avtr_cli.errors import WeightsError
+from avtr_cli.core.config import ConfigError, MotionConfig, Preset, RenderConfig
+from avtr_cli.core.errors import WeightsError
 from avtr_cli.weights.pull import Terms, bring
 from avtr_cli.weights.registry import Licence, Registry, WeightFile, notices, registry
 from avtr_cli.weights.store import MADE_UP, Record, Store, default_root

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from avtr_cli.errors import OutputError
-from avtr_cli.output.workfolder import Segment, WorkFolder, beside, in_use, remove_if_useless
+from avtr_cli.core.errors import OutputError
+from avtr_cli.jobs.workfolder import Segment, WorkFolder, beside, in_use, remove_if_useless
 
 FILES = ("segment-{:05d}.mkv", "motion-{:05d}-0.safetensors", "state-{:05d}-0.safetensors")
 

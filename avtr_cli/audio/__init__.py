@@ -1,1 +1,1 @@
-"""Sound files into 16 kHz blocks, blocks into the windows that a chunk hears."""
+"""Sound files into 16 kHz blocks of both voices."""

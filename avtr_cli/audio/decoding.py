@@ -14,10 +14,10 @@ import subprocess
 import tempfile
 from typing import IO
 
-from avtr_cli import ffmpeg_program
 from avtr_cli.audio.opening import OpenedFile
-from avtr_cli.errors import AudioError
-from avtr_cli.interruption import allowed
+from avtr_cli.core import ffmpeg_program
+from avtr_cli.core.errors import AudioError
+from avtr_cli.core.interruption import allowed
 
 DEMUXERS = (
     "wav,w64,aiff,caf,au,flac,ogg,mp3,mov,matroska,asf,avi,mpegts,mpeg,flv,aac,ac3,eac3,amr,amrnb,amrwb,wv,ape,tta,rm"

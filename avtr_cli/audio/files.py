@@ -6,8 +6,8 @@ import math
 from dataclasses import dataclass
 from pathlib import Path
 
-from avtr_cli.errors import ConfigError
-from avtr_cli.timing import FPS
+from avtr_cli.core.errors import ConfigError
+from avtr_cli.core.timing import FPS
 
 SHORTEST_SECONDS = 1 / FPS  # one video frame
 LONGEST_SECONDS = 1e7  # some hundred days; more is a slip

@@ -10,7 +10,7 @@ import numpy as np
 from avtr_cli.audio.levels import VOICE_DBFS, frame_powers
 from avtr_cli.audio.sameness import Sameness
 from avtr_cli.audio.source import DialogueFiles, DialogueSource
-from avtr_cli.timing import SAMPLE_RATE
+from avtr_cli.core.timing import SAMPLE_RATE
 
 SAME_CORRELATION = 0.95  # with either sign; two microphones of one call stay far below
 DEAD_DBFS = -60.0  # no frame of the whole channel is louder

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from avtr_cli.timing import SAMPLES_PER_FRAME
+from avtr_cli.core.timing import SAMPLES_PER_FRAME
 
 VOICE_DBFS = -45.0  # a frame above this may be voice
 

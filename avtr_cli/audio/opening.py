@@ -15,7 +15,7 @@ import stat
 from pathlib import Path
 from typing import Protocol
 
-from avtr_cli.errors import AudioError
+from avtr_cli.core.errors import AudioError
 
 HASH_BYTES = 1 << 20  # read at a time
 

@@ -18,7 +18,7 @@ from avtr_cli.audio.chunks import SoundChunk, find_sound, repaired
 from avtr_cli.audio.decoding import READABLE, Decoded, decode
 from avtr_cli.audio.joined import starts
 from avtr_cli.audio.opening import Bytes, Cursor, OpenedFile, View
-from avtr_cli.errors import AudioError
+from avtr_cli.core.errors import AudioError
 
 LEAST_RATE, MOST_RATE = 1_000, 768_000  # Hz
 UNKNOWN_FRAMES = 1 << 50  # libsndfile's word for a length that the header leaves open is larger

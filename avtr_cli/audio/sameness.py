@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from avtr_cli.timing import SAMPLE_RATE
+from avtr_cli.core.timing import SAMPLE_RATE
 
 MOST_LAG = SAMPLE_RATE // 50  # samples, 20 ms: the way across a room, a mixer's delay
 LEAST_BLOCK = SAMPLE_RATE // 2  # shorter blocks say little of a delay

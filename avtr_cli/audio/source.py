@@ -14,8 +14,8 @@ import numpy as np
 
 from avtr_cli.audio.files import DialogueFiles
 from avtr_cli.audio.track import BLOCK_SECONDS, Track
-from avtr_cli.errors import AudioError
-from avtr_cli.timing import FPS, SAMPLE_RATE
+from avtr_cli.core.errors import AudioError
+from avtr_cli.core.timing import FPS, SAMPLE_RATE
 
 
 @dataclass(frozen=True)

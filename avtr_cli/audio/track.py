@@ -14,7 +14,7 @@ import numpy as np
 
 from avtr_cli.audio.opening import OpenedFile
 from avtr_cli.audio.recording import open_recording
-from avtr_cli.errors import AudioError
+from avtr_cli.core.errors import AudioError
 
 BLOCK_SECONDS = 1  # read at a time
 LOUDEST = 8.0  # full scale is 1; float files go above it a little, never so far

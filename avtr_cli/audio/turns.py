@@ -10,7 +10,7 @@ import numpy as np
 
 from avtr_cli.audio.levels import VOICE_DBFS, frame_powers
 from avtr_cli.audio.source import DialogueSource
-from avtr_cli.timing import SAMPLES_PER_FRAME, frames_of
+from avtr_cli.core.timing import SAMPLES_PER_FRAME, frames_of
 
 CROSSTALK_DB = 10.0  # so much below the other side it is the other side's voice in this microphone
 AHEAD_FRAMES = 25  # what is going to be said within a second decides

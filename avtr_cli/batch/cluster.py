@@ -20,14 +20,15 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from avtr_cli import __version__, runtime
-from avtr_cli.batch.calls import Answer, Began, Call, Ended, Event, Failure, Lost, Rendered
+from avtr_cli import __version__
 from avtr_cli.batch.hashes import Hashes
+from avtr_cli.batch.messages import Answer, Began, Call, Ended, Event, Failure, Lost, Rendered
 from avtr_cli.batch.processes import CORES_PER_WORKER, GRACE_S, set_threads
 from avtr_cli.batch.shipping import Needs, Parcel, everywhere, parcels_of, read_parcel, received, renamed
-from avtr_cli.errors import AvtrError, ConfigError, OutputError
-from avtr_cli.files import replacing
-from avtr_cli.interruption import allowed, held
+from avtr_cli.core import runtime
+from avtr_cli.core.errors import AvtrError, ConfigError, OutputError
+from avtr_cli.core.files import replacing
+from avtr_cli.core.interruption import allowed, held
 
 NODE_PATIENCE_S = 600.0  # without any node that could work, before the batch gives up
 POLL_S = 1.0

@@ -18,10 +18,10 @@ from avtr_cli.audio.files import DialogueFiles
 from avtr_cli.batch.places import format_said, place_of
 from avtr_cli.batch.reading import understood
 from avtr_cli.batch.rows import Row, Source
-from avtr_cli.config import Preset, load_preset
-from avtr_cli.cues import load_cues, parse_cues
-from avtr_cli.errors import AvtrError, ConfigError, InputError
-from avtr_cli.job import Job
+from avtr_cli.core.config import Preset, load_preset
+from avtr_cli.core.errors import AvtrError, ConfigError, InputError
+from avtr_cli.jobs.job import Job
+from avtr_cli.prompts.reading import load_cues, parse_cues
 
 OWN_FILES = ("batch.jsonl", "batch.json", "index.html", ".batch-hashes.json")  # in DIR, about all jobs
 

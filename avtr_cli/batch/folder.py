@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from avtr_cli.batch.rows import Row, Source
-from avtr_cli.errors import ConfigError
-from avtr_cli.textfile import printable
+from avtr_cli.core.errors import ConfigError
+from avtr_cli.core.textfile import printable
 
 SOUNDS = (
     ".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aiff", ".aif", ".au", ".caf", ".w64", ".rf64", ".m4a", ".wma",

@@ -7,9 +7,9 @@ import json
 import time
 from pathlib import Path
 
-from avtr_cli.errors import ConfigError, InputError, OutputError
-from avtr_cli.files import file_sha256, write_text
-from avtr_cli.textfile import parse_json, read_bytes, why_no_file
+from avtr_cli.core.errors import ConfigError, InputError, OutputError
+from avtr_cli.core.files import file_sha256, write_text
+from avtr_cli.core.textfile import parse_json, read_bytes, why_no_file
 
 MOST_BYTES = 1 << 30
 SETTLED_S = 2.0  # a file touched later than so long ago may change again within one tick of its clock

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from avtr_cli.batch.plan import Item
 from avtr_cli.batch.summary import INDEX
-from avtr_cli.errors import ConfigError
-from avtr_cli.output.html import batch_page
-from avtr_cli.textfile import parse_json, printable, read_text
+from avtr_cli.core.errors import ConfigError
+from avtr_cli.core.textfile import parse_json, printable, read_text
+from avtr_cli.report.page import batch_page
 
 
 def write_index(items: list[Item], folder: Path) -> None:

@@ -18,9 +18,9 @@ from multiprocessing import reduction
 from pathlib import Path
 from typing import Any
 
-from avtr_cli.errors import OutputError
-from avtr_cli.files import sync_folder
-from avtr_cli.textfile import json_text, parse_json, why_no_file
+from avtr_cli.core.errors import OutputError
+from avtr_cli.core.files import sync_folder
+from avtr_cli.core.textfile import json_text, parse_json, why_no_file
 
 LEDGER = "batch.jsonl"
 LOCK_PATIENCE_S = 5.0  # with a batch that is about to end

@@ -13,9 +13,9 @@ from typing import Any
 from avtr_cli.batch.folder import read_folder
 from avtr_cli.batch.rows import Row, Source, check_keys, row
 from avtr_cli.batch.spreadsheet import read_csv
-from avtr_cli.errors import ConfigError
-from avtr_cli.plain_yaml import load
-from avtr_cli.textfile import parse_json, quoted, read_text
+from avtr_cli.core.errors import ConfigError
+from avtr_cli.core.plain_yaml import load
+from avtr_cli.core.textfile import parse_json, quoted, read_text
 
 MANIFESTS = (".yaml", ".yml", ".csv", ".jsonl")
 

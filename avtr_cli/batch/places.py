@@ -8,9 +8,9 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from avtr_cli.batch.rows import Row
-from avtr_cli.errors import ConfigError
-from avtr_cli.limits import can_name_a_file
-from avtr_cli.textfile import quoted
+from avtr_cli.core.errors import ConfigError
+from avtr_cli.core.limits import can_name_a_file
+from avtr_cli.core.textfile import quoted
 
 FORMATS = ("mp4", "webm", "mov")
 RESERVED = ("batch", "index", ".batch-hashes")  # DIR/batch.json and its like are about all jobs

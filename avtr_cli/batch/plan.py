@@ -1,6 +1,6 @@
 """What remains to be done: every entry against the ledger and the files, without loading a model.
 
-A job is finished when its key (job.py) is the one the ledger recorded and its video still lies there as recorded.
+A job is finished when its key (jobs/job.py) is the one the ledger recorded and its video still lies there as recorded.
 So a second run of a finished batch reads the ledger, looks at file sizes and times, and ends.
 """
 
@@ -12,13 +12,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from avtr_cli.batch.calls import INPUT_EXIT, Checked, Failure, Rendered
 from avtr_cli.batch.entries import Entry, outputs_of
 from avtr_cli.batch.hashes import Hashes
 from avtr_cli.batch.ledger import LEDGER, History
-from avtr_cli.errors import AvtrError, OutputError
-from avtr_cli.files import file_sha256
-from avtr_cli.job import Job
+from avtr_cli.batch.messages import INPUT_EXIT, Checked, Failure, Rendered
+from avtr_cli.core.errors import AvtrError, OutputError
+from avtr_cli.core.files import file_sha256
+from avtr_cli.jobs.job import Job
 
 ABOUT_ALL = ("batch.json", "index.html")  # what a batch writes besides its videos
 

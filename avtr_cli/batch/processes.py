@@ -21,11 +21,11 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
-from avtr_cli import runtime
-from avtr_cli.batch.calls import Began, Call, Ended, Event, Lost, Moved
 from avtr_cli.batch.ledger import Lock
-from avtr_cli.interruption import allowed, held
-from avtr_cli.output.workfolder import remove_if_useless
+from avtr_cli.batch.messages import Began, Call, Ended, Event, Lost, Moved
+from avtr_cli.core import runtime
+from avtr_cli.core.interruption import allowed, held
+from avtr_cli.jobs.workfolder import remove_if_useless
 
 if TYPE_CHECKING:
     from avtr_cli.batch.worker import Worker

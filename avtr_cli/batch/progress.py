@@ -7,11 +7,11 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
-from avtr_cli.batch.calls import Checked, Ended, Event, Failure, Lost, Moved
+from avtr_cli.batch.messages import Checked, Ended, Event, Failure, Lost, Moved
 from avtr_cli.batch.plan import Item
 from avtr_cli.batch.preflight import Forecast
 from avtr_cli.batch.summary import duration_text
-from avtr_cli.textfile import printable
+from avtr_cli.core.textfile import printable
 
 
 class Progress:

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from avtr_cli.batch.rows import Row
-from avtr_cli.config import parse_settings
-from avtr_cli.errors import ConfigError
-from avtr_cli.limits import can_name_a_file
-from avtr_cli.textfile import quoted
+from avtr_cli.core.config import parse_settings
+from avtr_cli.core.errors import ConfigError
+from avtr_cli.core.limits import can_name_a_file
+from avtr_cli.core.textfile import quoted
 
 _FILES = ("photo", "dialogue", "partner", "from_motion")
 _WHOLE = {"seed": (0, 2**31 - 1), "face": (1, 1000), "self_channel": (1, 2)}

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from avtr_cli.errors import ConfigError
-from avtr_cli.textfile import quoted
+from avtr_cli.core.errors import ConfigError
+from avtr_cli.core.textfile import quoted
 
 KEYS = (
     "name", "out", "format", "photo", "dialogue", "partner", "solo", "self_channel", "start", "duration", "preset",

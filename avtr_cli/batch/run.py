@@ -1,7 +1,7 @@
 """A batch from its entries to its summary: what is done is skipped, one failure never stops the rest.
 
 The ledger is written here alone, by the process that gives out the work. After Ctrl-C or a kill the same command
-goes on: finished jobs are skipped and a job cut short resumes from its last closed segment (offline.py).
+goes on: finished jobs are skipped and a job cut short resumes from its last closed segment (jobs/production.py).
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from avtr_cli.batch.calls import Began, Call, Ended, Event, Failure, Lost, Rendered, Workers
 from avtr_cli.batch.entries import Entry
 from avtr_cli.batch.hashes import Hashes
 from avtr_cli.batch.ledger import LEDGER, History, Ledger, Lock, read_ledger
+from avtr_cli.batch.messages import Began, Call, Ended, Event, Failure, Lost, Rendered, Workers
 from avtr_cli.batch.plan import Item, plan, refuse_strangers, weights_root
 from avtr_cli.batch.preflight import Forecast, preflight, steadily
-from avtr_cli.errors import OutputError
-from avtr_cli.interruption import allowed, held
-from avtr_cli.output.workfolder import remove_if_useless
+from avtr_cli.core.errors import OutputError
+from avtr_cli.core.interruption import allowed, held
+from avtr_cli.jobs.workfolder import remove_if_useless
 
 HASHES = ".batch-hashes.json"
 

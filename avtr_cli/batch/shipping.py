@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from avtr_cli.audio.files import DialogueFiles
-from avtr_cli.batch.calls import Answer, Checked, Failure, Rendered
-from avtr_cli.errors import InputError
-from avtr_cli.files import file_sha256
-from avtr_cli.job import Job
+from avtr_cli.batch.messages import Answer, Checked, Failure, Rendered
+from avtr_cli.core.errors import InputError
+from avtr_cli.core.files import file_sha256
+from avtr_cli.jobs.job import Job
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from avtr_cli.batch.rows import KEYS, Row, row
-from avtr_cli.errors import ConfigError
-from avtr_cli.plain_yaml import load
-from avtr_cli.textfile import quoted
+from avtr_cli.core.errors import ConfigError
+from avtr_cli.core.plain_yaml import load
+from avtr_cli.core.textfile import quoted
 
 SEPARATORS = (",", ";", "\t")
 _NUMBERS = ("solo", "self_channel", "start", "duration", "seed", "face")

@@ -11,7 +11,7 @@ from avtr_cli import __version__
 from avtr_cli.batch.ledger import LEDGER
 from avtr_cli.batch.plan import Item
 from avtr_cli.batch.run import Outcome
-from avtr_cli.timing import FPS
+from avtr_cli.core.timing import FPS
 
 SUMMARY = "batch.json"
 INDEX = "index.html"

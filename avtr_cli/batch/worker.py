@@ -11,16 +11,16 @@ from typing import Any
 import torch
 
 from avtr_cli.audio.health import examine
-from avtr_cli.batch.calls import Answer, Call, Checked, Failure, Measured, Rendered
-from avtr_cli.checking import check
-from avtr_cli.config import Preset, RuntimeConfig
-from avtr_cli.engine import Engine
-from avtr_cli.errors import AvtrError, WeightsError
-from avtr_cli.forecast import measure
-from avtr_cli.interruption import allowed, held
-from avtr_cli.job import Job
-from avtr_cli.offline import Production, Watch, advance
-from avtr_cli.preparation import cast, warnings_of
+from avtr_cli.batch.messages import Answer, Call, Checked, Failure, Measured, Rendered
+from avtr_cli.core.config import Preset, RuntimeConfig
+from avtr_cli.core.errors import AvtrError, WeightsError
+from avtr_cli.core.interruption import allowed, held
+from avtr_cli.jobs.checking import check
+from avtr_cli.jobs.forecast import measure
+from avtr_cli.jobs.job import Job
+from avtr_cli.jobs.preparation import cast, warnings_of
+from avtr_cli.jobs.production import Production, Watch, advance
+from avtr_cli.streaming.engine import Engine
 
 ENGINES_KEPT = 2  # presets whose models stay loaded
 

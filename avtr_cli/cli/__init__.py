@@ -21,8 +21,8 @@ import typer
 
 from avtr_cli import __version__
 from avtr_cli.cli import batch, bench, demo, dialogue, doctor, evaluate, render, train, verify, weights
-from avtr_cli.errors import EXIT_INTERRUPTED, AvtrError, ConfigError
-from avtr_cli.files import reason
+from avtr_cli.core.errors import EXIT_INTERRUPTED, AvtrError, ConfigError
+from avtr_cli.core.files import reason
 
 _ClickException: Any = typer.BadParameter.__mro__[2]  # typer brings click along, from some releases on as its own copy
 
@@ -63,7 +63,7 @@ def root(
 
 def main() -> None:
     """Run the command line and leave with the documented exit code."""
-    from avtr_cli import runtime
+    from avtr_cli.core import runtime
 
     _open_standard_streams()
     runtime.settle()

@@ -9,12 +9,12 @@ import typer
 import typer.core
 
 from avtr_cli.cli import options
-from avtr_cli.errors import BatchError, ConfigError
+from avtr_cli.core.errors import BatchError, ConfigError
 
 if TYPE_CHECKING:
-    from avtr_cli.batch.calls import Workers
     from avtr_cli.batch.entries import Entry
     from avtr_cli.batch.ledger import Lock
+    from avtr_cli.batch.messages import Workers
     from avtr_cli.batch.run import Outcome
 
 
@@ -102,10 +102,10 @@ def batch(
     from avtr_cli.batch.progress import Progress
     from avtr_cli.batch.run import Wishes, look, run
     from avtr_cli.batch.summary import SUMMARY, index_is_due, plan_table, summary_of
-    from avtr_cli.files import write_json
+    from avtr_cli.core.files import write_json
+    from avtr_cli.core.textfile import printable
     from avtr_cli.output.label import check_label
-    from avtr_cli.output.provenance import choose_signer
-    from avtr_cli.textfile import printable
+    from avtr_cli.provenance.marks import choose_signer
 
     command = options.typed()
     options.settle_preset(preset or "default", settings, device, size, view, background, sound)  # a typo ends it here
@@ -157,8 +157,8 @@ def _workers(entries: list[Entry], folder: Path, jobs: str, sessions: int, ray: 
     devices = {entry.job.preset.runtime.device for entry in entries if entry.job is not None}
 
     def processes(calls: int, lock: Lock | None) -> Workers:
-        from avtr_cli import runtime
         from avtr_cli.batch.processes import Processes, crew_for, visible_gpus
+        from avtr_cli.core import runtime
 
         gpus = visible_gpus() if devices & {"auto", "cuda"} else ()
         return Processes(crew_for(wanted, calls, runtime.cores(), gpus, sessions), lock)
@@ -182,7 +182,7 @@ def _last_line(outcome: Outcome, summary: Path) -> str:
 
 def _complain(outcome: Outcome, dry_run: bool) -> None:
     from avtr_cli.batch.summary import failures_table
-    from avtr_cli.textfile import printable
+    from avtr_cli.core.textfile import printable
 
     failed = [item for item in outcome.items if item.failure is not None]
     if failed:

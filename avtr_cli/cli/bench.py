@@ -32,12 +32,12 @@ def bench(
     """Render a demo clip several times and show medians of every stage."""
     if context.invoked_subcommand is not None:
         return
-    from avtr_cli.benchmark import bench_job, bench_sessions, median_lines, published_lines, sessions_lines
-    from avtr_cli.files import write_json
+    from avtr_cli.core.files import write_json
+    from avtr_cli.diagnostics.benchmark import bench_job, bench_sessions, median_lines, published_lines, sessions_lines
 
     options.check_written({"--json": json_file})
     if random_weights:
-        from avtr_cli.evaluation.made_up.weight_set import use_made_up
+        from avtr_cli.diagnostics.made_up.weight_set import use_made_up
 
         use_made_up()
     chosen = options.settle_preset(preset, settings, device)

@@ -19,9 +19,9 @@ def bench_render(
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the numbers here.")] = None,
 ) -> None:
     """Draw a talking face frame by frame and show what each stage takes."""
-    from avtr_cli import runtime
-    from avtr_cli.evaluation.render_timing import time_renderer, timing_lines
-    from avtr_cli.files import write_json
+    from avtr_cli.core import runtime
+    from avtr_cli.core.files import write_json
+    from avtr_cli.diagnostics.render_timing import time_renderer, timing_lines
 
     options.check_written({"--json": json_file}, (photo,))
     chosen = options.settle_preset(preset, settings, device)

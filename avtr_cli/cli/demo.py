@@ -10,8 +10,8 @@ import typer
 from avtr_cli.cli import options
 
 if TYPE_CHECKING:
-    from avtr_cli.engine import Engine
-    from avtr_cli.job import Job
+    from avtr_cli.jobs.job import Job
+    from avtr_cli.streaming.engine import Engine
 
 
 def demo(
@@ -32,7 +32,7 @@ def demo(
     if name == "avtr1-page":
         _page(data, out, quiet)
         return
-    from avtr_cli.demos import choose_demos, demo_job
+    from avtr_cli.jobs.demos import choose_demos, demo_job
 
     clips = choose_demos(name)
     if listing:
@@ -45,12 +45,12 @@ def demo(
 
 def _page(data: Path | None, out: Path, quiet: bool) -> None:
     """The calls of AVTR-1's page, both sides of each in one video."""
-    from avtr_cli.cli.demo_page import page_jobs
-    from avtr_cli.errors import ConfigError
+    from avtr_cli.core.errors import ConfigError
+    from avtr_cli.jobs.demo_page import page_jobs
 
     if data is None:
         raise ConfigError("avtr1-page needs --data FOLDER, your copy of the Seamless Interaction data set")
-    from avtr_cli.engine import Engine
+    from avtr_cli.streaming.engine import Engine
 
     jobs = page_jobs(data, out, command=options.typed())
     engine = Engine(jobs[0].preset)
@@ -59,7 +59,7 @@ def _page(data: Path | None, out: Path, quiet: bool) -> None:
 
 
 def _render(job: Job, title: str, quiet: bool, engine: Engine | None = None) -> None:
-    from avtr_cli.offline import render_file
+    from avtr_cli.jobs.production import render_file
 
     with options.progress(quiet, title) as watch:
         report = render_file(job, engine, watch)

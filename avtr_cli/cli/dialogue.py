@@ -57,7 +57,7 @@ def dialogue(
 ) -> None:
     """Render both sides of DIALOGUE in one video: each person speaks their own channel and hears the other's."""
     from avtr_cli.audio.files import DialogueFiles
-    from avtr_cli.dialogue import DialogueJob
+    from avtr_cli.jobs.two_sided import DialogueJob
 
     files = DialogueFiles(
         dialogue=dialogue, partner=partner, self_channel=self_channel, start_s=start, duration_s=duration

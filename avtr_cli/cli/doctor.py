@@ -18,7 +18,7 @@ def doctor(as_json: Annotated[bool, typer.Option("--json", help="Machine-readabl
 
     Exit code 0 when avtr can render here, 1 when it cannot.
     """
-    from avtr_cli.doctor import FAIL, examine_machine
+    from avtr_cli.diagnostics.doctor import FAIL, examine_machine
 
     checks = []
     for check in examine_machine():

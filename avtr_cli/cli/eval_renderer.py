@@ -18,9 +18,9 @@ def renderer(
     quiet: Annotated[bool, typer.Option("--quiet", help="Do not say what is being done.")] = False,
 ) -> None:
     """Command the renderer, read its frames with Face Mesh, and hold what is seen against its bounds."""
-    from avtr_cli import runtime
-    from avtr_cli.evaluation.renderer import BOUNDS, evaluate_renderer, kept_share, renderer_table
-    from avtr_cli.files import write_json
+    from avtr_cli.core import runtime
+    from avtr_cli.core.files import write_json
+    from avtr_cli.evaluation.mesh.renderer import BOUNDS, evaluate_renderer, kept_share, renderer_table
 
     options.check_written({"--json": json_file}, photos)
     runtime.use_threads(threads)

@@ -28,17 +28,17 @@ def temporal(
     quiet: Annotated[bool, typer.Option("--quiet", help="Do not say what is being done.")] = False,
 ) -> None:
     """Draw what the motion model makes of a dialogue; measure flicker, swimming and likeness before encoding."""
-    from avtr_cli import runtime
     from avtr_cli.audio.files import DialogueFiles
-    from avtr_cli.demos import examples_folder
-    from avtr_cli.engine import motion_generator
-    from avtr_cli.evaluation.renderer import kept_share, renderer_table
-    from avtr_cli.evaluation.rollout import SessionPerformer
-    from avtr_cli.evaluation.takes import load_dialogue, repeated
-    from avtr_cli.evaluation.temporal import TEMPORAL_BOUNDS, evaluate_temporal
-    from avtr_cli.files import write_json
+    from avtr_cli.core import runtime
+    from avtr_cli.core.files import write_json
+    from avtr_cli.core.motion_space import CONTROLS
+    from avtr_cli.core.shipped import shipped_folder
+    from avtr_cli.evaluation.mesh.renderer import kept_share, renderer_table
+    from avtr_cli.evaluation.mesh.temporal import TEMPORAL_BOUNDS, evaluate_temporal
+    from avtr_cli.evaluation.motion.rollout import SessionPerformer
+    from avtr_cli.evaluation.motion.takes import load_dialogue, repeated
     from avtr_cli.perception.photo import picture_size
-    from avtr_cli.types import CONTROLS
+    from avtr_cli.streaming.engine import motion_generator
 
     options.check_written({"--json": json_file}, (*photos, dialogue))
     for photo in photos:
@@ -46,7 +46,7 @@ def temporal(
     chosen = options.settle_preset(preset, settings, device, size, view)
     runtime.use_threads(chosen.runtime.threads)
     where = runtime.choose_device(chosen.runtime.device)
-    call = load_dialogue(DialogueFiles(dialogue=dialogue or examples_folder() / "dialogue.wav"))
+    call = load_dialogue(DialogueFiles(dialogue=dialogue or shipped_folder("examples") / "dialogue.wav"))
     controls = SessionPerformer(motion_generator(chosen, CONTROLS, where))(repeated([call], seconds).sound, seed)
     say = (lambda line: None) if quiet else (lambda line: typer.echo(line, err=True))
     results = evaluate_temporal(photos, controls, chosen.render, where, say)

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from avtr_cli.cli import eval_renderer, eval_temporal, options
-from avtr_cli.errors import ConfigError
+from avtr_cli.core.errors import ConfigError
 
 if TYPE_CHECKING:
     from avtr_cli.audio.files import DialogueFiles
-    from avtr_cli.evaluation.takes import Perform
+    from avtr_cli.evaluation.motion.takes import Perform
 
 SHORTEST_MINUTES = 0.1  # of a take that borders and drift can be told from
 
@@ -55,11 +55,11 @@ def motion(
     quiet: Quiet = False,
 ) -> None:
     """Judge the motion model on dialogues: mouth, head, listening, life, independence of the two sides."""
-    from avtr_cli.evaluation.picture import check_plot, draw_take
-    from avtr_cli.evaluation.suite import evaluate_motion
+    from avtr_cli.core.files import write_json
+    from avtr_cli.evaluation.motion.curves import check_plot, draw_take
+    from avtr_cli.evaluation.motion.suite import evaluate_motion
+    from avtr_cli.evaluation.motion.takes import load_dialogue, take
     from avtr_cli.evaluation.table import table_lines
-    from avtr_cli.evaluation.takes import load_dialogue, take
-    from avtr_cli.files import write_json
 
     if 0 < minutes < SHORTEST_MINUTES:
         raise ConfigError(f"--minutes is {minutes:g}, but must be 0 or at least {SHORTEST_MINUTES:g}")
@@ -99,10 +99,10 @@ def video(
     quiet: Quiet = False,
 ) -> None:
     """Measure a rendered video with Face Mesh: face, lips against sound, blinks, head, a background that stays."""
+    from avtr_cli.core.files import write_json
+    from avtr_cli.evaluation.motion.takes import load_dialogue
     from avtr_cli.evaluation.table import table_lines
-    from avtr_cli.evaluation.takes import load_dialogue
     from avtr_cli.evaluation.video import evaluate_video
-    from avtr_cli.files import write_json
     from avtr_cli.perception.portrait import find_portrait
 
     options.check_written({"--json": json_file}, (file, photo, dialogue, partner))
@@ -128,7 +128,7 @@ def stage(
     seed: Annotated[int, typer.Option(min=0)] = 0,
 ) -> None:
     """Lay recordings of single voices out as two-channel calls, to judge listening on many of them."""
-    from avtr_cli.evaluation.staging import stage_calls
+    from avtr_cli.training.staging import stage_calls
 
     written = stage_calls(avatar, partners, out, count, seconds, seed)
     typer.echo(f"{len(written)} calls of {seconds:g} s in {out}")
@@ -156,18 +156,18 @@ def _expanded(given: Path) -> list[Path]:
 def _performer(
     preset: str, settings: list[str] | None, device: str | None, weights: Path | None, follower: bool
 ) -> Perform:
-    from avtr_cli import runtime
-    from avtr_cli.engine import motion_generator
-    from avtr_cli.evaluation.follower import follow_loudness
-    from avtr_cli.evaluation.rollout import SessionPerformer
-    from avtr_cli.types import CONTROLS
+    from avtr_cli.core import runtime
+    from avtr_cli.core.motion_space import CONTROLS
+    from avtr_cli.evaluation.motion.follower import follow_loudness
+    from avtr_cli.evaluation.motion.rollout import SessionPerformer
+    from avtr_cli.streaming.engine import motion_generator
 
     chosen = options.settle_preset(preset, settings, device)
     if follower:
         return follow_loudness
     runtime.use_threads(chosen.runtime.threads)
     if weights is not None:
-        from avtr_cli.motion.generator import LmfmGenerator
+        from avtr_cli.motion.lmfm.generator import LmfmGenerator
 
         return SessionPerformer(LmfmGenerator(chosen.motion, weights))
     return SessionPerformer(motion_generator(chosen, CONTROLS, runtime.choose_device(chosen.runtime.device)))

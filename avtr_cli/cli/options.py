@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from avtr_cli.config import PRESET_SUFFIXES, Preset, load_preset
-from avtr_cli.errors import ConfigError, OutputError
-from avtr_cli.files import is_stream, lies_there, reason, same_file
-from avtr_cli.timing import FPS
+from avtr_cli.core.config import PRESET_SUFFIXES, Preset, load_preset
+from avtr_cli.core.errors import ConfigError, OutputError
+from avtr_cli.core.files import is_stream, lies_there, reason, same_file
+from avtr_cli.core.timing import FPS
 
 if TYPE_CHECKING:
-    from avtr_cli.checking import CheckedJob
-    from avtr_cli.job import Job
-    from avtr_cli.offline import Watch
-    from avtr_cli.output.report import Report
+    from avtr_cli.jobs.checking import CheckedJob
+    from avtr_cli.jobs.job import Job
+    from avtr_cli.jobs.production import Watch
+    from avtr_cli.report.report import Report
 
 PresetName = Annotated[str, typer.Option("--preset", metavar="NAME|FILE", help="Settings: default, fast, quality, …")]
 Settings = Annotated[
@@ -127,17 +127,17 @@ def progress(quiet: bool, name: str) -> Iterator[Watch | None]:
 
 def render_and_tell(job: Job, quiet: bool, plan: Plan | None = None) -> None:
     """Render one job and say what a person wants to know of it; with a `plan`, only what would be done."""
-    from avtr_cli.glance import glance
+    from avtr_cli.jobs.glance import glance
 
     glance(job)
-    from avtr_cli.checking import check
-    from avtr_cli.spooling import spooled
+    from avtr_cli.jobs.checking import check
+    from avtr_cli.jobs.spooling import spooled
 
     with spooled(job) as job, check(job) as checked:
         if plan is not None:
             _tell_plan(checked, plan)
             return
-        from avtr_cli.offline import render_file
+        from avtr_cli.jobs.production import render_file
 
         try:
             with progress(quiet, job.out.name) as watch:
@@ -149,7 +149,7 @@ def render_and_tell(job: Job, quiet: bool, plan: Plan | None = None) -> None:
 
 
 def _tell_kept(out: Path) -> None:
-    from avtr_cli.output.workfolder import frames_kept
+    from avtr_cli.jobs.workfolder import frames_kept
 
     if kept := frames_kept(out):
         typer.echo(
@@ -170,7 +170,7 @@ def tell(done: Report, quiet: bool) -> None:
 
 
 def _tell_plan(checked: CheckedJob, plan: Plan) -> None:
-    from avtr_cli.forecast import forecast
+    from avtr_cli.jobs.forecast import forecast
 
     foretold = forecast(checked, plan.preview)
     echo_warnings(foretold.warnings)
@@ -202,7 +202,7 @@ def check_written(written: Mapping[str, Path | None], read: Iterable[Path | None
 
     `written` are the outputs by their options, `read` what is measured. Raises OutputError.
     """
-    from avtr_cli.checking import check_writable
+    from avtr_cli.jobs.checking import check_writable
 
     files = [path for path in read if path is not None]
     for option, path in written.items():

@@ -63,8 +63,8 @@ def render(
 ) -> None:
     """Render the avatar's side of DIALOGUE to a video, with sound."""
     from avtr_cli.audio.files import DialogueFiles
-    from avtr_cli.cues import load_cues
-    from avtr_cli.job import Job
+    from avtr_cli.jobs.job import Job
+    from avtr_cli.prompts.reading import load_cues
 
     chosen = options.settle_preset(preset, settings, device, size, view, background, sound)
     files = DialogueFiles(

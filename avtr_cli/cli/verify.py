@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from avtr_cli.errors import InputError
+from avtr_cli.core.errors import InputError
 
 
 def verify(
@@ -30,9 +30,9 @@ def verify(
     Exit code 0 when it is marked as AI-generated and nothing speaks against it, 1 when it is altered or unmarked,
     3 when a FILE is missing or no video.
     """
-    from avtr_cli.textfile import json_text, printable
-    from avtr_cli.verification import Verdict
-    from avtr_cli.verification import verify as verify_file
+    from avtr_cli.core.textfile import json_text, printable
+    from avtr_cli.provenance.verification import Verdict
+    from avtr_cli.provenance.verification import verify as verify_file
 
     verdicts: list[Verdict] = []
     refused: list[str] = []

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from avtr_cli.errors import ConfigError, WeightsError
+from avtr_cli.core.errors import ConfigError, WeightsError
 
 if TYPE_CHECKING:
     from avtr_cli.weights.registry import Licence, WeightFile

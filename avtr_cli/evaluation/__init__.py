@@ -1,1 +1,1 @@
-"""Measures of motion and pictures."""
+"""Measures of motion and pictures, judged from outside."""

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from avtr_cli.evaluation.takes import Finding
+from avtr_cli.evaluation.motion.takes import Finding
 
 
 @dataclass(frozen=True)

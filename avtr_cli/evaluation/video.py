@@ -18,20 +18,20 @@ import numpy as np
 import soundfile
 from scipy.ndimage import uniform_filter1d
 
-from avtr_cli.errors import InputError, OutputError
-from avtr_cli.evaluation import head, life, lips
-from avtr_cli.evaluation.face import ARTICULATION, Face
+from avtr_cli.core.errors import InputError, OutputError
+from avtr_cli.core.textfile import why_no_file
+from avtr_cli.core.timing import FPS, SAMPLE_RATE, SAMPLES_PER_FRAME
+from avtr_cli.core.types import Portrait
+from avtr_cli.evaluation.motion import head, life, lips
+from avtr_cli.evaluation.motion.face import ARTICULATION, Face
+from avtr_cli.evaluation.motion.takes import Dialogue, Finding, Findings, Take
+from avtr_cli.evaluation.motion.voice import hear
 from avtr_cli.evaluation.table import VIDEO_MEASURES, report_row
-from avtr_cli.evaluation.takes import Dialogue, Finding, Findings, Take
-from avtr_cli.evaluation.voice import hear
 from avtr_cli.output import ffmpeg
 from avtr_cli.perception.crop import resample, scaled
 from avtr_cli.perception.landmarks import face_points
 from avtr_cli.perception.template import fit_pose, head_shape
 from avtr_cli.perception.topology import EYES, LIP_CENTRES, MOUTH_CORNERS
-from avtr_cli.textfile import why_no_file
-from avtr_cli.timing import FPS, SAMPLE_RATE, SAMPLES_PER_FRAME
-from avtr_cli.types import Portrait
 
 JAW_EO = 0.36  # inner lip gap of a jaw weight of 1, in eye distances
 SHUT_EAR = 0.5  # Face Mesh's eye aspect ratio of a shut eye over that of the open one, about

@@ -1,1 +1,1 @@
-"""Audio windows into motion: Latent Motion Flow Matching (LMFM), and AVTR-1's published model by the same calls."""
+"""Audio windows into motion; gestures, motion files, and the bridges between motion spaces."""

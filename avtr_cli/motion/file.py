@@ -13,10 +13,11 @@ import torch
 from safetensors.torch import load, save
 from torch import Tensor
 
-from avtr_cli.errors import InputError, OutputError
-from avtr_cli.files import reason, replacing
-from avtr_cli.timing import CHUNK_FRAMES, FPS
-from avtr_cli.types import CONTROLS, KEYPOINTS, Identity, Motion, MotionSpace, MotionState, Window
+from avtr_cli.core.errors import InputError, OutputError
+from avtr_cli.core.files import reason, replacing
+from avtr_cli.core.motion_space import CONTROLS, KEYPOINTS, MotionSpace
+from avtr_cli.core.timing import CHUNK_FRAMES, FPS
+from avtr_cli.core.types import Identity, Motion, MotionState, Window
 
 SPACES = {space.name: space for space in (CONTROLS, KEYPOINTS)}
 FORMAT = 1

@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from avtr_cli.motion.articulation import CURVES
+CURVES = ("pitch", "yaw", "roll", "brow", "smile", "blink", "gazeX", "gazeY")
+"""The gestures' sum: degrees, ARKit weights, and gaze in -1..1 (+x to the left of the picture, +y down)."""
 
 EVENTS = ("nod", "brow", "smile", "blink", "gaze", "accent", "turn")
 ROW = {event: row for row, event in enumerate(EVENTS)} | {"shake": EVENTS.index("turn")}

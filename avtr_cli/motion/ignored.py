@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from avtr_cli.config import MotionConfig
+from avtr_cli.core.config import MotionConfig
 
 IGNORES: dict[str, tuple[str, ...]] = {
     "lmfm": (),

@@ -8,10 +8,10 @@ from pathlib import Path
 
 from torch import Tensor
 
-from avtr_cli.errors import ConfigError, OutputError
-from avtr_cli.files import reason, replacing
-from avtr_cli.timing import FPS
-from avtr_cli.types import ARKIT_BLENDSHAPES, CONTROLS
+from avtr_cli.core.errors import ConfigError, OutputError
+from avtr_cli.core.files import reason, replacing
+from avtr_cli.core.motion_space import ARKIT_BLENDSHAPES, CONTROLS
+from avtr_cli.core.timing import FPS
 
 
 def write_live_link_csv(path: Path, values: Tensor) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from avtr_cli.errors import ConfigError
+from avtr_cli.core.errors import ConfigError
 
 SUFFIXES = (".safetensors", ".csv")
 

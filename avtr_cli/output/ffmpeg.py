@@ -15,10 +15,10 @@ import tempfile
 from pathlib import Path
 from typing import IO
 
-from avtr_cli import ffmpeg_program
-from avtr_cli.errors import OutputError
-from avtr_cli.files import reason
-from avtr_cli.interruption import allowed
+from avtr_cli.core import ffmpeg_program
+from avtr_cli.core.errors import OutputError
+from avtr_cli.core.files import reason
+from avtr_cli.core.interruption import allowed
 
 PATIENCE_S = 10.0  # with an ffmpeg whose pipe is broken, until its last words are written
 TAIL_LINES = 6  # of ffmpeg's stderr, shown when it fails

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from avtr_cli.config import OutputConfig
-from avtr_cli.errors import OutputError
+from avtr_cli.core.config import OutputConfig
+from avtr_cli.core.errors import OutputError
+from avtr_cli.core.timing import FPS
 from avtr_cli.output import ffmpeg
 from avtr_cli.output.sequence import SUFFIX, PictureSequence
-from avtr_cli.timing import FPS
 
 _BT709 = "scale=out_color_matrix=bt709:out_range=tv,format={}"
 SOUND_BYTES_PER_SECOND = 2 * 2 * 2 * 48_000  # stereo PCM twice: temporary and in the file

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from avtr_cli.errors import ConfigError
+from avtr_cli.core.errors import ConfigError
 
 LONGEST = 120  # characters
 _HEIGHT = 1 / 26  # of the text, as a share of the frame's shorter side

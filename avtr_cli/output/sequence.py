@@ -16,15 +16,15 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from avtr_cli.errors import OutputError
-from avtr_cli.files import lies_there, remove_folder
-from avtr_cli.interruption import check
+from avtr_cli.core.errors import OutputError
+from avtr_cli.core.files import lies_there, remove_folder
+from avtr_cli.core.interruption import check
 from avtr_cli.output import ffmpeg, png
-from avtr_cli.output.workfolder import PICTURES
 
 SUFFIX = ".png"
 DIGITS = 6
 FIRST = 1
+PICTURES = "pictures"  # folder in the work folder, until they have their names
 OURS = {"Software": "avtr"}
 _NUMBER = re.compile(r"%0(\d)d|%d|(#+)")
 

@@ -20,14 +20,14 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from avtr_cli.errors import OutputError
-from avtr_cli.interruption import allowed
+from avtr_cli.core.errors import OutputError
+from avtr_cli.core.interruption import allowed
+from avtr_cli.core.timing import FPS
 from avtr_cli.output import ffmpeg
+from avtr_cli.output.finished import Finished
 from avtr_cli.output.formats import Format
 from avtr_cli.output.label import Label
-from avtr_cli.output.placement import Finished
 from avtr_cli.output.sequence import FIRST, PictureSequence, is_sequence, make_pictures
-from avtr_cli.timing import FPS
 
 QUEUE_FRAMES = 20  # that may wait for the encoder, large ones fewer; beyond that rendering waits
 QUEUE_BYTES = 256 << 20

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from avtr_cli import runtime
+from avtr_cli.core import runtime
 from avtr_cli.perception.silence import quiet
 
 _loading = threading.Lock()

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from avtr_cli.errors import PhotoError
+from avtr_cli.core.errors import PhotoError
 from avtr_cli.perception.picture_formats import READABLE, most_pixels, open_picture, stranger
 from avtr_cli.perception.rgb import to_rgb
 from avtr_cli.perception.silence import quiet

@@ -11,7 +11,7 @@ import io
 from PIL import Image
 from PIL.JpegImagePlugin import JpegImageFile
 
-from avtr_cli.errors import PhotoError
+from avtr_cli.core.errors import PhotoError
 
 FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "TIFF", "GIF", "BMP", "JPEG2000", "ICO", "PPM")  # Pillow's names
 READABLE = "JPEG, PNG, WebP, AVIF, TIFF, GIF, BMP or JPEG 2000"

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from avtr_cli.errors import PhotoError
+from avtr_cli.core.errors import PhotoError
+from avtr_cli.core.types import Portrait
 from avtr_cli.perception.crop import apply, head_crop, invert, resample, scale_of
 from avtr_cli.perception.doubts import doubts, turned_by
 from avtr_cli.perception.landmarks import face_height, face_points, find_faces
@@ -16,7 +17,6 @@ from avtr_cli.perception.matting import person_matte, whole_probability
 from avtr_cli.perception.photo import decode_photo, read_bytes
 from avtr_cli.perception.template import fit_pose
 from avtr_cli.perception.upright import advice_without_face, turning_advice
-from avtr_cli.types import Portrait
 
 CROP_SIZE = 512  # px; Face Mesh is most precise when the face fills about half of it
 SMALLEST_FACE = 36.0  # px of height; below it lids and lips are one pixel

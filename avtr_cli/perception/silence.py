@@ -8,7 +8,7 @@ import sys
 import threading
 from collections.abc import Iterator
 
-from avtr_cli.interruption import held
+from avtr_cli.core.interruption import held
 
 _lock = threading.Lock()
 _inside = 0

@@ -13,9 +13,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from avtr_cli.core.shipped import asset
 from avtr_cli.perception.topology import CHIN, FOREHEAD, OUTER_EYE_CORNERS, RIGID
 
-ASSET = Path(__file__).parent.parent / "assets" / "face_template.npz"
+ASSET = asset("face_template.npz")
 
 
 class Template(NamedTuple):

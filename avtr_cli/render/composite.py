@@ -11,7 +11,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from avtr_cli.errors import ConfigError, PhotoError
+from avtr_cli.core.errors import ConfigError, PhotoError
 from avtr_cli.perception.photo import load_photo
 
 OWN, BLUR, TRANSPARENT = "none", "blur", "transparent"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from avtr_cli.config import RenderConfig
+from avtr_cli.core.config import RenderConfig
 
 IGNORES = {
     "mesh": ("region", "driving", "eyes_open", "lips_open", "close_lips"),

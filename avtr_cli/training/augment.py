@@ -12,7 +12,7 @@ import numpy as np
 import soundfile
 from scipy.signal import fftconvolve
 
-from avtr_cli.timing import SAMPLE_RATE
+from avtr_cli.core.timing import SAMPLE_RATE
 
 
 def colour(samples: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -15,10 +15,11 @@ import numpy as np
 from scipy.ndimage import convolve1d
 from scipy.signal import lfilter
 
-from avtr_cli.config import EMOTIONS
+from avtr_cli.core.config import EMOTIONS
+from avtr_cli.core.timing import FPS
 from avtr_cli.motion import gestures
-from avtr_cli.motion.articulation import CURVES, FACE
-from avtr_cli.timing import FPS
+from avtr_cli.motion.gestures import CURVES
+from avtr_cli.motion.lmfm.articulation import FACE
 from avtr_cli.training.prosody import RATE, Prosody
 
 STYLE = ("mouth", "head", "smile", "nod", "blink", "brow", "gaze", "posture")

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import soxr
 
-from avtr_cli.timing import SAMPLE_RATE
+from avtr_cli.core.timing import SAMPLE_RATE
 from avtr_cli.training.speech import Utterance
 
 ONE_SIDED, SILENT = 0.30, 0.04  # shares of calls; the rest are dialogues

@@ -15,11 +15,11 @@ import numpy as np
 import torch
 from safetensors.numpy import load_file, save_file
 
-from avtr_cli.config import EMOTIONS
-from avtr_cli.errors import AvtrError
-from avtr_cli.motion.encoders import LogMel
+from avtr_cli.core.config import EMOTIONS
+from avtr_cli.core.errors import AvtrError
+from avtr_cli.core.timing import FPS
 from avtr_cli.motion.gestures import EVENTS
-from avtr_cli.timing import FPS
+from avtr_cli.motion.lmfm.log_mel import LogMel
 from avtr_cli.training import augment
 from avtr_cli.training.behaviour import behave, draw_person, flags
 from avtr_cli.training.conversation import Side, simulate

@@ -20,7 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
-from avtr_cli.errors import AvtrError
+from avtr_cli.core.errors import AvtrError
 from avtr_cli.training import phones
 from avtr_cli.training.speech import Utterance, make_utterance
 

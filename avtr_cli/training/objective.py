@@ -12,11 +12,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from avtr_cli.motion import flow, hearing, listening
-from avtr_cli.motion.articulation import MOUTH
-from avtr_cli.motion.encoders import SILENCE
-from avtr_cli.motion.lmfm import NOISE_CORRELATION, NOISE_LIMIT, NOISE_SD, Conditions, Lmfm, Track
-from avtr_cli.timing import CHUNK_FRAMES
+from avtr_cli.core.timing import CHUNK_FRAMES
+from avtr_cli.motion import flow
+from avtr_cli.motion.lmfm import event_head as listening
+from avtr_cli.motion.lmfm import hearing
+from avtr_cli.motion.lmfm.articulation import MOUTH
+from avtr_cli.motion.lmfm.log_mel import SILENCE
+from avtr_cli.motion.lmfm.network import NOISE_CORRELATION, NOISE_LIMIT, NOISE_SD, Conditions, Lmfm, Track
 from avtr_cli.training import phones
 
 LATEST_TIME = 0.98  # of the flow: at 1 the Gaussian skip of a still channel has no finite slope

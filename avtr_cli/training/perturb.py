@@ -10,7 +10,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from avtr_cli.motion.encoders import MELS, ROWS_PER_FRAME, SILENCE
+from avtr_cli.motion.lmfm.log_mel import MELS, ROWS_PER_FRAME, SILENCE
 
 _LOW_HZ, _HIGH_HZ = 40.0, 7600.0
 _WARP = (0.93, 1.08)  # of frequency: the length of the throat

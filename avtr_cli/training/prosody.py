@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.ndimage import uniform_filter1d
 
-from avtr_cli.timing import SAMPLE_RATE
+from avtr_cli.core.timing import SAMPLE_RATE
 from avtr_cli.training.conversation import Side
 
 RATE = 100  # Hz

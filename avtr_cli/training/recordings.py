@@ -19,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
-from avtr_cli.errors import AvtrError
+from avtr_cli.core.errors import AvtrError
 from avtr_cli.training import phones
 from avtr_cli.training.speech import Utterance, make_utterance
 from avtr_cli.training.voices import load_utterances, save_utterances

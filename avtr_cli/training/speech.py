@@ -18,8 +18,8 @@ import numpy as np
 import soundfile
 import soxr
 
-from avtr_cli.errors import AvtrError
-from avtr_cli.timing import SAMPLE_RATE
+from avtr_cli.core.errors import AvtrError
+from avtr_cli.core.timing import SAMPLE_RATE
 from avtr_cli.training import phones, text
 
 FLITE_VOICES = ("slt", "rms", "awb", "kal16")

@@ -23,10 +23,10 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from avtr_cli.errors import AvtrError
+from avtr_cli.core.errors import AvtrError
+from avtr_cli.core.timing import CHUNK_FRAMES
 from avtr_cli.motion import flow
-from avtr_cli.motion.lmfm import Lmfm, LmfmShape
-from avtr_cli.timing import CHUNK_FRAMES
+from avtr_cli.motion.lmfm.network import Lmfm, LmfmShape
 from avtr_cli.training.dataset import Corpus
 from avtr_cli.training.objective import AUDIO_FREE, Dropout, Weights, losses, total
 from avtr_cli.training.perturb import perturb

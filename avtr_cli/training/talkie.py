@@ -32,7 +32,7 @@ import numpy as np
 import soundfile
 import soxr
 
-from avtr_cli.errors import AvtrError
+from avtr_cli.core.errors import AvtrError
 from avtr_cli.training import recordings
 from avtr_cli.training.speech import Utterance, make_utterance
 from avtr_cli.training.voices import load_utterances, save_utterances

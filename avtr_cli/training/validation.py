@@ -12,16 +12,16 @@ import numpy as np
 import soundfile
 import torch
 
-from avtr_cli.motion.articulation import compose
+from avtr_cli.core.motion_space import CONTROLS
+from avtr_cli.core.timing import FPS, SAMPLE_RATE
 from avtr_cli.motion.file import save_motion
-from avtr_cli.timing import FPS, SAMPLE_RATE
+from avtr_cli.motion.lmfm.articulation import compose
 from avtr_cli.training import phones
 from avtr_cli.training.behaviour import STYLE, behave
 from avtr_cli.training.conversation import Side, simulate
 from avtr_cli.training.mouth import mouth_truth
 from avtr_cli.training.prosody import analyse
 from avtr_cli.training.speech import Utterance
-from avtr_cli.types import CONTROLS
 
 _PARTNER_SPEED = 0.9
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from safetensors.numpy import load_file, save_file
 
-from avtr_cli.errors import AvtrError
+from avtr_cli.core.errors import AvtrError
 from avtr_cli.training import neural, speech, text
 from avtr_cli.training.speech import Utterance
 

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from avtr_cli.errors import WeightsError
+from avtr_cli.core.errors import WeightsError
 from avtr_cli.weights.registry import WeightFile
 from avtr_cli.weights.store import READ_BYTES, Record
 from avtr_cli.weights.transfer import BrokenLine, Refused, append

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from avtr_cli.errors import WeightsError
+from avtr_cli.core.errors import WeightsError
 
 
 def open_onnx(path: Path, device: torch.device) -> Any:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from avtr_cli.errors import WeightsError
+from avtr_cli.core.errors import WeightsError
 from avtr_cli.weights.hub import Hub, check_space
 from avtr_cli.weights.registry import Licence, WeightFile
 from avtr_cli.weights.store import MADE_UP, Record, Store, sha256_of

@@ -11,8 +11,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from avtr_cli.config import Preset
-from avtr_cli.errors import ConfigError
+from avtr_cli.core.config import Preset
+from avtr_cli.core.errors import ConfigError
 
 
 @dataclass(frozen=True, kw_only=True)

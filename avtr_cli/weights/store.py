@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 
-from avtr_cli.errors import WeightsError
-from avtr_cli.files import reason, replacing
+from avtr_cli.core.errors import WeightsError
+from avtr_cli.core.files import reason, replacing
 from avtr_cli.weights.registry import Licence, Registry, WeightFile, registry
 
 POLICIES = ("any", "commercial")

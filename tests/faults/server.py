@@ -14,7 +14,7 @@ import signal
 import sys
 from pathlib import Path
 
-from avtr_cli import runtime
+from avtr_cli.core import runtime
 
 runtime.settle()
 
@@ -26,11 +26,11 @@ def serve(photo: Path, settings: list[str]) -> None:
     import torch
 
     torch.set_num_threads(1)
-    from avtr_cli import offline
     from avtr_cli.batch import worker
     from avtr_cli.cli import batch, main
-    from avtr_cli.config import load_preset
-    from avtr_cli.engine import Engine
+    from avtr_cli.core.config import load_preset
+    from avtr_cli.jobs import production as offline
+    from avtr_cli.streaming.engine import Engine
     from tests.batches import Here
 
     engine = Engine(load_preset("default", settings))

@@ -21,8 +21,8 @@ import soundfile
 from avtr_cli.audio.health import examine
 from avtr_cli.audio.source import DialogueFiles, DialogueSource
 from avtr_cli.audio.turns import voiced
-from avtr_cli.errors import AudioError
-from avtr_cli.timing import FPS, SAMPLE_RATE, frames_of
+from avtr_cli.core.errors import AudioError
+from avtr_cli.core.timing import FPS, SAMPLE_RATE, frames_of
 
 RATES = (8_000, 11_025, 16_000, 22_050, 44_100, 48_000, 96_000)
 _NOISE = np.random.default_rng(0).integers(-3_000, 3_000, (400_000, 2), np.int16)

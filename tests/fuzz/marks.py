@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 import imageio_ffmpeg
 
-from avtr_cli.output import provenance, signing
-from avtr_cli.output.origin import Origin
-from avtr_cli.verification import verify
+from avtr_cli.provenance import marks as provenance
+from avtr_cli.provenance import signing
+from avtr_cli.provenance.origin import Origin
+from avtr_cli.provenance.verification import verify
 from tests.fuzz.mutators import VALUES, mutated
 
 if TYPE_CHECKING:

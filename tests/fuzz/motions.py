@@ -22,13 +22,14 @@ import skimage.io
 import torch
 from safetensors.torch import save
 
-from avtr_cli.config import RenderConfig
-from avtr_cli.errors import InputError
+from avtr_cli.core.config import RenderConfig
+from avtr_cli.core.errors import InputError
+from avtr_cli.core.motion_space import CONTROLS
+from avtr_cli.core.timing import FPS
+from avtr_cli.core.types import Identity, Motion
 from avtr_cli.motion.file import load_motion
 from avtr_cli.perception.portrait import find_portrait
 from avtr_cli.render.mesh.renderer import MeshRenderer
-from avtr_cli.timing import FPS
-from avtr_cli.types import CONTROLS, Identity, Motion
 from tests.fuzz import forked
 
 SIZE = 64  # px

@@ -19,7 +19,7 @@ import numpy as np
 import skimage.data
 from PIL import Image, ImageCms, features
 
-from avtr_cli.errors import PhotoError
+from avtr_cli.core.errors import PhotoError
 from avtr_cli.perception.photo import decode_photo
 from avtr_cli.perception.portrait import find_portrait
 from tests.fuzz import forked

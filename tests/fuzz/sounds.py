@@ -24,7 +24,7 @@ import soundfile
 
 from avtr_cli.audio.health import examine
 from avtr_cli.audio.source import DialogueFiles, DialogueSource
-from avtr_cli.errors import AvtrError
+from avtr_cli.core.errors import AvtrError
 from tests.fuzz import forked
 
 RATE = 16_000

@@ -31,11 +31,11 @@ from avtr_cli.batch.manifest import Row, read_source
 from avtr_cli.batch.plan import plan
 from avtr_cli.batch.run import Outcome
 from avtr_cli.batch.summary import failures_table, plan_table, summary_of
-from avtr_cli.config import Preset, fields, load_preset
-from avtr_cli.cues import check_cues, load_cues
-from avtr_cli.errors import AvtrError
-from avtr_cli.textfile import json_text
-from avtr_cli.types import CUES
+from avtr_cli.core.config import Preset, fields, load_preset
+from avtr_cli.core.errors import AvtrError
+from avtr_cli.core.textfile import json_text
+from avtr_cli.core.types import CUES
+from avtr_cli.prompts.reading import check_cues, load_cues
 from tests.fuzz.mutators import VALUES, mutated, nasty, value
 
 PATIENCE_S = 10
@@ -192,7 +192,7 @@ def _ledger(rng: random.Random, folder: Path) -> Path:
 
 def _read_ledger(out: Path, folder: Path) -> object:
     from avtr_cli.audio.source import DialogueFiles
-    from avtr_cli.job import Job
+    from avtr_cli.jobs.job import Job
 
     for name in ("a.png", "a.wav"):
         (folder / name).write_bytes(b"x")

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from avtr_cli.errors import WeightsError
+from avtr_cli.core.errors import WeightsError
 from avtr_cli.render.liveportrait import networks
 
 BASE_NETWORKS = ("appearance_feature_extractor", "motion_extractor", "warping_module", "spade_generator")

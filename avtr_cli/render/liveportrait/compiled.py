@@ -12,10 +12,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from avtr_cli import runtime
+from avtr_cli.core import runtime
+from avtr_cli.core.timing import CHUNK_FRAMES
 from avtr_cli.render.liveportrait.spade import SpadeGenerator
 from avtr_cli.render.liveportrait.warping import WarpingModule
-from avtr_cli.timing import CHUNK_FRAMES
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from avtr_cli.errors import WeightsError
+from avtr_cli.core.errors import WeightsError
 from avtr_cli.render.liveportrait.crop import REFINEMENT, crop_matrix, cropped, transformed
 from avtr_cli.weights.onnx import open_onnx
 

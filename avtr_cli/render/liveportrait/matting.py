@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 import torch
 
-from avtr_cli.errors import WeightsError
+from avtr_cli.core.errors import WeightsError
 from avtr_cli.weights.onnx import open_onnx
 
 HEIGHT, WIDTH = 288, 512

@@ -18,9 +18,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from avtr_cli.clocks import stage
-from avtr_cli.config import LEFT_AS_IT_IS, RenderConfig, RuntimeConfig
-from avtr_cli.errors import WeightsError
+from avtr_cli.core.clocks import stage
+from avtr_cli.core.config import LEFT_AS_IT_IS, RenderConfig, RuntimeConfig
+from avtr_cli.core.errors import WeightsError
+from avtr_cli.core.motion_space import KEYPOINTS
+from avtr_cli.core.runtime import Graphs, precision_on, to_host
+from avtr_cli.core.types import Identity, Motion, Portrait
 from avtr_cli.perception.crop import resample, scale_of
 from avtr_cli.perception.template import fit_pose
 from avtr_cli.render.composite import OWN, background, is_transparent
@@ -44,10 +47,8 @@ from avtr_cli.render.liveportrait.pose import (
 )
 from avtr_cli.render.liveportrait.regions import motion_mask
 from avtr_cli.render.liveportrait.retargeting import OPEN_LIPS, corrected, eye_ratio, lip_ratio, opening_delta
-from avtr_cli.render.mesh.layers import cut_out
-from avtr_cli.render.mesh.stage import crop_view, whole_photo
-from avtr_cli.runtime import Graphs, precision_on, to_host
-from avtr_cli.types import KEYPOINTS, Identity, Motion, Portrait
+from avtr_cli.render.split import cut_out
+from avtr_cli.render.view import crop_view, whole_photo
 from avtr_cli.weights.store import Store
 
 ONE_STEP = 1.0  # of 255: as near as a CUDA graph's frames must be to the plain call's

@@ -14,11 +14,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from avtr_cli.core.motion_space import CONTROLS
 from avtr_cli.perception.landmarks import face_points
 from avtr_cli.perception.template import fit_pose
 from avtr_cli.perception.topology import EYES, LIP_CENTRES, MOUTH_CORNERS, OUTER_EYE_CORNERS
 from avtr_cli.render.mesh.shapes import JAW_DROP
-from avtr_cli.types import CONTROLS
 
 TURN = (7.0, 9.0, 7.0)  # degrees of pitch, yaw and roll that are tried, both ways
 JAWS = (0.25, 0.5, 0.75)

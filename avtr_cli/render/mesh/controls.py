@@ -11,11 +11,11 @@ from functools import lru_cache
 
 import numpy as np
 
+from avtr_cli.core.motion_space import CONTROLS
+from avtr_cli.core.timing import FPS
 from avtr_cli.perception.template import rotation_matrix
 from avtr_cli.render.mesh.calibration import UNCALIBRATED, Calibration
 from avtr_cli.render.mesh.shapes import SHAPES
-from avtr_cli.timing import FPS
-from avtr_cli.types import CONTROLS
 
 # Head rotation commands are followed exactly to 70 % of these and then ever less: a warp of one photo cannot show
 # what it hides. Degrees of pitch, yaw, roll.

@@ -8,11 +8,11 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from avtr_cli.kernels.sampling import Sampler
 from avtr_cli.perception.topology import CHEEKS, EYES, EyePoints
 from avtr_cli.render.mesh.eyes import CANVAS, CANVAS_REACH, Eye, curve
-from avtr_cli.render.mesh.layers import LUMA, fill_hole
-from avtr_cli.render.mesh.sampling import Sampler
 from avtr_cli.render.mesh.stage import Stage
+from avtr_cli.render.split import LUMA, fill_hole
 
 PALER = 0.14  # saturation by which white must stay below skin for the two to be told apart
 LEAST_LIT = 0.50  # of the cheek's light that a lid has: it lies less deep than the socket around it

@@ -15,9 +15,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from avtr_cli.kernels.sampling import Sampler
 from avtr_cli.render.mesh.controls import Controls, EyeControl
 from avtr_cli.render.mesh.geometry import Geometry
-from avtr_cli.render.mesh.sampling import Sampler
 from avtr_cli.render.mesh.shapes import UPPER
 from avtr_cli.render.mesh.stage import Rectangle
 

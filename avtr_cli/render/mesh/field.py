@@ -14,8 +14,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from avtr_cli.kernels import thinplate
 from avtr_cli.perception.topology import FACE_OVAL, INNER_LOWER_LIP, INNER_UPPER_LIP, MOUTH_CORNERS, SKIN_POINTS
-from avtr_cli.render.mesh import thinplate
 from avtr_cli.render.mesh.controls import Controls
 from avtr_cli.render.mesh.geometry import (
     Geometry,

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from avtr_cli.perception.topology import CHEEKS, EYES
-from avtr_cli.render.mesh.layers import LUMA
+from avtr_cli.render.split import LUMA
 
 # By what share a line must be darker than the darker of its two sides. Bare faces show 0.03 at most.
 LINE, STRONG_LINE = 0.10, 0.30

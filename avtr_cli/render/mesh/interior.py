@@ -15,16 +15,16 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from avtr_cli.kernels.sampling import Sampler
 from avtr_cli.perception.crop import scale_of
 from avtr_cli.perception.template import fit_pose
 from avtr_cli.perception.topology import CHEEKS, LIP_CENTRES, MOUTH_CORNERS
 from avtr_cli.render.mesh import teeth, tongue
 from avtr_cli.render.mesh.controls import Controls
 from avtr_cli.render.mesh.geometry import Geometry
-from avtr_cli.render.mesh.layers import LUMA
-from avtr_cli.render.mesh.sampling import Sampler
 from avtr_cli.render.mesh.shapes import JAW_DROP, SHAPES
 from avtr_cli.render.mesh.stage import Stage
+from avtr_cli.render.split import LUMA
 
 CAVITY = np.array([0.27, 0.095, 0.085])
 # That the incisors show under the upper lip: 3 mm, and more as it rises over an opening mouth.

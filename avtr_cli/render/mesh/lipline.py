@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from avtr_cli.perception.topology import INNER_LOWER_LIP, INNER_UPPER_LIP, MOUTH_CORNERS
-from avtr_cli.render.mesh.layers import LUMA
+from avtr_cli.render.split import LUMA
 
 SHUT = 0.012  # EO: lips that Face Mesh sees closer than this are shut
 REACH = 0.035  # EO up and down in which the valley is looked for

@@ -15,6 +15,7 @@ import torch
 from scipy.interpolate import CubicSpline
 from torch import Tensor
 
+from avtr_cli.kernels.sampling import Sampler
 from avtr_cli.perception.topology import (
     INNER_LOWER_LIP,
     INNER_UPPER_LIP,
@@ -26,7 +27,6 @@ from avtr_cli.perception.topology import (
 from avtr_cli.render.mesh.controls import Controls
 from avtr_cli.render.mesh.geometry import Geometry
 from avtr_cli.render.mesh.interior import Interior, draw_interior, prepare_interior
-from avtr_cli.render.mesh.sampling import Sampler
 from avtr_cli.render.mesh.shapes import LOWER, MOUTH_SHAPES, SHAPES, UPPER
 from avtr_cli.render.mesh.stage import Rectangle, Stage
 

@@ -16,7 +16,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from avtr_cli.config import RenderConfig
+from avtr_cli.core.config import RenderConfig
+from avtr_cli.core.motion_space import CONTROLS
+from avtr_cli.core.types import Identity, Motion, Portrait
+from avtr_cli.kernels.sampling import Sampler, choose_sampler
 from avtr_cli.perception.coverings import coverings
 from avtr_cli.perception.crop import resample
 from avtr_cli.render.composite import OWN, background, is_transparent
@@ -28,14 +31,12 @@ from avtr_cli.render.mesh.field import FieldBasis, displacement, merge_layers, p
 from avtr_cli.render.mesh.geometry import Geometry
 from avtr_cli.render.mesh.glasses import wears_glasses
 from avtr_cli.render.mesh.inverse import invert, lips_in_frame, mend_folds
-from avtr_cli.render.mesh.layers import OVERSAMPLING, cut_out, oversample, split_layers
 from avtr_cli.render.mesh.lipline import snap_lips
 from avtr_cli.render.mesh.mouth import Mouth, draw_mouth, feather, mouth_activity, mouth_region, prepare_mouth
-from avtr_cli.render.mesh.sampling import Sampler, choose_sampler
 from avtr_cli.render.mesh.shading import Shading, apply_gain, gain, prepare_shading
 from avtr_cli.render.mesh.shapes import UPPER
 from avtr_cli.render.mesh.stage import Rectangle, Stage, crop_stage, photo_stage
-from avtr_cli.types import CONTROLS, Identity, Motion, Portrait
+from avtr_cli.render.split import OVERSAMPLING, cut_out, oversample, split_layers
 
 SHOWS_TEETH = 256  # px: in smaller frames teeth are too small to be found, and are looked for in one of this size
 SIZES_KEPT = 4  # of pictures in the making, for each thread

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from avtr_cli.core.motion_space import ARKIT_BLENDSHAPES
 from avtr_cli.perception.template import template
 from avtr_cli.perception.topology import (
     CHIN,
@@ -27,7 +28,6 @@ from avtr_cli.perception.topology import (
     OUTER_UPPER_LIP,
     POINTS,
 )
-from avtr_cli.types import ARKIT_BLENDSHAPES
 
 SHAPES = (
     *(name for name in ARKIT_BLENDSHAPES if not name.startswith("eye") and name not in ("mouthClose", "tongueOut")),

@@ -15,9 +15,10 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from avtr_cli.perception.crop import apply, resample, scale_of, scaled
+from avtr_cli.core.types import Portrait
+from avtr_cli.perception.crop import apply, resample, scale_of
 from avtr_cli.perception.template import fit_pose
-from avtr_cli.types import Portrait
+from avtr_cli.render.view import crop_view, whole_photo
 
 CELLS_PER_EO = 34  # grid nodes across the outer eye corners: finer than the face points lie
 CROP_MARGIN = 0.30  # EO of photo kept around a crop
@@ -143,28 +144,6 @@ def photo_stage(portrait: Portrait, longest: int) -> Stage:
         unit=unit,
         still_sides=still_sides,
     )
-
-
-def crop_view(portrait: Portrait, size: int) -> tuple[np.ndarray, int]:
-    """The affine from photo pixels to the crop of at most `size` px a side, and that side: even, as video wants it."""
-    side = size // 2 * 2
-    return scaled(portrait.crop, side / portrait.crop_size), side
-
-
-def whole_photo(photo: np.ndarray, longest: int) -> tuple[np.ndarray, np.ndarray]:
-    """The photo with its longer side at most `longest` and both sides even, and the affine that leads there.
-
-    A photo that is small enough keeps its pixels (an odd last row or column is cut off); it is never enlarged.
-    """
-    height, width = photo.shape[:2]
-    longest = longest // 2 * 2
-    scale = min(1.0, longest / max(height, width))
-    if scale == 1.0:
-        return np.ascontiguousarray(photo[: height // 2 * 2, : width // 2 * 2]), np.eye(2, 3)
-    wide, high = (max(2, round(side * scale / 2) * 2) for side in (width, height))
-    affine = np.array([[wide / width, 0, 0], [0, high / height, 0]], float)
-    affine[:, 2] = 0.5 * (affine[[0, 1], [0, 1]] - 1)
-    return cv2.resize(photo, (wide, high), interpolation=cv2.INTER_AREA), affine
 
 
 def _cell(unit: float) -> int:

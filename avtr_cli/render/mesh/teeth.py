@@ -9,7 +9,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from avtr_cli.render.mesh.layers import LUMA
+from avtr_cli.render.split import LUMA
 
 CANVAS = 256
 PER_HALF_MOUTH = 90

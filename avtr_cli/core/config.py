@@ -1,0 +1,227 @@
+"""Settings: a preset (YAML) and `--set` pairs become one frozen value; every default is written here, once.
+
+An unknown key is an error, so a typo cannot pass as a default. `presets/*.yaml` name every setting again
+with what turning it does, and a test keeps them complete.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import difflib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields, is_dataclass
+from pathlib import Path
+from typing import Any
+
+from avtr_cli.core.errors import ConfigError
+from avtr_cli.core.limits import check_all, check_value, is_background, is_device, like, one_of, within
+from avtr_cli.core.shipped import shipped_folder
+from avtr_cli.core.textfile import quoted
+
+PRESET_SUFFIXES = (".yaml", ".yml")  # of a file; anything else is a name
+LEFT_AS_IT_IS = -1.0  # of a wanted opening: none is wanted
+EMOTIONS = ("neutral", "happy", "serious", "surprised", "sad")
+SPEEDS = ("ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow")
+BACKGROUND = "none, blur, transparent, a colour such as #204060, or a picture file"
+
+
+@dataclass(frozen=True, kw_only=True)
+class MotionConfig:
+    """How audio becomes motion."""
+
+    generator: str = one_of("lmfm", "avtr1", default="lmfm")  # lmfm: our own, embedded | avtr1: the published model
+    euler_steps: int = within(1, 100, 4)  # from noise to motion; time is linear in it
+    self_guidance: float = within(0, 10, 1.0)  # above 1, the mouth follows the avatar's own voice more closely
+    partner_guidance: float = within(0, 10, 1.0)  # above 1, listening follows the partner more closely
+    identity_guidance: float = within(0, 10, 1.0)  # above 1, the manner of this person is kept more closely
+    noise_correlation: float = within(0.1, 100, 2.0)  # a of the AR(1) base noise; larger is smoother
+    noise_limit: float = within(0.1, 6, 1.2)  # truncation of the base noise, in its standard deviations
+    expressiveness: float = within(0, 3, 1.0)  # scales the face's departure from neutral; mouth closures are kept
+    head_gain: float = within(0, 3, 1.0)  # scales head rotation and translation
+    blink_rate: float = within(0, 3, 1.0)  # times the natural rate
+    gaze: float = within(0, 3, 1.0)  # scales eye movement; 0 looks into the camera
+    smile: float = within(-1, 1, 0.0)  # added to both mouth corners
+    emotion: str = one_of(*EMOTIONS, default="neutral")
+    emotion_intensity: float = within(0, 1, 0.5)
+
+    def __post_init__(self) -> None:
+        check_all(self, "motion")
+
+
+@dataclass(frozen=True, kw_only=True)
+class RenderConfig:
+    """How motion becomes pictures."""
+
+    renderer: str = one_of("mesh", "liveportrait", default="mesh")  # mesh: our own warp of the photo | the published
+    view: str = one_of("crop", "photo", default="crop")  # crop: square around the head | photo: whole, aspect kept
+    size: int = within(64, 4096, 512)  # px, rounded to even: side of the crop, or longer side of the photo view at most
+    background: str = like(BACKGROUND, is_background, "none")  # none: the photo's own
+    breathing: float = within(0, 3, 1.0)  # scales the slow rise of the shoulders; 0 is off
+    relight: float = within(0, 2, 1.0)  # scales the shading that follows head and skin; 0 is off
+    # Of the LivePortrait renderer alone:
+    region: str = one_of("all", "expression", "pose", "lips", "eyes", default="all")  # what moves
+    driving: str = one_of("avtr1", "relative", "absolute", default="avtr1")  # avtr1: the expression turns with the head
+    eyes_open: float = within(0, 0.8, LEFT_AS_IT_IS, off=LEFT_AS_IT_IS)  # to this height over width; 0.35 is usual
+    lips_open: float = within(0, 0.8, LEFT_AS_IT_IS, off=LEFT_AS_IT_IS)  # the same for lips (0 is shut)
+    close_lips: bool = False  # shuts the mouth of a photo with parted lips before it is moved
+
+    def __post_init__(self) -> None:
+        check_all(self, "render")
+
+
+@dataclass(frozen=True, kw_only=True)
+class OutputConfig:
+    """How pictures and sound become a file."""
+
+    sound: str = one_of("self", "mix", "stereo", "none", default="self")  # mix: mono | stereo: self left, partner right
+    encoder: str = one_of("auto", "x264", "nvenc", default="auto")  # auto: NVENC where it works, else x264
+    crf: int = within(0, 51, 18)  # constant quality of H.264: lower is better and larger
+    speed: str = one_of(*SPEEDS, default="veryfast")  # x264's preset; slower is smaller, not prettier
+    audio_kbps: int = within(16, 512, 160)  # AAC
+
+    def __post_init__(self) -> None:
+        check_all(self, "output")
+
+
+@dataclass(frozen=True, kw_only=True)
+class RuntimeConfig:
+    """What it runs on."""
+
+    device: str = like("auto, cpu, cuda or cuda:N", is_device, "auto")
+    precision: str = one_of("fp32", "bf16", "fp16", default="fp32")  # of the published networks on a GPU
+    threads: int = within(0, 64, 0)  # CPU threads of the renderer; 0 chooses
+    compile: str = one_of("auto", "on", "off", default="auto")  # on: warp and decoder by torch.compile | auto: off
+    cuda_graphs: str = one_of("auto", "on", "off", default="auto")  # a chunk as one graph; auto: where proven equal
+
+    def __post_init__(self) -> None:
+        check_all(self, "runtime")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Preset:
+    """Everything that shapes a video besides photo, sound and seed."""
+
+    name: str = "default"
+    motion: MotionConfig = field(default_factory=MotionConfig)
+    render: RenderConfig = field(default_factory=RenderConfig)
+    output: OutputConfig = field(default_factory=OutputConfig)
+    runtime: RuntimeConfig = field(default_factory=RuntimeConfig)
+
+    def with_settings(self, **settings: Any) -> Preset:
+        """A copy with dotted keys replaced: `preset.with_settings(**{"render.size": 256})`; None is skipped."""
+        return self.changed(settings)
+
+    def changed(
+        self, settings: Mapping[str, Any], origin: str = "--set", options: Mapping[str, str] | None = None
+    ) -> Preset:
+        """As `with_settings`; a ConfigError names `origin` and the key, so that people see what they wrote.
+
+        `options` has the names of options that stand for keys, as {"render.size": "--size"}; they are named instead.
+        """
+        return _apply(self, {k: v for k, v in settings.items() if v is not None}, origin, options or {})
+
+    def as_dict(self) -> dict[str, Any]:
+        return dataclasses.asdict(self)
+
+
+def preset_names() -> list[str]:
+    return sorted(path.stem for path in shipped_folder("presets").glob("*.yaml"))
+
+
+def load_preset(name_or_file: str | Path = "default", settings: list[str] | tuple[str, ...] = ()) -> Preset:
+    """The preset called NAME, or the YAML FILE, with `key.sub=value` settings on top.
+
+    Raises ConfigError for an unknown name, file, key, or a value of the wrong kind.
+    """
+    from avtr_cli.core.plain_yaml import load_file
+
+    path = Path(name_or_file)
+    if path.suffix.lower() not in PRESET_SUFFIXES:
+        known = preset_names()
+        if str(name_or_file) not in known:
+            there = f"there are {', '.join(known)}, or give a .yaml file"
+            meant = _hint(str(name_or_file), known)
+            raise ConfigError(f"no preset is called {quoted(str(name_or_file))}; {there}{meant and f'; {meant}'}")
+        path = shipped_folder("presets") / f"{name_or_file}.yaml"
+    loaded = load_file(path) or {}
+    if not isinstance(loaded, dict):
+        raise ConfigError(f"{path}: a preset is a table of settings, this is {quoted(loaded)}")
+    flat: dict[str, Any] = {}
+    for section, values in loaded.items():
+        if not isinstance(values, dict):
+            raise ConfigError(f"{path}: {quoted(section)} must hold settings, as in 'render: {{size: 512}}'")
+        flat.update({f"{section}.{key}": value for key, value in values.items()})
+    preset = _apply(Preset(name=path.stem), flat, str(path), {})
+    return _apply(preset, parse_settings(settings), "--set", {})
+
+
+def parse_settings(pairs: Sequence[str]) -> dict[str, Any]:
+    """`key.sub=value` strings as {"key.sub": value}; a word is taken as it was typed.
+
+    Raises ConfigError for a string without `=`, and for a value that is none.
+    """
+    from avtr_cli.core.plain_yaml import load
+
+    parsed: dict[str, Any] = {}
+    for pair in pairs:
+        key, equals, text = (part.strip() for part in pair.partition("="))
+        if not equals:
+            raise ConfigError(f"--set {quoted(pair)}: write it as key.sub=value, as in render.size=512")
+        kind = _kinds().get(key)
+        if kind is str and text[:1] not in ("'", '"'):  # a colour such as #00FF00 would be a comment to YAML
+            parsed[key] = text
+        else:
+            with contextlib.suppress(ConfigError):
+                parsed[key] = load(text, key)
+            if parsed.get(key) is None:
+                raise ConfigError(f"--set {key}: {quoted(text)} is no value; write a number, true, false or a word")
+    return parsed
+
+
+def _kinds() -> dict[str, type]:
+    """Every setting by its dotted name, with the kind of thing it is."""
+    groups = {group: value for group, value in vars(Preset()).items() if is_dataclass(value)}
+    return {f"{group}.{name}": type(value) for group, values in groups.items() for name, value in vars(values).items()}
+
+
+def _apply(preset: Preset, settings: Mapping[str, Any], origin: str, options: Mapping[str, str]) -> Preset:
+    sections = {f.name: getattr(preset, f.name) for f in fields(preset) if is_dataclass(getattr(preset, f.name))}
+    changed: dict[str, dict[str, Any]] = {}
+    for key, value in settings.items():
+        section, _, name = str(key).partition(".")
+        if section not in sections:
+            meant = _hint(str(key), list(_kinds())) or f"there are {', '.join(sections)}"
+            raise ConfigError(f"{origin}: no group of settings is called {quoted(section)}; {meant}")
+        known = {field.name: field for field in fields(sections[section])}
+        if name not in known:
+            meant = _hint(str(key), list(_kinds())) or f"there are {', '.join(known)}"
+            raise ConfigError(f"{origin}: no {section} setting is called {quoted(name)}; {meant}")
+        called = options.get(key, f"{origin}: {key}")
+        value = _as_kind_of(getattr(sections[section], name), value, called)
+        check_value(known[name], value, called)
+        changed.setdefault(section, {})[name] = value
+    return dataclasses.replace(preset, **{n: dataclasses.replace(sections[n], **v) for n, v in changed.items()})
+
+
+def _hint(wrong: str, known: Sequence[str]) -> str:
+    """`did you mean ...?`, or nothing where no known name is like the wrong one."""
+    alike = [name for name in known if name.rpartition(".")[2] == wrong.rpartition(".")[2] != ""]
+    alike = alike or difflib.get_close_matches(wrong[:80], known, 1, 0.7)
+    if not alike and "." not in wrong:  # the group left out, and a letter besides
+        endings = {name.rpartition(".")[2]: name for name in known}
+        alike = [endings[ending] for ending in difflib.get_close_matches(wrong[:80], list(endings), 1, 0.8)]
+    return f"did you mean {' or '.join(alike)}?" if alike else ""
+
+
+def _as_kind_of(default: Any, value: Any, called: str) -> Any:
+    """`value` as the kind of thing `default` is; a whole number is welcome where a fraction is meant."""
+    kind = type(default)
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        with contextlib.suppress(OverflowError):  # of 400 digits: then it is no number of ours
+            return float(value)
+    elif isinstance(value, kind) and (kind is bool or not isinstance(value, bool)):
+        return value
+    meant = {int: "a whole number", float: "a number", bool: "true or false", str: "a word"}[kind]
+    quotes = "; put it in quotes if it is one" if kind is str and isinstance(value, (int, float)) else ""
+    raise ConfigError(f"{called} must be {meant}, not {quoted(value)}{quotes}")

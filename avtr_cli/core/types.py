@@ -1,0 +1,103 @@
+"""The nouns that cross rooms.
+
+Rooms know these and themselves. Shapes: T frames, C channels of a motion space, H x W pixels.
+Images are RGB. Pixel coordinates have integer pixel centres, x to the right, y down.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from avtr_cli.core.motion_space import MotionSpace
+
+if TYPE_CHECKING:
+    import numpy as np
+    from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Portrait:
+    """A photo with one face found in it; made once by perception.
+
+    photo      uint8 (H, W, 3), upright (EXIF applied), whole
+    landmarks  float64 (478, 3): MediaPipe face mesh in photo pixels, z in the same unit, away from the camera
+    crop       float64 (2, 3): affine map photo pixels -> pixels of the square crop of side `crop_size`
+    matte      float32 (H, W) in [0, 1]: how much of each photo pixel belongs to the person
+    warnings   sentences for the user (a doubtful face, a strong turn, a small picture)
+    """
+
+    photo: np.ndarray
+    landmarks: np.ndarray
+    crop: np.ndarray
+    matte: np.ndarray
+    crop_size: int = 512
+    sha256: str = ""  # of the file's bytes
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Identity:
+    """One avatar, ready to be drawn: what the renderer made of a portrait, once.
+
+    neutral  float32 (C,): the motion that returns the photo, in the renderer's space
+    kept     the renderer's own tensors and tables; nobody else looks inside
+    size     (width, height) of the frames that `draw` returns
+    """
+
+    space: MotionSpace
+    neutral: Tensor
+    kept: Any
+    size: tuple[int, int]
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Window:
+    """The audio of one chunk: float32 (2, 8400) at 16 kHz, rows (avatar, partner); see core/timing.py."""
+
+    samples: np.ndarray
+    index: int  # of the chunk, from 0
+
+
+@dataclass(frozen=True)
+class Motion:
+    """Some frames of motion: float32 (T, C) in one motion space; `first` is the index of the first frame."""
+
+    space: MotionSpace
+    values: Tensor
+    first: int = 0
+
+
+MotionState = Mapping[str, "Tensor"]
+"""All that a motion stream remembers between chunks, by name; never changed, only replaced."""
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One finished picture: uint8 (H, W, 3), or (H, W, 4) where an alpha channel was asked for."""
+
+    pixels: np.ndarray
+    index: int
+
+
+CUES = ("nod", "shake", "smile", "brow", "blink", "look_left", "look_right", "look_up", "look_down", "look_ahead")
+CUE_STRENGTH = (0.0, 3.0)  # least and most: 1 as people do, 0 not at all
+
+
+@dataclass(frozen=True)
+class Cue:
+    """A time-stamped wish from the user: at `frame`, do `name` (of CUES) with `strength` (within CUE_STRENGTH)."""
+
+    frame: int
+    name: str
+    strength: float = 1.0
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """What one window gave: its motion and its finished frames."""
+
+    motion: Motion
+    frames: list[Frame] = field(default_factory=list)

@@ -1,0 +1,1 @@
+"""About this machine: is everything installed, how fast is it."""

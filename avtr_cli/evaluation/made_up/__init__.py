@@ -1,1 +1,0 @@
-"""A weight set of our own in the published files' formats, for tests and for `avtr bench --random-weights`."""

@@ -1,0 +1,1 @@
+"""The embedded renderer's own acceptance, on real photos."""

@@ -1,0 +1,222 @@
+"""A minute of driven frames, each against the one before and against the photo: still things stand, she stays herself.
+
+Frames are taken before encoding. Regions come from the photo's matte and face points and from how far the take
+moves anything, never from the renderer's own layers, so that a leak in those shows.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+
+from avtr_cli.core.config import RenderConfig
+from avtr_cli.core.motion_space import CONTROLS, HEAD_CHANNELS
+from avtr_cli.core.types import Identity, Motion, Portrait
+from avtr_cli.evaluation.mesh.renderer import Bound
+from avtr_cli.evaluation.mesh.studio import Numbers
+from avtr_cli.perception.crop import resample
+from avtr_cli.perception.portrait import find_portrait
+from avtr_cli.perception.topology import CHIN, FACE_OVAL
+from avtr_cli.render.mesh.controls import read_controls
+from avtr_cli.render.mesh.field import displacement
+from avtr_cli.render.mesh.renderer import Avatar, MeshRenderer
+
+PERSON, SURELY = 0.02, 0.95  # matte: a pixel has something of the person; it is the person's alone
+CLEAR = 0.08  # EO beyond the person's farthest reach where background begins: soft hair lies nearer
+BELOW_CHIN = 0.55  # EO: here the neck ends and the shoulders begin
+FACE_REACH = 1.7  # of the face's outline: so far the jaw and the smile draw the skin along
+AT_REST = 0  # a frame's number at which the breath is at its mean
+LOOK_EVERY = 5  # frames between looks at displacement and likeness
+MOST_MARKS = 80  # points followed in a region
+LOST_PX = 0.5  # a mark followed there and back that misses its start by more is not believed
+FEWEST_MARKS = 4
+
+TEMPORAL_BOUNDS: dict[str, Bound] = {
+    "background.flicker": Bound(15, "change between frames of what never moves, worst frame's mean, of 255", high=0.3),
+    "background.swim_px": Bound(15, "displacement of background marks by optical flow, 95 % below, px", high=0.1),
+    "shoulders.flicker": Bound(15, "change in the rate of change of the shoulders, mean, of 255", high=0.3),
+    "shoulders.swim_eo": Bound(15, "displacement of shoulder marks beyond breath, 95 % below, EO", high=0.02),
+    "shoulders.wobble_eo": Bound(15, "of that, what the shoulders do not do as one, 95 % below, EO", high=0.006),
+    "identity.ssim": Bound(16, "likeness to the photo beyond the face, head and breath at neutral, least", low=0.98),
+}
+
+
+@dataclass(frozen=True)
+class Regions:
+    """Masks bool (H, W) of the frame."""
+
+    background: np.ndarray  # never reached by the person
+    shoulders: np.ndarray
+    beyond_face: np.ndarray
+
+
+def evaluate_temporal(
+    photos: Sequence[Path],
+    controls: np.ndarray,
+    config: RenderConfig,
+    device: torch.device,
+    say: Callable[[str], None] = lambda line: None,
+) -> dict[str, Numbers]:
+    """Every measure by photo name, of each photo driven by `controls` (T, 58). Raises PhotoError."""
+    results = {}
+    for photo in photos:
+        say(f"{photo}")
+        results[photo.stem] = measure_take(find_portrait(photo), controls, config, device)
+    return results
+
+
+def measure_take(portrait: Portrait, controls: np.ndarray, config: RenderConfig, device: torch.device) -> Numbers:
+    """The numbers of TEMPORAL_BOUNDS for one portrait; NaN where the picture shows too little of a region."""
+    renderer = MeshRenderer(config, device)
+    identity = renderer.prepare(portrait)
+    regions = find_regions(portrait, identity.kept, controls, config)
+    return _moving(renderer, identity, controls, regions) | _likeness(renderer, identity, controls, regions)
+
+
+def find_regions(portrait: Portrait, avatar: Avatar, controls: np.ndarray, config: RenderConfig) -> Regions:
+    stage = avatar.stage
+    canvas_height, canvas_width = stage.canvas.shape[:2]
+    matte = stage.frame.of(resample(portrait.matte, stage.affine, canvas_width, canvas_height))
+    reach = 0.0
+    for index in range(0, len(controls), LOOK_EVERY):
+        read = read_controls(controls[index].astype(float), index, config.breathing, avatar.calibration)
+        reach = max(reach, float(displacement(avatar.field, read).norm(dim=1).max()))
+    away = cv2.distanceTransform((matte < PERSON).astype(np.uint8), cv2.DIST_L2, 5)
+    inside = cv2.distanceTransform((matte > SURELY).astype(np.uint8), cv2.DIST_L2, 5)
+    points = stage.points[:, :2] + np.array([stage.place.x - stage.frame.x, stage.place.y - stage.frame.y])
+    rows = np.arange(matte.shape[0])[:, None]
+    face = np.zeros(matte.shape, np.uint8)
+    outline = points[list(FACE_OVAL)]
+    enlarged = outline.mean(axis=0) + FACE_REACH * (outline - outline.mean(axis=0))
+    cv2.fillPoly(face, [np.rint(enlarged).astype(np.int32)], (1,))
+    return Regions(
+        background=away > reach + CLEAR * stage.unit,
+        shoulders=(inside > CLEAR * stage.unit) & (rows > points[CHIN, 1] + BELOW_CHIN * stage.unit),
+        beyond_face=face == 0,
+    )
+
+
+def _moving(renderer: MeshRenderer, identity: Identity, controls: np.ndarray, regions: Regions) -> Numbers:
+    """Flicker and swimming over the whole take."""
+    avatar: Avatar = identity.kept
+    still = cv2.cvtColor(avatar.still, cv2.COLOR_RGB2GRAY)
+    background, shoulders = _Marks(still, regions.background, avatar), _Marks(still, regions.shoulders, avatar)
+    flicker, unsteady = [], []
+    last, before = avatar.still, avatar.still
+    for index, row in enumerate(controls):
+        frame = _draw(renderer, identity, row, index)
+        if index:
+            flicker.append(_mean_in(cv2.absdiff(frame, last), regions.background))
+        if index > 1:
+            turn = frame.astype(np.int16) - 2 * last.astype(np.int16) + before
+            unsteady.append(_mean_in(np.abs(turn) / 2, regions.shoulders))
+        if index % LOOK_EVERY == 0:
+            grey = cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)
+            background.follow(grey, 0.0)
+            shoulders.follow(grey, read_controls(row.astype(float), index, renderer.config.breathing).breath)
+        before, last = last, frame
+    return {
+        "background.flicker": max(flicker, default=math.nan),
+        "background.swim_px": background.swim(),
+        "shoulders.flicker": float(np.mean(unsteady)) if unsteady else math.nan,
+        "shoulders.swim_eo": shoulders.swim() / avatar.stage.unit,
+        "shoulders.wobble_eo": shoulders.wobble() / avatar.stage.unit,
+    }
+
+
+def _likeness(renderer: MeshRenderer, identity: Identity, controls: np.ndarray, regions: Regions) -> Numbers:
+    """The least structural similarity of all looks: the face moves, head and breath are at neutral.
+
+    A breath shifts cloth and cracked paint by pixels, which this measure would take for another picture.
+    """
+    avatar: Avatar = identity.kept
+    level = controls.copy()
+    level[:, [CONTROLS.index(name) for name in HEAD_CHANNELS]] = 0
+    photo = cv2.cvtColor(avatar.still, cv2.COLOR_RGB2GRAY)
+    least = math.nan
+    for index in range(0, len(level), LOOK_EVERY):
+        frame = cv2.cvtColor(_draw(renderer, identity, level[index], AT_REST), cv2.COLOR_RGB2GRAY)
+        least = min(_mean_in(structural_similarity(frame, photo), regions.beyond_face), least)
+    return {"identity.ssim": least}
+
+
+class _Marks:
+    """Points of a still picture that are followed into other frames by optical flow (Lucas & Kanade, pyramidal)."""
+
+    def __init__(self, still: np.ndarray, region: np.ndarray, avatar: Avatar):
+        unit, stage = avatar.stage.unit, avatar.stage
+        found = cv2.goodFeaturesToTrack(still, MOST_MARKS, 0.01, 0.1 * unit, mask=region.astype(np.uint8))
+        self._still = still
+        self._start = np.zeros((0, 2), np.float32) if found is None else found[:, 0].astype(np.float32)
+        # What a full breath does to each of them, px.
+        rows, columns = avatar.field.grid
+        on_stage = self._start + np.array([stage.frame.x - stage.place.x, stage.frame.y - stage.place.y])
+        cell = np.floor(on_stage / stage.cell)
+        column, row = cell.astype(int).T if len(cell) else np.zeros((2, 0), int)
+        node = row.clip(0, rows - 1) * columns + column.clip(0, columns - 1)
+        self._breath = avatar.field.breath.cpu().numpy()[:, node].T
+        self._moved: list[np.ndarray] = []
+
+    def follow(self, frame: np.ndarray, breath: float) -> None:
+        """Look where the marks are in `frame`, grey uint8, and note what the breath does not explain."""
+        if len(self._start) < FEWEST_MARKS:
+            return
+        track: Any = cv2.calcOpticalFlowPyrLK  # typed without the guess that may be None
+        there, found, _ = track(self._still, frame, self._start[:, None], None)
+        back, _, _ = track(frame, self._still, there, None)
+        sure = (found[:, 0] > 0) & (np.linalg.norm(back[:, 0] - self._start, axis=1) < LOST_PX)
+        moved = there[:, 0] - self._start - breath * self._breath
+        self._moved.append(np.where(sure[:, None], moved, np.nan))
+
+    def swim(self) -> float:
+        return self._most(np.array(self._moved))
+
+    def wobble(self) -> float:
+        """Beyond the motion that all marks of a frame share."""
+        moved = np.array(self._moved)
+        if not moved.size:
+            return math.nan
+        seen = np.isfinite(moved[..., 0]).sum(axis=1) >= FEWEST_MARKS
+        moved = moved[seen]
+        return self._most(moved - np.nanmedian(moved, axis=1, keepdims=True))
+
+    @staticmethod
+    def _most(moved: np.ndarray) -> float:
+        """Length below which 95 % of the displacements (looks, marks, 2) lie; NaN where no mark was believed."""
+        lengths = np.linalg.norm(moved.reshape(-1, 2), axis=1)
+        lengths = lengths[np.isfinite(lengths)]
+        return float(np.percentile(lengths, 95)) if lengths.size else math.nan
+
+
+def structural_similarity(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Wang et al. 2004 for grey uint8 pictures (H, W): their Gaussian window, a float32 value for each pixel."""
+    x, y = a.astype(np.float32), b.astype(np.float32)
+
+    def local(values: np.ndarray) -> np.ndarray:
+        return cv2.GaussianBlur(values, (11, 11), 1.5)
+
+    mean_x, mean_y = local(x), local(y)
+    var_x, var_y = local(x * x) - mean_x**2, local(y * y) - mean_y**2
+    both = local(x * y) - mean_x * mean_y
+    c1, c2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
+    alike: np.ndarray = (2 * mean_x * mean_y + c1) * (2 * both + c2)
+    return alike / ((mean_x**2 + mean_y**2 + c1) * (var_x + var_y + c2))
+
+
+def _draw(renderer: MeshRenderer, identity: Identity, row: np.ndarray, index: int) -> np.ndarray:
+    motion = Motion(CONTROLS, torch.from_numpy(row[None].astype(np.float32)), index)
+    return renderer.draw(identity, motion)[0].copy()
+
+
+def _mean_in(values: np.ndarray, region: np.ndarray) -> float:
+    """Mean of `values` (H, W) or (H, W, C) in a region; NaN where it is empty."""
+    if not region.any():
+        return math.nan
+    return float(values[region].mean())

@@ -1,0 +1,1 @@
+"""Measures that need motion and sound alone."""

@@ -1,0 +1,1 @@
+"""One job: a call from files becomes a file. check -> prepare -> produce."""

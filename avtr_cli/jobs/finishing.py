@@ -1,0 +1,103 @@
+"""A job whose last segment is closed into its outputs, finished in the work folder: video, motion, report, page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from avtr_cli.audio.source import DialogueSource
+from avtr_cli.core.interruption import allowed, awaited
+from avtr_cli.core.textfile import json_text
+from avtr_cli.jobs.account import origin_of
+from avtr_cli.jobs.preparation import Stage
+from avtr_cli.jobs.timeline import collect
+from avtr_cli.jobs.workfolder import WorkFolder
+from avtr_cli.motion.file import load_motion, save_motion
+from avtr_cli.motion.live_link import write_live_link_csv
+from avtr_cli.output.finished import Finished
+from avtr_cli.output.sequence import FIRST, PictureSequence, is_sequence
+from avtr_cli.output.video import SoundWriter, assemble
+from avtr_cli.provenance import marks as provenance
+from avtr_cli.report.page import job_page
+from avtr_cli.report.report import Report
+
+
+def video(stage: Stage, folder: WorkFolder) -> tuple[list[Finished], dict[str, Any]]:
+    """The video, or the sound and pictures of a sequence, marked; and the report's `provenance` entry."""
+    job, form = stage.job, stage.checked.form
+    sound = None
+    if job.preset.output.sound != "none":
+        sound = folder.path / "sound.w64"
+        write_sound(stage.source, job.preset.output.sound, stage.total, sound)
+    segments = [folder.video(index) for index in range(len(folder.closed))]
+    marks, origin = provenance.unmarked(job.label), origin_of(stage)
+
+    def mark(path: Path) -> None:
+        marks.update(provenance.mark(path, origin, stage.checked.signer))
+        if marks["c2pa"] and (why := marks["c2pa"].get("ingredient_left_out")):
+            marks["c2pa"]["ingredient_left_out"] = job.true_names(why)
+
+    metadata = provenance.metadata(origin) if job.provenance else {}
+    kbps, marked = job.preset.output.audio_kbps, mark if job.provenance else None
+    return assemble(segments, stage.total, sound, job.out, form, kbps, metadata, marked), marks
+
+
+def motion(stage: Stage, folder: WorkFolder) -> Iterator[Finished]:
+    """The motion as one file, where it was asked for."""
+    job = stage.job
+    if job.motion_out is None:
+        return
+    values = torch.cat([load_motion(folder.motion(index))[1] for index in range(len(folder.closed))])
+    path = folder.path / f"staged-motion{job.motion_out.suffix.lower()}"
+    if path.suffix == ".csv":
+        write_live_link_csv(path, values)
+    else:
+        save_motion(path, stage.engine.renderer.space, values, job.seed)
+    yield Finished(path, job.motion_out)
+
+
+def account(stage: Stage, folder: WorkFolder, report: Report, video: Sequence[Finished]) -> Iterator[Finished]:
+    """Report and page of the finished `video`, where they were asked for."""
+    job = stage.job
+    if job.report is not None:
+        yield Finished(_written(folder, "staged-report", json_text(report, 2) + "\n"), job.report)
+    if job.page is not None:
+        neutrals = [one.identity.neutral.cpu().numpy() for one in stage.casts]
+        with allowed():
+            page = job_page(job.page, report, _to_look_at(video), collect(stage.source, folder, neutrals))
+        yield Finished(_written(folder, "staged-page", page), job.page)
+
+
+def outdated(out: Path, frames: int) -> list[Path]:
+    """What has to go before a sequence gets its names: its first picture, then ours of an earlier, longer one."""
+    if not is_sequence(out):
+        return []
+    sequence = PictureSequence(out)
+    return [sequence.picture(FIRST), *sequence.outdated(frames)]
+
+
+def write_sound(source: DialogueSource, kind: str, frames: int, path: Path) -> None:
+    """Write the PCM that goes with `frames` frames, exactly as long: `self` or `mix` mono, or `stereo`."""
+    rate = 44_100 if source.facts.file_rate in (11_025, 22_050, 44_100) else 48_000
+    writer = SoundWriter(path, rate, 2 if kind == "stereo" else 1)
+    for block in awaited(source.blocks(rate)):
+        if kind == "stereo":
+            writer.write(block.T)
+        else:
+            writer.write((block[0] if kind == "self" else block.sum(0).clip(-1, 1))[:, None])
+    writer.close(frames)
+
+
+def _to_look_at(video: Sequence[Finished]) -> Path:
+    """The finished video, or ffmpeg's pattern of the finished pictures, in the work folder."""
+    made = video[-1].made
+    return made.with_name("%09d.png") if is_sequence(made) else made
+
+
+def _written(folder: WorkFolder, name: str, text: str) -> Path:
+    path = folder.path / name
+    path.write_bytes(text.encode("utf-8", "replace"))
+    return path

@@ -1,0 +1,137 @@
+"""A job: all that shapes one video, as one value, and the key that tells whether two jobs give the same frames."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from avtr_cli import __version__
+from avtr_cli.audio.files import DialogueFiles
+from avtr_cli.core.config import Preset
+from avtr_cli.core.errors import ConfigError
+from avtr_cli.core.files import file_sha256
+from avtr_cli.core.types import Cue
+
+if TYPE_CHECKING:
+    from avtr_cli.audio.source import DialogueSource
+    from avtr_cli.output.layout import Layout
+
+
+NO_FILE = ("none", "blur", "transparent")  # backgrounds that are words; others are colours or pictures
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """One avatar's side of one call, to be rendered to `out`."""
+
+    photo: Path
+    sound: DialogueFiles
+    out: Path
+    preset: Preset = field(default_factory=Preset)
+    seed: int = 0
+    face: int | None = None  # which face of the photo, from 1; None: the largest
+    cues: tuple[Cue, ...] = ()
+    from_motion: Path | None = None  # replay this motion file instead of making motion
+    motion_out: Path | None = None  # also write the motion: .safetensors, or .csv for Live Link
+    provenance: bool = True  # mark the file as generated
+    certificate: Path | None = None  # PEM chain that signs the mark; None: one made on this machine
+    private_key: Path | None = None  # of the certificate, PEM
+    label: str = ""  # burnt into the frames
+    pace: str = "max"  # max | realtime: hear the sound at the wall clock's speed
+    report: Path | None = None  # also write the report: JSON
+    page: Path | None = None  # also write a report page: .html
+    overwrite: bool = False  # replace outputs that lie there; otherwise they are a reason to refuse
+    resume: bool = True  # go on from closed segments of an interrupted run
+    settings_files: tuple[Path, ...] = ()  # that preset and cues were read from: no output may be one of them
+    command: str = ""  # as typed, for the report
+    copies: dict[Path, Path] = field(default_factory=dict)  # copy of a pipe -> what it is of
+
+    def __post_init__(self) -> None:
+        if self.pace not in ("max", "realtime"):
+            raise ConfigError(f"--pace is '{self.pace}', but must be max or realtime")
+
+    @property
+    def photos(self) -> tuple[Path, ...]:
+        return (self.photo,)
+
+    @property
+    def inputs(self) -> tuple[Path, ...]:
+        """Every file it is made from."""
+        chosen = (
+            *self.photos,
+            *self.sound.paths,
+            self.from_motion,
+            self.background,
+            self.certificate,
+            self.private_key,
+            *self.settings_files,
+        )
+        return tuple(path for path in chosen if path is not None)
+
+    @property
+    def read_once(self) -> tuple[Path, ...]:
+        """Small files that shape the frames and are read whole while the job is made ready."""
+        return tuple(path for path in (self.from_motion, self.background) if path is not None)
+
+    @property
+    def outputs(self) -> dict[str, Path]:
+        """Every file it writes, by the option that names it; of a sequence and its sound, the pattern."""
+        chosen = {"-o": self.out, "--report": self.report, "--html": self.page, "--motion-out": self.motion_out}
+        return {option: path for option, path in chosen.items() if path is not None}
+
+    @property
+    def background(self) -> Path | None:
+        """The picture behind the person, where the preset names one."""
+        named = self.preset.render.background
+        return None if named in NO_FILE or named.startswith("#") else Path(named)
+
+    def true_names(self, text: str) -> str:
+        """`text`, with pipes called by their own names instead of their copies'."""
+        for copy, path in self.copies.items():
+            text = text.replace(str(copy), str(path))
+        return text
+
+    def sides(self) -> tuple[Job, ...]:
+        """A job for every avatar in the picture; the second hears the call with the voices swapped."""
+        return (self,)
+
+    def frame_size(self, sizes: list[tuple[int, int]]) -> tuple[int, int]:
+        """(width, height) of the picture that holds the avatars' pictures of these sizes."""
+        return sizes[0]
+
+    def arrange(self, sizes: list[tuple[int, int]], source: DialogueSource) -> Layout | None:
+        """What puts the pictures of two avatars, of these (width, height), into one."""
+        return None
+
+    def key(self, weights: Sequence[Path] = (), sha256: Callable[[Path], str] | None = None) -> str:
+        """SHA-256 (hex) of everything that shapes the video: two jobs of one key give the same frames.
+
+        Paths do not count, the files' bytes do; neither do threads, the output's name or the command. `sha256`
+        may answer for files it has read before; without it every file is read. Raises InputError as `file_sha256`.
+        """
+        sha256 = sha256 or file_sha256
+        wanted = self.preset.runtime
+        runtime = {"device": wanted.device, "precision": wanted.precision, "compile": wanted.compile == "on"}
+        settings = self.preset.as_dict() | {"name": "", "runtime": runtime}
+        if self.background is not None:
+            settings["render"] = settings["render"] | {"background": sha256(self.background)}
+        described = {
+            "avtr": __version__,
+            "photo": sha256(self.photo),
+            "sound": [sha256(path) for path in self.sound.paths],
+            "roles": [self.sound.solo, self.sound.self_channel, self.sound.start_s, self.sound.duration_s],
+            "preset": settings,
+            "format": self.out.suffix.lower(),
+            "seed": self.seed,
+            "face": self.face,
+            "cues": [dataclasses.astuple(cue) for cue in self.cues],
+            "motion": sha256(self.from_motion) if self.from_motion else None,
+            "weights": [sha256(path) for path in weights],
+            "label": self.label,
+        }
+        return hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()

@@ -1,0 +1,1 @@
+"""The published AVTR-1 motion model behind the same two calls."""

@@ -1,0 +1,1 @@
+"""The embedded motion model: Latent Motion Flow Matching (LMFM), trained here."""

@@ -1,0 +1,54 @@
+"""What a user may ask of the embedded model, turned into what the model takes: identity, emotion, cues.
+
+A cue is a gesture at a frame of the user's choosing; it is drawn like any other, so the network hears of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from avtr_cli.core.config import EMOTIONS, MotionConfig
+from avtr_cli.core.errors import ConfigError
+from avtr_cli.core.types import CUE_STRENGTH, CUES, Cue
+
+STYLE_NUMBERS = 8
+_LOOK = {
+    "look_left": (0.5, 0.0),
+    "look_right": (-0.5, 0.0),
+    "look_up": (0.0, -0.42),
+    "look_down": (0.0, 0.42),
+    "look_ahead": (0.0, 0.0),
+}  # in the picture's own left and right; gaze units
+
+
+def person_vector(config: MotionConfig, style: Sequence[float] = (0.0,) * STYLE_NUMBERS) -> Tensor:
+    """float32 (13,): the manner of a person (8 numbers in +-2, 0 = average) and the emotion asked for."""
+    out = torch.zeros(STYLE_NUMBERS + len(EMOTIONS))
+    out[:STYLE_NUMBERS] = torch.tensor(tuple(style))
+    if config.emotion != "neutral":
+        out[STYLE_NUMBERS + EMOTIONS.index(config.emotion)] = config.emotion_intensity
+    return out
+
+
+def checked_cues(cues: Sequence[Cue]) -> dict[int, list[Cue]]:
+    """Cues by frame. Raises ConfigError for an unknown name, a frame before the start or an unusable strength."""
+    by_frame: dict[int, list[Cue]] = {}
+    for cue in cues:
+        if cue.name not in CUES:
+            raise ConfigError(f"no cue is called '{cue.name}'; there are {', '.join(CUES)}")
+        low, high = CUE_STRENGTH
+        if cue.frame < 0 or not low <= cue.strength <= high:
+            raise ConfigError(
+                f"cue '{cue.name}' at frame {cue.frame} with strength {cue.strength}: "
+                f"the frame must not be negative, the strength lies between {low:g} and {high:g}"
+            )
+        by_frame.setdefault(cue.frame, []).append(cue)
+    return by_frame
+
+
+def event_of_cue(cue: Cue) -> tuple[str, tuple[float, float] | None]:
+    """The gesture that a cue starts, and where it looks if it is a look."""
+    return ("gaze", _LOOK[cue.name]) if cue.name in _LOOK else (cue.name, None)

@@ -1,0 +1,126 @@
+"""A preset made ready to run: device chosen, models loaded, avatars prepared and kept.
+
+One engine serves many jobs: a batch worker loads it once.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from avtr_cli.core import runtime
+from avtr_cli.core.config import Preset
+from avtr_cli.core.errors import ConfigError
+from avtr_cli.core.files import file_sha256
+from avtr_cli.core.motion_space import MotionSpace
+from avtr_cli.core.protocols import MotionGenerator, Renderer
+from avtr_cli.core.types import Cue, Identity, Portrait
+from avtr_cli.perception.photo import read_bytes
+from avtr_cli.perception.portrait import find_portrait
+
+if TYPE_CHECKING:
+    import torch
+
+_Kept = TypeVar("_Kept", Portrait, Identity)
+
+AVATARS_KEPT = 4  # prepared avatars in memory, about 60 MB each
+
+
+class Engine:
+    """The motion model and the renderer of one preset.
+
+    Several threads may use one engine, each with sessions of its own.
+    """
+
+    def __init__(self, preset: Preset):
+        began = time.perf_counter()
+        self.preset = preset
+        self.threads = runtime.use_threads(preset.runtime.threads)
+        self.device = runtime.choose_device(preset.runtime.device)
+        self.precision = runtime.precision_on(self.device, preset.runtime.precision)
+        runtime.check(preset.runtime, self.device)
+        self.renderer: Renderer = _renderer(preset, self.device)
+        self._generator = motion_generator(preset, self.renderer.space, self.device)
+        self._avatars: OrderedDict[tuple[str, int | None], tuple[Path, Portrait, Identity]] = OrderedDict()
+        self._avatars_lock = threading.Lock()
+        self._weights_sha256: dict[Path, str] = {}
+        self.load_s = time.perf_counter() - began
+
+    def generator(self, cues: Sequence[Cue] = ()) -> MotionGenerator:
+        """The motion model with a job's cues. Raises ConfigError where the model knows none."""
+        if not cues:
+            return self._generator
+        with_cues = getattr(self._generator, "with_cues", None)
+        if with_cues is None:
+            raise ConfigError("cues need motion.generator 'lmfm' on the mesh renderer; leave the cue list out")
+        return with_cues(cues)
+
+    def avatar(self, photo: Path, face: int | None = None) -> tuple[Portrait, Identity]:
+        """Find the face in `photo` and prepare it, or take what is kept for a photo of the same bytes.
+
+        Raises PhotoError. Threads may ask at once; avatars are then prepared one after the other.
+        """
+        data = read_bytes(photo)  # once: what is hashed is what is drawn
+        key = (hashlib.sha256(data).hexdigest(), face)
+        with self._avatars_lock:
+            if key not in self._avatars:
+                portrait = find_portrait(photo, face, data)
+                self._avatars[key] = (photo, portrait, self.renderer.prepare(portrait))
+                while len(self._avatars) > AVATARS_KEPT:
+                    self._avatars.popitem(last=False)
+            self._avatars.move_to_end(key)
+            first, portrait, identity = self._avatars[key]
+        return _about(photo, portrait, first), _about(photo, identity, first)
+
+    def weights_files(self) -> tuple[Path, ...]:
+        """The files of weights that shape the frames; their content is part of a job's key."""
+        parts = (self._generator, self.renderer)
+        return tuple(path for part in parts for path in getattr(part, "weights_files", ()))
+
+    def sha256(self, path: Path) -> str:
+        """As `file_sha256`, but files of weights, which may be gigabytes, are read once."""
+        if path not in self.weights_files():
+            return file_sha256(path)
+        if path not in self._weights_sha256:
+            self._weights_sha256[path] = file_sha256(path)
+        return self._weights_sha256[path]
+
+
+def _about(photo: Path, kept: _Kept, first: Path) -> _Kept:
+    """What is kept of a photo met as `first`, with warnings that name this copy of it."""
+    if photo == first or not kept.warnings:
+        return kept
+    warnings = tuple(warning.replace(str(first), str(photo)) for warning in kept.warnings)
+    return dataclasses.replace(kept, warnings=warnings)
+
+
+def _renderer(preset: Preset, device: torch.device) -> Renderer:
+    if preset.render.renderer == "mesh":
+        from avtr_cli.render.mesh.renderer import MeshRenderer
+
+        return MeshRenderer(preset.render, device)
+    from avtr_cli.render.liveportrait.renderer import LivePortraitRenderer
+
+    return LivePortraitRenderer.from_store(preset.render, preset.runtime, device)
+
+
+def motion_generator(preset: Preset, space: MotionSpace, device: torch.device) -> MotionGenerator:
+    """The preset's motion model, speaking `space` where a bridge to it is known."""
+    if preset.motion.generator == "avtr1":
+        from avtr_cli.motion.avtr1.generator import Avtr1Generator
+
+        return Avtr1Generator.from_store(preset.motion, device, graphs=preset.runtime.cuda_graphs)
+    from avtr_cli.motion.lmfm.generator import LmfmGenerator
+
+    generator: MotionGenerator = LmfmGenerator(preset.motion)
+    if space.name == "keypoints":
+        from avtr_cli.motion.bridges.controls_to_keypoints import Retargeted
+
+        generator = Retargeted(generator)
+    return generator

@@ -1,0 +1,188 @@
+"""One avatar on one call: audio goes in as it arrives, frames come out once they can.
+
+This is the real-time path. A file is rendered by feeding it here (jobs/production.py); there is no second path, so
+a rendered file and a live call cannot differ. Nor is there one for several sessions on one device: `in_step` makes a
+chunk of each in one forward where the models can, and one session alone is the case of one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.torch import load, save
+
+from avtr_cli.core.clocks import StageClock, stage
+from avtr_cli.core.errors import AudioError, AvtrError, ConfigError
+from avtr_cli.core.files import replacing
+from avtr_cli.core.protocols import JointGenerator, JointRenderer, MotionGenerator, Renderer
+from avtr_cli.core.timing import frames_of
+from avtr_cli.core.types import Chunk, Frame, Identity, Motion, MotionState, Window
+from avtr_cli.streaming.windows import Windows
+
+
+class StreamingSession:
+    """Joins a motion generator and a renderer over one call; the only place that knows both.
+
+    Cutting the audio differently changes no frame (tests/test_session.py). One thread at a time uses a session; other
+    threads may have sessions of the same identity, model and renderer.
+    Raises ConfigError when the renderer does not draw the space that the generator speaks.
+    """
+
+    def __init__(
+        self,
+        identity: Identity,
+        motion: MotionGenerator,
+        renderer: Renderer,
+        seed: int = 0,
+        clock: StageClock | None = None,
+    ):
+        if motion.space.name != renderer.space.name:
+            raise ConfigError(
+                f"this motion model speaks '{motion.space.name}' and this renderer draws '{renderer.space.name}': "
+                "choose another motion.generator or render.renderer"
+            )
+        self._identity, self._motion, self._renderer = identity, motion, renderer
+        self._windows = Windows()
+        self._state: MotionState = motion.start(identity, seed)
+        self._owed: int | None = None  # frames in all, once the call is over
+        self.clock = clock or StageClock()
+
+    @property
+    def joint(self) -> bool:
+        """Whether `in_step` draws this session with others of the same renderer in one forward."""
+        return isinstance(self._renderer, JointRenderer)
+
+    @property
+    def heard(self) -> int:
+        """How many samples a side it has heard."""
+        return self._windows.heard
+
+    def push(self, samples: np.ndarray) -> list[Frame]:
+        """Hear `samples`, float32 (2, n) in [-1, 1] at 16 kHz, rows (avatar, partner), any n.
+
+        Returns the frames this completes, oldest first: 5 once 6480 samples are in (405 ms), then 5 per
+        3200. Raises AudioError on another shape or dtype.
+        """
+        return _kept(self.stream(samples))
+
+    def finish(self) -> list[Frame]:
+        """The call is over: the frames still owed, ceil(samples / 640) in all."""
+        return _kept(self.stream_tail())
+
+    def stream(self, samples: np.ndarray) -> Iterator[Chunk]:
+        """As `push`, a chunk at a time; the frames of a chunk may be overwritten by the next."""
+        for window in self.hear(samples):
+            yield from (chunk for _, chunk in in_step([(self, window)]))
+
+    def stream_tail(self) -> Iterator[Chunk]:
+        """As `finish`, a chunk at a time."""
+        for window in self.end():
+            yield from (chunk for _, chunk in in_step([(self, window)]))
+
+    def hear(self, samples: np.ndarray) -> Iterator[Window]:
+        """The windows that `samples` complete, for `in_step`: the chunk of each is made before the next is taken."""
+        if self._owed is not None:
+            raise AudioError("this call is over: `finish` was called; make a new session for another")
+        return self._windows.push(samples)
+
+    def end(self) -> Iterator[Window]:
+        """The call is over: the windows still owed, for `in_step`."""
+        self._owed = frames_of(self._windows.heard)
+        yield from self._windows.finish()
+
+    def _chunk(self, motion: Motion, pictures: np.ndarray) -> Chunk:
+        if self._owed is not None and self._owed < motion.first + len(motion.values):
+            motion = Motion(motion.space, motion.values[: self._owed - motion.first], motion.first)
+        frames = zip(range(len(motion.values)), pictures, strict=False)
+        return Chunk(motion, [Frame(picture, motion.first + i) for i, picture in frames])
+
+    def save(self, path: Path) -> None:
+        """Write what the session remembers to `path` (safetensors); `restore` goes on bit for bit."""
+        tensors = {f"motion.{name}": tensor.contiguous().cpu() for name, tensor in self._state.items()}
+        tensors |= {f"windows.{name}": torch.from_numpy(array) for name, array in self._windows.state().items()}
+        with replacing(path) as partial:
+            partial.write_bytes(save(tensors))
+
+    def restore(self, path: Path) -> None:
+        """Take over what `save` wrote for a session of the same identity, models and settings."""
+        tensors = load(path.read_bytes())
+        windows = {n.removeprefix("windows."): t.numpy() for n, t in tensors.items() if n.startswith("windows.")}
+        self._windows = Windows.restored(windows)
+        self._state = {name: tensors[f"motion.{name}"].to(tensor.device) for name, tensor in self._state.items()}
+
+
+Heard = tuple[StreamingSession, Window]
+
+
+def in_step(heard: Sequence[Heard]) -> Iterator[tuple[StreamingSession, Chunk]]:
+    """The chunk of every session from its window; the frames of one may be overwritten by the next.
+
+    Sessions of one `JointRenderer` are drawn in one forward and keep their order; so are those of one `JointGenerator`
+    moved. What cannot be joined takes turns. Each session's frames are those it would give alone: the same bits on a
+    CPU, up to rounding on a GPU.
+    """
+    for company in _by(heard, lambda session: session._renderer, JointRenderer):
+        sessions = [session for session, _ in company]
+        first, *others = [session.clock for session in sessions]
+        with first.chunk(*others):
+            with stage("motion"):
+                motions = _moved(company)
+            with stage("render"):
+                pictures = _drawn(sessions, motions)
+        _check_numbers(motions, late=True)
+        for session, motion, drawn in zip(sessions, motions, pictures, strict=True):
+            yield session, session._chunk(motion, drawn)
+
+
+def _by(heard: Sequence[Heard], model: Callable[[StreamingSession], object], joint: type) -> list[list[Heard]]:
+    """Those that share a model of the kind `joint` together, every other session by itself."""
+    groups: dict[int, list[Heard]] = {}
+    for session, window in heard:
+        shared = model(session)
+        groups.setdefault(id(shared if isinstance(shared, joint) else session), []).append((session, window))
+    return list(groups.values())
+
+
+def _moved(company: Sequence[Heard]) -> list[Motion]:
+    """Every session's next motion; its state goes on."""
+    motions: dict[StreamingSession, Motion] = {}
+    for group in _by(company, lambda session: session._motion, JointGenerator):
+        sessions, windows = zip(*group, strict=True)
+        states = [session._state for session in sessions]
+        generator = sessions[0]._motion
+        if isinstance(generator, JointGenerator):
+            steps = generator.step_together(windows, states)
+        else:
+            steps = [generator.step(windows[0], states[0])]
+        for session, (motion, after) in zip(sessions, steps, strict=True):
+            motions[session], session._state = motion, after
+    made = [motions[session] for session, _ in company]
+    _check_numbers(made, late=False)
+    return made
+
+
+def _check_numbers(motions: Sequence[Motion], late: bool) -> None:
+    """Raises AvtrError for motion that holds NaN or infinity, which would be drawn as black.
+
+    `late`: after drawing, when a GPU has answered anyway; on a CPU before it.
+    """
+    for motion in motions:
+        if (motion.values.device.type != "cpu") == late and not torch.isfinite(motion.values).all():
+            raise AvtrError(
+                f"the motion model made no numbers (NaN) for the frames from {motion.first}: its weights or the sound "
+                "are damaged, or a motion setting is beyond what it knows; check them, or leave the settings out"
+            )
+
+
+def _drawn(sessions: Sequence[StreamingSession], motions: Sequence[Motion]) -> list[np.ndarray]:
+    renderer = sessions[0]._renderer
+    if isinstance(renderer, JointRenderer):
+        return renderer.draw_together([session._identity for session in sessions], motions)
+    return [renderer.draw(sessions[0]._identity, motions[0])]
+
+
+def _kept(chunks: Iterator[Chunk]) -> list[Frame]:
+    return [Frame(frame.pixels.copy(), frame.index) for chunk in chunks for frame in chunk.frames]
