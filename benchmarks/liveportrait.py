@@ -18,7 +18,7 @@ from pathlib import Path
 
 from avtr_cli.core import runtime
 
-runtime.settle()
+runtime.set_library_environment()
 
 import torch  # noqa: E402
 

@@ -14,7 +14,7 @@ from typing import TypeVar
 
 from avtr_cli.core import runtime
 
-runtime.settle()
+runtime.set_library_environment()
 
 PORTRAIT = Path(__file__).parent.parent / "examples" / "portrait_drawn.png"
 Result = TypeVar("Result")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from avtr_cli.core import runtime
 
-runtime.settle()
+runtime.set_library_environment()
 
 from avtr_cli.core.config import RenderConfig  # noqa: E402
 from avtr_cli.diagnostics.render_timing import time_renderer, timing_lines  # noqa: E402

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from avtr_cli.core import runtime
 
-runtime.settle()
+runtime.set_library_environment()
 
 import cv2  # noqa: E402
 import numpy as np  # noqa: E402

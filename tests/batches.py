@@ -19,9 +19,9 @@ import soundfile
 from avtr_cli.batch.entries import Entry, entries_of
 from avtr_cli.batch.ledger import read_ledger
 from avtr_cli.batch.manifest import Row, read_source
-from avtr_cli.batch.messages import Began, Call, Ended, Event, Lost
+from avtr_cli.batch.messages import Began, Ended, Lost, Order, WorkerEvent
 from avtr_cli.batch.progress import Progress
-from avtr_cli.batch.run import HASHES, Wishes, run
+from avtr_cli.batch.run import HASHES, BatchOptions, render_batch
 
 SMALL = ["--set", "render.size=96", "--set", "output.speed=ultrafast"]
 WHOLE = {"job.json", "segment-00000.json", "segment-00000.mkv", "motion-00000-0.safetensors"}
@@ -85,7 +85,7 @@ def nothing_half_written(folder: Path) -> bool:
 
 def frames_undisturbed(source: Path, out: Path, **common: Any) -> dict[str, str]:
     """What `frame_hashes` finds after a batch in this very process, whose models are loaded already."""
-    run(entries(source, out, **common), out, lambda *_: Here(), Wishes(), Progress(quiet=True))
+    render_batch(entries(source, out, **common), out, lambda *_: Here(), BatchOptions(), Progress(quiet=True))
     return frame_hashes(out)
 
 
@@ -102,22 +102,22 @@ class Here:
 
     kind, count = "here", 1
 
-    def __init__(self, before: Callable[[Call], str | None] = lambda call: None, fresh: bool = False):
-        self.calls: list[tuple[str, str]] = []
-        self._queue: list[Call] = []
+    def __init__(self, before: Callable[[Order], str | None] = lambda order: None, fresh: bool = False):
+        self.orders: list[tuple[str, str]] = []
+        self._queue: list[Order] = []
         self._before = before
         self._worker = _worker.__wrapped__() if fresh else _worker()
 
-    def submit(self, call: Call) -> None:
-        self._queue.append(call)
+    def submit(self, order: Order) -> None:
+        self._queue.append(order)
 
-    def events(self) -> Iterator[Event]:
+    def events(self) -> Iterator[WorkerEvent]:
         while self._queue:
-            call = self._queue.pop(0)
-            self.calls.append((call.kind, call.name))
-            yield Began(call, "here")
-            lost = self._before(call)
-            yield Lost(call, lost) if lost else Ended(call, self._worker.answer(call))
+            order = self._queue.pop(0)
+            self.orders.append((order.kind, order.name))
+            yield Began(order, "here")
+            lost = self._before(order)
+            yield Lost(order, lost) if lost else Ended(order, self._worker.answer(order))
 
     def interrupt(self) -> None:
         self._queue.clear()

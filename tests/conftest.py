@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from avtr_cli.core import runtime
 
-runtime.settle()  # before torch is imported by any test
+runtime.set_library_environment()  # before torch is imported by any test
 
 import os  # noqa: E402
 import signal  # noqa: E402

@@ -49,9 +49,9 @@ def test_a_16_khz_file_is_handed_on_unchanged(tmp_path):
     assert np.array_equal(heard(DialogueFiles(dialogue=path)), noise)
 
 
-def test_self_channel_two_exchanges_the_sides(tmp_path):
+def test_avatar_channel_two_exchanges_the_sides(tmp_path):
     path = write(tmp_path / "a.wav", 16_000, tone(1, 16_000, 300), tone(1, 16_000, 500))
-    one, two = heard(DialogueFiles(dialogue=path)), heard(DialogueFiles(dialogue=path, self_channel=2))
+    one, two = heard(DialogueFiles(dialogue=path)), heard(DialogueFiles(dialogue=path, avatar_channel=2))
     assert np.array_equal(one[::-1], two)
 
 
@@ -158,7 +158,7 @@ def test_a_sound_dialogue_gets_no_warning(tmp_path):
         (voice(6, 0), voice(6, 0) * 0.9, "not a dialogue"),
         (voice(6, 0), np.zeros(96_000), "is dead"),
         ((voice(6, 0) * 20).clip(-1, 1), voice(6, 1), "is clipped"),
-        (voice(6, 0) * 1e-4, voice(6, 1), "--self-channel 2"),
+        (voice(6, 0) * 1e-4, voice(6, 1), "--avatar-channel 2"),
     ],
 )
 def test_what_is_doubtful_about_the_two_sides_is_said(tmp_path, own, other, says):

@@ -27,7 +27,7 @@ from avtr_cli.motion.avtr1.rows import frame_rows
 from avtr_cli.weights.store import Store
 
 CPU = torch.device("cpu")
-CONFIG = MotionConfig(generator="avtr1", self_guidance=2.0, partner_guidance=2.5, identity_guidance=3.0)
+CONFIG = MotionConfig(generator="avtr1", avatar_guidance=2.0, partner_guidance=2.5, identity_guidance=3.0)
 random = torch.Generator().manual_seed(5)
 KEPT = SimpleNamespace(
     canonical_keypoints=0.25 * torch.randn(21, 3, generator=random),

@@ -17,7 +17,7 @@ import pytest
 
 from avtr_cli.audio.source import DialogueFiles
 from avtr_cli.batch.messages import Checked, Failure
-from avtr_cli.batch.shipping import Needs, everywhere, parcels_of, received, renamed
+from avtr_cli.batch.shipping import Needs, parcels_of, unpacked, with_absolute_paths, with_senders_paths
 from avtr_cli.cli.batch import BatchCommand
 from avtr_cli.core.config import load_preset
 from avtr_cli.jobs.job import Job
@@ -54,7 +54,7 @@ def job(tmp_path: Path) -> Job:
 def test_files_that_a_machine_sees_are_used_where_they_lie(job):
     parcels = parcels_of(job)
     assert len(parcels) == 5
-    with received(job, parcels, lambda sha256: None, keep_out=True) as (arrived, called):
+    with unpacked(job, parcels, lambda sha256: None, keep_out=True) as (arrived, called):
         assert (arrived, called) == (job, {})
 
 
@@ -63,15 +63,15 @@ def test_files_that_a_machine_does_not_see_are_asked_for_then_written_and_gone_a
     contents = {parcel.sha256: parcel.path.read_bytes() for parcel in parcels}
     key = job.key()
     shutil.rmtree(tmp_path / "sender")
-    with received(job, parcels, lambda sha256: None, keep_out=False) as answer:
+    with unpacked(job, parcels, lambda sha256: None, keep_out=False) as answer:
         assert answer == Needs(tuple(parcel.sha256 for parcel in parcels))
-    with received(job, parcels, contents.get, keep_out=False) as (arrived, called):
+    with unpacked(job, parcels, contents.get, keep_out=False) as (arrived, called):
         assert arrived.key() == key
         assert arrived.out.suffix == ".mp4"
         assert set(called.values()) == {str(parcel.path) for parcel in parcels} | {str(job.out)}
-        said = renamed(Failure(3, f"{arrived.photo}: no face found"), called)
+        said = with_senders_paths(Failure(3, f"{arrived.photo}: no face found"), called)
         assert said.reason == f"{job.photo}: no face found"
-        checked = renamed(Checked(5, (64, 64), 1, (f"{arrived.sound.dialogue}: clipped",), {}), called)
+        checked = with_senders_paths(Checked(5, (64, 64), 1, (f"{arrived.sound.dialogue}: clipped",), {}), called)
         assert checked.warnings == (f"{job.sound.dialogue}: clipped",)
     assert not arrived.photo.exists()
 
@@ -79,7 +79,7 @@ def test_files_that_a_machine_does_not_see_are_asked_for_then_written_and_gone_a
 def test_another_file_of_the_same_path_is_not_taken_for_ours(job):
     parcels = parcels_of(job)
     job.photo.write_bytes(b"bytes of another!")
-    with received(job, parcels, lambda sha256: None, keep_out=True) as answer:
+    with unpacked(job, parcels, lambda sha256: None, keep_out=True) as answer:
         assert answer == Needs((parcels[0].sha256,))
 
 
@@ -88,7 +88,7 @@ def test_relative_paths_mean_the_same_in_whatever_folder_a_node_works(job, tmp_p
     here = dataclasses.replace(
         job, photo=Path("photo.png"), out=Path("out.mp4"), sound=DialogueFiles(dialogue=Path("me.wav"))
     )
-    there = everywhere(here)
+    there = with_absolute_paths(here)
     assert (there.photo, there.out, there.sound.dialogue) == (job.photo, job.out, job.sound.dialogue)
     assert there.key() == here.key()
 

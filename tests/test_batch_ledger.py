@@ -19,7 +19,7 @@ from avtr_cli.batch.entries import Entry
 from avtr_cli.batch.hashes import Hashes
 from avtr_cli.batch.index import write_index
 from avtr_cli.batch.ledger import History, Ledger, read_ledger
-from avtr_cli.batch.messages import Call, Checked, Ended, Failure
+from avtr_cli.batch.messages import Checked, Ended, Failure, Order
 from avtr_cli.batch.plan import Item
 from avtr_cli.batch.progress import Progress
 from avtr_cli.batch.run import Outcome
@@ -230,5 +230,5 @@ def test_a_batch_without_any_stderr_says_nothing(monkeypatch):
 def test_a_warning_names_its_job(tmp_path, capsys):
     job = Job(photo=tmp_path / "a.png", sound=DialogueFiles(dialogue=tmp_path / "a.wav"), out=tmp_path / "a.mp4")
     checked = Checked(25, (64, 64), 1, ("the avatar hardly speaks",), {})
-    Progress(terminal=False).event(Ended(Call("check", "monday", job), checked))
+    Progress(terminal=False).event(Ended(Order("check", "monday", job), checked))
     assert capsys.readouterr().err == "warning: monday: the avatar hardly speaks\n"

@@ -69,12 +69,12 @@ def test_a_job_counts_before_the_command_line_and_that_before_the_defaults(tmp_p
     manifest = written(
         tmp_path,
         "m.yaml",
-        "defaults: {photo: a.png, seed: 1, preset: fast, self_channel: 2}\n"
+        "defaults: {photo: a.png, seed: 1, preset: fast, avatar_channel: 2}\n"
         "jobs: [{dialogue: a.wav}, {dialogue: b.wav, seed: 3}]",
     )
     a, b = entries(manifest, tmp_path, seed=2, preset="quality")
     assert (a.job.seed, b.job.seed) == (2, 3)
-    assert (a.job.preset.name, a.job.sound.self_channel) == ("quality", 2)
+    assert (a.job.preset.name, a.job.sound.avatar_channel) == ("quality", 2)
 
 
 def test_roles_cues_and_outputs_are_taken_over(tmp_path):
@@ -166,7 +166,7 @@ def test_files_that_a_manifest_names_lie_beside_it(tmp_path):
         ("{dialogue: a.wav, photo: a.png, seed: -1}", "seed is -1, but must lie between 0 and 2147483647"),
         (f"{{dialogue: a.wav, photo: a.png, seed: 1{'0' * 23}}}", "but must lie between 0 and 2147483647"),
         ("{dialogue: a.wav, photo: a.png, face: 0}", "face is 0, but must lie between"),
-        ("{dialogue: a.wav, photo: a.png, self_channel: 3}", "self_channel is 3, but must lie between 1 and 2"),
+        ("{dialogue: a.wav, photo: a.png, avatar_channel: 3}", "avatar_channel is 3, but must lie between 1 and 2"),
         ("{dialogue: a.wav, photo: a.png, start: .nan}", "start is nan, but must lie between"),
         ("{dialogue: a.wav, photo: a.png, start: -1}", "start is -1, but must lie between"),
         ("{dialogue: a.wav, photo: a.png, start: 1:30}", "start must be a number of seconds, as 90 or 1.5"),

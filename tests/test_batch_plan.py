@@ -18,7 +18,7 @@ from avtr_cli.batch.index import write_index
 from avtr_cli.batch.ledger import History, read_ledger
 from avtr_cli.batch.plan import Item, plan
 from avtr_cli.batch.progress import Progress
-from avtr_cli.batch.run import Wishes, run
+from avtr_cli.batch.run import BatchOptions, render_batch
 from avtr_cli.core.errors import OutputError
 from avtr_cli.jobs.job import Job
 
@@ -163,10 +163,10 @@ def test_a_job_that_was_begun_under_another_file_s_name_may_not_write_over_this_
 def test_a_folder_with_a_stranger_s_summary_is_refused_and_left_as_it_is(tmp_path, name):
     (tmp_path / name).write_text("mine")
     with pytest.raises(OutputError, match=r"no batch of this folder made it"):
-        run([], tmp_path, lambda *_: None, Wishes(), Progress(quiet=True))
+        render_batch([], tmp_path, lambda *_: None, BatchOptions(), Progress(quiet=True))
     assert [path.name for path in tmp_path.iterdir()] == [name]
-    run([], tmp_path, lambda *_: None, Wishes(overwrite=True), Progress(quiet=True))
-    run([], tmp_path, lambda *_: None, Wishes(), Progress(quiet=True))  # now one has worked here
+    render_batch([], tmp_path, lambda *_: None, BatchOptions(overwrite=True), Progress(quiet=True))
+    render_batch([], tmp_path, lambda *_: None, BatchOptions(), Progress(quiet=True))  # now one has worked here
 
 
 WHOLE_LINES = {

@@ -17,10 +17,10 @@ import soundfile
 
 from avtr_cli.batch import processes
 from avtr_cli.batch.ledger import read_ledger
-from avtr_cli.batch.messages import Began, Event, Lost
+from avtr_cli.batch.messages import Began, Lost, WorkerEvent
 from avtr_cli.batch.processes import crew_for
 from avtr_cli.batch.progress import Progress
-from avtr_cli.batch.run import Wishes, run
+from avtr_cli.batch.run import BatchOptions, render_batch
 from tests import videos
 from tests.batches import (
     BROKEN,
@@ -178,8 +178,8 @@ class Hanging(Progress):
         super().__init__(quiet=True)
         self._patch, self._done = monkeypatch, False
 
-    def event(self, event: Event) -> None:
-        if isinstance(event, Began) and event.call.kind == "render" and not self._done:
+    def event(self, event: WorkerEvent) -> None:
+        if isinstance(event, Began) and event.order.kind == "render" and not self._done:
             self._done = True
             self._patch.setattr(processes, "STALLED_S", 1.0)
             os.kill(int(event.worker.split()[1]), signal.SIGSTOP)
@@ -191,8 +191,12 @@ class Hanging(Progress):
 def test_a_worker_that_hangs_is_replaced(source, clean, tmp_path, monkeypatch):
     out = tmp_path / "out"
     crew = processes.Crew(1, 1)
-    outcome = run(
-        entries(source, out), out, lambda calls, lock: processes.Processes(crew, lock), Wishes(), Hanging(monkeypatch)
+    outcome = render_batch(
+        entries(source, out),
+        out,
+        lambda orders, lock: processes.Processes(crew, lock),
+        BatchOptions(),
+        Hanging(monkeypatch),
     )
     assert [item.name for item in outcome.items if item.state == "done"] == [*GOOD]
     assert ledger(out, "lost") == [("lost", "first")]

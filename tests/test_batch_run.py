@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from avtr_cli.batch.messages import Call
+from avtr_cli.batch.messages import Order
 from avtr_cli.batch.progress import Progress
-from avtr_cli.batch.run import Outcome, Wishes, look, run
+from avtr_cli.batch.run import BatchOptions, Outcome, plan_batch, render_batch
 from avtr_cli.batch.summary import INDEX, failures_table, index_is_due, plan_table, summary_of
 from avtr_cli.core.errors import OutputError
 from avtr_cli.jobs.workfolder import beside
@@ -30,9 +30,13 @@ def good(tmp_path_factory, photo, dialogue) -> Path:
     return make_folder(tmp_path_factory.mktemp("batch") / "in", photo, dialogue, broken=False)
 
 
-def conduct(source: Path, out: Path, workers: Here | None = None, wishes: Wishes | None = None, **more) -> Outcome:
+def conduct(
+    source: Path, out: Path, workers: Here | None = None, options: BatchOptions | None = None, **more
+) -> Outcome:
     workers = workers or Here()
-    return run(entries(source, out, **more), out, lambda calls, lock: workers, wishes or Wishes(), Progress(quiet=True))
+    return render_batch(
+        entries(source, out, **more), out, lambda orders, lock: workers, options or BatchOptions(), Progress(quiet=True)
+    )
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +78,7 @@ def test_every_failure_is_reported_with_its_reason(night):
 def test_every_job_is_checked_before_any_is_rendered(source, tmp_path):
     workers = Here()
     conduct(source, tmp_path / "out", workers)
-    kinds = [kind for kind, _ in workers.calls]
+    kinds = [kind for kind, _ in workers.orders]
     assert kinds == ["check"] * 6 + ["measure"] + ["render"] * 3
 
 
@@ -93,10 +97,10 @@ def test_a_second_run_renders_nothing_and_says_the_same(source, night, morning):
     before = (morning / "batch.jsonl").read_bytes()
     entries_now = entries(source, morning)
 
-    def none_needed(calls, lock):
+    def none_needed(orders, lock):
         raise AssertionError("nothing is to be done")
 
-    again = run(entries_now, morning, none_needed, Wishes(), Progress(quiet=True))
+    again = render_batch(entries_now, morning, none_needed, BatchOptions(), Progress(quiet=True))
     assert states(again) == dict.fromkeys(GOOD, "finished") | dict.fromkeys(BROKEN, "failed")
     assert failures_table(again.items) == [
         line.replace(str(night[0]), str(morning)) for line in failures_table(night[1].items)
@@ -129,18 +133,18 @@ def test_only_what_has_changed_is_done_again(good, night, morning):
     workers = Here()
     (morning / "third.mp4").unlink()
     outcome = conduct(good, morning, workers)
-    assert [name for kind, name in workers.calls if kind == "render"] == ["third"]
+    assert [name for kind, name in workers.orders if kind == "render"] == ["third"]
     assert frame_hashes(morning) == frame_hashes(night[0])
     assert states(outcome)["third"] == "done"
     other_seed = Here()
     conduct(good, morning, other_seed, seed=1)
-    assert [name for kind, name in other_seed.calls if kind == "render"] == list(GOOD)
+    assert [name for kind, name in other_seed.orders if kind == "render"] == list(GOOD)
 
 
 def test_away_from_a_terminal_there_is_a_line_a_job(source, morning, capsys):
     (morning / "third.mp4").unlink()
     out = entries(source, morning)
-    run(out, morning, lambda calls, lock: Here(), Wishes(), Progress(terminal=False))
+    render_batch(out, morning, lambda orders, lock: Here(), BatchOptions(), Progress(terminal=False))
     lines = capsys.readouterr().err.splitlines()
     assert lines[0] == "6 jobs: 1 to do, 2 finished, 3 failed"
     assert any(line.startswith("mono: cannot be rendered: ") for line in lines)
@@ -151,7 +155,7 @@ def test_away_from_a_terminal_there_is_a_line_a_job(source, morning, capsys):
 def test_on_a_terminal_a_bar_shows_the_time_left(source, morning, capsys):
     (morning / "third.mp4").unlink()
     progress = Progress(terminal=True)
-    run(entries(source, morning), morning, lambda calls, lock: Here(), Wishes(), progress)
+    render_batch(entries(source, morning), morning, lambda orders, lock: Here(), BatchOptions(), progress)
     progress.close()
     said = capsys.readouterr().err
     assert "0/1 jobs" in said
@@ -160,7 +164,7 @@ def test_on_a_terminal_a_bar_shows_the_time_left(source, morning, capsys):
 
 def test_a_dry_run_foretells_and_writes_nothing(source, tmp_path):
     out = tmp_path / "out"
-    seen = look(entries(source, out), out, lambda calls, lock: Here(), Wishes(), Progress(quiet=True))
+    seen = plan_batch(entries(source, out), out, lambda orders, lock: Here(), BatchOptions(), Progress(quiet=True))
     assert not out.exists()
     plan = {line.split()[0]: line for line in plan_table(seen.items)[1:]}
     assert all("render" in plan[name] and "0.52 s" in plan[name] for name in GOOD)
@@ -168,20 +172,20 @@ def test_a_dry_run_foretells_and_writes_nothing(source, tmp_path):
     assert seen.estimate_s > 0
 
 
-def in_the_way(out: Path, call: Call) -> None:
+def in_the_way(out: Path, order: Order) -> None:
     """A folder where the report is to be written, once it is too late to refuse it, and until others are done."""
-    if call.kind == "render" and not (out / "third.json").exists():
-        (out / f"{call.name}.json").mkdir(exist_ok=True)
+    if order.kind == "render" and not (out / "third.json").exists():
+        (out / f"{order.name}.json").mkdir(exist_ok=True)
 
 
-def clear_away(out: Path, call: Call) -> None:
-    if call.kind == "render" and (out / "first.json").is_dir():
+def clear_away(out: Path, order: Order) -> None:
+    if order.kind == "render" and (out / "first.json").is_dir():
         (out / "first.json").rmdir()
 
 
 def test_a_job_that_fails_for_a_passing_reason_is_tried_again(good, tmp_path):
     out = tmp_path / "out"
-    workers = Here(lambda call: (in_the_way if call.name == "first" else clear_away)(out, call))
+    workers = Here(lambda order: (in_the_way if order.name == "first" else clear_away)(out, order))
     outcome = conduct(good, out, workers)
     item = next(item for item in outcome.items if item.name == "first")
     assert (item.state, item.attempts) == ("done", 2)
@@ -191,25 +195,25 @@ def test_a_job_that_fails_for_a_passing_reason_is_tried_again(good, tmp_path):
 
 def test_retries_come_to_an_end(good, tmp_path):
     out = tmp_path / "out"
-    workers = Here(lambda call: (out / "first.json").mkdir(exist_ok=True) if call.kind == "render" else None)
-    outcome = conduct(good, out, workers, Wishes(retries=2))
+    workers = Here(lambda order: (out / "first.json").mkdir(exist_ok=True) if order.kind == "render" else None)
+    outcome = conduct(good, out, workers, BatchOptions(retries=2))
     item = next(item for item in outcome.items if item.name == "first")
     assert (item.state, item.failure.exit_code, item.attempts) == ("failed", 5, 3)
-    assert [name for kind, name in workers.calls if kind == "render"].count("first") == 3
+    assert [name for kind, name in workers.orders if kind == "render"].count("first") == 3
     assert states(outcome)["third"] == "done"
 
 
 def test_a_job_is_given_to_another_worker_when_its_own_dies(good, tmp_path):
     deaths = iter(["the worker died"])
-    workers = Here(lambda call: next(deaths, None) if call.kind == "render" else None)
-    outcome = conduct(good, tmp_path / "out", workers, Wishes(retries=0))
+    workers = Here(lambda order: next(deaths, None) if order.kind == "render" else None)
+    outcome = conduct(good, tmp_path / "out", workers, BatchOptions(retries=0))
     assert states(outcome)["first"] == "done"
     assert ("lost", "first") in ledger(tmp_path / "out")
 
 
 def test_a_job_that_kills_every_worker_fails_at_last(good, tmp_path):
-    workers = Here(lambda call: "the worker died" if (call.kind, call.name) == ("render", "second") else None)
-    outcome = conduct(good, tmp_path / "out", workers, Wishes(retries=0))
+    workers = Here(lambda order: "the worker died" if (order.kind, order.name) == ("render", "second") else None)
+    outcome = conduct(good, tmp_path / "out", workers, BatchOptions(retries=0))
     assert (states(outcome)["second"], states(outcome)["third"]) == ("failed", "done")
     assert ledger(tmp_path / "out", "lost") == [("lost", "second")] * 3
 
@@ -217,8 +221,8 @@ def test_a_job_that_kills_every_worker_fails_at_last(good, tmp_path):
 def test_ctrl_c_leaves_a_ledger_to_go_on_from(good, night, tmp_path):
     out = tmp_path / "out"
 
-    def interrupt(call: Call) -> None:
-        if (call.kind, call.name) == ("render", "second"):
+    def interrupt(order: Order) -> None:
+        if (order.kind, order.name) == ("render", "second"):
             raise KeyboardInterrupt
 
     outcome = conduct(good, out, Here(interrupt))
@@ -227,15 +231,15 @@ def test_ctrl_c_leaves_a_ledger_to_go_on_from(good, night, tmp_path):
     assert ledger(out, "interrupted") == [("interrupted", "second")]
     workers = Here()
     assert not conduct(good, out, workers).interrupted
-    assert [name for kind, name in workers.calls if kind == "render"] == ["second", "third"]
+    assert [name for kind, name in workers.orders if kind == "render"] == ["second", "third"]
     assert frame_hashes(out) == frame_hashes(night[0])
 
 
 def test_a_folder_that_is_taken_away_under_a_batch_ends_it_with_one_sentence(good, tmp_path):
     out = tmp_path / "out"
 
-    def take_away(call: Call) -> None:
-        if (call.kind, call.name) == ("render", "second"):
+    def take_away(order: Order) -> None:
+        if (order.kind, order.name) == ("render", "second"):
             shutil.rmtree(out)
 
     with pytest.raises(OutputError, match=r"batch\.jsonl: the ledger cannot be written \(it was taken away"):
@@ -250,7 +254,7 @@ def test_a_disk_too_small_for_the_night_is_found_before_it(good, tmp_path, monke
     workers = Here()
     with pytest.raises(OutputError, match="free some"):
         conduct(good, tmp_path / "out", workers)
-    assert "render" not in {kind for kind, _ in workers.calls}
+    assert "render" not in {kind for kind, _ in workers.orders}
 
 
 def test_workers_with_other_weights_than_the_check_saw_are_refused(source, tmp_path):
@@ -259,7 +263,7 @@ def test_workers_with_other_weights_than_the_check_saw_are_refused(source, tmp_p
     from avtr_cli.batch.worker import Worker
 
     entry = entries(source, tmp_path)[1]
-    answer = Worker(1).answer(Call("render", entry.name, replace(entry.job, out=tmp_path / "a.mp4"), ("0" * 64,)))
+    answer = Worker(1).answer(Order("render", entry.name, replace(entry.job, out=tmp_path / "a.mp4"), ("0" * 64,)))
     assert (answer.exit_code, answer.permanent) == (4, True)
     assert not (tmp_path / "a.mp4").exists()
 

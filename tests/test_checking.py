@@ -19,7 +19,7 @@ from avtr_cli.core.errors import AvtrError, ConfigError, InputError, OutputError
 from avtr_cli.core.files import write_text
 from avtr_cli.jobs.checking import SPARE_BYTES, check, check_space, check_writable
 from avtr_cli.jobs.job import Job
-from avtr_cli.jobs.two_sided import DialogueJob
+from avtr_cli.jobs.two_sided import TwoSidedJob
 from avtr_cli.jobs.workfolder import Segment, WorkFolder, beside
 from avtr_cli.output.formats import format_of
 
@@ -268,9 +268,9 @@ def test_a_dialogue_s_second_photo_is_an_input_too(given, tmp_path):
     Image.new("RGB", (300, 200), "grey").save(second)
     files = DialogueFiles(dialogue=given["call.wav"], partner=given["them.wav"])
     fields = {"photo": given["photo.png"], "photo_b": second, "sound": files, "out": tmp_path / "a.mp4"}
-    assert "made from" in str(refusal(DialogueJob(report=second, overwrite=True, **fields)))
+    assert "made from" in str(refusal(TwoSidedJob(report=second, overwrite=True, **fields)))
     second.unlink()
-    assert isinstance(refusal(DialogueJob(**fields)), InputError)
+    assert isinstance(refusal(TwoSidedJob(**fields)), InputError)
 
 
 @pytest.mark.parametrize("path", ["new/x.mp4", "x.mp4"])

@@ -181,7 +181,7 @@ def test_what_the_system_refuses_is_not_called_a_bug(avtr, monkeypatch, tmp_path
         raise error
 
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    monkeypatch.setattr("avtr_cli.cli.options.settle_preset", refused)
+    monkeypatch.setattr("avtr_cli.cli.options.preset_of", refused)
     code, _, stderr = avtr("render", "a.png", "b.wav")
     assert (code, stderr.count("\n"), "bug in avtr" in stderr) == (1, 1, False)
     assert "memory" in stderr or "ulimit -n" in stderr
@@ -203,7 +203,7 @@ def test_services_without_standard_streams_get_their_video_too(photo, wav, tmp_p
 
 def test_what_should_never_happen_is_one_sentence_that_says_where_the_rest_is(avtr, monkeypatch, tmp_path):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    monkeypatch.setattr("avtr_cli.cli.options.settle_preset", lambda *_: 1 / 0)
+    monkeypatch.setattr("avtr_cli.cli.options.preset_of", lambda *_: 1 / 0)
     code, _, stderr = avtr("render", "a.png", "b.wav")
     assert code == 1
     assert stderr.count("\n") == 1
@@ -226,7 +226,7 @@ def test_an_existing_video_is_kept_unless_told_otherwise(avtr, photo, wav, tmp_p
     assert "--overwrite" in stderr
 
 
-@pytest.mark.parametrize("kind", ["self", "mix", "stereo", "none"])
+@pytest.mark.parametrize("kind", ["avatar", "mix", "stereo", "none"])
 def test_the_sound_is_what_was_asked_for(avtr, photo, wav, tmp_path, kind):
     out = tmp_path / "a.mp4"
     avtr("render", photo, wav(3.0), "-o", out, *SMALL, "--sound", kind)
@@ -236,7 +236,7 @@ def test_the_sound_is_what_was_asked_for(avtr, photo, wav, tmp_path, kind):
     sound = videos.sound(out)
     assert sound.shape[1] == (2 if kind == "stereo" else 1)
     late = np.abs(sound[-16_000:]).max(0)  # the partner speaks at the end, the avatar does not
-    assert (late > 0.03).tolist() == {"self": [False], "mix": [True], "stereo": [False, True]}[kind]
+    assert (late > 0.03).tolist() == {"avatar": [False], "mix": [True], "stereo": [False, True]}[kind]
 
 
 def test_an_avatar_may_be_the_second_channel_or_a_file_of_its_own(avtr, photo, dialogue, wav, tmp_path):
@@ -244,7 +244,7 @@ def test_an_avatar_may_be_the_second_channel_or_a_file_of_its_own(avtr, photo, d
     soundfile.write(own, dialogue[1, :32_000], 16_000)
     soundfile.write(other, dialogue[0, :32_000], 16_000)
     hashes = []
-    for arguments in ([wav(2.0), "--self-channel", 2], [own, "--partner", other]):
+    for arguments in ([wav(2.0), "--avatar-channel", 2], [own, "--partner", other]):
         report = tmp_path / "r.json"
         avtr("render", photo, *arguments, "-o", tmp_path / "a.mp4", *SMALL, "--overwrite", "--report", report)
         hashes.append(videos.report_of(report)["output"]["frames_sha256"])

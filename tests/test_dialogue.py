@@ -18,7 +18,7 @@ from avtr_cli.jobs import production as offline
 from avtr_cli.jobs.feed import Feed
 from avtr_cli.jobs.job import Job
 from avtr_cli.jobs.production import render_file
-from avtr_cli.jobs.two_sided import DialogueJob
+from avtr_cli.jobs.two_sided import TwoSidedJob
 from avtr_cli.output.layout import FADE_FRAMES, Layout
 from avtr_cli.streaming.session import StreamingSession, in_step
 from tests import videos
@@ -29,9 +29,9 @@ def second_photo() -> Path:
     return shipped_folder("examples") / "portrait_drawn.png"
 
 
-def job_of(photo: Path, photo_b: Path, sound: Path, out: Path, engine, **more) -> DialogueJob:
+def job_of(photo: Path, photo_b: Path, sound: Path, out: Path, engine, **more) -> TwoSidedJob:
     files = DialogueFiles(dialogue=sound)
-    return DialogueJob(photo=photo, photo_b=photo_b, sound=files, out=out, preset=engine.preset, **more)
+    return TwoSidedJob(photo=photo, photo_b=photo_b, sound=files, out=out, preset=engine.preset, **more)
 
 
 # Who hears whom
@@ -86,7 +86,7 @@ def test_two_pictures_of_one_person_do_not_move_as_one(engine, photo, tmp_path):
 def test_an_interrupted_dialogue_goes_on_bit_for_bit(engine, photo, second_photo, wav, tmp_path, monkeypatch):
     monkeypatch.setattr(offline, "SEGMENT_FRAMES", 10)
 
-    def job(name: str) -> DialogueJob:
+    def job(name: str) -> TwoSidedJob:
         return job_of(photo, second_photo, wav(2.0), tmp_path / name, engine, layout="active-speaker")
 
     class Stopped(Exception):
@@ -125,7 +125,7 @@ def test_the_key_follows_layout_and_second_photo(engine, photo, second_photo, wa
 def test_what_a_dialogue_cannot_be_is_said_at_once(more, said):
     wanted = {"photo": Path("a.png"), "photo_b": Path("b.png"), "sound": DialogueFiles(dialogue=Path("a.wav"))}
     with pytest.raises(ConfigError, match=said):
-        DialogueJob(**(wanted | {"out": Path("o.mp4")} | more))
+        TwoSidedJob(**(wanted | {"out": Path("o.mp4")} | more))
 
 
 def test_the_command_renders_it(second_photo, wav, tmp_path):

@@ -20,7 +20,7 @@ from avtr_cli.core.motion_space import CONTROLS
 from avtr_cli.core.types import Motion, Portrait
 from avtr_cli.evaluation.motion.follower import follow_loudness
 from avtr_cli.evaluation.stats import correlation
-from avtr_cli.evaluation.video import evaluate_video, look, sound_of
+from avtr_cli.evaluation.video import evaluate_video, sound_of, track_face
 from avtr_cli.perception.portrait import find_portrait
 from tests.evaluation_signals import add_blinks, call, put
 
@@ -86,12 +86,12 @@ def test_what_cannot_be_measured_is_refused_in_one_sentence(portrait, tmp_path):
     with pytest.raises(InputError, match=r"0\.40 s but the sound lasts 5\.00 s"):
         evaluate_video(silent, portrait, np.zeros((2, 80_000), np.float32))
     with pytest.raises(InputError, match="30 frames a second"):
-        look(write_video(tmp_path / "fast.mp4", [portrait.photo] * 10, fps=30), portrait)
+        track_face(write_video(tmp_path / "fast.mp4", [portrait.photo] * 10, fps=30), portrait)
     with pytest.raises(InputError, match="no such file"):
         evaluate_video(tmp_path / "none.mp4", portrait, None)
     (tmp_path / "text.mp4").write_text("not a video")
     with pytest.raises(InputError, match="no video"):
-        look(tmp_path / "text.mp4", portrait)
+        track_face(tmp_path / "text.mp4", portrait)
 
 
 def test_the_sound_of_a_video_is_read_at_16_khz(portrait, tmp_path):
@@ -117,7 +117,7 @@ def test_a_rendered_face_shows_what_it_was_told(portrait, photo, tmp_path):
         pictures += [np.array(picture) for picture in drawn]
     path = write_video(tmp_path / "face.mp4", pictures, dialogue.sound[0])
 
-    seen = look(path, portrait)
+    seen = track_face(path, portrait)
     assert correlation(seen.face.aperture, controls[:, CONTROLS.index("jawOpen")]) > 0.95
     assert correlation(seen.face.head[:, 1], yaw) > 0.97
 

@@ -179,7 +179,7 @@ def test_every_demo_names_material_that_is_there(tmp_path: Path):
         assert job.sound.dialogue.is_file()
         assert demo.duration_s is not None
         assert 0 <= demo.start_s < demo.start_s + demo.duration_s <= seconds
-        assert demo.self_channel in (1, 2)
+        assert demo.avatar_channel in (1, 2)
         load_preset(demo.preset)
         assert demo.description
 
@@ -191,7 +191,7 @@ def test_the_demos_are_unlike_each_other_and_take_forty_seconds_at_most(voiced: 
     speaks = {}
     for name, demo in demos.items():
         first, length = round(demo.start_s * 25), round((demo.duration_s or 0) * 25)
-        speaks[name] = voiced[first : first + length, demo.self_channel - 1].mean()
+        speaks[name] = voiced[first : first + length, demo.avatar_channel - 1].mean()
     assert speaks["astronaut-speaking"] > 0.55
     assert 0.02 < speaks["drawn-listening"] < 0.25
 

@@ -14,7 +14,7 @@ from liveportrait_goldens import inputs, keypoints, network
 
 from avtr_cli.audio.source import DialogueFiles
 from avtr_cli.core import runtime
-from avtr_cli.core.clocks import StageClock, stage
+from avtr_cli.core.clocks import ChunkClock, timed
 from avtr_cli.core.config import MotionConfig, RuntimeConfig
 from avtr_cli.core.errors import ConfigError
 from avtr_cli.core.motion_space import KEYPOINTS
@@ -22,7 +22,7 @@ from avtr_cli.core.protocols import JointGenerator, JointRenderer
 from avtr_cli.core.types import Identity, Motion, Window
 from avtr_cli.diagnostics.made_up import numbers as made_up
 from avtr_cli.jobs.job import Job
-from avtr_cli.jobs.production import Production, advance, render_file
+from avtr_cli.jobs.production import Production, render_file, render_next_chunks
 from avtr_cli.render.liveportrait import convolution, fast_spade, fast_warping
 from avtr_cli.render.liveportrait.compiled import CompiledSpadeGenerator, CompiledWarpingModule
 from avtr_cli.render.liveportrait.fast_spade import FastSpadeGenerator
@@ -98,8 +98,8 @@ def test_embedded_sessions_in_step_give_the_bits_they_give_alone(engine, identit
 
 
 def test_sessions_that_wait_for_each_other_take_the_same_time():
-    clocks = [StageClock(), StageClock(), StageClock()]
-    with clocks[0].chunk(*clocks[1:]), stage("render"):
+    clocks = [ChunkClock(), ChunkClock(), ChunkClock()]
+    with clocks[0].chunk(*clocks[1:]), timed("render"):
         sum(range(10_000))
     assert clocks[0].chunk_ms == clocks[1].chunk_ms == clocks[2].chunk_ms
     assert clocks[2].stages_ms["render"] == clocks[0].stages_ms["render"] != [0.0]
@@ -118,7 +118,7 @@ def test_jobs_of_different_length_in_step_give_the_videos_they_give_alone(engine
         jobs.append(job_of(photo, wav(seconds), tmp_path / f"{number}.mp4", engine, seed=number))
     productions = [Production(job, engine) for job in jobs]
     while under_way := [one for one in productions if one.under_way]:
-        advance(under_way)
+        render_next_chunks(under_way)
     for production, job, report in zip(productions, jobs, alone, strict=True):
         with production:
             told = production.finish()
@@ -133,7 +133,7 @@ def test_a_job_that_fails_stops_no_other(engine, photo, wav, tmp_path):
     broken = Production(job_of(photo, wav(0.5), tmp_path / "broken.mp4", engine), engine, stop)
     whole = Production(job_of(photo, wav(0.5), tmp_path / "whole.mp4", engine), engine)
     while under_way := [one for one in (broken, whole) if one.under_way]:
-        advance(under_way)
+        render_next_chunks(under_way)
     with broken, pytest.raises(OSError, match="the encoder is gone"):
         broken.finish()
     with whole:
@@ -204,7 +204,7 @@ def test_avtr1_moves_several_sessions_as_each_alone(in_turn, dialogue, tmp_path)
 
     archive.write_archive(tmp_path / "motion.pt", layers=1)
     onnx_files.write_hubert(tmp_path / "hubert.onnx", onnx_files.SMALL)
-    config = MotionConfig(generator="avtr1", self_guidance=2.0)
+    config = MotionConfig(generator="avtr1", avatar_guidance=2.0)
     model, features = Avtr1Archive(tmp_path / "motion.pt", CPU), load_features(tmp_path / "hubert.onnx", CPU)
     generator = Avtr1Generator(model, features, config)
     assert generator._in_turn  # as on every CPU: nothing is gained there, and bits stay
@@ -234,8 +234,8 @@ def test_avtr1_moves_several_sessions_as_each_alone(in_turn, dialogue, tmp_path)
 
 def test_cuda_graphs_on_a_cpu_are_refused_in_one_sentence():
     with pytest.raises(ConfigError, match="'on', but this runs on the CPU; use auto or off"):
-        runtime.check(RuntimeConfig(cuda_graphs="on"), CPU)
-    runtime.check(RuntimeConfig(), CPU)
+        runtime.check_runtime(RuntimeConfig(cuda_graphs="on"), CPU)
+    runtime.check_runtime(RuntimeConfig(), CPU)
 
 
 def test_without_a_gpu_a_graph_is_the_plain_call():

@@ -14,11 +14,11 @@ from typing import Any
 import pytest
 
 from avtr_cli.audio.source import DialogueFiles
-from avtr_cli.batch.messages import Call
+from avtr_cli.batch.messages import Order
 from avtr_cli.batch.processes import _bury, _Member
-from avtr_cli.batch.run import Wishes, run
+from avtr_cli.batch.run import BatchOptions, render_batch
 from avtr_cli.batch.worker import Worker
-from avtr_cli.core.interruption import held
+from avtr_cli.core.interruption import interruptions_held
 from avtr_cli.jobs import lock
 from avtr_cli.jobs import production as offline
 from avtr_cli.jobs.job import Job
@@ -155,8 +155,8 @@ def test_jobs_that_end_together_are_all_put_down(engine, job, tmp_path, monkeypa
         raise ValueError
 
     monkeypatch.setattr(offline, "SEGMENT_FRAMES", 1500)
-    first, second = (Call("render", name, job(tmp_path / f"{name}.mp4")) for name in ("first", "second"))
-    with pytest.raises(KeyboardInterrupt), held():  # noqa: PT012 - as a process of a batch does
+    first, second = (Order("render", name, job(tmp_path / f"{name}.mp4")) for name in ("first", "second"))
+    with pytest.raises(KeyboardInterrupt), interruptions_held():  # noqa: PT012 - as a process of a batch does
         try:
             worker.take(first)
             next(worker.advance(), None)
@@ -173,7 +173,7 @@ def test_a_worker_that_goes_on_living_has_put_down_what_was_interrupted(engine, 
     """As on a Ray node, whose process serves other tasks afterwards."""
     worker = Worker(1)
     monkeypatch.setattr(worker, "engine", lambda preset: engine)
-    call = Call("render", "a", job(tmp_path / "a.mp4"))
+    call = Order("render", "a", job(tmp_path / "a.mp4"))
     monkeypatch.setattr(offline, "SEGMENT_FRAMES", 1500)
     with pytest.raises(KeyboardInterrupt):
         worker.answer(call, interrupt)
@@ -192,7 +192,7 @@ def test_what_a_killed_worker_left_is_put_down_by_the_batch(job, tmp_path, segme
     context = multiprocessing.get_context("spawn")
     process = context.Process(target=time.sleep, args=(60,))
     process.start()
-    _bury(_Member(process, context.Pipe()[0], 0, [Call("render", "a", job(tmp_path / "a.mp4"))]))
+    _bury(_Member(process, context.Pipe()[0], 0, [Order("render", "a", job(tmp_path / "a.mp4"))]))
     assert not process.is_alive()
     assert folder.path.exists() == bool(segments)
 
@@ -212,8 +212,8 @@ def test_a_second_ctrl_c_does_not_keep_a_batch_from_putting_down_its_work(photo,
 
     source = make_folder(tmp_path / "in", photo, dialogue, seconds=0.2, broken=False)
     workers = Stubborn(before=lambda call: interrupt() if call.kind == "render" else None)
-    outcome = run(
-        entries(source, tmp_path / "out"), tmp_path / "out", lambda *_: workers, Wishes(), Progress(quiet=True)
+    outcome = render_batch(
+        entries(source, tmp_path / "out"), tmp_path / "out", lambda *_: workers, BatchOptions(), Progress(quiet=True)
     )
     assert outcome.interrupted
     assert workers.put_down

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from avtr_cli.core.interruption import allowed, awaited, check, held
+from avtr_cli.core.interruption import each_interruptible, interruptible, interruptions_held, raise_if_interrupted
 
 
 def interrupt(number: int = signal.SIGINT) -> None:
@@ -25,36 +25,36 @@ def reached(steps: list[str]) -> None:
 
 def test_held_it_waits_for_the_next_check():
     steps: list[str] = []
-    with pytest.raises(KeyboardInterrupt), held():  # noqa: PT012 - what happens before is what is tested
+    with pytest.raises(KeyboardInterrupt), interruptions_held():  # noqa: PT012 - what happens before is what is tested
         reached(steps)
-        check()
+        raise_if_interrupted()
         steps.append("not this")
     assert steps == ["made", "noted"]
 
 
 def test_it_is_raised_at_the_end_where_nothing_checks():
     steps: list[str] = []
-    with pytest.raises(KeyboardInterrupt), held():
+    with pytest.raises(KeyboardInterrupt), interruptions_held():
         reached(steps)
     assert steps == ["made", "noted"]
 
 
 def test_what_takes_long_is_interrupted_at_once_and_not_begun_where_one_waits():
     steps: list[str] = []
-    with pytest.raises(KeyboardInterrupt), held(), allowed():  # noqa: PT012
+    with pytest.raises(KeyboardInterrupt), interruptions_held(), interruptible():  # noqa: PT012
         interrupt()
         steps.append("not this")
-    with pytest.raises(KeyboardInterrupt), held():  # noqa: PT012
+    with pytest.raises(KeyboardInterrupt), interruptions_held():  # noqa: PT012
         interrupt()
-        with allowed():
+        with interruptible():
             steps.append("nor this")
     assert steps == []
 
 
 def test_inside_what_may_be_interrupted_a_part_can_be_held():
     steps: list[str] = []
-    with pytest.raises(KeyboardInterrupt), held(), allowed():  # noqa: PT012
-        with held():
+    with pytest.raises(KeyboardInterrupt), interruptions_held(), interruptible():  # noqa: PT012
+        with interruptions_held():
             reached(steps)
         steps.append("not this")
     assert steps == ["made", "noted"]
@@ -62,7 +62,7 @@ def test_inside_what_may_be_interrupted_a_part_can_be_held():
 
 def test_a_second_one_does_not_cut_the_cleaning_up_short():
     steps: list[str] = []
-    with pytest.raises(KeyboardInterrupt), held(), allowed():  # noqa: PT012
+    with pytest.raises(KeyboardInterrupt), interruptions_held(), interruptible():  # noqa: PT012
         try:
             interrupt()
         finally:
@@ -72,13 +72,13 @@ def test_a_second_one_does_not_cut_the_cleaning_up_short():
 
 def test_one_that_was_dealt_with_inside_is_over_and_so_are_those_that_came_meanwhile():
     steps: list[str] = []
-    with held():
+    with interruptions_held():
         try:
-            with allowed():
+            with interruptible():
                 interrupt()
         except KeyboardInterrupt:
             reached(steps)
-        check()
+        raise_if_interrupted()
     assert steps == ["made", "noted"]
 
 
@@ -91,7 +91,7 @@ class Swallowing:
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_one_that_is_lost_in_a_callback_is_raised_again():
-    with pytest.raises(KeyboardInterrupt), held(), allowed():
+    with pytest.raises(KeyboardInterrupt), interruptions_held(), interruptible():
         Swallowing()
 
 
@@ -103,22 +103,22 @@ def test_items_are_waited_for_and_used_in_turn():
         interrupt()
         yield 2
 
-    with pytest.raises(KeyboardInterrupt), held():  # noqa: PT012
-        for item in awaited(interrupted_in_the_second()):
+    with pytest.raises(KeyboardInterrupt), interruptions_held():  # noqa: PT012
+        for item in each_interruptible(interrupted_in_the_second()):
             used.append(item)
-    with pytest.raises(KeyboardInterrupt), held():  # noqa: PT012
-        for item in awaited([3, 4]):
+    with pytest.raises(KeyboardInterrupt), interruptions_held():  # noqa: PT012
+        for item in each_interruptible([3, 4]):
             interrupt()
             used.append(item)
     assert used == [1, 3]
-    with held():
-        assert list(awaited([1, 2])) == [1, 2]
+    with interruptions_held():
+        assert list(each_interruptible([1, 2])) == [1, 2]
 
 
 def test_afterwards_signals_are_handled_as_before():
     ours = signal.signal(signal.SIGTERM, signal.SIG_DFL)  # what Ray left there, where it ran in this process
     before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
-    with held():
+    with interruptions_held():
         assert signal.getsignal(signal.SIGINT) != before[0]
         assert signal.getsignal(signal.SIGTERM) == before[1] == signal.SIG_DFL  # Python does not handle it
     assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
@@ -131,10 +131,10 @@ def test_a_handler_of_the_caller_s_own_decides_what_an_interruption_does():
     heard: list[int] = []
     before = signal.signal(signal.SIGTERM, lambda number, frame: heard.append(number))
     try:
-        with held():
+        with interruptions_held():
             interrupt(signal.SIGTERM)
             assert heard == []
-            check()
+            raise_if_interrupted()
             assert heard == [signal.SIGTERM]
             interrupt(signal.SIGTERM)
     finally:
@@ -147,15 +147,15 @@ def test_another_thread_holds_nothing():
 
     def work() -> None:
         try:
-            with held(), allowed():
-                check()
+            with interruptions_held(), interruptible():
+                raise_if_interrupted()
         except BaseException as error:
             failed.append(error)
 
     thread = threading.Thread(target=work)
-    with pytest.raises(KeyboardInterrupt), held():  # noqa: PT012
+    with pytest.raises(KeyboardInterrupt), interruptions_held():  # noqa: PT012
         interrupt()
         thread.start()
         thread.join()
-        check()
+        raise_if_interrupted()
     assert failed == []

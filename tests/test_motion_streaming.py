@@ -194,7 +194,7 @@ def test_the_partner_has_no_part_in_the_mouth(checkpoint, sound):
     assert not torch.equal(a, b)
 
 
-@pytest.mark.parametrize("name", ["self_guidance", "partner_guidance", "identity_guidance"])
+@pytest.mark.parametrize("name", ["avatar_guidance", "partner_guidance", "identity_guidance"])
 def test_guidance_changes_motion_and_a_weight_of_one_does_not(checkpoint, sound, name):
     plain, _ = stream(LmfmGenerator(MotionConfig(), checkpoint), sound)
     guided, _ = stream(LmfmGenerator(MotionConfig(**{name: 2.0}), checkpoint), sound)

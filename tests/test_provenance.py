@@ -237,7 +237,7 @@ def test_the_photo_s_own_manifest_is_carried_along(video, photo):
 
 @needs_c2pa
 def test_the_local_certificate_is_made_once_and_for_its_owner_alone():
-    first, path = signing.local_signer(), signing.identity_file()
+    first, path = signing.local_signer(), signing.local_certificate_file()
     assert signing.local_signer() == first
     assert first.local
     assert path.stat().st_mode & 0o077 == 0

@@ -168,7 +168,7 @@ def test_without_any_home_the_ways_out_are_named(monkeypatch):
 @pytest.mark.parametrize("damage", ["empty", "cut", "letters", "two halves", "folder", "pipe", "another's key"])
 def test_a_local_certificate_that_is_damaged_is_told_before_anything_is_rendered(tmp_path, damage, monkeypatch):
     signing.local_signer()
-    path = signing.identity_file()
+    path = signing.local_certificate_file()
     whole = path.read_bytes()
     if damage in ("folder", "pipe"):
         path.unlink()
@@ -177,7 +177,9 @@ def test_a_local_certificate_that_is_damaged_is_told_before_anything_is_rendered
         monkeypatch.setenv("AVTR_IDENTITY", str(tmp_path / "other.pem"))
         signing.local_signer()
         key, marker, _ = whole.partition(b"-----BEGIN CERTIFICATE-----")
-        signing.identity_file().write_bytes(key + marker + (tmp_path / "other.pem").read_bytes().partition(marker)[2])
+        signing.local_certificate_file().write_bytes(
+            key + marker + (tmp_path / "other.pem").read_bytes().partition(marker)[2]
+        )
     else:
         halves = whole[:100] + whole[300:]
         path.write_bytes({"empty": b"", "cut": whole[: len(whole) // 2], "letters": b"x" * 500}.get(damage, halves))
@@ -193,7 +195,7 @@ def test_processes_that_make_the_certificate_at_once_agree_on_one(tmp_path):
     running = [subprocess.Popen(words, stdout=subprocess.PIPE, text=True) for _ in range(4)]
     said = {process.communicate()[0] for process in running}
     assert len(said) == 1
-    assert [path.name for path in signing.identity_file().parent.iterdir()] == ["identity.pem"]
+    assert [path.name for path in signing.local_certificate_file().parent.iterdir()] == ["identity.pem"]
 
 
 def test_a_c2pa_that_cannot_be_loaded_is_told_before_anything_is_rendered(monkeypatch):

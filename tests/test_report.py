@@ -14,7 +14,7 @@ from avtr_cli.audio.source import DialogueFiles
 from avtr_cli.core.types import Cue
 from avtr_cli.jobs.job import Job
 from avtr_cli.jobs.production import render_file
-from avtr_cli.jobs.two_sided import DialogueJob
+from avtr_cli.jobs.two_sided import TwoSidedJob
 from avtr_cli.provenance import signing
 
 DOCUMENT = Path(__file__).parent.parent / "docs" / "report.md"
@@ -45,7 +45,7 @@ def reports(engine, photo, wav, dialogue, tmp_path_factory) -> list[dict[str, An
     both = DialogueFiles(dialogue=wav(0.4))
     jobs = [
         Job(sound=mono, out=folder / "a.mp4", pace="realtime", label="AI", cues=(Cue(5, "nod"),), **shared),
-        DialogueJob(sound=both, out=folder / "b.mov", photo_b=photo, **shared),
+        TwoSidedJob(sound=both, out=folder / "b.mov", photo_b=photo, **shared),
         Job(sound=both, out=folder / "c.webm", **shared),
         Job(sound=both, out=folder / "d.mp4", provenance=False, **shared),
     ]

@@ -19,7 +19,7 @@ from avtr_cli.core.errors import OutputError
 from avtr_cli.jobs import finishing, placement
 from avtr_cli.jobs import production as offline
 from avtr_cli.jobs.job import Job
-from avtr_cli.jobs.placement import place
+from avtr_cli.jobs.placement import place_outputs
 from avtr_cli.jobs.production import render_file
 from avtr_cli.jobs.workfolder import WorkFolder
 from avtr_cli.output import ffmpeg, png
@@ -54,7 +54,7 @@ def write(out: Path, frames: np.ndarray, with_sound: bool = False, mark=None) ->
             sound.close(len(frames))
         words, form = {"comment": "made in a test"}, format_of(out, OutputConfig())
         finished = assemble(segments, len(frames), track, out, form, 128, words, mark)
-        place(folder, finished, True, finishing.outdated(out, len(frames)))
+        place_outputs(folder, finished, True, finishing.outdated(out, len(frames)))
 
 
 @pytest.mark.parametrize(

@@ -120,13 +120,13 @@ def test_any_name_is_opened(tmp_path, monkeypatch, name, form):
         {"duration_s": 1e-9},
         {"duration_s": 0.039},
         {"duration_s": 1e300},
-        {"self_channel": 0},
-        {"self_channel": 3},
+        {"avatar_channel": 0},
+        {"avatar_channel": 3},
         {"solo": True, "partner": Path("them.wav")},
     ],
 )
 def test_times_and_channels_that_cannot_be_are_a_mistake_of_the_command_line(options):
-    with pytest.raises(ConfigError, match=r"call\.wav: --(start|duration|self-channel|solo) ") as caught:
+    with pytest.raises(ConfigError, match=r"call\.wav: --(start|duration|avatar-channel|solo) ") as caught:
         DialogueFiles(dialogue=Path("call.wav"), **options)
     assert caught.value.exit_code == 2
 

@@ -56,7 +56,7 @@ def test_a_silent_stereo_file_is_one_silent_voice(tmp_path):
 
 def test_two_channels_that_differ_are_refused_with_what_to_do(tmp_path):
     stereo = write(tmp_path / "a.wav", VOICE, OTHER)
-    with pytest.raises(AudioError, match=r"two channels that differ.*leave the option out.*--self-channel") as caught:
+    with pytest.raises(AudioError, match=r"two channels that differ.*leave the option out.*--avatar-channel") as caught:
         heard(DialogueFiles(dialogue=stereo, solo=True))
     assert str(stereo) in str(caught.value)
 

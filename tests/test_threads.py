@@ -17,7 +17,7 @@ import torch
 
 from avtr_cli.core.config import load_preset
 from avtr_cli.core.errors import AvtrError
-from avtr_cli.core.interruption import allowed, held
+from avtr_cli.core.interruption import interruptible, interruptions_held
 from avtr_cli.core.motion_space import CONTROLS
 from avtr_cli.core.types import Identity, Motion, MotionState, Window
 from avtr_cli.perception.portrait import find_portrait
@@ -136,7 +136,7 @@ def test_silence_ends_also_where_it_is_interrupted_while_it_begins_or_ends(capfd
 
     with monkeypatch.context() as patch:
         patch.setattr(os, "dup2", interrupted)
-        with pytest.raises(KeyboardInterrupt), held(), allowed(), quiet():
+        with pytest.raises(KeyboardInterrupt), interruptions_held(), interruptible(), quiet():
             pass
     os.write(2, b"heard")
     assert capfd.readouterr().err == "heard"

@@ -17,7 +17,7 @@ from typing import IO
 from avtr_cli.audio.opening import OpenedFile
 from avtr_cli.core import ffmpeg_program
 from avtr_cli.core.errors import AudioError
-from avtr_cli.core.interruption import allowed
+from avtr_cli.core.interruption import interruptible
 
 DEMUXERS = (
     "wav,w64,aiff,caf,au,flac,ogg,mp3,mov,matroska,asf,avi,mpegts,mpeg,flv,aac,ac3,eac3,amr,amrnb,amrwb,wv,ape,tta,rm"
@@ -135,7 +135,7 @@ def _run(file: OpenedFile, arguments: list[str], out: IO[bytes], level: str = "e
             )
         except OSError as error:
             raise AudioError(f"{file.path}: needs ffmpeg, and it cannot be started ({error})") from error
-        with ffmpeg_program.ended_with(process), allowed():
+        with ffmpeg_program.ended_with(process), interruptible():
             _wait(process, file, out)
         said = os.pread(words.fileno(), _TAIL_BYTES, 0)
         end = max(_TAIL_BYTES, os.fstat(words.fileno()).st_size - _TAIL_BYTES)

@@ -23,13 +23,13 @@ class DialogueFiles:
     dialogue: Path
     partner: Path | None = None  # then `dialogue` holds the avatar's voice alone
     solo: bool = False  # `dialogue` holds the avatar's voice alone and nobody answers
-    self_channel: int = 1  # of a two-channel file: which one is the avatar, 1 or 2
+    avatar_channel: int = 1  # of a two-channel file: which one is the avatar, 1 or 2
     start_s: float = 0.0
     duration_s: float | None = None
 
     def __post_init__(self) -> None:
-        if self.self_channel not in (1, 2):
-            raise ConfigError(f"{self.dialogue}: --self-channel is 1 or 2, not {self.self_channel}")
+        if self.avatar_channel not in (1, 2):
+            raise ConfigError(f"{self.dialogue}: --avatar-channel is 1 or 2, not {self.avatar_channel}")
         if self.solo and self.partner is not None:
             raise ConfigError(f"{self.dialogue}: --solo says that nobody answers, --partner who does; give one")
         _check_seconds(self.dialogue, "--start", self.start_s, 0.0)

@@ -76,7 +76,7 @@ def _warnings(files: DialogueFiles, source: DialogueSource, heard: _Heard) -> li
         if abs(offset) > OFFSET_LEVEL and heard.count >= SAMPLE_RATE:
             said.append(f"{names[row]} has a DC offset of {offset:.2f}: its recorder is faulty; a high-pass removes it")
     if not files.solo and heard.voice[0] < RARELY and heard.voice[1] > OFTEN:
-        swapped = f"--self-channel {3 - files.self_channel}"
+        swapped = f"--avatar-channel {3 - files.avatar_channel}"
         other = swapped if files.partner is None else "the two files the other way round"
         said.append(
             f"{files.dialogue}: the avatar hardly speaks ({heard.voice[0]:.0%} of the time) while the partner does "
@@ -111,7 +111,7 @@ def _names(files: DialogueFiles) -> tuple[str, str]:
 
     if files.partner is not None:
         return named(files.dialogue, "the avatar's voice"), named(files.partner, "the partner's voice")
-    own = files.self_channel
+    own = files.avatar_channel
     if files.solo:
         return named(files.dialogue, "the avatar's voice"), "the partner's silence"
     return named(files.dialogue, f"channel {own} (avatar)"), named(files.dialogue, f"channel {3 - own} (partner)")

@@ -119,7 +119,7 @@ def _rows(files: DialogueFiles) -> list[tuple[tuple[int, int], ...]]:
         return [((0, 0),), ((0, 1),)]
     if files.solo:
         return [((0, 0),)]
-    own = files.self_channel - 1
+    own = files.avatar_channel - 1
     return [((own, 0), (1 - own, 1))]
 
 

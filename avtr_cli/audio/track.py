@@ -126,7 +126,7 @@ class Track:
             return voice
         raise AudioError(
             f"{self.path}: has two channels that differ, but one voice alone (--solo, --partner) is one channel; "
-            "if this file holds both sides of the call leave the option out (--self-channel: which is the avatar's); "
+            "if this file holds both sides of the call leave the option out (--avatar-channel: which is the avatar's); "
             f'one voice in stereo becomes mono with: ffmpeg -i "{self.path.name}" -ac 1 voice.wav'
         )
 

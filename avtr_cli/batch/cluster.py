@@ -22,23 +22,31 @@ from typing import Any
 
 from avtr_cli import __version__
 from avtr_cli.batch.hashes import Hashes
-from avtr_cli.batch.messages import Answer, Began, Call, Ended, Event, Failure, Lost, Rendered
+from avtr_cli.batch.messages import Answer, Began, Ended, Failure, Lost, Order, Rendered, WorkerEvent
 from avtr_cli.batch.processes import CORES_PER_WORKER, GRACE_S, set_threads
-from avtr_cli.batch.shipping import Needs, Parcel, everywhere, parcels_of, read_parcel, received, renamed
+from avtr_cli.batch.shipping import (
+    Needs,
+    Parcel,
+    parcels_of,
+    read_parcel,
+    unpacked,
+    with_absolute_paths,
+    with_senders_paths,
+)
 from avtr_cli.core import runtime
 from avtr_cli.core.errors import AvtrError, ConfigError, OutputError
 from avtr_cli.core.files import replacing
-from avtr_cli.core.interruption import allowed, held
+from avtr_cli.core.interruption import interruptible, interruptions_held
 
 NODE_PATIENCE_S = 600.0  # without any node that could work, before the batch gives up
 POLL_S = 1.0
 
 
 @dataclass(frozen=True)
-class _Order:
+class _Shipment:
     """What a task needs besides the call itself."""
 
-    call: Call
+    order: Order
     parcels: list[Parcel]
     sent: dict[str, Any]  # SHA-256 -> reference into the object store
     token: tuple[Path, str] | None  # a file of the output folder and its content: whoever reads it sees the folder
@@ -57,7 +65,7 @@ class _Share:
 
 @dataclass(frozen=True)
 class _Running:
-    call: Call
+    order: Order
     parcels: list[Parcel]
 
 
@@ -80,29 +88,29 @@ class Cluster:
     kind = "ray"
 
     def __init__(self, address: str, jobs: int | None, folder: Path, use_gpus: bool = True):
-        with allowed():
+        with interruptible():
             self._ray = _connected(address)
         self._jobs, self._use_gpus = jobs, use_gpus
         self._sha256 = Hashes(Path(os.devnull))  # for as long as this runs
         self._task = self._ray.remote(_work)
-        self._queue: deque[Call] = deque()
+        self._queue: deque[Order] = deque()
         self._running: dict[Any, _Running] = {}
         self._stored: dict[str, Any] = {}  # SHA-256 -> reference
         self._ship = False  # until a node asks for files
         self.count = max(1, self._share().places)
         self._token = _leave_token(folder)
 
-    def submit(self, call: Call) -> None:
-        self._queue.append(call)
+    def submit(self, order: Order) -> None:
+        self._queue.append(order)
 
-    def events(self) -> Iterator[Event]:
+    def events(self) -> Iterator[WorkerEvent]:
         idle_since = time.monotonic()
         while self._queue or self._running:
             share = self._share()
             while self._queue and len(self._running) < share.places:
-                call = self._queue.popleft()
-                yield Began(call, "ray")
-                yield from self._send(call, share)
+                order = self._queue.popleft()
+                yield Began(order, "ray")
+                yield from self._send(order, share)
             if self._running:
                 idle_since = time.monotonic()
                 done, _ = self._ray.wait(list(self._running), num_returns=1, timeout=POLL_S)
@@ -140,17 +148,17 @@ class Cluster:
         places = sum(int(min(node["CPU"] // cpus, node.get("GPU", 0) if gpus else node["CPU"])) for node in nodes)
         return _Share(cpus, gpus, min(places, self._jobs or places))
 
-    def _send(self, call: Call, share: _Share) -> Iterator[Event]:
-        job = everywhere(call.job)
+    def _send(self, order: Order, share: _Share) -> Iterator[WorkerEvent]:
+        job = with_absolute_paths(order.job)
         try:
             parcels = parcels_of(job, self._sha256)
             sent = self._sent(parcels)
         except AvtrError as error:  # a file vanished since it was planned
-            yield Ended(call, Failure(error.exit_code, str(error)))
+            yield Ended(order, Failure(error.exit_code, str(error)))
             return
-        order = _Order(replace(call, job=job), parcels, sent, self._token, max(1, share.cpus - 1), __version__)
+        shipment = _Shipment(replace(order, job=job), parcels, sent, self._token, max(1, share.cpus - 1), __version__)
         task = self._task.options(num_cpus=share.cpus, num_gpus=share.gpus, max_retries=0, scheduling_strategy="SPREAD")
-        self._running[task.remote(order)] = _Running(call, parcels)
+        self._running[task.remote(shipment)] = _Running(order, parcels)
 
     def _sent(self, parcels: list[Parcel]) -> dict[str, Any]:
         """References to the parcels' bytes, where they have to travel; what no task needs any more is let go."""
@@ -164,27 +172,27 @@ class Cluster:
             sent[parcel.sha256] = self._stored[parcel.sha256]
         return sent
 
-    def _hear(self, reference: Any) -> Iterator[Event]:
-        call = self._running.pop(reference).call
+    def _hear(self, reference: Any) -> Iterator[WorkerEvent]:
+        order = self._running.pop(reference).order
         try:
             reply: _Reply = self._ray.get(reference)
         except self._ray.exceptions.RayTaskError as error:
             said = str(error.cause or error).strip().splitlines()[-1]
-            yield Ended(call, Failure(1, f"{call.job.out}: a Ray node cannot work: {said}", str(error)))
+            yield Ended(order, Failure(1, f"{order.job.out}: a Ray node cannot work: {said}", str(error)))
             return
         except self._ray.exceptions.RayError as error:
-            yield Lost(call, f"the Ray node or its worker was lost ({type(error).__name__})")
+            yield Lost(order, f"the Ray node or its worker was lost ({type(error).__name__})")
             return
         if isinstance(reply.answer, Needs):
             self._ship = True  # there are nodes without our files: from now on they go along
-            yield from self._send(call, self._share())
+            yield from self._send(order, self._share())
             return
         answer = reply.answer
         try:
-            _write(call.job.out, reply.files)
+            _write(order.job.out, reply.files)
         except OSError as error:
-            answer = Failure(OutputError.exit_code, f"{call.job.out}: cannot be written ({error.strerror})")
-        yield Ended(call, answer, f"ray node {reply.node}")
+            answer = Failure(OutputError.exit_code, f"{order.job.out}: cannot be written ({error.strerror})")
+        yield Ended(order, answer, f"ray node {reply.node}")
 
 
 def _connected(address: str) -> Any:
@@ -229,29 +237,29 @@ def _write(out: Path, files: dict[str, bytes]) -> None:
             partial.write_bytes(data)
 
 
-def _work(order: _Order) -> _Reply:
+def _work(shipment: _Shipment) -> _Reply:
     """Runs on a node, in a process that Ray keeps for further tasks, so that models stay loaded."""
     import ray
 
-    call = order.call
+    order = shipment.order
     node = ray.get_runtime_context().get_node_id()[:8]
-    if order.version != __version__:
-        reason = f"{call.job.out}: a Ray node has avtr {__version__}, the batch {order.version}; install the same"
+    if shipment.version != __version__:
+        reason = f"{order.job.out}: a Ray node has avtr {__version__}, the batch {shipment.version}; install the same"
         return _Reply(Failure(ConfigError.exit_code, reason), node)
-    set_threads(order.threads)
-    keep_out = call.kind != "render" or _sees(order.token)
+    set_threads(shipment.threads)
+    keep_out = order.kind != "render" or _sees(shipment.token)
 
     def fetch(sha256: str) -> bytes | None:
-        with allowed():
-            return ray.get(order.sent[sha256]) if sha256 in order.sent else None
+        with interruptible():
+            return ray.get(shipment.sent[sha256]) if sha256 in shipment.sent else None
 
     try:
-        with held(), received(call.job, order.parcels, fetch, keep_out) as arrived:
+        with interruptions_held(), unpacked(order.job, shipment.parcels, fetch, keep_out) as arrived:
             if isinstance(arrived, Needs):
                 return _Reply(arrived, node)
             job, called = arrived
-            answer = _worker(order.threads).answer(replace(call, job=job))
-            answer = renamed(answer, called)
+            answer = _worker(shipment.threads).answer(replace(order, job=job))
+            answer = with_senders_paths(answer, called)
             if keep_out or not isinstance(answer, Rendered):
                 return _Reply(answer, node)
             return _Reply(answer, node, _gathered(job.out, called))

@@ -145,7 +145,7 @@ def _job(row: Row, said: dict[str, Any], out: Path, preset: Callable[[str], Pres
             dialogue=said["dialogue"],
             partner=said.get("partner"),
             solo=said.get("solo", False),
-            self_channel=said.get("self_channel", 1),
+            avatar_channel=said.get("avatar_channel", 1),
             start_s=said.get("start", 0.0),
             duration_s=said.get("duration"),
         ),

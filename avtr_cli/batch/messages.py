@@ -16,7 +16,7 @@ PERMANENT_EXITS = (2, INPUT_EXIT, 4)  # settings, input, weights: trying again a
 
 
 @dataclass(frozen=True)
-class Call:
+class Order:
     """One thing to do for one job.
 
     check    is the job possible? Finds the face, hears all of the sound, renders nothing
@@ -81,20 +81,20 @@ Answer = Checked | Measured | Rendered | Failure
 
 @dataclass(frozen=True)
 class Began:
-    call: Call
+    order: Order
     worker: str
 
 
 @dataclass(frozen=True)
 class Moved:
-    call: Call
+    order: Order
     done: int  # frames
     total: int
 
 
 @dataclass(frozen=True)
 class Ended:
-    call: Call
+    order: Order
     answer: Answer
     worker: str = ""  # where it became known only now
 
@@ -103,11 +103,11 @@ class Ended:
 class Lost:
     """The worker is gone, and with it what it was doing."""
 
-    call: Call
+    order: Order
     reason: str
 
 
-Event = Began | Moved | Ended | Lost
+WorkerEvent = Began | Moved | Ended | Lost
 
 
 class Workers(Protocol):
@@ -116,10 +116,10 @@ class Workers(Protocol):
     count: int  # calls that are done at the same time
     kind: str  # processes | ray
 
-    def submit(self, call: Call) -> None:
+    def submit(self, order: Order) -> None:
         """Queue a call; also while `events` runs."""
 
-    def events(self) -> Iterator[Event]:
+    def events(self) -> Iterator[WorkerEvent]:
         """What happens, until nothing is queued or running."""
 
     def interrupt(self) -> None:

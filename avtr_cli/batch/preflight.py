@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from avtr_cli.batch.hashes import Hashes
-from avtr_cli.batch.messages import Answer, Began, Call, Checked, Ended, Event, Failure, Lost, Measured, Workers
+from avtr_cli.batch.messages import Answer, Began, Checked, Ended, Failure, Lost, Measured, Order, WorkerEvent, Workers
 from avtr_cli.batch.plan import Item, recheck
 from avtr_cli.core.errors import OutputError
 from avtr_cli.core.timing import FPS
@@ -32,22 +32,29 @@ class Forecast:
     disk_free: int
 
 
-def steadily(workers: Workers) -> Iterator[Event]:
+def lost_orders_resubmitted(workers: Workers) -> Iterator[WorkerEvent]:
     """`workers.events()`, where a call lost with its worker is given to another; lost too often, it has failed."""
     losses: Counter[tuple[str, str]] = Counter()
     for event in workers.events():
         yield event
         if isinstance(event, Lost):
-            call = event.call
-            losses[call.kind, call.name] += 1
-            if losses[call.kind, call.name] > LOSSES_FORGIVEN:
-                yield Ended(call, Failure(1, f"{call.job.out}: {losses[call.kind, call.name]} times {event.reason}"))
+            order = event.order
+            losses[order.kind, order.name] += 1
+            if losses[order.kind, order.name] > LOSSES_FORGIVEN:
+                yield Ended(
+                    order, Failure(1, f"{order.job.out}: {losses[order.kind, order.name]} times {event.reason}")
+                )
             else:
-                workers.submit(call)
+                workers.submit(order)
 
 
 def preflight(
-    items: list[Item], workers: Workers, folder: Path, hashes: Hashes, resume: bool, watch: Callable[[Event], None]
+    items: list[Item],
+    workers: Workers,
+    folder: Path,
+    hashes: Hashes,
+    resume: bool,
+    watch: Callable[[WorkerEvent], None],
 ) -> Forecast:
     """Check every item that is to do, then foretell time and disk. Items that cannot be done have failed after it.
 
@@ -68,18 +75,18 @@ def preflight(
 
 
 def _ask(
-    kind: str, items: dict[str, Item], workers: Workers, watch: Callable[[Event], None]
+    kind: str, items: dict[str, Item], workers: Workers, watch: Callable[[WorkerEvent], None]
 ) -> Iterator[tuple[str, Answer]]:
     for item in items.values():
-        workers.submit(Call("check" if kind == "check" else "measure", item.name, item.job))
-    for event in steadily(workers):
+        workers.submit(Order("check" if kind == "check" else "measure", item.name, item.job))
+    for event in lost_orders_resubmitted(workers):
         if not isinstance(event, Began):
             watch(event)
         if isinstance(event, Ended):
-            yield event.call.name, event.answer
+            yield event.order.name, event.answer
 
 
-def _estimate(items: list[Item], workers: Workers, watch: Callable[[Event], None]) -> None:
+def _estimate(items: list[Item], workers: Workers, watch: Callable[[WorkerEvent], None]) -> None:
     """Each item's `estimate_s`, from a micro-run of the first of its kind."""
     kinds: dict[object, list[Item]] = {}
     for item in items:

@@ -22,9 +22,9 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 from avtr_cli.batch.ledger import Lock
-from avtr_cli.batch.messages import Began, Call, Ended, Event, Lost, Moved
+from avtr_cli.batch.messages import Began, Ended, Lost, Moved, Order, WorkerEvent
 from avtr_cli.core import runtime
-from avtr_cli.core.interruption import allowed, held
+from avtr_cli.core.interruption import interruptible, interruptions_held
 from avtr_cli.jobs.workfolder import remove_if_useless
 
 if TYPE_CHECKING:
@@ -50,14 +50,14 @@ class Crew:
     sessions: int = 1
 
 
-def crew_for(jobs: int | None, calls: int, cores: int, gpus: tuple[str, ...] = (), sessions: int = 1) -> Crew:
-    """A crew for `calls` jobs, never more than the machine carries: one per GPU, or per two cores.
+def crew_for(jobs: int | None, orders: int, cores: int, gpus: tuple[str, ...] = (), sessions: int = 1) -> Crew:
+    """A crew for `orders` jobs, never more than the machine carries: one per GPU, or per two cores.
 
     `jobs` is the user's number (None: choose). On a CPU it is at most the number of cores; several may share a GPU.
     """
     count = jobs or (len(gpus) if gpus else max(1, cores // CORES_PER_WORKER))
-    count = max(1, min(count, -(-calls // sessions), cores))
-    return Crew(count, max(1, min(2, cores // count - 1)), gpus, min(sessions, calls))
+    count = max(1, min(count, -(-orders // sessions), cores))
+    return Crew(count, max(1, min(2, cores // count - 1)), gpus, min(sessions, orders))
 
 
 def visible_gpus() -> tuple[str, ...]:
@@ -76,14 +76,14 @@ class _Member:
     process: BaseProcess
     pipe: Connection
     number: int
-    calls: list[Call] = field(default_factory=list)  # under way
+    orders: list[Order] = field(default_factory=list)  # under way
     heard_at: float = 0.0  # monotonic seconds
 
-    def takes(self, call: Call, sessions: int) -> bool:
+    def takes(self, order: Order, sessions: int) -> bool:
         """Whether it can do this besides what it does: renders go in step, all else goes alone."""
-        if not self.calls:
+        if not self.orders:
             return True
-        return len(self.calls) < sessions and all(one.kind == "render" for one in (call, *self.calls))
+        return len(self.orders) < sessions and all(one.kind == "render" for one in (order, *self.orders))
 
 
 class Processes:
@@ -95,22 +95,22 @@ class Processes:
         self.count = crew.count * crew.sessions
         self._crew, self._lock = crew, lock
         self._context = multiprocessing.get_context("spawn")
-        self._queue: deque[Call] = deque()
+        self._queue: deque[Order] = deque()
         self._members: list[_Member] = []
 
-    def submit(self, call: Call) -> None:
-        self._queue.append(call)
+    def submit(self, order: Order) -> None:
+        self._queue.append(order)
 
-    def events(self) -> Iterator[Event]:
+    def events(self) -> Iterator[WorkerEvent]:
         while True:
             while self._queue and (member := self._free(self._queue[0])) is not None:
-                call = self._queue.popleft()
-                member.calls.append(call)
+                order = self._queue.popleft()
+                member.orders.append(order)
                 member.heard_at = time.monotonic()
                 with contextlib.suppress(OSError):  # it died while idle: its end is noticed below
-                    member.pipe.send(call)
-                yield Began(call, f"process {member.process.pid}")
-            busy = {member.pipe: member for member in self._members if member.calls}
+                    member.pipe.send(order)
+                yield Began(order, f"process {member.process.pid}")
+            busy = {member.pipe: member for member in self._members if member.orders}
             if not busy:
                 return
             for pipe in wait(list(busy), timeout=STALLED_S):
@@ -141,12 +141,12 @@ class Processes:
             _bury(member)
         self._members.clear()
 
-    def _free(self, call: Call) -> _Member | None:
+    def _free(self, order: Order) -> _Member | None:
         """Who takes the call: an idle worker, else a new one while the crew is not complete, else the least busy."""
-        able = [member for member in self._members if member.takes(call, self._crew.sessions)]
-        idlest = min(able, key=lambda member: len(member.calls), default=None)
-        if (idlest is None or idlest.calls) and len(self._members) < self._crew.count:
-            with held():
+        able = [member for member in self._members if member.takes(order, self._crew.sessions)]
+        idlest = min(able, key=lambda member: len(member.orders), default=None)
+        if (idlest is None or idlest.orders) and len(self._members) < self._crew.count:
+            with interruptions_held():
                 self._members.append(self._start())
             return self._members[-1]
         return idlest
@@ -165,21 +165,21 @@ class Processes:
         theirs.close()  # so that its death ends the pipe
         return _Member(process, ours, number)
 
-    def _hear(self, member: _Member) -> Iterator[Event]:
-        assert member.calls
+    def _hear(self, member: _Member) -> Iterator[WorkerEvent]:
+        assert member.orders
         try:
-            event: Event = member.pipe.recv()
+            event: WorkerEvent = member.pipe.recv()
         except (EOFError, OSError):
             member.process.join(GRACE_S)
             _bury(member)
             self._members.remove(member)
             reason = _how_it_ended(member.process.exitcode)
-            yield from [Lost(call, reason) for call in member.calls]
+            yield from [Lost(order, reason) for order in member.orders]
             return
         member.heard_at = time.monotonic()
         if isinstance(event, Ended):
-            member.calls = [
-                call for call in member.calls if (call.kind, call.name) != (event.call.kind, event.call.name)
+            member.orders = [
+                order for order in member.orders if (order.kind, order.name) != (event.order.kind, event.order.name)
             ]
         yield event
 
@@ -189,9 +189,9 @@ def _bury(member: _Member) -> None:
     member.process.kill()
     member.process.join()
     member.pipe.close()
-    for call in member.calls:
-        if call.kind == "render":
-            remove_if_useless(call.job.out)
+    for order in member.orders:
+        if order.kind == "render":
+            remove_if_useless(order.job.out)
 
 
 def _how_it_ended(code: int | None) -> str:
@@ -211,8 +211,8 @@ def _serve(pipe: Connection, lock: Lock | None, threads: int, sessions: int, gpu
     if gpu is not None:
         os.environ["CUDA_VISIBLE_DEVICES"] = gpu
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    with contextlib.suppress(KeyboardInterrupt, EOFError, BrokenPipeError), held():
-        with allowed():
+    with contextlib.suppress(KeyboardInterrupt, EOFError, BrokenPipeError), interruptions_held():
+        with interruptible():
             from avtr_cli.batch.worker import Worker  # loads torch and MediaPipe, so only here
 
         worker = Worker(threads, sessions)
@@ -227,34 +227,34 @@ def _answer_calls(pipe: Connection, worker: Worker) -> None:
     """Between two chunks of what is under way, further calls are taken; without anything under way, waited for."""
     while True:
         while not worker.busy or pipe.poll():
-            with allowed():
-                call = pipe.recv()
-            if call is None:
+            with interruptible():
+                order = pipe.recv()
+            if order is None:
                 return
-            answer = worker.take(call, _Teller(pipe, call))
+            answer = worker.take(order, _ProgressSender(pipe, order))
             if answer is not None:
-                pipe.send(Ended(call, answer))
-        for call, answer in worker.advance():
-            pipe.send(Ended(call, answer))
+                pipe.send(Ended(order, answer))
+        for order, answer in worker.render_next_chunks():
+            pipe.send(Ended(order, answer))
 
 
 def set_threads(threads: int) -> None:
     """Before any numerical library is loaded: none of them takes more than its share of the cores."""
-    runtime.settle()
+    runtime.set_library_environment()
     os.environ.update(dict.fromkeys(_THREAD_VARIABLES, str(threads)))
 
 
-class _Teller:
+class _ProgressSender:
     """Tells the batch how far a call is, now and then."""
 
-    def __init__(self, pipe: Connection, call: Call):
-        self._pipe, self._call, self._next = pipe, call, 0.0
+    def __init__(self, pipe: Connection, order: Order):
+        self._pipe, self._order, self._next = pipe, order, 0.0
 
     def __call__(self, done: int, total: int) -> None:
         now = time.monotonic()
         if now >= self._next:
             self._next = now + TELL_EVERY_S
-            self._pipe.send(Moved(self._call, done, total))
+            self._pipe.send(Moved(self._order, done, total))
 
 
 def _stop(number: int, frame: FrameType | None) -> None:

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
-from avtr_cli.batch.messages import Checked, Ended, Event, Failure, Lost, Moved
+from avtr_cli.batch.messages import Checked, Ended, Failure, Lost, Moved, WorkerEvent
 from avtr_cli.batch.plan import Item
 from avtr_cli.batch.preflight import Forecast
 from avtr_cli.batch.summary import duration_text
@@ -49,17 +49,17 @@ class Progress:
             )
             self._open(sum(item.frames for item in left), f"0/{len(left)} jobs")
 
-    def event(self, event: Event) -> None:
+    def event(self, event: WorkerEvent) -> None:
         if isinstance(event, Ended) and isinstance(event.answer, Checked):
             for warning in event.answer.warnings:
-                self._say(f"warning: {event.call.name}: {warning}")
+                self._say(f"warning: {event.order.name}: {warning}")
         if isinstance(event, Lost):
-            self._say(f"{event.call.name}: {event.reason}; given to another worker")
+            self._say(f"{event.order.name}: {event.reason}; given to another worker")
         if isinstance(event, Ended) and isinstance(event.answer, Failure) and self._rendering:
-            self._say(f"{event.call.name}: failed: {event.answer.reason}")
+            self._say(f"{event.order.name}: failed: {event.answer.reason}")
         if isinstance(event, Moved) and self._rendering:
-            self._draw(event.call.name, event.done)
-        if isinstance(event, Ended) and event.call.kind == "check" and self._bar is not None:
+            self._draw(event.order.name, event.done)
+        if isinstance(event, Ended) and event.order.kind == "check" and self._bar is not None:
             self._bar.update(1)
 
     def settled(self, item: Item) -> None:

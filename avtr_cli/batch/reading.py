@@ -13,7 +13,7 @@ from avtr_cli.core.limits import can_name_a_file
 from avtr_cli.core.textfile import quoted
 
 _FILES = ("photo", "dialogue", "partner", "from_motion")
-_WHOLE = {"seed": (0, 2**31 - 1), "face": (1, 1000), "self_channel": (1, 2)}
+_WHOLE = {"seed": (0, 2**31 - 1), "face": (1, 1000), "avatar_channel": (1, 2)}
 _SECONDS = {"start": (0.0, 360_000.0), "duration": (0.04, 360_000.0)}  # 100 hours; a frame at least
 
 

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from avtr_cli.core.errors import ConfigError
+from avtr_cli.core.renamed import name_now
 from avtr_cli.core.textfile import quoted
 
 KEYS = (
-    "name", "out", "format", "photo", "dialogue", "partner", "solo", "self_channel", "start", "duration", "preset",
+    "name", "out", "format", "photo", "dialogue", "partner", "solo", "avatar_channel", "start", "duration", "preset",
     "set", "seed", "face", "cues", "from_motion",
 )  # fmt: skip
 OF_ONE_JOB = ("name", "out")  # which no defaults can give
@@ -55,9 +56,8 @@ def check_keys(rows: list[Row], defaults: Row) -> None:
     """Raises ConfigError for a key that no job has: a typo must not pass as a default."""
     for one in (defaults, *rows):
         if unknown := [key for key in one.values if key not in KEYS and "." not in key]:
-            raise ConfigError(
-                f"{one.where}: no job has {', '.join(map(quoted, unknown))}; there are {', '.join(KEYS)}, "
-                "and settings such as render.size"
-            )
+            there_are = f"there are {', '.join(KEYS)}, and settings such as render.size"
+            meant = next((now for key in unknown if (now := name_now(key))), there_are)
+            raise ConfigError(f"{one.where}: no job has {', '.join(map(quoted, unknown))}; {meant}")
     if given := [key for key in OF_ONE_JOB if key in defaults.values]:
         raise ConfigError(f"{defaults.where}: '{given[0]}' belongs to one job, not to all")

@@ -16,11 +16,11 @@ from typing import Protocol
 from avtr_cli.batch.entries import Entry
 from avtr_cli.batch.hashes import Hashes
 from avtr_cli.batch.ledger import LEDGER, History, Ledger, Lock, read_ledger
-from avtr_cli.batch.messages import Began, Call, Ended, Event, Failure, Lost, Rendered, Workers
+from avtr_cli.batch.messages import Began, Ended, Failure, Lost, Order, Rendered, WorkerEvent, Workers
 from avtr_cli.batch.plan import Item, plan, refuse_strangers, weights_root
-from avtr_cli.batch.preflight import Forecast, preflight, steadily
+from avtr_cli.batch.preflight import Forecast, lost_orders_resubmitted, preflight
 from avtr_cli.core.errors import OutputError
-from avtr_cli.core.interruption import allowed, held
+from avtr_cli.core.interruption import interruptible, interruptions_held
 from avtr_cli.jobs.workfolder import remove_if_useless
 
 HASHES = ".batch-hashes.json"
@@ -30,7 +30,7 @@ MakeWorkers = Callable[[int, Lock | None], Workers]
 
 
 @dataclass(frozen=True)
-class Wishes:
+class BatchOptions:
     """How a batch is to be done."""
 
     resume: bool = True  # skip what is done; otherwise do everything anew
@@ -38,14 +38,14 @@ class Wishes:
     overwrite: bool = False  # replace videos that no batch of this folder made
 
 
-class Watch(Protocol):
+class BatchWatcher(Protocol):
     """Is told what happens."""
 
     def planned(self, items: list[Item]) -> None: ...
 
     def forecast(self, items: list[Item], forecast: Forecast) -> None: ...
 
-    def event(self, event: Event) -> None: ...
+    def event(self, event: WorkerEvent) -> None: ...
 
     def settled(self, item: Item) -> None:
         """A job is done or has failed for good, and the ledger says so."""
@@ -62,19 +62,21 @@ class Outcome:
     interrupted: bool
 
 
-def look(entries: list[Entry], folder: Path, make_workers: MakeWorkers, wishes: Wishes, watch: Watch) -> Outcome:
+def plan_batch(
+    entries: list[Entry], folder: Path, make_workers: MakeWorkers, options: BatchOptions, watch: BatchWatcher
+) -> Outcome:
     """A dry run: plan and preflight; renders and writes nothing. Raises OutputError where the disk is too small."""
     began = time.perf_counter()
-    refuse_strangers(folder, wishes.overwrite)
+    refuse_strangers(folder, options.overwrite)
     hashes = Hashes(folder / HASHES)
-    items = plan(entries, History(read_ledger(folder / LEDGER)), hashes, wishes.resume, wishes.overwrite)
+    items = plan(entries, History(read_ledger(folder / LEDGER)), hashes, options.resume, options.overwrite)
     watch.planned(items)
     count = sum(item.state == "to do" for item in items)
     if not count:
         return Outcome(items, time.perf_counter() - began, ("none", 0), 0.0, False)
     workers = make_workers(count, None)
     try:
-        forecast = preflight(items, workers, folder, hashes, wishes.resume, watch.event)
+        forecast = preflight(items, workers, folder, hashes, options.resume, watch.event)
     except BaseException:
         workers.interrupt()
         raise
@@ -84,16 +86,18 @@ def look(entries: list[Entry], folder: Path, make_workers: MakeWorkers, wishes: 
     return Outcome(items, time.perf_counter() - began, (workers.kind, workers.count), forecast.seconds, False)
 
 
-def run(entries: list[Entry], folder: Path, make_workers: MakeWorkers, wishes: Wishes, watch: Watch) -> Outcome:
+def render_batch(
+    entries: list[Entry], folder: Path, make_workers: MakeWorkers, options: BatchOptions, watch: BatchWatcher
+) -> Outcome:
     """Render what is left of `entries` into `folder`; Ctrl-C ends it early with what is known then.
 
     Raises OutputError where the folder, its ledger or its disk will not do; single jobs fail without raising.
     """
     began = time.perf_counter()
-    refuse_strangers(folder, wishes.overwrite)
+    refuse_strangers(folder, options.overwrite)
     with Ledger(folder) as ledger:
-        batch = _Batch(ledger, Hashes(folder / HASHES), wishes, watch)
-        items = plan(entries, ledger.history, batch.hashes, wishes.resume, wishes.overwrite)
+        batch = _Batch(ledger, Hashes(folder / HASHES), options, watch)
+        items = plan(entries, ledger.history, batch.hashes, options.resume, options.overwrite)
         batch.hashes.save()
         for item in items:
             if item.state == "finished":
@@ -105,11 +109,11 @@ def run(entries: list[Entry], folder: Path, make_workers: MakeWorkers, wishes: W
         estimate, crew, interrupted = 0.0, ("none", 0), False
         count = sum(item.state == "to do" for item in items)
         if count:
-            with held():  # a second Ctrl-C must not cut the end of the first short
+            with interruptions_held():  # a second Ctrl-C must not cut the end of the first short
                 workers = make_workers(count, ledger.lock)
                 crew = (workers.kind, workers.count)
                 try:
-                    with allowed():
+                    with interruptible():
                         estimate = batch.work(items, workers, folder)
                 except KeyboardInterrupt:
                     interrupted = True
@@ -127,26 +131,26 @@ def run(entries: list[Entry], folder: Path, make_workers: MakeWorkers, wishes: W
 class _Batch:
     """The ledger's side of a running batch."""
 
-    def __init__(self, ledger: Ledger, hashes: Hashes, wishes: Wishes, watch: Watch):
+    def __init__(self, ledger: Ledger, hashes: Hashes, options: BatchOptions, watch: BatchWatcher):
         self.hashes = hashes
-        self._ledger, self._wishes, self._watch = ledger, wishes, watch
+        self._ledger, self._options, self._watch = ledger, options, watch
         self._workers: dict[str, str] = {}  # name -> who renders it
         self._failures: Counter[str] = Counter()  # attempts that failed; those that were lost do not count
 
     def work(self, items: list[Item], workers: Workers, folder: Path) -> float:
         """Preflight, then render; returns the seconds that were foretold."""
         unsettled = [item for item in items if item.state == "to do"]
-        forecast = preflight(items, workers, folder, self.hashes, self._wishes.resume, self._watch.event)
+        forecast = preflight(items, workers, folder, self.hashes, self._options.resume, self._watch.event)
         for item in unsettled:
             if item.state == "failed":
                 self.settle_failure(item)
         self._watch.forecast(items, forecast)
         left = {item.name: item for item in _by_preset(items)}
         for item in left.values():
-            workers.submit(self._call(item))
-        for event in steadily(workers):
+            workers.submit(self._order(item))
+        for event in lost_orders_resubmitted(workers):
             self._watch.event(event)
-            item = left[event.call.name]
+            item = left[event.order.name]
             if isinstance(event, Ended) and event.worker:
                 self._workers[item.name] = event.worker
             if isinstance(event, Began):
@@ -180,12 +184,12 @@ class _Batch:
 
     def _failed(self, item: Item, failure: Failure, workers: Workers) -> None:
         self._failures[item.name] += 1
-        if failure.permanent or self._failures[item.name] > self._wishes.retries:
+        if failure.permanent or self._failures[item.name] > self._options.retries:
             item.fail(failure, "rendering")
             self.settle_failure(item)
         else:
             self._write_failure(item, failure)
-            workers.submit(self._call(item))
+            workers.submit(self._order(item))
 
     def _settle_done(self, item: Item, rendered: Rendered) -> None:
         assert item.checked is not None
@@ -223,11 +227,11 @@ class _Batch:
             **worker, **facts,
         )  # fmt: skip
 
-    def _call(self, item: Item) -> Call:
+    def _order(self, item: Item) -> Order:
         assert item.checked is not None
         weights = tuple(sorted(item.checked.weights.values()))
         about = {"name": item.name, "key": item.key, "attempt": item.attempts + 1}
-        return Call("render", item.name, item.job, weights, about)
+        return Order("render", item.name, item.job, weights, about)
 
 
 def _by_preset(items: list[Item]) -> list[Item]:

@@ -53,7 +53,7 @@ def read_parcel(parcel: Parcel) -> bytes:
         raise InputError(f"{parcel.path}: cannot be read ({error.strerror})") from error
 
 
-def everywhere(job: Job) -> Job:
+def with_absolute_paths(job: Job) -> Job:
     """The job with absolute paths, which mean the same in whatever folder a worker runs."""
     places = {path: path.absolute() for path in _read_by(job)}
     certificate, private_key = (path and path.absolute() for path in (job.certificate, job.private_key))
@@ -62,7 +62,7 @@ def everywhere(job: Job) -> Job:
 
 
 @contextmanager
-def received(
+def unpacked(
     job: Job, parcels: list[Parcel], fetch: Callable[[str], bytes | None], keep_out: bool
 ) -> Iterator[tuple[Job, dict[str, str]] | Needs]:
     """The job with paths that hold here, and what to call them by (local path -> the sender's).
@@ -92,7 +92,7 @@ def received(
         yield _moved(job, places, out), called | ({} if keep_out else {str(out): str(job.out)})
 
 
-def renamed(answer: Answer, called: dict[str, str]) -> Answer:
+def with_senders_paths(answer: Answer, called: dict[str, str]) -> Answer:
     """The answer with the sender's paths in its sentences."""
 
     def say(text: str) -> str:

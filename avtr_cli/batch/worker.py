@@ -11,15 +11,15 @@ from typing import Any
 import torch
 
 from avtr_cli.audio.health import examine
-from avtr_cli.batch.messages import Answer, Call, Checked, Failure, Measured, Rendered
+from avtr_cli.batch.messages import Answer, Checked, Failure, Measured, Order, Rendered
 from avtr_cli.core.config import Preset, RuntimeConfig
 from avtr_cli.core.errors import AvtrError, WeightsError
-from avtr_cli.core.interruption import allowed, held
+from avtr_cli.core.interruption import interruptible, interruptions_held
 from avtr_cli.jobs.checking import check
 from avtr_cli.jobs.forecast import measure
 from avtr_cli.jobs.job import Job
-from avtr_cli.jobs.preparation import cast, warnings_of
-from avtr_cli.jobs.production import Production, Watch, advance
+from avtr_cli.jobs.preparation import prepare_avatar, warnings_of
+from avtr_cli.jobs.production import OnFrames, Production, render_next_chunks
 from avtr_cli.streaming.engine import Engine
 
 ENGINES_KEPT = 2  # presets whose models stay loaded
@@ -34,57 +34,57 @@ class Worker:
     def __init__(self, threads: int = 0, sessions: int = 1):
         self._threads, self._sessions = threads, sessions
         self._engines: OrderedDict[tuple[Any, ...], Engine] = OrderedDict()
-        self._under_way: list[tuple[Call, Production]] = []
+        self._under_way: list[tuple[Order, Production]] = []
 
     @property
     def busy(self) -> bool:
         """Whether any render is under way."""
         return bool(self._under_way)
 
-    def answer(self, call: Call, watch: Watch | None = None) -> Answer:
+    def answer(self, order: Order, watch: OnFrames | None = None) -> Answer:
         """Do what is asked, alone. Interrupted, it puts down its work: it may be asked for something else."""
-        with held():
+        with interruptions_held():
             try:
-                answer = self.take(call, watch)
+                answer = self.take(order, watch)
                 while answer is None:
-                    answer = next((answer for _, answer in self.advance()), None)
+                    answer = next((answer for _, answer in self.render_next_chunks()), None)
                 return answer
             finally:
                 self.abandon()
 
-    def take(self, call: Call, watch: Watch | None = None) -> Answer | None:
-        """Do what is asked, or begin a render, whose answer comes from `advance`.
+    def take(self, order: Order, watch: OnFrames | None = None) -> Answer | None:
+        """Do what is asked, or begin a render, whose answer comes from `render_next_chunks`.
 
         Here and there every exception but an interruption becomes a Failure: one job never stops the rest.
         """
-        job = self._own(call.job)
+        job = self._own(order.job)
         try:
-            if call.kind == "check":
-                with allowed():
+            if order.kind == "check":
+                with interruptible():
                     return self._check(job)
-            if call.kind == "measure":
+            if order.kind == "measure":
                 return self._measure(job)
-            self._under_way.append((call, self._begin(job, call, watch)))
+            self._under_way.append((order, self._begin(job, order, watch)))
         except Exception as error:
-            return _failure(call, error)
+            return _failure(order, error)
         return None
 
-    def advance(self) -> Iterator[tuple[Call, Answer]]:
+    def render_next_chunks(self) -> Iterator[tuple[Order, Answer]]:
         """Every render under way one chunk further; those that have ended, with what became of them.
 
         A render is under way until nothing is left to put down.
         """
         try:
-            advance([production for _, production in self._under_way if production.under_way])
+            render_next_chunks([production for _, production in self._under_way if production.under_way])
         except Exception as error:  # of the models themselves
-            failures = [(call, _failure(call, error)) for call, _ in self._under_way]
+            failures = [(order, _failure(order, error)) for order, _ in self._under_way]
             self.abandon()
             yield from failures
             return
-        for call, production in [entry for entry in self._under_way if not entry[1].under_way]:
-            answer = self._end(call, production)
+        for order, production in [entry for entry in self._under_way if not entry[1].under_way]:
+            answer = self._end(order, production)
             self._under_way = [entry for entry in self._under_way if entry[1] is not production]
-            yield call, answer
+            yield order, answer
 
     def abandon(self) -> None:
         """Put down what is under way: closed segments remain."""
@@ -116,7 +116,7 @@ class Worker:
         with check(job) as checked:
             health = examine(checked.source, job.sound)
             engine = self.engine(job.preset)
-            chosen = cast(job, engine, checked.source)
+            chosen = prepare_avatar(job, engine, checked.source)
         size = chosen.identity.size
         return Checked(
             frames=chosen.frames,
@@ -128,27 +128,27 @@ class Worker:
 
     def _measure(self, job: Job) -> Measured:
         """As many copies in step as jobs will be."""
-        with allowed():
+        with interruptible():
             engine = self.engine(job.preset)
         speed = measure(job, engine, self._sessions)
         return Measured(speed.startup_s, speed.realtime_factor)
 
-    def _begin(self, job: Job, call: Call, watch: Watch | None) -> Production:
-        with allowed():
+    def _begin(self, job: Job, order: Order, watch: OnFrames | None) -> Production:
+        with interruptible():
             engine = self.engine(job.preset)
             weights = tuple(sorted(engine.sha256(path) for path in engine.weights_files()))
-        if call.weights is not None and call.weights != weights:
+        if order.weights is not None and order.weights != weights:
             raise WeightsError(
                 f"{job.out}: this worker has other weights than the one that checked the job; "
                 "install the same avtr and pull the same weights everywhere"
             )
         return Production(job, engine, watch)
 
-    def _end(self, call: Call, production: Production) -> Answer:
-        out = call.job.out
+    def _end(self, order: Order, production: Production) -> Answer:
+        out = order.job.out
         try:
             with production:
-                report = production.finish({"batch": call.about or {}})
+                report = production.finish({"batch": order.about or {}})
             output = report["output"]
             return Rendered(
                 frames=output["frames"],
@@ -160,16 +160,16 @@ class Worker:
                 warnings=tuple(report["warnings"]),
             )
         except Exception as error:
-            return _failure(call, error)
+            return _failure(order, error)
 
 
-def _failure(call: Call, error: Exception) -> Failure:
+def _failure(order: Order, error: Exception) -> Failure:
     """What became of a call, as a value; to be made where the exception is handled."""
     if isinstance(error, AvtrError):
         return Failure(error.exit_code, str(error))
     if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
         return Failure(
-            1, f"{call.job.out}: not enough memory; use fewer --jobs or --sessions, or a smaller render.size"
+            1, f"{order.job.out}: not enough memory; use fewer --jobs or --sessions, or a smaller render.size"
         )
     said = f"{type(error).__name__}: {error}".splitlines()[0]
     return Failure(1, f"a bug in avtr, please report it: {said}", "".join(traceback.format_exception(error)))

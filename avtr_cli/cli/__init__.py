@@ -23,6 +23,7 @@ from avtr_cli import __version__
 from avtr_cli.cli import batch, bench, demo, dialogue, doctor, evaluate, render, train, verify, weights
 from avtr_cli.core.errors import EXIT_INTERRUPTED, AvtrError, ConfigError
 from avtr_cli.core.files import reason
+from avtr_cli.core.renamed import name_now
 
 _ClickException: Any = typer.BadParameter.__mro__[2]  # typer brings click along, from some releases on as its own copy
 
@@ -66,7 +67,7 @@ def main() -> None:
     from avtr_cli.core import runtime
 
     _open_standard_streams()
-    runtime.settle()
+    runtime.set_library_environment()
     signal.signal(signal.SIGTERM, _interrupt)
     if signal.getsignal(signal.SIGHUP) == signal.SIG_DFL:  # nohup makes us deaf to it
         signal.signal(signal.SIGHUP, _interrupt)
@@ -120,6 +121,8 @@ def _check_surroundings(words: list[str]) -> None:
         raise AvtrError("the folder you are in is gone; cd to one that is there") from None
     for before, word in zip(["", *words], words, strict=False):
         option, equals, value = word.partition("=") if word.startswith("--") else (before, "", word)
+        if word.startswith("--") and (now := name_now(option)):
+            raise ConfigError(f"{option}: {now}")
         if value or (word and not equals) or option in _MAY_BE_EMPTY:
             continue
         named = f"{option} is empty" if option.startswith("-") else "an argument is empty"

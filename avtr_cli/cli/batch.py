@@ -46,7 +46,7 @@ def batch(
     photo: Annotated[
         Path | None, typer.Option(metavar="PHOTO", help="The photo of every job that has none of its own.")
     ] = None,
-    self_channel: Annotated[
+    avatar_channel: Annotated[
         int | None, typer.Option(metavar="1|2", help="The avatar's channel (1 if left out).", min=1, max=2)
     ] = None,
     solo: Annotated[bool, typer.Option("--solo", help="The sound files are the avatar's voice alone (mono).")] = False,
@@ -100,7 +100,7 @@ def batch(
     from avtr_cli.batch.entries import entries_of
     from avtr_cli.batch.manifest import Row, read_source
     from avtr_cli.batch.progress import Progress
-    from avtr_cli.batch.run import Wishes, look, run
+    from avtr_cli.batch.run import BatchOptions, plan_batch, render_batch
     from avtr_cli.batch.summary import SUMMARY, index_is_due, plan_table, summary_of
     from avtr_cli.core.files import write_json
     from avtr_cli.core.textfile import printable
@@ -108,15 +108,16 @@ def batch(
     from avtr_cli.provenance.marks import choose_signer
 
     command = options.typed()
-    options.settle_preset(preset or "default", settings, device, size, view, background, sound)  # a typo ends it here
+    options.preset_of(preset or "default", settings, device, size, view, background, sound)  # a typo ends it here
     if label:
         check_label(label)
     if provenance and (certificate or private_key):
         choose_signer(certificate, private_key)
     named = {"runtime.device": device, "render.size": size, "render.view": view, "render.background": background}
     said: dict[str, Any] = {
-        "photo": photo, "self_channel": self_channel, "solo": solo or None, "preset": preset, "set": settings or None,
-        "seed": seed, "start": start, "duration": duration, "format": form, **named, "output.sound": sound,
+        "photo": photo, "avatar_channel": avatar_channel, "solo": solo or None, "preset": preset,
+        "set": settings or None, "seed": seed, "start": start, "duration": duration, "format": form, **named,
+        "output.sound": sound,
     }  # fmt: skip
     common = Row("the command line", Path(), {key: value for key, value in said.items() if value is not None})
     found = read_source(source)
@@ -125,11 +126,11 @@ def batch(
         private_key=private_key, resume=resume, command=command,
     )  # fmt: skip
     make_workers = _workers(entries, out, jobs, sessions, ray)
-    wishes = Wishes(resume, retries, overwrite)
+    how = BatchOptions(resume, retries, overwrite)
     progress = Progress(quiet)
     progress.notes(found.notes)
     try:
-        outcome = (look if dry_run else run)(entries, out, make_workers, wishes, progress)
+        outcome = (plan_batch if dry_run else render_batch)(entries, out, make_workers, how, progress)
     finally:
         progress.close()
     if dry_run:
@@ -180,12 +181,12 @@ def _last_line(outcome: Outcome, summary: Path) -> str:
     return f"{', '.join(said)} in {outcome.wall_s:.1f} s; {summary}"
 
 
-def _complain(outcome: Outcome, dry_run: bool) -> None:
+def _complain(outcome: Outcome, plan_batch: bool) -> None:
     from avtr_cli.batch.summary import failures_table
     from avtr_cli.core.textfile import printable
 
     failed = [item for item in outcome.items if item.failure is not None]
     if failed:
-        verb = "cannot be rendered" if dry_run else "failed"
+        verb = "cannot be rendered" if plan_batch else "failed"
         lines = printable("\n".join(failures_table(failed)))
         raise BatchError(f"{len(failed)} of {len(outcome.items)} jobs {verb}\n{lines}")

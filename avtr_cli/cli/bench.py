@@ -40,7 +40,7 @@ def bench(
         from avtr_cli.diagnostics.made_up.weight_set import use_made_up
 
         use_made_up()
-    chosen = options.settle_preset(preset, settings, device)
+    chosen = options.preset_of(preset, settings, device)
     told: dict[str, Any]
     if sessions is None:
         reports = bench_job(chosen, seconds, runs)

@@ -24,7 +24,7 @@ def bench_render(
     from avtr_cli.diagnostics.render_timing import time_renderer, timing_lines
 
     options.check_written({"--json": json_file}, (photo,))
-    chosen = options.settle_preset(preset, settings, device)
+    chosen = options.preset_of(preset, settings, device)
     threads = runtime.use_threads(chosen.runtime.threads)
     where = runtime.choose_device(chosen.runtime.device)
     timing = time_renderer(photo, chosen.render, where, frames)

@@ -63,4 +63,4 @@ def _render(job: Job, title: str, quiet: bool, engine: Engine | None = None) -> 
 
     with options.progress(quiet, title) as watch:
         report = render_file(job, engine, watch)
-    options.tell(report, quiet)
+    options.print_report(report, quiet)

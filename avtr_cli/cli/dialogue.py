@@ -22,7 +22,7 @@ def dialogue(
     layout: Annotated[
         str, typer.Option(metavar="NAME", help="side-by-side, active-speaker or stack.")
     ] = "side-by-side",
-    self_channel: Annotated[int, typer.Option(metavar="1|2", help="The channel of PHOTO_A.", min=1, max=2)] = 1,
+    avatar_channel: Annotated[int, typer.Option(metavar="1|2", help="The channel of PHOTO_A.", min=1, max=2)] = 1,
     partner: Annotated[
         Path | None, typer.Option(metavar="FILE", help="PHOTO_B's mono file; DIALOGUE is then PHOTO_A's.")
     ] = None,
@@ -57,12 +57,12 @@ def dialogue(
 ) -> None:
     """Render both sides of DIALOGUE in one video: each person speaks their own channel and hears the other's."""
     from avtr_cli.audio.files import DialogueFiles
-    from avtr_cli.jobs.two_sided import DialogueJob
+    from avtr_cli.jobs.two_sided import TwoSidedJob
 
     files = DialogueFiles(
-        dialogue=dialogue, partner=partner, self_channel=self_channel, start_s=start, duration_s=duration
+        dialogue=dialogue, partner=partner, avatar_channel=avatar_channel, start_s=start, duration_s=duration
     )
-    job = DialogueJob(
+    job = TwoSidedJob(
         photo=photo_a,
         photo_b=photo_b,
         face=face_a,
@@ -70,7 +70,7 @@ def dialogue(
         layout=layout,
         sound=files,
         out=out,
-        preset=options.settle_preset(preset, settings, device, size, view, background, sound),
+        preset=options.preset_of(preset, settings, device, size, view, background, sound),
         seed=seed,
         provenance=provenance,
         certificate=certificate,
@@ -84,4 +84,4 @@ def dialogue(
         settings_files=options.files_of_settings(preset),
         command=options.typed(),
     )
-    options.render_and_tell(job, quiet, options.plan_of(dry_run, preview))
+    options.render_and_print(job, quiet, options.plan_of(dry_run, preview))

@@ -43,7 +43,7 @@ def temporal(
     options.check_written({"--json": json_file}, (*photos, dialogue))
     for photo in photos:
         picture_size(photo)  # a mistyped name is told before the motion is made
-    chosen = options.settle_preset(preset, settings, device, size, view)
+    chosen = options.preset_of(preset, settings, device, size, view)
     runtime.use_threads(chosen.runtime.threads)
     where = runtime.choose_device(chosen.runtime.device)
     call = load_dialogue(DialogueFiles(dialogue=dialogue or shipped_folder("examples") / "dialogue.wav"))

@@ -20,7 +20,7 @@ app = typer.Typer(help="Measures of motion, pictures and videos, with their boun
 app.command("renderer")(eval_renderer.renderer)
 app.command("temporal")(eval_temporal.temporal)
 
-SelfChannel = Annotated[int, typer.Option(help="The avatar's channel.", min=1, max=2)]
+AvatarChannel = Annotated[int, typer.Option(help="The avatar's channel.", min=1, max=2)]
 Partner = Annotated[Path | None, typer.Option(help="The partner's mono file; DIALOGUE is then the avatar's.")]
 Solo = Annotated[bool, typer.Option("--solo", help="DIALOGUE is the avatar's voice alone (mono).")]
 Start = Annotated[float, typer.Option(help="Begin here (seconds).", min=0)]
@@ -34,7 +34,7 @@ def motion(
     dialogues: Annotated[
         list[Path], typer.Argument(help="Sound files as for avtr render, or folders of .wav files.", show_default=False)
     ],
-    self_channel: SelfChannel = 1,
+    avatar_channel: AvatarChannel = 1,
     partner: Partner = None,
     solo: Solo = False,
     preset: options.PresetName = "default",
@@ -67,7 +67,7 @@ def motion(
     options.check_written({"--json": json_file, "--plot": plot}, (*sounds, partner, phones, weights))
     if plot is not None:
         check_plot(plot)
-    files = [_files(path, partner, solo, self_channel, start, duration) for path in sounds]
+    files = [_files(path, partner, solo, avatar_channel, start, duration) for path in sounds]
     if len(files) > 1 and (partner or phones):
         raise ConfigError("--partner and --phones go with one DIALOGUE, not with several")
     loaded = [load_dialogue(one, phones) for one in files]
@@ -90,7 +90,7 @@ def video(
     dialogue: Annotated[
         Path | None, typer.Option(help="Its dialogue; else the video's first sound channel is the avatar's voice.")
     ] = None,
-    self_channel: SelfChannel = 1,
+    avatar_channel: AvatarChannel = 1,
     partner: Partner = None,
     solo: Solo = False,
     start: Start = 0.0,
@@ -108,7 +108,7 @@ def video(
     options.check_written({"--json": json_file}, (file, photo, dialogue, partner))
     sound = None
     if dialogue is not None:
-        sound = load_dialogue(_files(dialogue, partner, solo, self_channel, start, duration)).sound
+        sound = load_dialogue(_files(dialogue, partner, solo, avatar_channel, start, duration)).sound
     portrait = find_portrait(photo, face)
     with options.progress(quiet, file.name) as watch:
         report: dict[str, Any] = {"command": options.typed()} | evaluate_video(file, portrait, sound, watch)
@@ -135,12 +135,12 @@ def stage(
 
 
 def _files(
-    path: Path, partner: Path | None, solo: bool, self_channel: int, start: float, duration: float | None
+    path: Path, partner: Path | None, solo: bool, avatar_channel: int, start: float, duration: float | None
 ) -> DialogueFiles:
     from avtr_cli.audio.files import DialogueFiles
 
     return DialogueFiles(
-        dialogue=path, partner=partner, solo=solo, self_channel=self_channel, start_s=start, duration_s=duration
+        dialogue=path, partner=partner, solo=solo, avatar_channel=avatar_channel, start_s=start, duration_s=duration
     )
 
 
@@ -162,7 +162,7 @@ def _performer(
     from avtr_cli.evaluation.motion.rollout import SessionPerformer
     from avtr_cli.streaming.engine import motion_generator
 
-    chosen = options.settle_preset(preset, settings, device)
+    chosen = options.preset_of(preset, settings, device)
     if follower:
         return follow_loudness
     runtime.use_threads(chosen.runtime.threads)

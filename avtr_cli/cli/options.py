@@ -20,7 +20,7 @@ from avtr_cli.core.timing import FPS
 if TYPE_CHECKING:
     from avtr_cli.jobs.checking import CheckedJob
     from avtr_cli.jobs.job import Job
-    from avtr_cli.jobs.production import Watch
+    from avtr_cli.jobs.production import OnFrames
     from avtr_cli.report.report import Report
 
 PresetName = Annotated[str, typer.Option("--preset", metavar="NAME|FILE", help="Settings: default, fast, quality, …")]
@@ -36,7 +36,7 @@ View = Annotated[str | None, typer.Option(metavar="NAME", help="crop: around the
 Background = Annotated[
     str | None, typer.Option(metavar="NAME|FILE", help="none, blur, transparent, #RRGGBB or an image file.")
 ]
-Sound = Annotated[str | None, typer.Option(metavar="NAME", help="self, mix, stereo or none.")]
+Sound = Annotated[str | None, typer.Option(metavar="NAME", help="avatar, mix, stereo or none.")]
 Label = Annotated[str, typer.Option(metavar="TEXT", help="Write this on every frame, such as 'AI-generated'.")]
 Provenance = Annotated[bool, typer.Option(help="Mark the file as AI-generated (metadata, XMP, C2PA).")]
 Certificate = Annotated[
@@ -81,7 +81,7 @@ Preview = Annotated[
 ]
 
 
-def settle_preset(
+def preset_of(
     name: str,
     settings: list[str] | None,
     device: str | None = None,
@@ -109,7 +109,7 @@ def files_of_settings(preset: str, cues: Path | None = None) -> tuple[Path, ...]
 
 
 @contextmanager
-def progress(quiet: bool, name: str) -> Iterator[Watch | None]:
+def progress(quiet: bool, name: str) -> Iterator[OnFrames | None]:
     """A bar on stderr with the time left, when that is a terminal."""
     if quiet or not sys.stderr.isatty():
         yield None
@@ -125,17 +125,17 @@ def progress(quiet: bool, name: str) -> Iterator[Watch | None]:
         yield watch
 
 
-def render_and_tell(job: Job, quiet: bool, plan: Plan | None = None) -> None:
+def render_and_print(job: Job, quiet: bool, plan: Plan | None = None) -> None:
     """Render one job and say what a person wants to know of it; with a `plan`, only what would be done."""
-    from avtr_cli.jobs.glance import glance
+    from avtr_cli.jobs.glance import check_inputs_exist
 
-    glance(job)
+    check_inputs_exist(job)
     from avtr_cli.jobs.checking import check
     from avtr_cli.jobs.spooling import spooled
 
     with spooled(job) as job, check(job) as checked:
         if plan is not None:
-            _tell_plan(checked, plan)
+            _print_plan(checked, plan)
             return
         from avtr_cli.jobs.production import render_file
 
@@ -143,12 +143,12 @@ def render_and_tell(job: Job, quiet: bool, plan: Plan | None = None) -> None:
             with progress(quiet, job.out.name) as watch:
                 done = render_file(job, watch=watch, checked=checked)
         except KeyboardInterrupt:
-            _tell_kept(job.out)
+            _print_kept(job.out)
             raise
-    tell(done, quiet)
+    print_report(done, quiet)
 
 
-def _tell_kept(out: Path) -> None:
+def _print_kept(out: Path) -> None:
     from avtr_cli.jobs.workfolder import frames_kept
 
     if kept := frames_kept(out):
@@ -157,10 +157,10 @@ def _tell_kept(out: Path) -> None:
         )
 
 
-def tell(done: Report, quiet: bool) -> None:
+def print_report(done: Report, quiet: bool) -> None:
     """Say what came of a job. Raises OutputError where nobody can be told; the video is there."""
     try:
-        echo_warnings([] if quiet else done["warnings"])
+        print_warnings([] if quiet else done["warnings"])
         for line in [done["output"]["path"]] if quiet else done.summary():
             typer.echo(line)
     except BrokenPipeError:
@@ -169,11 +169,11 @@ def tell(done: Report, quiet: bool) -> None:
         raise OutputError(f"{done['output']['path']}: is there, but cannot be told ({reason(error)})") from error
 
 
-def _tell_plan(checked: CheckedJob, plan: Plan) -> None:
+def _print_plan(checked: CheckedJob, plan: Plan) -> None:
     from avtr_cli.jobs.forecast import forecast
 
     foretold = forecast(checked, plan.preview)
-    echo_warnings(foretold.warnings)
+    print_warnings(foretold.warnings)
     for line in foretold.lines():
         typer.echo(line)
 
@@ -192,7 +192,7 @@ def plan_of(dry_run: bool, preview: Path | None) -> Plan | None:
     return Plan(preview) if dry_run else None
 
 
-def echo_warnings(warnings: Iterable[str]) -> None:
+def print_warnings(warnings: Iterable[str]) -> None:
     for warning in warnings:
         typer.echo(f"warning: {warning}", err=True)
 

@@ -21,7 +21,7 @@ def render(
         ),
     ],
     out: options.Out = Path("avatar.mp4"),
-    self_channel: Annotated[int, typer.Option(metavar="1|2", help="The avatar's channel.", min=1, max=2)] = 1,
+    avatar_channel: Annotated[int, typer.Option(metavar="1|2", help="The avatar's channel.", min=1, max=2)] = 1,
     partner: Annotated[
         Path | None, typer.Option(metavar="FILE", help="The partner's mono file; DIALOGUE is then the avatar's.")
     ] = None,
@@ -66,12 +66,12 @@ def render(
     from avtr_cli.jobs.job import Job
     from avtr_cli.prompts.reading import load_cues
 
-    chosen = options.settle_preset(preset, settings, device, size, view, background, sound)
+    chosen = options.preset_of(preset, settings, device, size, view, background, sound)
     files = DialogueFiles(
         dialogue=dialogue,
         partner=partner,
         solo=solo,
-        self_channel=self_channel,
+        avatar_channel=avatar_channel,
         start_s=start,
         duration_s=duration,
     )
@@ -97,4 +97,4 @@ def render(
         settings_files=options.files_of_settings(preset, cues),
         command=options.typed(),
     )
-    options.render_and_tell(job, quiet, options.plan_of(dry_run, preview))
+    options.render_and_print(job, quiet, options.plan_of(dry_run, preview))

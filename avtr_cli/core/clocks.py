@@ -13,25 +13,25 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
-STAGES = ("audio", "motion", "render", "composite", "encode")
+STEPS = ("audio", "motion", "render", "composite", "encode")
 
-_running: ContextVar[StageClock | None] = ContextVar("stage clock", default=None)
+_running: ContextVar[ChunkClock | None] = ContextVar("stage clock", default=None)
 
 
-class StageClock:
+class ChunkClock:
     """Milliseconds per chunk of every stage. `chunk()` brackets a chunk, `stage()` what happens inside."""
 
     def __init__(self, cuda: bool = False):
         self.chunk_ms: list[float] = []
-        self.stages_ms: dict[str, list[float]] = {name: [] for name in STAGES}
+        self.stages_ms: dict[str, list[float]] = {name: [] for name in STEPS}
         self._cuda = cuda
         self._spent: dict[str, float] = {}
         self._inner: list[float] = []
         self._events: list[tuple[int, str, Any, Any]] = []
-        self._company: tuple[StageClock, ...] = (self,)
+        self._company: tuple[ChunkClock, ...] = (self,)
 
     @contextmanager
-    def chunk(self, *others: StageClock) -> Iterator[None]:
+    def chunk(self, *others: ChunkClock) -> Iterator[None]:
         """All the work from a window of audio to its finished frames.
 
         `others` are the clocks of sessions that go in step with this one: each waits for all, so the same time counts.
@@ -94,7 +94,7 @@ class StageClock:
 
 
 @contextmanager
-def stage(name: str) -> Iterator[None]:
+def timed(name: str) -> Iterator[None]:
     """Count the work inside for stage `name` of the running clock; nothing where none runs."""
     clock = _running.get()
     if clock is None:

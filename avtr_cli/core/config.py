@@ -16,6 +16,7 @@ from typing import Any
 
 from avtr_cli.core.errors import ConfigError
 from avtr_cli.core.limits import check_all, check_value, is_background, is_device, like, one_of, within
+from avtr_cli.core.renamed import name_now, value_now
 from avtr_cli.core.shipped import shipped_folder
 from avtr_cli.core.textfile import quoted
 
@@ -32,7 +33,7 @@ class MotionConfig:
 
     generator: str = one_of("lmfm", "avtr1", default="lmfm")  # lmfm: our own, embedded | avtr1: the published model
     euler_steps: int = within(1, 100, 4)  # from noise to motion; time is linear in it
-    self_guidance: float = within(0, 10, 1.0)  # above 1, the mouth follows the avatar's own voice more closely
+    avatar_guidance: float = within(0, 10, 1.0)  # above 1, the mouth follows the avatar's own voice more closely
     partner_guidance: float = within(0, 10, 1.0)  # above 1, listening follows the partner more closely
     identity_guidance: float = within(0, 10, 1.0)  # above 1, the manner of this person is kept more closely
     noise_correlation: float = within(0.1, 100, 2.0)  # a of the AR(1) base noise; larger is smoother
@@ -74,7 +75,9 @@ class RenderConfig:
 class OutputConfig:
     """How pictures and sound become a file."""
 
-    sound: str = one_of("self", "mix", "stereo", "none", default="self")  # mix: mono | stereo: self left, partner right
+    sound: str = one_of(
+        "avatar", "mix", "stereo", "none", default="avatar"
+    )  # mix: mono | stereo: avatar left, partner right
     encoder: str = one_of("auto", "x264", "nvenc", default="auto")  # auto: NVENC where it works, else x264
     crf: int = within(0, 51, 18)  # constant quality of H.264: lower is better and larger
     speed: str = one_of(*SPEEDS, default="veryfast")  # x264's preset; slower is smaller, not prettier
@@ -191,14 +194,16 @@ def _apply(preset: Preset, settings: Mapping[str, Any], origin: str, options: Ma
     for key, value in settings.items():
         section, _, name = str(key).partition(".")
         if section not in sections:
-            meant = _hint(str(key), list(_kinds())) or f"there are {', '.join(sections)}"
+            meant = name_now(str(key)) or _hint(str(key), list(_kinds())) or f"there are {', '.join(sections)}"
             raise ConfigError(f"{origin}: no group of settings is called {quoted(section)}; {meant}")
         known = {field.name: field for field in fields(sections[section])}
         if name not in known:
-            meant = _hint(str(key), list(_kinds())) or f"there are {', '.join(known)}"
+            meant = name_now(str(key)) or _hint(str(key), list(_kinds())) or f"there are {', '.join(known)}"
             raise ConfigError(f"{origin}: no {section} setting is called {quoted(name)}; {meant}")
         called = options.get(key, f"{origin}: {key}")
         value = _as_kind_of(getattr(sections[section], name), value, called)
+        if now := value_now(str(key), value):
+            raise ConfigError(f"{called} is {quoted(value)}, but {now}")
         check_value(known[name], value, called)
         changed.setdefault(section, {})[name] = value
     return dataclasses.replace(preset, **{n: dataclasses.replace(sections[n], **v) for n, v in changed.items()})

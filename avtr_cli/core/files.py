@@ -46,7 +46,7 @@ def write_text(path: Path, text: str) -> None:
     data = text.encode("utf-8", "replace")
     try:
         if is_stream(path):
-            pour(data, path)
+            write_to_stream(data, path)
             return
         with replacing(path) as partial:
             partial.write_bytes(data)
@@ -54,7 +54,7 @@ def write_text(path: Path, text: str) -> None:
         raise OutputError(f"{path}: cannot be written ({reason(error)})") from error
 
 
-def pour(data: bytes, stream: Path) -> None:
+def write_to_stream(data: bytes, stream: Path) -> None:
     """Write into a pipe or device, behind what is there where the shell sent /dev/stdout to a file. Raises OSError."""
     with stream.open("ab", buffering=0) as file:
         file.write(data)

@@ -1,9 +1,9 @@
 """Ctrl-C, a polite kill and a closed terminal, taken where nothing is half made.
 
 Python raises KeyboardInterrupt between any two steps of the main thread: also between making a thing and noting that
-it has to be removed, in the middle of removing it, or in a callback from C, where it is lost. Inside `held` an
-interruption is remembered instead, and raised at the next `check` or at once in the body of `allowed`, which stands
-around what takes long and leaves nothing behind.
+it has to be removed, in the middle of removing it, or in a callback from C, where it is lost. Inside
+`interruptions_held` an interruption is remembered instead, and raised at the next `raise_if_interrupted` or at once in
+the body of `interruptible`, which stands around what takes long and leaves nothing behind.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _Handler = Callable[[int, FrameType | None], Any]
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-class _Hold:
+class _HeldInterruptions:
     """What the main thread knows of interruptions while it holds them."""
 
     def __init__(self) -> None:
@@ -54,18 +54,18 @@ class _Hold:
         self._raised = False
 
 
-_current: _Hold | None = None  # of the main thread; no other is ever interrupted
+_current: _HeldInterruptions | None = None  # of the main thread; no other is ever interrupted
 
 
-def _here() -> _Hold | None:
+def _current_of_this_thread() -> _HeldInterruptions | None:
     return _current if threading.current_thread() is threading.main_thread() else None
 
 
 @contextmanager
-def held() -> Iterator[None]:
-    """Inside, signals that Python handles wait for `check` and `allowed`, at the latest for the end.
+def interruptions_held() -> Iterator[None]:
+    """Inside, signals that Python handles wait for `raise_if_interrupted`, `interruptible` or the end.
 
-    Inside `allowed`, it holds them again. In other threads, which are never interrupted, it does nothing.
+    Inside `interruptible`, it holds them again. In other threads, which are never interrupted, it does nothing.
     """
     global _current
     if threading.current_thread() is not threading.main_thread():
@@ -75,9 +75,9 @@ def held() -> Iterator[None]:
         with _opened(_current, False):
             yield
         if _current.open:
-            check()
+            raise_if_interrupted()
         return
-    hold = _Hold()
+    hold = _HeldInterruptions()
     try:
         _current = hold
         for number in hold.handlers:
@@ -91,9 +91,9 @@ def held() -> Iterator[None]:
 
 
 @contextmanager
-def allowed() -> Iterator[None]:
-    """Inside `held`, the body may be interrupted anywhere: it takes long and leaves nothing behind."""
-    hold = _here()
+def interruptible() -> Iterator[None]:
+    """Inside `interruptions_held`, the body may be interrupted anywhere: it takes long and leaves nothing behind."""
+    hold = _current_of_this_thread()
     if hold is None:
         yield
         return
@@ -107,18 +107,18 @@ def allowed() -> Iterator[None]:
     hold.deliver()  # again, where it was raised inside and lost
 
 
-def check() -> None:
-    """Inside `held`, nothing is half made here: raise the interruption that waits, if any."""
-    hold = _here()
+def raise_if_interrupted() -> None:
+    """Inside `interruptions_held`, nothing is half made here: raise the interruption that waits, if any."""
+    hold = _current_of_this_thread()
     if hold is not None:
         hold.deliver()
 
 
-def awaited(items: Iterable[_T]) -> Iterator[_T]:
-    """`items`, each of them waited for in `allowed`."""
+def each_interruptible(items: Iterable[_T]) -> Iterator[_T]:
+    """`items`, each of them waited for in `interruptible`."""
     iterator, end = iter(items), object()
     while True:
-        with allowed():
+        with interruptible():
             item: Any = next(iterator, end)
         if item is end:
             return
@@ -126,7 +126,7 @@ def awaited(items: Iterable[_T]) -> Iterator[_T]:
 
 
 @contextmanager
-def _opened(hold: _Hold, open_: bool) -> Iterator[None]:
+def _opened(hold: _HeldInterruptions, open_: bool) -> Iterator[None]:
     before, hold.open = hold.open, open_
     try:
         yield

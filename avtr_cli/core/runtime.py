@@ -38,7 +38,7 @@ _QUIET = {
 }
 
 
-def settle() -> None:
+def set_library_environment() -> None:
     """Set what torch and MediaPipe read once, when they load. The user's own environment wins."""
     for key, value in _QUIET.items():
         os.environ.setdefault(key, value)
@@ -94,7 +94,7 @@ def choose_device(wanted: str = "auto") -> torch.device:
     return device
 
 
-def check(wanted: RuntimeConfig, device: torch.device) -> None:
+def check_runtime(wanted: RuntimeConfig, device: torch.device) -> None:
     """Raises ConfigError for wishes that `device` cannot fulfil."""
     if wanted.cuda_graphs == "on" and device.type != "cuda":
         raise ConfigError("runtime.cuda_graphs is 'on', but this runs on the CPU; use auto or off, or --device cuda")

@@ -13,7 +13,7 @@ import numpy as np
 
 from avtr_cli.audio.source import DialogueFiles, DialogueSource
 from avtr_cli.core import runtime
-from avtr_cli.core.clocks import StageClock
+from avtr_cli.core.clocks import ChunkClock
 from avtr_cli.core.clocks import statistics as statistics_of
 from avtr_cli.core.config import Preset
 from avtr_cli.core.shipped import shipped_folder
@@ -22,7 +22,7 @@ from avtr_cli.jobs.job import Job
 from avtr_cli.jobs.production import render_file
 from avtr_cli.report.report import Report
 from avtr_cli.streaming.engine import Engine
-from avtr_cli.streaming.session import Heard, StreamingSession, in_step
+from avtr_cli.streaming.session import SessionWindow, StreamingSession, in_step
 
 STAGES = ("motion", "render", "composite", "encode")
 PUBLISHED_CHUNK_MS = {  # AVTR-1's page: their TensorRT fp16 engines, one 5-frame chunk, end to end
@@ -96,7 +96,7 @@ def bench_sessions(preset: Preset, seconds: float, count: int) -> dict[str, Any]
     def sessions() -> list[StreamingSession]:
         cuda = engine.device.type == "cuda"
         return [
-            StreamingSession(identity, engine.generator(), engine.renderer, seed, StageClock(cuda))
+            StreamingSession(identity, engine.generator(), engine.renderer, seed, ChunkClock(cuda))
             for seed, identity in enumerate(identities)
         ]
 
@@ -121,7 +121,7 @@ def bench_sessions(preset: Preset, seconds: float, count: int) -> dict[str, Any]
     }
 
 
-def _heard(sessions: list[StreamingSession], sound: np.ndarray) -> Iterator[list[Heard]]:
+def _heard(sessions: list[StreamingSession], sound: np.ndarray) -> Iterator[list[SessionWindow]]:
     for ears in ([one.hear(sound) for one in sessions], [one.end() for one in sessions]):
         for windows in zip(*ears, strict=True):
             yield list(zip(sessions, windows, strict=True))

@@ -42,7 +42,7 @@ BLOCK = 8  # px; the background is compared in block means, in which coding nois
 CLEAR_SHARE = 0.08  # of the picture's side: this far from the person background begins
 PERSON = 0.02  # matte above which a pixel is the person's
 
-Watch = Callable[[int, int], None]
+OnFrames = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class Seen:
 
 
 def evaluate_video(
-    path: Path, portrait: Portrait, sound: np.ndarray | None, watch: Watch | None = None
+    path: Path, portrait: Portrait, sound: np.ndarray | None, watch: OnFrames | None = None
 ) -> dict[str, Any]:
     """Measure the video at `path`, made of `portrait`, against `sound`, float32 (2, n), rows (avatar, partner).
 
@@ -65,7 +65,7 @@ def evaluate_video(
     """
     if why := why_no_file(path):
         raise InputError(f"{path}: {why}")
-    seen = look(path, portrait, watch)
+    seen = track_face(path, portrait, watch)
     if sound is None:
         voice = sound_of(path)
         sound = np.stack([voice, np.zeros_like(voice)])
@@ -84,7 +84,7 @@ def evaluate_video(
     return {"video": str(path), "frames": frames, "measures": rows}
 
 
-def look(path: Path, portrait: Portrait, watch: Watch | None = None) -> Seen:
+def track_face(path: Path, portrait: Portrait, watch: OnFrames | None = None) -> Seen:
     """Every frame of the video through Face Mesh. Raises InputError where no frame shows a face."""
     view: _View | None = None
     found, shapes, ears, angles, moved, differs = [], [], [], [], [], []

@@ -9,7 +9,7 @@ from typing import Any
 from avtr_cli.core import runtime
 from avtr_cli.core.files import file_sha256
 from avtr_cli.core.timing import FPS
-from avtr_cli.jobs.preparation import Stage, warnings_of
+from avtr_cli.jobs.preparation import PreparedJob, warnings_of
 from avtr_cli.jobs.workfolder import WorkFolder
 from avtr_cli.output.sequence import SUFFIX, is_sequence, sequence_sha256
 from avtr_cli.output.video import frames_hash
@@ -19,17 +19,17 @@ from avtr_cli.report.report import Report, timing_entry
 from avtr_cli.weights.registry import notices
 
 
-def origin_of(stage: Stage) -> Origin:
+def origin_of(prepared: PreparedJob) -> Origin:
     """What the video says of itself: content is told by hashes, never by names of files."""
-    job = stage.job
-    inputs = {f"photo{'_b' * at}": one.portrait.sha256 for at, one in enumerate(stage.casts)}
-    inputs |= {f"audio{'_partner' * at}": digest for at, digest in enumerate(stage.source.sha256)}
+    job = prepared.job
+    inputs = {f"photo{'_b' * at}": one.portrait.sha256 for at, one in enumerate(prepared.avatars)}
+    inputs |= {f"audio{'_partner' * at}": digest for at, digest in enumerate(prepared.source.sha256)}
     return Origin(
         models={"motion": job.preset.motion.generator, "renderer": job.preset.render.renderer},
         inputs=inputs,
-        weights={path.name: stage.engine.sha256(path) for path in stage.engine.weights_files()},
+        weights={path.name: prepared.engine.sha256(path) for path in prepared.engine.weights_files()},
         photos=job.photos,
-        people=len(stage.casts),
+        people=len(prepared.avatars),
         preset=job.preset.name,
         seed=job.seed,
         label=job.label,
@@ -37,7 +37,7 @@ def origin_of(stage: Stage) -> Origin:
 
 
 def report_of(
-    stage: Stage,
+    prepared: PreparedJob,
     folder: WorkFolder,
     made: Sequence[Path],
     marks: dict[str, Any],
@@ -46,25 +46,25 @@ def report_of(
     rendering_s: float,
 ) -> Report:
     """The report of a finished job, whose output is `made` in its work folder; docs/report.md names every key."""
-    job, engine, feed = stage.job, stage.engine, stage.feed
-    width, height = stage.size
-    timing = timing_entry(feed.clock(), stage.startup_s, wall_s, (stage.total - resumed) / FPS / rendering_s)
+    job, engine, feed = prepared.job, prepared.engine, prepared.feed
+    width, height = prepared.size
+    timing = timing_entry(feed.clock(), prepared.startup_s, wall_s, (prepared.total - resumed) / FPS / rendering_s)
     timing["pace"] = feed.pace.entry() if feed.pace is not None else {"mode": "max"}
     return Report(
         {
             "avtr": provenance.made_by(job.preset, job.seed, job.command),
             "settings": job.preset.as_dict(),
             "device": runtime.describe_device(engine.device, engine.precision, engine.threads),
-            "inputs": _inputs(stage),
+            "inputs": _inputs(prepared),
             "output": {
                 "path": str(job.out),
                 "sha256": _output_sha256(job.out, made),
-                "frames": stage.total,
+                "frames": prepared.total,
                 "fps": FPS,
                 "width": width,
                 "height": height,
                 "layout": feed.layout.name if feed.layout is not None else "single",
-                "duration_s": stage.total / FPS,
+                "duration_s": prepared.total / FPS,
                 "frames_sha256": frames_hash(folder.digests),
                 "resumed_from_frame": resumed,
             },
@@ -76,7 +76,7 @@ def report_of(
             "cues": [{"frame": cue.frame, "cue": cue.name, "strength": cue.strength} for cue in job.cues],
             "provenance": marks,
             "attribution": notices(job.preset),
-            "warnings": list(warnings_of(job, stage.casts, stage.health, stage.total)),
+            "warnings": list(warnings_of(job, prepared.avatars, prepared.health, prepared.total)),
         }
     )
 
@@ -87,27 +87,27 @@ def _output_sha256(out: Path, made: Sequence[Path]) -> str:
     return sequence_sha256([path for path in reversed(made) if path.suffix == SUFFIX])
 
 
-def _inputs(stage: Stage) -> dict[str, Any]:
+def _inputs(prepared: PreparedJob) -> dict[str, Any]:
     """The report's `inputs`: `photo`, for a dialogue `photo_b` too, and `audio`."""
-    sound, facts = stage.job.sound, stage.source.facts
+    sound, facts = prepared.job.sound, prepared.source.facts
     photos = {}
-    for at, (path, one) in enumerate(zip(stage.job.photos, stage.casts, strict=True)):
+    for at, (path, one) in enumerate(zip(prepared.job.photos, prepared.avatars, strict=True)):
         height, width = one.portrait.photo.shape[:2]
         photos[f"photo{'_b' * at}"] = {
-            "path": stage.job.true_names(str(path)),
+            "path": prepared.job.true_names(str(path)),
             "sha256": one.portrait.sha256,
             "width": width,
             "height": height,
         }
     audio: dict[str, Any] = {
-        "path": stage.job.true_names(str(sound.dialogue)),
-        "sha256": stage.source.sha256[0],
+        "path": prepared.job.true_names(str(sound.dialogue)),
+        "sha256": prepared.source.sha256[0],
         "duration_s": round(facts.duration_s, 3),
         "sample_rate": facts.file_rate,
         "channels": facts.channels,
-        "correlation": round(stage.health.correlation, 4),
-        "voice_share": [round(share, 4) for share in stage.health.voice_share],
+        "correlation": round(prepared.health.correlation, 4),
+        "voice_share": [round(share, 4) for share in prepared.health.voice_share],
     }
     if sound.partner is not None:
-        audio["partner"] = {"path": stage.job.true_names(str(sound.partner)), "sha256": stage.source.sha256[1]}
+        audio["partner"] = {"path": prepared.job.true_names(str(sound.partner)), "sha256": prepared.source.sha256[1]}
     return {**photos, "audio": audio}

@@ -22,7 +22,7 @@ from avtr_cli.audio.source import DialogueSource
 from avtr_cli.core.errors import ConfigError, InputError, OutputError
 from avtr_cli.core.files import is_stream, lies_there, reason, same_file
 from avtr_cli.core.timing import frames_of
-from avtr_cli.jobs.glance import glance
+from avtr_cli.jobs.glance import check_inputs_exist
 from avtr_cli.jobs.job import Job
 from avtr_cli.jobs.placement import refuse_taken
 from avtr_cli.jobs.spooling import STDIN
@@ -60,7 +60,7 @@ class CheckedJob:
 
 def check(job: Job) -> CheckedJob:
     """Refuse what is known to fail: raises ConfigError, InputError or OutputError. Writes nothing that stays."""
-    glance(job)
+    check_inputs_exist(job)
     form = format_of(job.out, job.preset.output)
     _check_settings(job, form)
     photos = _check_pictures(job)

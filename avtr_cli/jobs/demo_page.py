@@ -15,7 +15,7 @@ from avtr_cli.core.config import Preset, load_preset
 from avtr_cli.core.errors import InputError, WeightsError
 from avtr_cli.core.plain_yaml import load_file
 from avtr_cli.core.shipped import shipped_folder
-from avtr_cli.jobs.two_sided import DialogueJob
+from avtr_cli.jobs.two_sided import TwoSidedJob
 from avtr_cli.weights.registry import registry
 from avtr_cli.weights.store import Store
 
@@ -33,7 +33,7 @@ class Participant:
 
 def page_jobs(
     data: Path, out: Path, settings: list[str] | tuple[str, ...] = (), command: str = ""
-) -> list[DialogueJob]:
+) -> list[TwoSidedJob]:
     """Every call of examples/avtr1_page.yaml, both sides in one video `out`/ID.mp4, side by side as on the page.
 
     Portraits are written to `out` first. Raises InputError where `data` lacks a call, and WeightsError where a
@@ -50,7 +50,7 @@ def page_jobs(
         sound = DialogueFiles(dialogue=a.sound, partner=b.sound, start_s=call["start_s"], duration_s=call["duration_s"])
         photo_a, photo_b = (portrait_of(side, out, call["photo_s"]) for side in (a, b))
         jobs.append(
-            DialogueJob(
+            TwoSidedJob(
                 photo=photo_a,
                 photo_b=photo_b,
                 sound=sound,

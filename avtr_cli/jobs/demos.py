@@ -16,7 +16,7 @@ from avtr_cli.core.files import lies_there, reason, replacing
 from avtr_cli.core.plain_yaml import load_file
 from avtr_cli.core.shipped import shipped_folder
 from avtr_cli.jobs.job import Job
-from avtr_cli.jobs.two_sided import DialogueJob
+from avtr_cli.jobs.two_sided import TwoSidedJob
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,7 +29,7 @@ class Demo:
     dialogue: str
     photo_b: str | None = None  # then both sides of the call are shown
     layout: str = "side-by-side"  # of the two
-    self_channel: int = 1
+    avatar_channel: int = 1
     start_s: float = 0.0
     duration_s: float | None = None
     preset: str = "default"
@@ -59,7 +59,7 @@ def demo_job(demo: Demo, folder: Path, command: str = "") -> Job:
         "photo": _photo(demo.photo, folder),
         "sound": DialogueFiles(
             dialogue=shipped_folder("examples") / demo.dialogue,
-            self_channel=demo.self_channel,
+            avatar_channel=demo.avatar_channel,
             start_s=demo.start_s,
             duration_s=demo.duration_s,
         ),
@@ -72,7 +72,7 @@ def demo_job(demo: Demo, folder: Path, command: str = "") -> Job:
     }
     if demo.photo_b is None:
         return Job(**shared)
-    return DialogueJob(photo_b=_photo(demo.photo_b, folder), layout=demo.layout, **shared)
+    return TwoSidedJob(photo_b=_photo(demo.photo_b, folder), layout=demo.layout, **shared)
 
 
 def _made_by_a_demo(out: Path) -> bool:

@@ -14,16 +14,16 @@ import numpy as np
 import torch
 
 from avtr_cli.audio.source import DialogueSource
-from avtr_cli.core.clocks import STAGES, StageClock
+from avtr_cli.core.clocks import STEPS, ChunkClock
 from avtr_cli.core.types import Chunk, Window
 from avtr_cli.jobs.workfolder import WorkFolder
 from avtr_cli.output.layout import Layout
 from avtr_cli.streaming.pace import RealtimePace
-from avtr_cli.streaming.session import Heard, StreamingSession
+from avtr_cli.streaming.session import SessionWindow, StreamingSession
 
 
 @dataclass(frozen=True)
-class Take:
+class FedChunk:
     """What one chunk gave: pictures that live until the next take, and the motion (T, C) of every avatar."""
 
     pictures: Iterator[np.ndarray]
@@ -51,7 +51,7 @@ class Feed:
         self._kept: list[np.ndarray] = []
         self._layout_ms: list[float] = []  # per chunk
 
-    def heard(self) -> Iterator[list[Heard]]:
+    def heard(self) -> Iterator[list[SessionWindow]]:
         """What the sessions still have to hear, a window of each at a time, for `in_step`; `receive` takes the chunks.
 
         Audio they have heard before is skipped, not heard again.
@@ -65,11 +65,11 @@ class Feed:
             yield from self._paired([one.hear(side) for one, side in zip(self.sessions, sides, strict=False)])
         yield from self._paired([one.end() for one in self.sessions])
 
-    def _paired(self, windows: list[Iterator[Window]]) -> Iterator[list[Heard]]:
+    def _paired(self, windows: list[Iterator[Window]]) -> Iterator[list[SessionWindow]]:
         for row in zip(*windows, strict=True):
             yield list(zip(self.sessions, row, strict=True))
 
-    def receive(self, chunk: Chunk) -> Take | None:
+    def receive(self, chunk: Chunk) -> FedChunk | None:
         """Take the sessions' chunks of one moment, one by one in their order; with the last comes the Take."""
         pictures: Iterator[np.ndarray] = (frame.pixels for frame in chunk.frames)
         chunks = [chunk]
@@ -83,7 +83,7 @@ class Feed:
         motions = tuple(one.motion.values.cpu() for one in chunks)
         if self.pace is not None:
             self.pace.left(chunk.motion.first, len(chunk.frames))
-        return Take(pictures, motions, len(chunk.frames))
+        return FedChunk(pictures, motions, len(chunk.frames))
 
     def _keep(self, chunk: Chunk) -> list[np.ndarray]:
         while len(self._kept) < len(chunk.frames):
@@ -110,18 +110,18 @@ class Feed:
         for avatar, session in enumerate(self.sessions):
             session.restore(folder.state(index, avatar))
 
-    def clock(self) -> StageClock:
+    def clock(self) -> ChunkClock:
         """Milliseconds per chunk of all sessions and the layout together."""
         clocks = [session.clock for session in self.sessions]
         if len(clocks) == 1:
             return clocks[0]
         if self.sessions[0].joint:  # one forward for both, on either clock
             clocks = clocks[:1]
-        total = StageClock()
+        total = ChunkClock()
         for clock in clocks:
             clock.finish()
         total.chunk_ms = _summed([*(clock.chunk_ms for clock in clocks), self._layout_ms])
-        total.stages_ms = {name: _summed([clock.stages_ms[name] for clock in clocks]) for name in STAGES}
+        total.stages_ms = {name: _summed([clock.stages_ms[name] for clock in clocks]) for name in STEPS}
         total.stages_ms["composite"] = _summed([total.stages_ms["composite"], self._layout_ms])
         return total
 

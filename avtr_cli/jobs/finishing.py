@@ -9,10 +9,10 @@ from typing import Any
 import torch
 
 from avtr_cli.audio.source import DialogueSource
-from avtr_cli.core.interruption import allowed, awaited
+from avtr_cli.core.interruption import each_interruptible, interruptible
 from avtr_cli.core.textfile import json_text
 from avtr_cli.jobs.account import origin_of
-from avtr_cli.jobs.preparation import Stage
+from avtr_cli.jobs.preparation import PreparedJob
 from avtr_cli.jobs.timeline import collect
 from avtr_cli.jobs.workfolder import WorkFolder
 from avtr_cli.motion.file import load_motion, save_motion
@@ -25,29 +25,29 @@ from avtr_cli.report.page import job_page
 from avtr_cli.report.report import Report
 
 
-def video(stage: Stage, folder: WorkFolder) -> tuple[list[Finished], dict[str, Any]]:
+def video(prepared: PreparedJob, folder: WorkFolder) -> tuple[list[Finished], dict[str, Any]]:
     """The video, or the sound and pictures of a sequence, marked; and the report's `provenance` entry."""
-    job, form = stage.job, stage.checked.form
+    job, form = prepared.job, prepared.checked.form
     sound = None
     if job.preset.output.sound != "none":
         sound = folder.path / "sound.w64"
-        write_sound(stage.source, job.preset.output.sound, stage.total, sound)
+        write_sound(prepared.source, job.preset.output.sound, prepared.total, sound)
     segments = [folder.video(index) for index in range(len(folder.closed))]
-    marks, origin = provenance.unmarked(job.label), origin_of(stage)
+    marks, origin = provenance.unmarked(job.label), origin_of(prepared)
 
     def mark(path: Path) -> None:
-        marks.update(provenance.mark(path, origin, stage.checked.signer))
+        marks.update(provenance.mark(path, origin, prepared.checked.signer))
         if marks["c2pa"] and (why := marks["c2pa"].get("ingredient_left_out")):
             marks["c2pa"]["ingredient_left_out"] = job.true_names(why)
 
     metadata = provenance.metadata(origin) if job.provenance else {}
     kbps, marked = job.preset.output.audio_kbps, mark if job.provenance else None
-    return assemble(segments, stage.total, sound, job.out, form, kbps, metadata, marked), marks
+    return assemble(segments, prepared.total, sound, job.out, form, kbps, metadata, marked), marks
 
 
-def motion(stage: Stage, folder: WorkFolder) -> Iterator[Finished]:
+def motion(prepared: PreparedJob, folder: WorkFolder) -> Iterator[Finished]:
     """The motion as one file, where it was asked for."""
-    job = stage.job
+    job = prepared.job
     if job.motion_out is None:
         return
     values = torch.cat([load_motion(folder.motion(index))[1] for index in range(len(folder.closed))])
@@ -55,19 +55,19 @@ def motion(stage: Stage, folder: WorkFolder) -> Iterator[Finished]:
     if path.suffix == ".csv":
         write_live_link_csv(path, values)
     else:
-        save_motion(path, stage.engine.renderer.space, values, job.seed)
+        save_motion(path, prepared.engine.renderer.space, values, job.seed)
     yield Finished(path, job.motion_out)
 
 
-def account(stage: Stage, folder: WorkFolder, report: Report, video: Sequence[Finished]) -> Iterator[Finished]:
+def account(prepared: PreparedJob, folder: WorkFolder, report: Report, video: Sequence[Finished]) -> Iterator[Finished]:
     """Report and page of the finished `video`, where they were asked for."""
-    job = stage.job
+    job = prepared.job
     if job.report is not None:
         yield Finished(_written(folder, "staged-report", json_text(report, 2) + "\n"), job.report)
     if job.page is not None:
-        neutrals = [one.identity.neutral.cpu().numpy() for one in stage.casts]
-        with allowed():
-            page = job_page(job.page, report, _to_look_at(video), collect(stage.source, folder, neutrals))
+        neutrals = [one.identity.neutral.cpu().numpy() for one in prepared.avatars]
+        with interruptible():
+            page = job_page(job.page, report, _to_look_at(video), collect(prepared.source, folder, neutrals))
         yield Finished(_written(folder, "staged-page", page), job.page)
 
 
@@ -80,14 +80,14 @@ def outdated(out: Path, frames: int) -> list[Path]:
 
 
 def write_sound(source: DialogueSource, kind: str, frames: int, path: Path) -> None:
-    """Write the PCM that goes with `frames` frames, exactly as long: `self` or `mix` mono, or `stereo`."""
+    """Write the PCM that goes with `frames` frames, exactly as long: `avatar` or `mix` mono, or `stereo`."""
     rate = 44_100 if source.facts.file_rate in (11_025, 22_050, 44_100) else 48_000
     writer = SoundWriter(path, rate, 2 if kind == "stereo" else 1)
-    for block in awaited(source.blocks(rate)):
+    for block in each_interruptible(source.blocks(rate)):
         if kind == "stereo":
             writer.write(block.T)
         else:
-            writer.write((block[0] if kind == "self" else block.sum(0).clip(-1, 1))[:, None])
+            writer.write((block[0] if kind == "avatar" else block.sum(0).clip(-1, 1))[:, None])
     writer.close(frames)
 
 

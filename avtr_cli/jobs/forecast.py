@@ -17,8 +17,8 @@ from avtr_cli.audio.health import Health, examine
 from avtr_cli.core.timing import FPS
 from avtr_cli.jobs.checking import CheckedJob
 from avtr_cli.jobs.job import Job
-from avtr_cli.jobs.preparation import Cast, cast, warnings_of
-from avtr_cli.jobs.production import Production, advance
+from avtr_cli.jobs.preparation import PreparedAvatar, prepare_avatar, warnings_of
+from avtr_cli.jobs.production import Production, render_next_chunks
 from avtr_cli.streaming.engine import Engine
 
 MEASURED_S = 1.0  # of video, in the micro-run
@@ -37,7 +37,7 @@ class Forecast:
     """A job that could be rendered, and what that would take."""
 
     checked: CheckedJob
-    casts: tuple[Cast, ...]
+    avatars: tuple[PreparedAvatar, ...]
     health: Health
     size: tuple[int, int]  # (width, height)
     seconds: float  # of wall time
@@ -45,13 +45,13 @@ class Forecast:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        return warnings_of(self.checked.job, self.casts, self.health, self.checked.frames)
+        return warnings_of(self.checked.job, self.avatars, self.health, self.checked.frames)
 
     def lines(self) -> list[str]:
         """What a person wants to know before the work."""
         job, facts, frames = self.checked.job, self.checked.source.facts, self.checked.frames
         width, height = self.size
-        lines = [_of_photo(photo, one) for photo, one in zip(job.photos, self.casts, strict=True)]
+        lines = [_of_photo(photo, one) for photo, one in zip(job.photos, self.avatars, strict=True)]
         shares = " and ".join(f"{share:.0%}" for share in self.health.voice_share)
         lines += [
             f"{job.sound.dialogue}: {facts.channels} channel{'s' * (facts.channels > 1)}, {facts.file_rate} Hz, "
@@ -75,13 +75,13 @@ def forecast(checked: CheckedJob, preview: Path | None = None) -> Forecast:
         check_preview(preview, job)
     health = examine(checked.source, job.sound)
     engine = Engine(job.preset)
-    casts = tuple(cast(side, engine, checked.source) for side in job.sides())
+    avatars = tuple(prepare_avatar(side, engine, checked.source) for side in job.sides())
     if preview is not None:
-        draw_preview(preview, [one.portrait for one in casts])
+        draw_preview(preview, [one.portrait for one in avatars])
     speed = measure(job, engine)
-    size = job.frame_size([one.identity.size for one in casts])
+    size = job.frame_size([one.identity.size for one in avatars])
     seconds = engine.load_s + speed.startup_s + checked.frames / FPS / speed.realtime_factor
-    return Forecast(checked, casts, health, size, seconds, engine.load_s)
+    return Forecast(checked, avatars, health, size, seconds, engine.load_s)
 
 
 def measure(job: Job, engine: Engine, copies: int = 1) -> Speed:
@@ -98,7 +98,7 @@ def measure(job: Job, engine: Engine, copies: int = 1) -> Speed:
             for number in range(copies)
         ]
         while under_way := [one for one in productions if one.under_way]:
-            advance(under_way)
+            render_next_chunks(under_way)
         # The last was made ready last, so nothing but rendering fell into its time.
         last, *_ = [production.finish() for production in reversed(productions)]
     factor = last["timing"]["realtime_factor"]
@@ -110,7 +110,7 @@ def _name(job: Job, folder: str, number: int) -> Path:
     return Path(folder) / f"{number}{job.out.suffix}"
 
 
-def _of_photo(photo: Path, found: Cast) -> str:
+def _of_photo(photo: Path, found: PreparedAvatar) -> str:
     from avtr_cli.perception.landmarks import face_height
 
     height, width = found.portrait.photo.shape[:2]

@@ -14,7 +14,7 @@ from avtr_cli.jobs.job import Job
 from avtr_cli.jobs.spooling import STDIN
 
 
-def glance(job: Job) -> None:
+def check_inputs_exist(job: Job) -> None:
     """Raises InputError for the first input that is not there."""
     for path in job.inputs:
         if path != STDIN:

@@ -124,7 +124,7 @@ class Job:
             "avtr": __version__,
             "photo": sha256(self.photo),
             "sound": [sha256(path) for path in self.sound.paths],
-            "roles": [self.sound.solo, self.sound.self_channel, self.sound.start_s, self.sound.duration_s],
+            "roles": [self.sound.solo, self.sound.avatar_channel, self.sound.start_s, self.sound.duration_s],
             "preset": settings,
             "format": self.out.suffix.lower(),
             "seed": self.seed,

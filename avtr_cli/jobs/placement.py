@@ -14,14 +14,16 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from avtr_cli.core.errors import OutputError
-from avtr_cli.core.files import is_stream, lies_there, pour, reason, remove, replacing, sync, sync_folder
+from avtr_cli.core.files import is_stream, lies_there, reason, remove, replacing, sync, sync_folder, write_to_stream
 from avtr_cli.jobs.workfolder import WorkFolder
 from avtr_cli.output.finished import Finished
 
 MANY_FILES = 16
 
 
-def place(folder: WorkFolder, finished: Sequence[Finished], overwrite: bool, outdated: Iterable[Path] = ()) -> None:
+def place_outputs(
+    folder: WorkFolder, finished: Sequence[Finished], overwrite: bool, outdated: Iterable[Path] = ()
+) -> None:
     """Put every file under its name, in this order, after removing what is `outdated` (of an earlier sequence).
 
     Raises OutputError where one cannot be written or, without `overwrite`, something has come to lie there meanwhile.
@@ -46,10 +48,10 @@ def place(folder: WorkFolder, finished: Sequence[Finished], overwrite: bool, out
             sync_folder(parent)
 
 
-def show(text: bytes, stream: Path) -> None:
+def write_stream(text: bytes, stream: Path) -> None:
     """Write into a pipe or device, as /dev/stdout. Raises OutputError."""
     with _naming(stream):
-        pour(text, stream)
+        write_to_stream(text, stream)
 
 
 def refuse_taken(targets: Iterable[Path], ours: frozenset[Path] = frozenset()) -> None:

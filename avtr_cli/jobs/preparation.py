@@ -10,7 +10,7 @@ import numpy as np
 
 from avtr_cli.audio.health import Health
 from avtr_cli.audio.source import DialogueSource
-from avtr_cli.core.clocks import StageClock
+from avtr_cli.core.clocks import ChunkClock
 from avtr_cli.core.errors import InputError
 from avtr_cli.core.protocols import MotionGenerator
 from avtr_cli.core.timing import FIRST_CHUNK_SAMPLES, frames_of
@@ -26,7 +26,7 @@ from avtr_cli.streaming.session import StreamingSession
 
 
 @dataclass(frozen=True)
-class Cast:
+class PreparedAvatar:
     """Who appears, moved by what, and for how many frames: a job that is known to be possible."""
 
     portrait: Portrait
@@ -36,13 +36,13 @@ class Cast:
 
 
 @dataclass(frozen=True)
-class Stage:
+class PreparedJob:
     """What a job needs while it is rendered."""
 
     checked: CheckedJob
     engine: Engine
     health: Health
-    casts: tuple[Cast, ...]
+    avatars: tuple[PreparedAvatar, ...]
     feed: Feed
     size: tuple[int, int]  # (width, height)
     startup_s: dict[str, float]
@@ -62,7 +62,7 @@ class Stage:
         return self.checked.frames
 
 
-def cast(job: Job, engine: Engine, source: DialogueSource) -> Cast:
+def prepare_avatar(job: Job, engine: Engine, source: DialogueSource) -> PreparedAvatar:
     """Find the face, prepare the avatar, choose what moves it. Raises AvtrError where they do not go together."""
     portrait, identity = engine.avatar(job.photo, job.face)
     generator = ReplayGenerator(job.from_motion) if job.from_motion else engine.generator(job.cues)
@@ -72,38 +72,38 @@ def cast(job: Job, engine: Engine, source: DialogueSource) -> Cast:
             f"{job.from_motion}: holds {generator.frames} frames but {job.sound.dialogue} makes {total}; "
             "give the sound that the motion was made with, or --start and --duration that fit"
         )
-    return Cast(portrait, identity, generator, total)
+    return PreparedAvatar(portrait, identity, generator, total)
 
 
-def warnings_of(job: Job, casts: Sequence[Cast], health: Health, frames: int) -> tuple[str, ...]:
+def warnings_of(job: Job, avatars: Sequence[PreparedAvatar], health: Health, frames: int) -> tuple[str, ...]:
     """What is to be told of a job of `frames` frames that is possible: of photos, sound and cues, each once."""
     late = check_cues(job.cues, frames, str(job.out))
-    of_photos = [warning for one in casts for warning in (*one.portrait.warnings, *one.identity.warnings)]
+    of_photos = [warning for one in avatars for warning in (*one.portrait.warnings, *one.identity.warnings)]
     return tuple(job.true_names(said) for said in dict.fromkeys((*of_photos, *health.warnings, *late)))
 
 
-def prepare(checked: CheckedJob, engine: Engine, health: Health) -> Stage:
+def prepare(checked: CheckedJob, engine: Engine, health: Health) -> PreparedJob:
     """Prepare the avatars and their sessions. Raises AvtrError."""
     job, source = checked.job, checked.source
     sides = job.sides()
     began = time.perf_counter()
-    casts = tuple(cast(side, engine, source) for side in sides)
+    avatars = tuple(prepare_avatar(side, engine, source) for side in sides)
     portrait_s = time.perf_counter() - began
-    layout = job.arrange([one.identity.size for one in casts], source)
-    size = layout.size if layout is not None else casts[0].identity.size
+    layout = job.arrange([one.identity.size for one in avatars], source)
+    size = layout.size if layout is not None else avatars[0].identity.size
     label = Label(job.label, size) if job.label else None
     check_space(job.out, checked.form, size, checked.frames)
     began = time.perf_counter()
-    _warm_up(engine, casts[0].generator, casts[0].identity)
+    _warm_up(engine, avatars[0].generator, avatars[0].identity)
     warmup_s = time.perf_counter() - began
     cuda = engine.device.type == "cuda"
     sessions = [
-        StreamingSession(one.identity, one.generator, engine.renderer, side.seed, StageClock(cuda))
-        for one, side in zip(casts, sides, strict=True)
+        StreamingSession(one.identity, one.generator, engine.renderer, side.seed, ChunkClock(cuda))
+        for one, side in zip(avatars, sides, strict=True)
     ]
     feed = Feed(sessions, source, layout, job.pace)
     startup = {"load": engine.load_s, "portrait": portrait_s, "warmup": warmup_s}
-    return Stage(checked, engine, health, casts, feed, size, startup, label)
+    return PreparedJob(checked, engine, health, avatars, feed, size, startup, label)
 
 
 def _warm_up(engine: Engine, generator: MotionGenerator, identity: Identity) -> None:

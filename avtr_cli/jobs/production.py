@@ -2,7 +2,7 @@
 
 Video is written in closed segments of a minute with the session's state at every border, and the file
 appears under its name when it is whole: a job that was killed goes on from its last border, bit for bit.
-Several jobs on one device go in step, a chunk of each at a time (`advance`); one alone is the case of one.
+Several jobs on one device go in step, a chunk of each at a time (`render_next_chunks`); one alone is the case of one.
 """
 
 from __future__ import annotations
@@ -19,32 +19,32 @@ from safetensors import SafetensorError
 from avtr_cli.audio.health import examine
 from avtr_cli.core.errors import ConfigError, InputError, OutputError
 from avtr_cli.core.files import file_sha256, is_stream, reason
-from avtr_cli.core.interruption import allowed, awaited, held
-from avtr_cli.core.interruption import check as check_interruption
+from avtr_cli.core.interruption import each_interruptible, interruptible, interruptions_held
+from avtr_cli.core.interruption import raise_if_interrupted as check_interruption
 from avtr_cli.core.timing import CHUNK_FRAMES, FPS
 from avtr_cli.core.types import Chunk
 from avtr_cli.jobs import finishing
 from avtr_cli.jobs.account import report_of
 from avtr_cli.jobs.checking import CheckedJob, check, taken
-from avtr_cli.jobs.feed import Take
+from avtr_cli.jobs.feed import FedChunk
 from avtr_cli.jobs.job import Job
-from avtr_cli.jobs.placement import place, refuse_taken, show
-from avtr_cli.jobs.preparation import Stage, prepare
+from avtr_cli.jobs.placement import place_outputs, refuse_taken, write_stream
+from avtr_cli.jobs.preparation import PreparedJob, prepare
 from avtr_cli.jobs.workfolder import Segment, WorkFolder
 from avtr_cli.motion.file import save_motion
 from avtr_cli.output.video import SegmentWriter
 from avtr_cli.report.report import Report
 from avtr_cli.streaming.engine import Engine
-from avtr_cli.streaming.session import Heard, StreamingSession, in_step
+from avtr_cli.streaming.session import SessionWindow, StreamingSession, in_step
 
 SEGMENT_FRAMES = 60 * FPS // CHUNK_FRAMES * CHUNK_FRAMES  # a minute, in whole chunks
 
-Watch = Callable[[int, int], None]
+OnFrames = Callable[[int, int], None]
 """Called after every chunk with the frames done and the frames in all."""
 
 
 def render_file(
-    job: Job, engine: Engine | None = None, watch: Watch | None = None, checked: CheckedJob | None = None
+    job: Job, engine: Engine | None = None, watch: OnFrames | None = None, checked: CheckedJob | None = None
 ) -> Report:
     """Render `job`; returns its report (docs/report.md).
 
@@ -53,13 +53,13 @@ def render_file(
     any, wait beside it for the same job to be run again. The same holds for KeyboardInterrupt, which comes where
     nothing is half made.
     """
-    with held(), Production(job, engine, watch, checked) as production:
+    with interruptions_held(), Production(job, engine, watch, checked) as production:
         while production.under_way:
-            advance([production])
+            render_next_chunks([production])
         return production.finish()
 
 
-def advance(productions: Sequence[Production]) -> None:
+def render_next_chunks(productions: Sequence[Production]) -> None:
     """Every job one chunk further, all in one forward where the models can.
 
     What goes wrong with one job alone stops that one, and its `finish` raises it; what goes wrong with the forward
@@ -67,19 +67,19 @@ def advance(productions: Sequence[Production]) -> None:
     """
     check_interruption()
     owners: dict[StreamingSession, Production] = {}
-    heard: list[Heard] = []
+    heard: list[SessionWindow] = []
     for production in productions:
-        with production.blamed():
+        with production.failures_kept():
             for session, window in production.heard():
                 owners[session] = production
                 heard.append((session, window))
-    for session, chunk in awaited(in_step(heard)):
-        with owners[session].blamed():
+    for session, chunk in each_interruptible(in_step(heard)):
+        with owners[session].failures_kept():
             owners[session].receive(chunk)
 
 
 class Production:
-    """One job under way, from a stage made ready to the report; `advance` takes it on by a chunk.
+    """One job under way, from a stage made ready to the report; `render_next_chunks` takes it on by a chunk.
 
     A context: whatever ends it early, half a segment is thrown away and closed ones remain. Raises AvtrError.
     """
@@ -88,7 +88,7 @@ class Production:
         self,
         job: Job,
         engine: Engine | None = None,
-        watch: Watch | None = None,
+        watch: OnFrames | None = None,
         checked: CheckedJob | None = None,
     ):
         self._began = time.perf_counter()
@@ -97,11 +97,11 @@ class Production:
         with ExitStack() as undo:
             checked = undo.enter_context(checked or check(job))
             self._folder = undo.enter_context(WorkFolder(job.out))
-            with allowed():
+            with interruptible():
                 read = {path: file_sha256(path) for path in job.read_once}
                 health = examine(checked.source, job.sound)
                 engine = _engine_for(job, engine)
-                self._stage = prepare(checked, engine, health)
+                self._prepared = prepare(checked, engine, health)
                 key = self._key(engine, read)
             self._folder.claim(key, job.resume)
             if not job.overwrite:
@@ -109,16 +109,16 @@ class Production:
             self._resumed = self._done = self._folder.frames
             self._rendering = time.perf_counter()
             if self._folder.closed:
-                self._stage.feed.restore(self._folder, len(self._folder.closed) - 1)
-            self._heard = self._stage.feed.heard()
+                self._prepared.feed.restore(self._folder, len(self._folder.closed) - 1)
+            self._heard = self._prepared.feed.heard()
             self._segment: _Segment | None = None
             self._undo = undo.pop_all()
 
     def _key(self, engine: Engine, read: Mapping[Path, str]) -> str:
         """The job's key, of the bytes that were in fact read; on another kind of device it is another job."""
-        job, stage = self._job, self._stage
-        known = dict(zip(job.sound.paths, stage.source.sha256, strict=True))
-        known |= {photo: one.portrait.sha256 for photo, one in zip(job.photos, stage.casts, strict=True)}
+        job, prepared = self._job, self._prepared
+        known = dict(zip(job.sound.paths, prepared.source.sha256, strict=True))
+        known |= {photo: one.portrait.sha256 for photo, one in zip(job.photos, prepared.avatars, strict=True)}
         for path, digest in read.items():
             if file_sha256(path) != digest:
                 raise InputError(f"{path}: changed while it was read; run it again")
@@ -132,30 +132,30 @@ class Production:
     @property
     def under_way(self) -> bool:
         """Whether frames are still owed and nothing has gone wrong."""
-        return self._failure is None and self._done < self._stage.total
+        return self._failure is None and self._done < self._prepared.total
 
-    def heard(self) -> list[Heard]:
+    def heard(self) -> list[SessionWindow]:
         """What its sessions hear next."""
         return next(self._heard)
 
     def receive(self, chunk: Chunk) -> None:
         """Write what a session gave; after a minute, close the segment."""
-        take = self._stage.feed.receive(chunk)
-        if take is None:
+        fed = self._prepared.feed.receive(chunk)
+        if fed is None:
             return
         with _writing(self._job.out):
-            self._segment = self._segment or _Segment(self._folder, self._stage)
-            self._segment.write(take)
-        self._done += take.count
+            self._segment = self._segment or _Segment(self._folder, self._prepared)
+            self._segment.write(fed)
+        self._done += fed.count
         if self._watch is not None:
-            self._watch(self._done, self._stage.total)
-        if self._segment.count >= SEGMENT_FRAMES or self._done == self._stage.total:
+            self._watch(self._done, self._prepared.total)
+        if self._segment.count >= SEGMENT_FRAMES or self._done == self._prepared.total:
             with _writing(self._job.out):
                 self._segment.close()
             self._segment = None
 
     @contextmanager
-    def blamed(self) -> Iterator[None]:
+    def failures_kept(self) -> Iterator[None]:
         """What goes wrong inside is this job's failure, and nobody else's."""
         try:
             yield
@@ -169,23 +169,23 @@ class Production:
         """
         if self._failure is not None:
             raise self._failure
-        job, stage, folder = self._job, self._stage, self._folder
+        job, prepared, folder = self._job, self._prepared, self._folder
         with _writing(job.out):
-            with allowed():
-                stage.source.check_unchanged()
-            video, marks = finishing.video(stage, folder)
+            with interruptible():
+                prepared.source.check_unchanged()
+            video, marks = finishing.video(prepared, folder)
             ended = time.perf_counter()
-            with allowed():
+            with interruptible():
                 walls = ended - self._began, ended - self._rendering
-                report = report_of(stage, folder, [one.made for one in video], marks, self._resumed, *walls)
+                report = report_of(prepared, folder, [one.made for one in video], marks, self._resumed, *walls)
             report |= about or {}
-            others = [*finishing.motion(stage, folder), *finishing.account(stage, folder, report, video)]
+            others = [*finishing.motion(prepared, folder), *finishing.account(prepared, folder, report, video)]
             streams = [(made.read_bytes(), target) for made, target in others if is_stream(target)]
             files = [*(one for one in others if not is_stream(one.target)), *video]
-            place(folder, files, job.overwrite, finishing.outdated(job.out, stage.total))
+            place_outputs(folder, files, job.overwrite, finishing.outdated(job.out, prepared.total))
         folder.remove()
         for text, stream in streams:
-            show(text, stream)
+            write_stream(text, stream)
         return report
 
     def close(self) -> None:
@@ -205,25 +205,25 @@ class Production:
 class _Segment:
     """A closed stretch of video in the making: its frames, its motion, and the sessions' state after it."""
 
-    def __init__(self, folder: WorkFolder, stage: Stage):
-        self._folder, self._stage = folder, stage
+    def __init__(self, folder: WorkFolder, prepared: PreparedJob):
+        self._folder, self._prepared = folder, prepared
         self._index = len(folder.closed)
         self._writer: SegmentWriter | None = None
         self._motions: list[tuple[torch.Tensor, ...]] = []
         self.count = 0  # frames
 
-    def write(self, take: Take) -> None:
-        for pixels in take.pictures:
+    def write(self, fed: FedChunk) -> None:
+        for pixels in fed.pictures:
             if self._writer is None:
                 path = self._folder.video(self._index)
-                self._writer = SegmentWriter(path, pixels.shape, self._stage.checked.form, self._stage.label)
+                self._writer = SegmentWriter(path, pixels.shape, self._prepared.checked.form, self._prepared.label)
             self._writer.write(pixels)
-        self._motions.append(take.motions)
-        self.count += take.count
+        self._motions.append(fed.motions)
+        self.count += fed.count
 
     def close(self) -> None:
         """From now on it counts."""
-        writer, feed, stage, folder = self._writer, self._stage.feed, self._stage, self._folder
+        writer, feed, prepared, folder = self._writer, self._prepared.feed, self._prepared, self._folder
         assert writer is not None, "the audio owes frames"
         writer.close()
         for at in range(0, self.count, CHUNK_FRAMES):
@@ -231,7 +231,7 @@ class _Segment:
         feed.save(folder, self._index)
         for avatar, values in enumerate(zip(*self._motions, strict=True)):
             path = folder.motion(self._index, avatar)
-            save_motion(path, stage.engine.renderer.space, torch.cat(values), stage.job.seed)
+            save_motion(path, prepared.engine.renderer.space, torch.cat(values), prepared.job.seed)
         folder.close_segment(Segment(self.count, bytes(writer.digests)))
 
     def abandon(self) -> None:

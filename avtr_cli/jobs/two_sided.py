@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class DialogueJob(Job):
+class TwoSidedJob(Job):
     """`photo` speaks the avatar's channel of the sound, `photo_b` the partner's. `render_file` renders it.
 
     The second person moves by the seed after the first's, so that two pictures of one person do not move as one.
@@ -39,7 +39,7 @@ class DialogueJob(Job):
             raise ConfigError("a dialogue needs two voices; for one voice alone use avtr render --solo")
         if self.cues or self.from_motion or self.motion_out:
             raise ConfigError("cues and motion files belong to one avatar; use avtr render for each side")
-        if self.preset.output.sound == "self":
+        if self.preset.output.sound == "avatar":
             object.__setattr__(self, "preset", self.preset.with_settings(**{"output.sound": "stereo"}))
 
     @property

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from avtr_cli.core.errors import InputError, OutputError
 from avtr_cli.core.files import file_sha256, reason, remove, remove_folder, replacing, sync
-from avtr_cli.core.interruption import allowed
+from avtr_cli.core.interruption import interruptible
 from avtr_cli.core.textfile import json_text
 from avtr_cli.jobs import lock
 from avtr_cli.output.sequence import PICTURES
@@ -64,7 +64,7 @@ class WorkFolder:
     def claim(self, key: str, resume: bool = True) -> WorkFolder:
         """For the job of this key: its closed segments are found, what anybody else left is removed."""
         try:
-            with allowed():  # all that lies there is read
+            with interruptible():  # all that lies there is read
                 self.closed = self._found() if resume and self._read(_KEY).get("key") == key else []
             self._claimed = True
             if self.closed:

@@ -18,7 +18,7 @@ from typing import IO
 from avtr_cli.core import ffmpeg_program
 from avtr_cli.core.errors import OutputError
 from avtr_cli.core.files import reason
-from avtr_cli.core.interruption import allowed
+from avtr_cli.core.interruption import interruptible
 
 PATIENCE_S = 10.0  # with an ffmpeg whose pipe is broken, until its last words are written
 TAIL_LINES = 6  # of ffmpeg's stderr, shown when it fails
@@ -39,7 +39,7 @@ def run(arguments: list[str], purpose: str, folder: Path | None = None) -> None:
 def capture(arguments: list[str], purpose: str, folder: Path | None = None) -> bytes:
     """As `run`; returns what ffmpeg wrote to its standard output."""
     process = _started(arguments, purpose, folder, subprocess.DEVNULL, subprocess.PIPE, subprocess.PIPE)
-    with process, ffmpeg_program.ended_with(process), allowed():
+    with process, ffmpeg_program.ended_with(process), interruptible():
         output, said = process.communicate()
     if process.returncode:
         raise OutputError(f"{purpose}: {_reason(said.decode(errors='replace'))}")

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from avtr_cli.core.errors import OutputError
 from avtr_cli.core.files import lies_there, remove_folder
-from avtr_cli.core.interruption import check
+from avtr_cli.core.interruption import raise_if_interrupted
 from avtr_cli.output import ffmpeg, png
 
 SUFFIX = ".png"
@@ -124,7 +124,7 @@ def make_pictures(folder: Path, out: Path, words: Mapping[str, str], mark: Calla
     ffmpeg.run([*copy, *target], f"{out}: the pictures cannot be written", made)
     pictures = sorted(made.iterdir())
     for path in pictures:
-        check()
+        raise_if_interrupted()
         png.add_words(path, OURS | {keyword.title(): text for keyword, text in words.items()})
         if mark is not None:
             mark(path)

@@ -21,7 +21,7 @@ import numpy as np
 import soundfile
 
 from avtr_cli.core.errors import OutputError
-from avtr_cli.core.interruption import allowed
+from avtr_cli.core.interruption import interruptible
 from avtr_cli.core.timing import FPS
 from avtr_cli.output import ffmpeg
 from avtr_cli.output.finished import Finished
@@ -58,7 +58,7 @@ class SegmentWriter:
 
     def write(self, pixels: np.ndarray) -> None:
         """Take a copy of one frame and burn the label into it. Raises OutputError when the encoder has failed."""
-        with allowed():
+        with interruptible():
             buffer = self._free.get()
         if self._failure is not None:
             raise self._failure
@@ -70,12 +70,12 @@ class SegmentWriter:
     def close(self) -> None:
         """Wait for the last frame and for ffmpeg; the file is whole then. Raises OutputError."""
         self._waiting.put(None)
-        with allowed():
+        with interruptible():
             self._thread.join()
         if self._failure is not None:
             self._pipe.kill()
             raise self._failure
-        with allowed():
+        with interruptible():
             self._pipe.close()
 
     def abandon(self) -> None:

@@ -30,7 +30,7 @@ def solutions() -> Any:
 
 @lru_cache(maxsize=1)
 def _solutions() -> Any:
-    runtime.settle()
+    runtime.set_library_environment()
     stand_ins = [name for name in ("matplotlib", "matplotlib.pyplot") if name not in sys.modules]
     for name in stand_ins:
         sys.modules[name] = types.ModuleType(name)

@@ -8,7 +8,7 @@ import sys
 import threading
 from collections.abc import Iterator
 
-from avtr_cli.core.interruption import held
+from avtr_cli.core.interruption import interruptions_held
 
 _lock = threading.Lock()
 _inside = 0
@@ -26,14 +26,14 @@ def quiet() -> Iterator[None]:
     global _inside, _kept_stderr
     entered = False
     try:
-        with held(), _lock:  # interrupted half way, it would stay silent for good
+        with interruptions_held(), _lock:  # interrupted half way, it would stay silent for good
             if _inside == 0:
                 _kept_stderr = _silenced()
             _inside += 1
             entered = True
         yield
     finally:
-        with held(), _lock:
+        with interruptions_held(), _lock:
             _inside -= entered
             if entered and _inside == 0 and _kept_stderr >= 0:
                 os.dup2(_kept_stderr, 2)

@@ -52,7 +52,7 @@ def choose_signer(certificate: Path | None, key: Path | None) -> Signer | None:
     try:
         _try(signer)
     except ConfigError as error:
-        place = signing.identity_file()
+        place = signing.local_certificate_file()
         raise ConfigError(f"{place}: {error}; delete it and a new one is made, or add --no-provenance") from None
     return signer
 

@@ -46,7 +46,7 @@ def installed() -> bool:
     return find_spec("c2pa") is not None and find_spec("cryptography") is not None
 
 
-def identity_file() -> Path:
+def local_certificate_file() -> Path:
     """AVTR_IDENTITY, or avtr/identity.pem in the platform's data folder: where the local certificate lies."""
     try:
         if chosen := os.environ.get("AVTR_IDENTITY"):
@@ -86,7 +86,7 @@ def local_signer() -> Signer:
 
     Raises OutputError where it cannot be kept, ConfigError where what lies in its place cannot be used.
     """
-    path = identity_file()
+    path = local_certificate_file()
     if not os.path.lexists(path):
         _keep(path, _make_identity())
     try:

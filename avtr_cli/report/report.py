@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from avtr_cli.core.clocks import StageClock, statistics
+from avtr_cli.core.clocks import ChunkClock, statistics
 from avtr_cli.core.files import write_json
 from avtr_cli.core.timing import CHUNK_SAMPLES, FIRST_CHUNK_SAMPLES, SAMPLE_RATE
 
@@ -44,7 +44,7 @@ class Report(dict[str, Any]):
 
 
 def timing_entry(
-    clock: StageClock, startup_s: dict[str, float], wall_s: float, realtime_factor: float
+    clock: ChunkClock, startup_s: dict[str, float], wall_s: float, realtime_factor: float
 ) -> dict[str, Any]:
     """The report's `timing`; `realtime_factor` is video seconds per wall second, start-up left out."""
     clock.finish()

@@ -44,7 +44,7 @@ class Engine:
         self.threads = runtime.use_threads(preset.runtime.threads)
         self.device = runtime.choose_device(preset.runtime.device)
         self.precision = runtime.precision_on(self.device, preset.runtime.precision)
-        runtime.check(preset.runtime, self.device)
+        runtime.check_runtime(preset.runtime, self.device)
         self.renderer: Renderer = _renderer(preset, self.device)
         self._generator = motion_generator(preset, self.renderer.space, self.device)
         self._avatars: OrderedDict[tuple[str, int | None], tuple[Path, Portrait, Identity]] = OrderedDict()
@@ -76,7 +76,7 @@ class Engine:
                     self._avatars.popitem(last=False)
             self._avatars.move_to_end(key)
             first, portrait, identity = self._avatars[key]
-        return _about(photo, portrait, first), _about(photo, identity, first)
+        return _with_photo_named(photo, portrait, first), _with_photo_named(photo, identity, first)
 
     def weights_files(self) -> tuple[Path, ...]:
         """The files of weights that shape the frames; their content is part of a job's key."""
@@ -92,7 +92,7 @@ class Engine:
         return self._weights_sha256[path]
 
 
-def _about(photo: Path, kept: _Kept, first: Path) -> _Kept:
+def _with_photo_named(photo: Path, kept: _Kept, first: Path) -> _Kept:
     """What is kept of a photo met as `first`, with warnings that name this copy of it."""
     if photo == first or not kept.warnings:
         return kept

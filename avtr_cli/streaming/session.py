@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from safetensors.torch import load, save
 
-from avtr_cli.core.clocks import StageClock, stage
+from avtr_cli.core.clocks import ChunkClock, timed
 from avtr_cli.core.errors import AudioError, AvtrError, ConfigError
 from avtr_cli.core.files import replacing
 from avtr_cli.core.protocols import JointGenerator, JointRenderer, MotionGenerator, Renderer
@@ -37,7 +37,7 @@ class StreamingSession:
         motion: MotionGenerator,
         renderer: Renderer,
         seed: int = 0,
-        clock: StageClock | None = None,
+        clock: ChunkClock | None = None,
     ):
         if motion.space.name != renderer.space.name:
             raise ConfigError(
@@ -48,7 +48,7 @@ class StreamingSession:
         self._windows = Windows()
         self._state: MotionState = motion.start(identity, seed)
         self._owed: int | None = None  # frames in all, once the call is over
-        self.clock = clock or StageClock()
+        self.clock = clock or ChunkClock()
 
     @property
     def joint(self) -> bool:
@@ -66,11 +66,11 @@ class StreamingSession:
         Returns the frames this completes, oldest first: 5 once 6480 samples are in (405 ms), then 5 per
         3200. Raises AudioError on another shape or dtype.
         """
-        return _kept(self.stream(samples))
+        return _copied_frames(self.stream(samples))
 
     def finish(self) -> list[Frame]:
         """The call is over: the frames still owed, ceil(samples / 640) in all."""
-        return _kept(self.stream_tail())
+        return _copied_frames(self.stream_tail())
 
     def stream(self, samples: np.ndarray) -> Iterator[Chunk]:
         """As `push`, a chunk at a time; the frames of a chunk may be overwritten by the next."""
@@ -114,42 +114,44 @@ class StreamingSession:
         self._state = {name: tensors[f"motion.{name}"].to(tensor.device) for name, tensor in self._state.items()}
 
 
-Heard = tuple[StreamingSession, Window]
+SessionWindow = tuple[StreamingSession, Window]
 
 
-def in_step(heard: Sequence[Heard]) -> Iterator[tuple[StreamingSession, Chunk]]:
+def in_step(heard: Sequence[SessionWindow]) -> Iterator[tuple[StreamingSession, Chunk]]:
     """The chunk of every session from its window; the frames of one may be overwritten by the next.
 
     Sessions of one `JointRenderer` are drawn in one forward and keep their order; so are those of one `JointGenerator`
     moved. What cannot be joined takes turns. Each session's frames are those it would give alone: the same bits on a
     CPU, up to rounding on a GPU.
     """
-    for company in _by(heard, lambda session: session._renderer, JointRenderer):
+    for company in _grouped_by_model(heard, lambda session: session._renderer, JointRenderer):
         sessions = [session for session, _ in company]
         first, *others = [session.clock for session in sessions]
         with first.chunk(*others):
-            with stage("motion"):
+            with timed("motion"):
                 motions = _moved(company)
-            with stage("render"):
+            with timed("render"):
                 pictures = _drawn(sessions, motions)
         _check_numbers(motions, late=True)
         for session, motion, drawn in zip(sessions, motions, pictures, strict=True):
             yield session, session._chunk(motion, drawn)
 
 
-def _by(heard: Sequence[Heard], model: Callable[[StreamingSession], object], joint: type) -> list[list[Heard]]:
+def _grouped_by_model(
+    heard: Sequence[SessionWindow], model: Callable[[StreamingSession], object], joint: type
+) -> list[list[SessionWindow]]:
     """Those that share a model of the kind `joint` together, every other session by itself."""
-    groups: dict[int, list[Heard]] = {}
+    groups: dict[int, list[SessionWindow]] = {}
     for session, window in heard:
         shared = model(session)
         groups.setdefault(id(shared if isinstance(shared, joint) else session), []).append((session, window))
     return list(groups.values())
 
 
-def _moved(company: Sequence[Heard]) -> list[Motion]:
+def _moved(company: Sequence[SessionWindow]) -> list[Motion]:
     """Every session's next motion; its state goes on."""
     motions: dict[StreamingSession, Motion] = {}
-    for group in _by(company, lambda session: session._motion, JointGenerator):
+    for group in _grouped_by_model(company, lambda session: session._motion, JointGenerator):
         sessions, windows = zip(*group, strict=True)
         states = [session._state for session in sessions]
         generator = sessions[0]._motion
@@ -184,5 +186,5 @@ def _drawn(sessions: Sequence[StreamingSession], motions: Sequence[Motion]) -> l
     return [renderer.draw(sessions[0]._identity, motions[0])]
 
 
-def _kept(chunks: Iterator[Chunk]) -> list[Frame]:
+def _copied_frames(chunks: Iterator[Chunk]) -> list[Frame]:
     return [Frame(frame.pixels.copy(), frame.index) for chunk in chunks for frame in chunk.frames]

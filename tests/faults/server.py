@@ -16,7 +16,7 @@ from pathlib import Path
 
 from avtr_cli.core import runtime
 
-runtime.settle()
+runtime.set_library_environment()
 
 SEGMENT_FRAMES = 5  # a border after every chunk
 FIRST_LIFE_S = 60  # no run takes as long; a child that does hangs

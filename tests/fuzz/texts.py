@@ -50,7 +50,7 @@ DEFAULTS = {
 GOOD: dict[str, tuple[str, ...]] = {  # of a job
     "name": ("one", "two", "day/three"), "out": ("one.webm", "x"), "format": ("mp4", "mov"), "photo": ("a.png",),
     "dialogue": ("a.wav", "b.wav", "c.flac"), "partner": ("b.wav",), "solo": ("true", "false"),
-    "self_channel": ("1", "2"),
+    "avatar_channel": ("1", "2"),
     "start": ("0", "1.5"), "duration": ("2", "3.5"), "preset": ("fast", "default"), "seed": ("3", "0"), "face": ("1",),
     "set": ("{render.size: 256}", "[render.size=256]", "render.size=64; motion.smile=0.5"), "cues": ("[]", "c.yaml"),
     "from_motion": ("m.safetensors",), "render.size": ("128",), "render.background": ("blur",),

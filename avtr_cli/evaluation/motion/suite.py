@@ -35,7 +35,7 @@ SILENCE_SECONDS = 60.0
 LONG_MINUTES = 10.0
 SHIFTED_SECONDS, MOST_SHIFTS = 240.0, 6  # as much of the shifted control, a seed; at most so many shifts of each call
 
-Watch = Callable[[int, int], None]
+OnMeasured = Callable[[int, int], None]
 """Called after every take with the frames done and the frames in all."""
 
 
@@ -45,7 +45,7 @@ def evaluate_motion(
     seeds: int = 3,
     long_minutes: float = LONG_MINUTES,
     first_seed: int = 0,
-    watch: Watch | None = None,
+    watch: OnMeasured | None = None,
 ) -> dict[str, Any]:
     """Judge `perform` on `dialogues`; frames and phrases are pooled over them, mean and spread are over seeds.
 
@@ -103,7 +103,7 @@ class _Round:
         self.told_apart = independence.told_apart(real, shuffled, np.random.default_rng(0))
 
 
-def _watched(perform: Perform, watch: Watch, total: int) -> Perform:
+def _watched(perform: Perform, watch: OnMeasured, total: int) -> Perform:
     done = 0
 
     def performed(sound: np.ndarray, seed: int) -> np.ndarray:

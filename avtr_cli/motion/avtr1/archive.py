@@ -56,7 +56,7 @@ class Guidance:
 
     @classmethod
     def of(cls, config: MotionConfig, device: torch.device) -> Guidance:
-        strengths = (config.self_guidance, config.partner_guidance, config.identity_guidance)
+        strengths = (config.avatar_guidance, config.partner_guidance, config.identity_guidance)
         return cls(*(torch.full((LATENT,), strength, device=device) for strength in strengths))
 
 

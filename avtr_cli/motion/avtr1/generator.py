@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from avtr_cli.core.clocks import stage
+from avtr_cli.core.clocks import timed
 from avtr_cli.core.config import MotionConfig
 from avtr_cli.core.errors import ConfigError
 from avtr_cli.core.motion_space import KEYPOINTS
@@ -114,7 +114,7 @@ class Avtr1Generator:
 
     def _step(self, windows: Sequence[Window], states: Sequence[MotionState]) -> list[tuple[Motion, MotionState]]:
         device = self._model.device
-        with stage("audio"):
+        with timed("audio"):
             samples = np.concatenate([window.samples for window in windows])
             rows = self._hear([], [torch.from_numpy(samples).to(device)])[0].float()  # (2 B, 10, 1024)
         heard = torch.cat([rows[0::2], rows[1::2]], dim=-1)

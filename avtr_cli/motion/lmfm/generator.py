@@ -174,7 +174,7 @@ class LmfmGenerator:
 
         own, other = encoded[0], encoded[1]
         given = {"all": tell(own, other, flags, person)}
-        if config.self_guidance != 1.0:
+        if config.avatar_guidance != 1.0:
             heard = flags.clone()
             heard[:, : hearing.FLAGS] = 0
             given["avatar"] = tell(model.no_avatar.expand_as(own), other, heard, person)
@@ -188,7 +188,7 @@ class LmfmGenerator:
 
     def _weight(self, condition: str) -> float:
         config = self.config
-        return {"avatar": config.self_guidance, "partner": config.partner_guidance}.get(
+        return {"avatar": config.avatar_guidance, "partner": config.partner_guidance}.get(
             condition, config.identity_guidance
         )
 

@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from avtr_cli.core.clocks import stage
+from avtr_cli.core.clocks import timed
 from avtr_cli.core.config import LEFT_AS_IT_IS, RenderConfig, RuntimeConfig
 from avtr_cli.core.errors import WeightsError
 from avtr_cli.core.motion_space import KEYPOINTS
@@ -213,9 +213,9 @@ class LivePortraitRenderer:
         values = [motion.values.to(self._device, torch.float32) for motion in motions]
         with self._one_at_a_time:
             pasted = self._frames(avatars, values)
-            with stage("composite"):
+            with timed("composite"):
                 frames = to_host(pasted)
-        with stage("composite"):
+        with timed("composite"):
             pictures = zip(avatars, frames, strict=True)
             return [one if avatar.backdrop is None else avatar.backdrop.behind(one) for avatar, one in pictures]
 
