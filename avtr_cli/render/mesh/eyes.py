@@ -10,11 +10,13 @@ skin that a closing lid unfolds, which the photo does not show, is painted.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from avtr_cli.core.arrays import Doubles, Vector
 from avtr_cli.kernels.sampling import Sampler
 from avtr_cli.render.mesh.controls import Controls, EyeControl
 from avtr_cli.render.mesh.geometry import Geometry
@@ -28,21 +30,23 @@ BELOW = 0.55  # skin below the lower lid that takes part
 GAZE_X, GAZE_Y = 0.42, 0.26  # how far the iris goes at a look of 1
 LID_DOWN, LID_UP = 0.45, 0.22  # share of a blink that the upper lid follows a look down or up
 
+_Places = TypeVar("_Places", Doubles, Tensor)
+
 
 @dataclass(frozen=True)
 class Eye:
     """One eye of one photo; lengths in half eye widths unless they say px."""
 
     side: str
-    centre: np.ndarray  # (2,) px of the stage
+    centre: Vector  # (2,) px of the stage
     half_width: float  # px
-    across: np.ndarray  # (2,) unit vector of u
-    down: np.ndarray  # (2,) unit vector of v
-    upper: np.ndarray  # (4,) lid curve: v = (1 - u^2) * cubic(u)
-    lower: np.ndarray
+    across: Vector  # (2,) unit vector of u
+    down: Vector  # (2,) unit vector of v
+    upper: Doubles  # (4,) lid curve: v = (1 - u^2) * cubic(u)
+    lower: Doubles
     brow: float  # v of the brow's lower edge: skin up to there gives way to a closing lid; inf behind glasses, where
     fold: float  # only this much skin above the upper lid does
-    iris: np.ndarray  # (2,) centre in (u, v)
+    iris: Vector  # (2,) centre in (u, v)
     corners: tuple[int, int]  # face points
     sclera: object  # textures of CANVAS px
     iris_picture: object
@@ -61,6 +65,8 @@ class Eye:
 
 @dataclass(frozen=True)
 class Lid:
+    """The skin of one closing lid, to be painted over the frame."""
+
     skin: Tensor  # (3, h, w)
     shown: Tensor  # (h, w) where it is painted
     darker: Tensor  # (h, w) what the lashes leave of the light
@@ -77,7 +83,8 @@ class EyeFrame:
     lid: Lid | None
 
 
-def curve(coefficients: np.ndarray, u):
+def curve(coefficients: Doubles, u: _Places) -> _Places:
+    """v of a lid at `u` of any shape, array or tensor: (1 - u^2) times the cubic of its `coefficients` (4,)."""
     a, b, c, d = (float(value) for value in coefficients)
     return (1 - u * u) * (a + u * (b + u * (c + u * d)))
 
@@ -171,9 +178,10 @@ def _activity(control: EyeControl) -> float:
     return abs(control.blink) + abs(control.wide) + abs(control.squint) + abs(control.look_x) + abs(control.look_y)
 
 
-def _smoothstep(x: Tensor, low, high) -> Tensor:
+def _smoothstep(x: Tensor, low: Tensor | float, high: Tensor | float) -> Tensor:
     t = ((x - low) / (high - low)).clamp(0, 1)
-    return t * t * (3 - 2 * t)
+    weight: Tensor = t * t * (3 - 2 * t)
+    return weight
 
 
 def _step(x: float, low: float, high: float) -> float:

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from avtr_cli.core.arrays import Colour, Matte, Picture, Reals, Vector
 from avtr_cli.kernels.sampling import Sampler
 from avtr_cli.perception.crop import scale_of
 from avtr_cli.perception.template import fit_pose
@@ -46,6 +47,8 @@ ROUNDING = [SHAPES.index("mouthFunnel"), SHAPES.index("mouthPucker")]
 
 @dataclass(frozen=True)
 class Interior:
+    """One mouth's inside, made once; lengths in EO unless they say px."""
+
     upper_teeth: object  # textures (teeth.CANVAS, teeth.CANVAS, 4)
     lower_teeth: object
     tongue: object
@@ -53,13 +56,13 @@ class Interior:
     own_lower: bool
     upper_lip: float  # below the canvas's middle: the inner edges of the resting lips
     lower_lip: float
-    centre: np.ndarray  # (3,) middle of the mouth in the head's frame
+    centre: Vector  # (3,) middle of the mouth in the head's frame
     half_width: float
     per_eo: float  # canvas px per EO
     cavity: Tensor  # (3, 1, 1) 0 .. 255
 
 
-def prepare_interior(stage: Stage, geometry: Geometry, sampler: Sampler, fine: Stage, hole: np.ndarray) -> Interior:
+def prepare_interior(stage: Stage, geometry: Geometry, sampler: Sampler, fine: Stage, hole: Matte) -> Interior:
     """`fine` is the stage, or a larger one of the photo, on which its teeth are looked for; `hole` (height, width) of
     `fine`, 0 .. 1, the gap between the lips."""
     head = geometry.head
@@ -166,7 +169,7 @@ def _read(interior: Interior, sampler: Sampler, texture: object, u: Tensor, v: T
 
 
 def _places(
-    interior: Interior, geometry: Geometry, controls: Controls, offset: np.ndarray, columns: Tensor, rows: Tensor
+    interior: Interior, geometry: Geometry, controls: Controls, offset: Vector, columns: Tensor, rows: Tensor
 ) -> tuple[Tensor, Tensor]:
     """Coordinates, EO from the mouth's middle, of the plane in the mouth that lies `offset` from the skull's."""
     middle = geometry.place((interior.centre + offset)[None], controls)[0]
@@ -178,11 +181,11 @@ def _places(
     return u, v
 
 
-def _softened(row: np.ndarray | None, sigma: float) -> np.ndarray | None:
+def _softened(row: Picture | None, sigma: float) -> Picture | None:
     return None if row is None else cv2.GaussianBlur(row, (0, 0), sigma)
 
 
-def _on_canvas(stage: Stage, centre: np.ndarray, per_eo: float, hole: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _on_canvas(stage: Stage, centre: Vector, per_eo: float, hole: Matte) -> tuple[Picture, Matte]:
     """Photo and gap read onto the teeth's canvas: float32 (CANVAS, CANVAS, 3) and (CANVAS, CANVAS)."""
     pose = fit_pose(stage.points)
     span = (np.arange(teeth.CANVAS) + 0.5 - teeth.CANVAS / 2) / per_eo
@@ -194,11 +197,11 @@ def _on_canvas(stage: Stage, centre: np.ndarray, per_eo: float, hole: np.ndarray
     return photo.clip(0, 255), cv2.remap(hole, x, y, cv2.INTER_LINEAR)
 
 
-def _red(colour: np.ndarray) -> float:
+def _red(colour: Colour) -> float:
     return float(max(colour[0], 10.0) / max(colour[1], 10.0))
 
 
-def _flesh(colour: np.ndarray, skin: np.ndarray, redness: float) -> np.ndarray:
+def _flesh(colour: Colour, skin: Colour, redness: float) -> Colour:
     """`colour` (..., 3) under the light of a photo in which cheeks look like `skin`; in their tone at redness 0."""
     cast = skin / max(float(skin.mean()), 1.0) / (1.18, 0.98, 0.84)  # as skin looks under white light
     lit = colour * (0.4 + 0.6 * cast)
@@ -206,16 +209,19 @@ def _flesh(colour: np.ndarray, skin: np.ndarray, redness: float) -> np.ndarray:
     return np.asarray(toned + (lit - toned) * redness)
 
 
-def _texture(sampler: Sampler, picture: np.ndarray) -> object:
+def _texture(sampler: Sampler, picture: Reals) -> object:
     cleared = np.rint(picture).clip(0, 255).astype(np.uint8)
     cleared[[0, -1]] = 0  # reading outside continues the edge: nothing
     cleared[:, [0, -1]] = 0
     return sampler.texture(cleared)
 
 
-def _colour_at(stage: Stage, points: tuple[int, ...]) -> np.ndarray:
+def _colour_at(stage: Stage, points: tuple[int, ...]) -> Colour:
     x, y = stage.points[list(points), :2].astype(int).T
-    return stage.image[y.clip(0, stage.height - 1), x.clip(0, stage.width - 1)].mean(axis=0).astype(np.float64)
+    colour: Colour = (
+        stage.image[y.clip(0, stage.height - 1), x.clip(0, stage.width - 1)].mean(axis=0).astype(np.float64)
+    )
+    return colour
 
 
 def _step(x: float, low: float, high: float) -> float:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from avtr_cli.core.arrays import Doubles, Indices, Mask, Points
 from avtr_cli.core.motion_space import ARKIT_BLENDSHAPES
 from avtr_cli.perception.template import template
 from avtr_cli.perception.topology import (
@@ -54,12 +55,13 @@ _JAW_LOWER_LIP = {
 }  # fmt: skip
 
 
-def smoothstep(x: np.ndarray, low: float, high: float) -> np.ndarray:
+def smoothstep(x: Doubles, low: float, high: float) -> Doubles:
+    """0 below `low`, 1 above `high`, between them a cubic without a step in slope; any shape."""
     t = np.clip((x - low) / (high - low), 0, 1)
     return t * t * (3 - 2 * t)
 
 
-def shape_deltas(head: np.ndarray) -> np.ndarray:
+def shape_deltas(head: Points) -> Doubles:
     """Displacements, float64 (2 layers, shapes, 478, 3) in EO, for a person whose `head` points are (478, 3) in EO."""
     author = _Author(head)
     _jaw(author)
@@ -72,13 +74,13 @@ def shape_deltas(head: np.ndarray) -> np.ndarray:
     return author.deltas
 
 
-def lip_line(head: np.ndarray) -> np.ndarray:
+def lip_line(head: Points) -> Doubles:
     """Height (478,) of the line between the lips at the x of each point."""
     upper, lower = head[list(INNER_UPPER_LIP)], head[list(INNER_LOWER_LIP)]
     return np.interp(head[:, 0], upper[:, 0], (upper[:, 1] + lower[:, 1]) / 2)
 
 
-def layer_points(head: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def layer_points(head: Points) -> tuple[Indices, Indices, Mask]:
     """Which points carry each layer's field, and on which side of the lip line a point lies.
 
     Returns (upper, lower) point numbers and a bool (478,) `below`. Between the corners of the mouth each layer
@@ -99,7 +101,7 @@ def layer_points(head: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return np.flatnonzero(in_upper), np.flatnonzero(in_lower), below
 
 
-def agree_where_shared(deltas: np.ndarray, head: np.ndarray) -> np.ndarray:
+def agree_where_shared(deltas: Doubles, head: Points) -> Doubles:
     """A copy in which points that both layers hold move alike; else the layers part by up to 20 px at the chin."""
     upper, lower, below = layer_points(head)
     shared = np.intersect1d(upper, lower)
@@ -110,7 +112,7 @@ def agree_where_shared(deltas: np.ndarray, head: np.ndarray) -> np.ndarray:
     return result
 
 
-def _members(points: tuple[int, ...]) -> np.ndarray:
+def _members(points: tuple[int, ...]) -> Mask:
     mask = np.zeros(POINTS, bool)
     mask[list(points)] = True
     return mask
@@ -119,7 +121,7 @@ def _members(points: tuple[int, ...]) -> np.ndarray:
 class _Author:
     """The tables being written, with windows on the average head to write through."""
 
-    def __init__(self, head: np.ndarray):
+    def __init__(self, head: Points):
         average, self.mirror = template()
         self.average, self.head = average, head
         self.x, self.y = average[:, 0], average[:, 1]
@@ -127,36 +129,40 @@ class _Author:
         self.mouth_half = float(abs(average[MOUTH_CORNERS[0], 0]))
         self.deltas = np.zeros((2, len(SHAPES), POINTS, 3))
 
-    def window(self, x: float, y: float, wide: float, high: float) -> np.ndarray:
+    def window(self, x: float, y: float, wide: float, high: float) -> Doubles:
         """Gaussian (478,) around (x, y) of the average head."""
         return np.exp(-0.5 * ((self.x - x) / wide) ** 2 - 0.5 * ((self.y - y) / high) ** 2)
 
-    def move(self, shape: str, by: tuple[float, float, float], where: np.ndarray, layers: tuple[int, ...] = LAYERS):
+    def move(
+        self, shape: str, by: tuple[float, float, float], where: Doubles, layers: tuple[int, ...] = LAYERS
+    ) -> None:
         for layer in layers:
             self.deltas[layer, SHAPES.index(shape)] += np.asarray(by) * where[:, None]
 
-    def along(self, shape: str, axis: int, amount: np.ndarray, layers: tuple[int, ...] = LAYERS) -> None:
+    def along(self, shape: str, axis: int, amount: Doubles, layers: tuple[int, ...] = LAYERS) -> None:
         """Adds a different amount per point along one axis."""
         for layer in layers:
             self.deltas[layer, SHAPES.index(shape), :, axis] += amount
 
 
-def _jaw_weights(author: _Author) -> np.ndarray:
+def _jaw_weights(author: _Author) -> Doubles:
     """(2, 478): how much of the jaw's motion each point follows, from the table by a linear-kernel RBF."""
 
-    def spread(table: dict[int, float]) -> np.ndarray:
+    def spread(table: dict[int, float]) -> Doubles:
         both = {**table, **{int(author.mirror[point]): weight for point, weight in table.items()}}
         nodes = author.average[list(both), :2]
 
-        def kernel(a: np.ndarray) -> np.ndarray:
-            return np.sqrt(((a[:, None] - nodes[None]) ** 2).sum(-1) + 0.02**2)
+        def kernel(a: Points) -> Doubles:
+            distance: Doubles = np.sqrt(((a[:, None] - nodes[None]) ** 2).sum(-1) + 0.02**2)
+            return distance
 
         size = len(nodes)
         system = np.zeros((size + 1, size + 1))
         system[:size, :size] = kernel(nodes) + 1e-9 * np.eye(size)
         system[:size, size] = system[size, :size] = 1
         solved = np.linalg.solve(system, np.append(list(both.values()), 0))
-        return kernel(author.average[:, :2]) @ solved[:-1] + solved[-1]
+        weights: Doubles = kernel(author.average[:, :2]) @ solved[:-1] + solved[-1]
+        return weights
 
     upper = spread({**_JAW_SKIN, **_JAW_UPPER_LIP})
     lower = spread({**_JAW_SKIN, **_JAW_CHIN, **_JAW_LOWER_LIP})
@@ -250,12 +256,14 @@ def _cheeks_and_nose(author: _Author) -> None:
 
 
 def _brows(author: _Author) -> None:
-    def across(x: float, wide: float) -> np.ndarray:
-        return np.exp(-0.5 * ((author.x - x) / wide) ** 2)
+    def across(x: float, wide: float) -> Doubles:
+        strip: Doubles = np.exp(-0.5 * ((author.x - x) / wide) ** 2)
+        return strip
 
-    def up_and_down(y: float, above: float, below: float) -> np.ndarray:
+    def up_and_down(y: float, above: float, below: float) -> Doubles:
         """Wide towards the forehead, narrow towards the eye."""
-        return np.exp(-0.5 * ((author.y - y) / np.where(author.y < y, above, below)) ** 2)
+        strip: Doubles = np.exp(-0.5 * ((author.y - y) / np.where(author.y < y, above, below)) ** 2)
+        return strip
 
     raised, lowered = up_and_down(-0.25, 0.16, 0.085), up_and_down(-0.2, 0.16, 0.09)
     for side, sign in (("Left", 1), ("Right", -1)):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from avtr_cli.core.arrays import Colour, Doubles, Floats, Indices, Mask, Matte, Picture
 from avtr_cli.render.split import LUMA
 
 CANVAS = 256
@@ -25,7 +26,7 @@ ENAMEL = np.array([0.93, 0.89, 0.82])
 GUMS = np.array([0.62, 0.33, 0.32])
 
 
-def drawn_row(upper: bool, skin: np.ndarray, per_eo: float, softness: float, saturation: float) -> np.ndarray:
+def drawn_row(upper: bool, skin: Colour, per_eo: float, softness: float, saturation: float) -> Picture:
     """A row of teeth under the light that gives the cheeks the colour `skin` (3,), 0 .. 255.
 
     `softness` is the sigma, in canvas px, that makes it as soft as the photo, `saturation` is 0 for a black-and-white
@@ -56,9 +57,7 @@ def drawn_row(upper: bool, skin: np.ndarray, per_eo: float, softness: float, sat
     return cv2.GaussianBlur(np.dstack([colour, alpha]).astype(np.float32) * 255, (0, 0), softness)
 
 
-def photo_rows(
-    photo: np.ndarray, hole: np.ndarray, skin: np.ndarray, pixel: float
-) -> tuple[np.ndarray | None, np.ndarray | None]:
+def photo_rows(photo: Picture, hole: Matte, skin: Colour, pixel: float) -> tuple[Picture | None, Picture | None]:
     """The photo's own teeth, upper and lower row where it shows them, else None; lower ones only below upper ones.
 
     `photo` float32 (CANVAS, CANVAS, 3) is the picture on the canvas, `hole` (CANVAS, CANVAS) in 0 .. 1 the opening
@@ -88,21 +87,21 @@ def photo_rows(
     return upper, _row_of(photo, np.rint(top + second * (low - top)).astype(int), low, fade, mirrored=False)
 
 
-def _teeth_seen(photo: np.ndarray, hole: np.ndarray, skin: np.ndarray) -> np.ndarray:
+def _teeth_seen(photo: Picture, hole: Matte, skin: Colour) -> Mask:
     """Where teeth show in the opening, bool (CANVAS, CANVAS)."""
     bright, open_ = photo @ LUMA, hole > 0.6
     colour = np.ptp(photo, axis=2) / np.maximum(photo.max(axis=2), 20)
     around = (cv2.dilate((hole > 0.3).astype(np.uint8), np.ones((9, 9), np.uint8)) > 0) & (hole < 0.05)
     # Teeth behind parted lips lie in shade, but are paler than lips and tongue, and than skin in coloured light.
     paleness = max(0.36, 0.9 * float(np.ptp(skin) / max(skin.max(), 1.0)))
-    tooth = open_ & (bright > max(0.38 * float(skin @ LUMA), 0.8 * float(np.percentile(bright[open_], 40))))
+    tooth: Mask = open_ & (bright > max(0.38 * float(skin @ LUMA), 0.8 * float(np.percentile(bright[open_], 40))))
     tooth &= colour < paleness
     if around.any():  # the inside of a lip is neither brighter nor paler than its outside
         tooth &= (bright > 1.1 * np.median(bright[around])) | (colour < 0.7 * np.median(colour[around]))
     return tooth
 
 
-def _between_rows(tooth: np.ndarray, top: np.ndarray, low: np.ndarray, columns: np.ndarray) -> tuple[float, float]:
+def _between_rows(tooth: Mask, top: Indices, low: Indices, columns: Indices) -> tuple[float, float]:
     """Shares of the opening's height at which the upper teeth end and the lower ones begin; (1, 1) without a gap."""
     height = low - top
     middle = columns[height[columns] > 0.6 * height[columns].max()]
@@ -117,7 +116,7 @@ def _between_rows(tooth: np.ndarray, top: np.ndarray, low: np.ndarray, columns: 
     return gap / 16, lower / 16
 
 
-def _row_of(photo: np.ndarray, first: np.ndarray, last: np.ndarray, fade: np.ndarray, mirrored: bool) -> np.ndarray:
+def _row_of(photo: Picture, first: Indices, last: Indices, fade: Indices, mirrored: bool) -> Picture:
     """The rows `first` .. `last` of each column (CANVAS,) of the photo, going on behind the lip, with alpha."""
     rows = np.arange(CANVAS)[:, None]
     source = rows.clip(first, last)
@@ -137,12 +136,12 @@ def _row_of(photo: np.ndarray, first: np.ndarray, last: np.ndarray, fade: np.nda
     return np.dstack([picture, cv2.GaussianBlur(alpha, (0, 0), 1.0) * 255]).astype(np.float32)
 
 
-def _arch(x: np.ndarray) -> np.ndarray:
+def _arch(x: Doubles) -> Doubles:
     """How far the biting edge rises towards the sides, EO."""
     return 0.035 * (x / 0.30) ** 2
 
 
-def _outlines(sizes: tuple[tuple[float, float], ...], upper: bool, per_eo: float) -> tuple[np.ndarray, np.ndarray]:
+def _outlines(sizes: tuple[tuple[float, float], ...], upper: bool, per_eo: float) -> tuple[Floats, Floats]:
     """Coverage (CANVAS, CANVAS) in 0 .. 1 of the teeth as superellipses, and their shade, darker outwards."""
     fine = 3
     big = np.zeros((CANVAS * fine, CANVAS * fine), np.uint8)
@@ -171,6 +170,6 @@ def _outlines(sizes: tuple[tuple[float, float], ...], upper: bool, per_eo: float
     return coverage, blurred / np.maximum(cv2.GaussianBlur(coverage, (0, 0), 4), 0.05)
 
 
-def _step(x: np.ndarray, low: float, high: float) -> np.ndarray:
+def _step(x: Doubles, low: float, high: float) -> Doubles:
     t = np.clip((x - low) / (high - low), 0, 1)
     return t * t * (3 - 2 * t)
