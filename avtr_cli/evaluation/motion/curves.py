@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from avtr_cli.core.arrays import Doubles
 from avtr_cli.core.errors import AvtrError, ConfigError, OutputError
 from avtr_cli.core.files import replacing
 from avtr_cli.core.timing import FPS
@@ -69,13 +70,13 @@ def _format(path: Path) -> str:
     return path.suffix.lstrip(".").lower() or "png"
 
 
-def _voices(row: Any, take: Take, seconds: np.ndarray) -> None:
+def _voices(row: Any, take: Take, seconds: Doubles) -> None:
     row.plot(seconds, take.own.level(), color=OWN, linewidth=0.9, label="avatar")
     row.plot(seconds, take.partner.level(), color=PARTNER, linewidth=0.9, label="partner")
     row.set_ylabel("level, dBFS")
 
 
-def _mouth(row: Any, take: Take, seconds: np.ndarray) -> None:
+def _mouth(row: Any, take: Take, seconds: Doubles) -> None:
     row.plot(seconds, take.face.aperture, color="black", linewidth=0.9, label="aperture")
     row.plot(seconds, take.face.rounding, color="#8a4fb0", linewidth=0.8, label="pucker")
     if take.dialogue.phones:
@@ -84,14 +85,14 @@ def _mouth(row: Any, take: Take, seconds: np.ndarray) -> None:
     row.set_ylabel("mouth")
 
 
-def _head(row: Any, take: Take, seconds: np.ndarray) -> None:
+def _head(row: Any, take: Take, seconds: Doubles) -> None:
     for axis, (name, colour) in enumerate((("pitch", "black"), ("yaw", "#2a9d5c"), ("roll", "#a0a0a0"))):
         row.plot(seconds, take.face.head[:, axis], color=colour, linewidth=0.9, label=name)
     row.plot(seconds, nod_envelope(take), color="#c0202f", linewidth=0.8, label="nod band rms")
     row.set_ylabel("head, degrees")
 
 
-def _lids(row: Any, take: Take, seconds: np.ndarray) -> None:
+def _lids(row: Any, take: Take, seconds: Doubles) -> None:
     row.plot(seconds, take.face.blink, color="black", linewidth=0.8, label="lids")
     starts = blink_frames(take.face.blink)
     row.plot(starts / FPS, np.full(len(starts), 1.08), "|", color="#c0202f", markersize=6, label="blinks")
@@ -99,13 +100,13 @@ def _lids(row: Any, take: Take, seconds: np.ndarray) -> None:
     row.set_ylabel("lids")
 
 
-def _gaze(row: Any, take: Take, seconds: np.ndarray) -> None:
+def _gaze(row: Any, take: Take, seconds: Doubles) -> None:
     row.plot(seconds, take.face.gaze[:, 0], color="black", linewidth=0.8, label="to the left")
     row.plot(seconds, take.face.gaze[:, 1], color="#2a9d5c", linewidth=0.8, label="down")
     row.set_ylabel("gaze, degrees")
 
 
-def _mood(row: Any, take: Take, seconds: np.ndarray) -> None:
+def _mood(row: Any, take: Take, seconds: Doubles) -> None:
     row.plot(seconds, take.face.brow, color="black", linewidth=0.9, label="brows")
     row.plot(seconds, take.face.smile, color="#c0202f", linewidth=0.9, label="smile")
     row.set_ylabel("brows, smile")
