@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from avtr_cli.core.arrays import Floats
 from avtr_cli.core.config import RenderConfig
 from avtr_cli.core.motion_space import CONTROLS
 from avtr_cli.core.types import Motion
@@ -28,7 +29,7 @@ STAGES: tuple[tuple[Any, str], ...] = (
 )  # fmt: skip
 
 
-def talking(frames: int) -> np.ndarray:
+def talking(frames: int) -> Floats:
     """Controls (frames, 58) that keep every part of the renderer busy."""
     rows = np.zeros((frames, len(CONTROLS)), np.float32)
     t = np.arange(frames) / 25
@@ -79,6 +80,7 @@ def time_renderer(photo: Path, config: RenderConfig, device: torch.device, frame
 
 
 def timing_lines(timing: dict[str, Any]) -> Iterator[str]:
+    """The timing of `time_renderer` as lines of a table, times in ms."""
     width, height = timing["size"]
     yield f"{width}x{height}: face found in {timing['find_s']:.2f} s, avatar prepared in {timing['prepare_s']:.2f} s"
     median, least = timing["frame_ms"]
