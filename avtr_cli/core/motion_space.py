@@ -16,6 +16,7 @@ class MotionSpace:
         return len(self.channels)
 
     def index(self, channel: str) -> int:
+        """Column of a channel. Raises ValueError where the space has none of that name."""
         return self.channels.index(channel)
 
 

@@ -9,7 +9,7 @@ from avtr_cli.core.motion_space import MotionSpace
 from avtr_cli.core.types import Identity, Motion, MotionState, Portrait, Window
 
 if TYPE_CHECKING:
-    import numpy as np
+    from avtr_cli.core.arrays import Frames
 
 
 class MotionGenerator(Protocol):
@@ -32,7 +32,7 @@ class Renderer(Protocol):
     def prepare(self, portrait: Portrait) -> Identity:
         """Everything that depends on the photo alone."""
 
-    def draw(self, identity: Identity, motion: Motion) -> np.ndarray:
+    def draw(self, identity: Identity, motion: Motion) -> Frames:
         """uint8 (T, H, W, 3 or 4) pictures of the T frames, view and background applied.
 
         The array may be scratch memory that the next call overwrites.
@@ -53,5 +53,5 @@ class JointGenerator(Protocol):
 class JointRenderer(Protocol):
     """A renderer that draws several identities in one forward; each as alone, up to rounding."""
 
-    def draw_together(self, identities: Sequence[Identity], motions: Sequence[Motion]) -> list[np.ndarray]:
+    def draw_together(self, identities: Sequence[Identity], motions: Sequence[Motion]) -> list[Frames]:
         """`draw` of every identity with its motion."""

@@ -50,10 +50,12 @@ class PreparedJob:
 
     @property
     def job(self) -> Job:
+        """The job itself."""
         return self.checked.job
 
     @property
     def source(self) -> DialogueSource:
+        """Its sound."""
         return self.checked.source
 
     @property

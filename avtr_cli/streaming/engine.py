@@ -10,7 +10,7 @@ import hashlib
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -56,7 +56,7 @@ class Engine:
         """The motion model with a job's cues. Raises ConfigError where the model knows none."""
         if not cues:
             return self._generator
-        with_cues = getattr(self._generator, "with_cues", None)
+        with_cues: Callable[[Sequence[Cue]], MotionGenerator] | None = getattr(self._generator, "with_cues", None)
         if with_cues is None:
             raise ConfigError("cues need motion.generator 'lmfm' on the mesh renderer; leave the cue list out")
         return with_cues(cues)

@@ -139,6 +139,7 @@ class Retargeted:
 
     @property
     def weights_files(self) -> tuple[Path, ...]:
+        """Those of the generator inside."""
         return tuple(getattr(self._inner, "weights_files", ()))
 
     def with_cues(self, cues: Sequence[Cue]) -> Retargeted:
@@ -168,6 +169,7 @@ class Retargeted:
         }
 
     def step(self, window: Window, state: MotionState) -> tuple[Motion, MotionState]:
+        """A chunk of the generator inside, as keypoints of this portrait."""
         inner = {name[len("inner.") :]: tensor for name, tensor in state.items() if name.startswith("inner.")}
         motion, after = self._inner.step(window, inner)
         values = keypoints_of(
