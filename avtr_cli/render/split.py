@@ -25,7 +25,9 @@ TEXTURE = 0.15  # EO: structure finer than this is mirrored into the plate from 
 TEXTURE_REACH = 0.7  # EO behind the silhouette to which a turning head may uncover the plate
 OVERSAMPLING = 2
 CRISPER = 0.10  # how much of the detail finer than a pixel is added between pixels
-LUMA = np.array([0.299, 0.587, 0.114])
+LUMA = np.array([0.299, 0.587, 0.114])  # ITU-R BT.601
+# Of 255, of the brightest channel: the shares of red, green and blue of a darker skin, or pixel, say nothing.
+DARK_SKIN, DARK_PIXEL = 25.0, 20.0
 _TAPS = np.sinc(np.arange(-3.5, 4)) * np.sinc(np.arange(-3.5, 4) / 4)
 HALFWAY, ITSELF = (_TAPS / _TAPS.sum()).astype(np.float32), np.ones(1, np.float32)  # Lanczos-4 between two pixels
 

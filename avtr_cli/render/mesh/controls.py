@@ -12,7 +12,7 @@ from functools import lru_cache
 import numpy as np
 
 from avtr_cli.core.arrays import Doubles, Floats, Rotation, Vector
-from avtr_cli.core.motion_space import CONTROLS
+from avtr_cli.core.motion_space import ARKIT_BLENDSHAPES, CONTROLS
 from avtr_cli.core.timing import FPS
 from avtr_cli.perception.template import rotation_matrix
 from avtr_cli.render.mesh.calibration import UNCALIBRATED, Calibration
@@ -34,8 +34,9 @@ _ROUNDING = [SHAPES.index("mouthFunnel"), SHAPES.index("mouthPucker")]
 
 
 _TURN, _SHIFT, _NEAR, _FAR = math.pi, 4.0, -2.0, 50.0  # radians; EO aside, towards the camera and away from it
-LOWEST = np.array([-1.0] * 52 + [-_TURN] * 3 + [-_SHIFT, -_SHIFT, _NEAR])
-HIGHEST = np.array([1.5] * 52 + [_TURN] * 3 + [_SHIFT, _SHIFT, _FAR])
+_LEAST, _MOST = -1.0, 1.5  # weights of blendshapes: below 0 the opposite is drawn, above 1 more than people do
+LOWEST = np.array([_LEAST] * len(ARKIT_BLENDSHAPES) + [-_TURN] * 3 + [-_SHIFT, -_SHIFT, _NEAR])
+HIGHEST = np.array([_MOST] * len(ARKIT_BLENDSHAPES) + [_TURN] * 3 + [_SHIFT, _SHIFT, _FAR])
 """Of every control: rows are cut to these before they are read; beyond, nothing more would be seen."""
 
 
@@ -98,7 +99,7 @@ def read_controls(
     `frame` counts from the start of the video and drives the breath.
     """
     weights = np.zeros(len(SHAPES), np.float32)
-    weights[:-2] = np.clip(row[_columns()], -1, 1.5)
+    weights[:-2] = np.clip(row[_columns()], _LEAST, _MOST)
     weights[-2:] = seal_weights(_get(row, "mouthClose"), _get(row, "jawOpen"))
     weights[_JAW_DRIVEN] *= calibration.jaw
     weights[_BROWS] *= calibration.brows
@@ -154,7 +155,7 @@ def _pose(row: Doubles, turn: Rotation) -> Pose:
     return Pose(
         rotation=rotation_matrix(vector) if vector.any() else np.eye(3),
         shift=np.array([x, y]),
-        zoom=CAMERA_DISTANCE / (CAMERA_DISTANCE + max(z, -2.0)),
+        zoom=CAMERA_DISTANCE / (CAMERA_DISTANCE + max(z, _NEAR)),
     )
 
 

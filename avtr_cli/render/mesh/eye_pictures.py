@@ -11,12 +11,14 @@ import numpy as np
 from avtr_cli.core.arrays import Colour, Doubles, Image, Mask, Picture, Points, Reals, Vector
 from avtr_cli.kernels.sampling import Sampler
 from avtr_cli.perception.topology import CHEEKS, EYES, EyePoints
-from avtr_cli.render.mesh.eyes import CANVAS, CANVAS_REACH, Eye, curve
+from avtr_cli.render.mesh.eyes import BALL_ENDS, CANVAS, CANVAS_REACH, CANVAS_SCALE, Eye, curve
 from avtr_cli.render.mesh.stage import Stage
-from avtr_cli.render.split import LUMA, fill_hole
+from avtr_cli.render.split import DARK_PIXEL, LUMA, fill_hole
 
 PALER = 0.14  # saturation by which white must stay below skin for the two to be told apart
 LEAST_LIT = 0.50  # of the cheek's light that a lid has: it lies less deep than the socket around it
+IRIS_RIM = 1.12  # iris radii to where its soft, dark rim ends
+OUTER_LASHES, INNER_LASHES = 1.34, 1.12  # half eye widths to where the lashes end beyond either corner
 GRAIN_SIZE = 1.7  # px of the stage: coarser structure of the skin is no grain
 FARTHEST = 0.45  # half eye widths that a drawn eye may reach beyond Face Mesh's lids; farther, it is no eye
 
@@ -69,9 +71,9 @@ def _prepare_eye(
 
     canvas = look(u, v)
     lids = curve(upper_curve, u), curve(lower_curve, u)
-    visible = (v > lids[0] + 0.10) & (v < lids[1] - 0.05) & (np.abs(u) < 0.93)
+    visible = (v > lids[0] + 0.10) & (v < lids[1] - 0.05) & (np.abs(u) < BALL_ENDS)
     from_iris = np.hypot(u - iris[0], v - iris[1])
-    sclera, white = _sclera(canvas, visible & (from_iris > 1.12 * radius), skin)
+    sclera, white = _sclera(canvas, visible & (from_iris > IRIS_RIM * radius), skin)
     iris_picture = _iris(canvas, visible, u, v, iris, radius, white)
     outward = u if points.side == "Left" else -u
     pixel = (CANVAS - 1) / (2 * CANVAS_REACH * half)
@@ -146,7 +148,7 @@ def _white_beyond(image: Image, upper: Points, lower: Points) -> Vector:
 
 def _saturation(image: Image, places: Points) -> Doubles:
     colours = _colours(image, places)
-    saturation: Doubles = 1 - colours.min(axis=1) / np.maximum(colours.max(axis=1), 20.0)
+    saturation: Doubles = 1 - colours.min(axis=1) / np.maximum(colours.max(axis=1), DARK_PIXEL)
     return saturation
 
 
@@ -191,10 +193,9 @@ def _iris(
 ) -> Reals:
     """The whole iris with alpha, (CANVAS, CANVAS, 4): what lids hide is mirrored from below and averaged by radius."""
     distance = np.hypot(u - centre[0], v - centre[1])
-    known = visible & (distance < 1.12 * radius)
-    scale = (CANVAS - 1) / (2 * CANVAS_REACH)
-    at_x = ((u + CANVAS_REACH) * scale).astype(np.float32)
-    at_y = ((2 * centre[1] - v + CANVAS_REACH) * scale).astype(np.float32)
+    known = visible & (distance < IRIS_RIM * radius)
+    at_x = ((u + CANVAS_REACH) * CANVAS_SCALE).astype(np.float32)
+    at_y = ((2 * centre[1] - v + CANVAS_REACH) * CANVAS_SCALE).astype(np.float32)
     mirrored = cv2.remap(canvas, at_x, at_y, cv2.INTER_LINEAR)
     mirror_known = cv2.remap(known.astype(np.float32), at_x, at_y, cv2.INTER_LINEAR) > 0.9
     rings = np.zeros_like(canvas)
@@ -228,7 +229,7 @@ def _lid_pictures(
     """
     # The curves know no lid beyond the corners: they end there. The outer corner's lashes reach farther.
     upper, lower = (np.where(np.abs(outward) < 1, lid, 0) for lid in lids)
-    ends = np.where((outward > 0) & ~np.array(glasses), 1.34, 1.12)
+    ends = np.where((outward > 0) & ~np.array(glasses), OUTER_LASHES, INNER_LASHES)
     bow = np.sqrt(np.clip(1 - (outward / ends) ** 2, 0, 1))
     fold = np.maximum(upper - (0.20 if glasses else 0.50) * bow, brow + 0.10)
     eye = (v > fold) & (v < lower + 0.18 * bow) & (np.abs(outward) < ends)
@@ -244,7 +245,7 @@ def _lid_pictures(
     alpha = cv2.GaussianBlur((eye & ~frame).astype(np.float32), (0, 0), 1.5 if glasses else 4.5) * 255
 
     left = np.clip((canvas @ LUMA) / np.maximum(skin @ LUMA, 1), 0.35, 1)
-    strip = np.clip((v - (upper - 0.20)) / 0.08, 0, 1) * np.clip((1.12 - np.abs(outward)) / 0.12, 0, 1)
+    strip = np.clip((v - (upper - 0.20)) / 0.08, 0, 1) * np.clip((INNER_LASHES - np.abs(outward)) / 0.12, 0, 1)
     lashes = 255 * (1 - (1 - left) * strip)
     return np.dstack([skin + grain, alpha]), lashes
 
@@ -256,9 +257,8 @@ def _grain(canvas: Picture, below: Mask, pixel: float) -> Picture:
     """
     detail = canvas - cv2.GaussianBlur(canvas, (0, 0), GRAIN_SIZE * pixel)
     usual = 1.48 * float(np.median(np.abs(detail[below])))
-    scale = (CANVAS - 1) / (2 * CANVAS_REACH)
     x, y = np.meshgrid(np.arange(CANVAS, dtype=np.float32), np.arange(CANVAS, dtype=np.float32))
-    moved = cv2.remap(detail, x, y + np.float32(1.2 * scale), cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
+    moved = cv2.remap(detail, x, y + np.float32(1.2 * CANVAS_SCALE), cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
     return np.clip(moved, -2 * usual, 2 * usual)
 
 

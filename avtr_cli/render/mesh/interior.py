@@ -23,9 +23,9 @@ from avtr_cli.perception.topology import CHEEKS, LIP_CENTRES, MOUTH_CORNERS
 from avtr_cli.render.mesh import teeth, tongue
 from avtr_cli.render.mesh.controls import Controls
 from avtr_cli.render.mesh.geometry import Geometry
-from avtr_cli.render.mesh.shapes import JAW_DROP, SHAPES
+from avtr_cli.render.mesh.shapes import JAW_DROP, SHAPES, step
 from avtr_cli.render.mesh.stage import Stage
-from avtr_cli.render.split import LUMA
+from avtr_cli.render.split import DARK_SKIN, LUMA
 
 CAVITY = np.array([0.27, 0.095, 0.085])
 # That the incisors show under the upper lip: 3 mm, and more as it rises over an opening mouth.
@@ -73,7 +73,7 @@ def prepare_interior(stage: Stage, geometry: Geometry, sampler: Sampler, fine: S
     skin = _colour_at(stage, CHEEKS)
     photo, opening = _on_canvas(fine, centre, per_eo, hole)
     own, own_lower = teeth.photo_rows(photo, opening, skin, per_eo / fine.unit)
-    tint = float(np.clip(np.ptp(skin) / max(skin.max(), 25.0) / 0.10, 0, 1))
+    tint = float(np.clip(np.ptp(skin) / max(skin.max(), DARK_SKIN) / 0.10, 0, 1))
     # As soft as the photo: half a pixel of the stage, or of the photo where that is coarser.
     softness = 0.55 * per_eo / geometry.unit * max(1.0, scale_of(stage.affine))
     if fine is not stage:  # in a smaller picture they are as soft as it is
@@ -115,7 +115,7 @@ def draw_interior(
     """The inside of the mouth, (3, h, w) in 0 .. 255, at the stage's `rows` (h, 1) and `columns` (1, w); `gap` (h, w)
     says how far each pixel opens into it. All that opens must be among them: it lets in the light."""
     jaw = max(float(controls.weights[JAW]), 0.0)
-    opened = _step(jaw, 0.10, 0.50)
+    opened = step(jaw, 0.10, 0.50)
     rounded = min(max(float(controls.weights[ROUNDING].sum()), 0.0), 1.0)
     drop = jaw * JAW_DROP * 0.92
     skull_u, skull_v = _places(interior, geometry, controls, np.zeros(3), columns, rows)
@@ -132,7 +132,7 @@ def draw_interior(
     height = tongue.TIP + TONGUE_LIFT * raised
     flesh = _read(interior, sampler, interior.tongue, jaw_u, (jaw_v - top) * (tongue.TIP / height))
     covers = flesh[3:] / 255
-    seen = max(_step(jaw, 0.04, 0.30), raised)  # behind teeth hardly apart it lies in their shade
+    seen = max(step(jaw, 0.04, 0.30), raised)  # behind teeth hardly apart it lies in their shade
     inside = torch.lerp(inside, flesh[:3] * (0.55 + 0.45 * seen + TIP_BRIGHTER * raised), covers)
     edge = (
         0.0 if interior.own_lower else interior.lower_lip + LOWER_TEETH_DOWN - LOWER_TEETH_UP * opened * (1 - rounded)
@@ -203,8 +203,7 @@ def _red(colour: Colour) -> float:
 
 def _flesh(colour: Colour, skin: Colour, redness: float) -> Colour:
     """`colour` (..., 3) under the light of a photo in which cheeks look like `skin`; in their tone at redness 0."""
-    cast = skin / max(float(skin.mean()), 1.0) / (1.18, 0.98, 0.84)  # as skin looks under white light
-    lit = colour * (0.4 + 0.6 * cast)
+    lit = colour * (0.4 + 0.6 * teeth.light_cast(skin))
     toned = (lit @ LUMA)[..., None] * skin / max(float(skin @ LUMA), 1.0)
     return np.asarray(toned + (lit - toned) * redness)
 
@@ -222,8 +221,3 @@ def _colour_at(stage: Stage, points: tuple[int, ...]) -> Colour:
         stage.image[y.clip(0, stage.height - 1), x.clip(0, stage.width - 1)].mean(axis=0).astype(np.float64)
     )
     return colour
-
-
-def _step(x: float, low: float, high: float) -> float:
-    t = min(max((x - low) / (high - low), 0.0), 1.0)
-    return t * t * (3 - 2 * t)

@@ -22,17 +22,18 @@ from avtr_cli.perception.topology import (
     INNER_UPPER_LIP,
     LIP_CENTRES,
     MOUTH_CORNERS,
-    OUTER_LOWER_LIP,
-    OUTER_UPPER_LIP,
+    OUTER_LIP_CENTRES,
 )
 from avtr_cli.render.mesh.controls import Controls
 from avtr_cli.render.mesh.geometry import Geometry
 from avtr_cli.render.mesh.interior import Interior, draw_interior, prepare_interior
 from avtr_cli.render.mesh.shapes import LOWER, MOUTH_SHAPES, SHAPES, UPPER
 from avtr_cli.render.mesh.stage import Rectangle, Stage
+from avtr_cli.render.mesh.teeth import FRACTION_BITS
+from avtr_cli.render.split import OVERSAMPLING
 
-FINE = 2  # masks are drawn at the resolution of the person's texture
-OUTLINE = (*MOUTH_CORNERS, OUTER_UPPER_LIP[5], OUTER_LOWER_LIP[5])
+FINE = OVERSAMPLING  # masks are drawn at the resolution of the person's texture
+OUTLINE = (*MOUTH_CORNERS, *OUTER_LIP_CENTRES)
 AROUND_LIPS = (0.20, 0.10)  # EO to the sides, where the lip layers become one, and up and down
 # EO by which the gap may reach beyond the points of its outline: they turn by their own depth, skin by a smoothed one.
 AROUND_GAP = (0.10, 0.04)
@@ -156,9 +157,9 @@ def _masks(stage: Stage) -> tuple[Image, tuple[int, int], Matte]:
 
     def draw(outline: Points, soft_px: float) -> Grey:
         mask = np.zeros(size[::-1], np.uint8)
-        # Pixel centres: point p of the stage is FINE * p in the mask, whose fixed point has 4 fractional bits.
-        places = np.rint((outline - (x0, y0)) * FINE * 16).astype(np.int32)
-        cv2.fillPoly(mask, [places], (255,), cv2.LINE_AA, 4)
+        # Pixel centres: point p of the stage is FINE * p in the mask, whose corners are in fixed point.
+        places = np.rint((outline - (x0, y0)) * FINE * 2**FRACTION_BITS).astype(np.int32)
+        cv2.fillPoly(mask, [places], (255,), cv2.LINE_AA, FRACTION_BITS)
         return cv2.GaussianBlur(mask, (0, 0), soft_px * FINE)
 
     above = draw(np.concatenate([[far_left], upper, [far_right, far_right - far, far_left - far]]), 0.6)

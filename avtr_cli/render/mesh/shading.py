@@ -21,6 +21,7 @@ from avtr_cli.render.mesh.field import FieldBasis, warp_grid
 from avtr_cli.render.mesh.geometry import Geometry
 from avtr_cli.render.mesh.shapes import SHAPES
 from avtr_cli.render.mesh.stage import Stage
+from avtr_cli.render.split import DARK_SKIN
 
 LAMP = np.array([-0.25, -0.50, 0.83])  # towards the light; its z counts towards the camera
 RELIGHT = 0.30
@@ -61,7 +62,7 @@ def _tint(stage: Stage) -> tuple[float, float, float]:
     """Skin in shade is lit by its own red neighbourhood: a grey fold on it looks like dirt. Grey photos stay grey."""
     x, y = stage.points[list(CHEEKS), :2].astype(int).T
     skin = stage.image[y.clip(0, stage.height - 1), x.clip(0, stage.width - 1)].mean(axis=0)
-    colourful = float(np.clip(np.ptp(skin) / max(float(skin.max()), 25.0) / 0.25, 0, 1))
+    colourful = float(np.clip(np.ptp(skin) / max(float(skin.max()), DARK_SKIN) / 0.25, 0, 1))
     return 1 - 0.25 * colourful, 1 + 0.05 * colourful, 1 + 0.25 * colourful
 
 
