@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,6 +16,9 @@ from avtr_cli.audio.opening import OpenedFile
 from avtr_cli.audio.recording import open_recording
 from avtr_cli.core.arrays import Sound
 from avtr_cli.core.errors import AudioError
+
+if TYPE_CHECKING:
+    import soxr
 
 BLOCK_SECONDS = 1  # read at a time
 LOUDEST = 8.0  # full scale is 1; float files go above it a little, never so far
@@ -59,7 +62,7 @@ class Track:
 
     def blocks(self, rate: int) -> Iterator[Sound]:
         """float32 (n, 1 or 2) at `rate`, `count_at(rate)` samples in all; the same however often it is asked for."""
-        resampler: Any = None
+        resampler: soxr.ResampleStream | None = None
         if rate != self.rate:
             import soxr
 

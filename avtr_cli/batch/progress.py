@@ -5,13 +5,16 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING
 
 from avtr_cli.batch.messages import Checked, Ended, Failure, Lost, Moved, WorkerEvent
 from avtr_cli.batch.plan import Item
 from avtr_cli.batch.preflight import Forecast
 from avtr_cli.batch.summary import duration_text
 from avtr_cli.core.textfile import printable
+
+if TYPE_CHECKING:
+    from tqdm import tqdm
 
 
 class Progress:
@@ -20,7 +23,7 @@ class Progress:
     def __init__(self, quiet: bool = False, terminal: bool | None = None):
         self._quiet = quiet or sys.stderr is None  # as of services without a terminal
         self._terminal = not self._quiet and (sys.stderr.isatty() if terminal is None else terminal)
-        self._bar: Any = None
+        self._bar: tqdm | None = None
         self._jobs = self._settled = 0
         self._frames: Counter[str] = Counter()  # name -> frames drawn
         self._rendering = False

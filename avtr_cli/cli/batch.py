@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from avtr_cli.batch.entries import Entry
     from avtr_cli.batch.ledger import Lock
     from avtr_cli.batch.messages import Workers
-    from avtr_cli.batch.run import Outcome
+    from avtr_cli.batch.run import MakeWorkers, Outcome
 
 
 class BatchCommand(typer.core.TyperCommand):
@@ -150,7 +150,7 @@ def batch(
     _complain(outcome, dry_run)
 
 
-def _workers(entries: list[Entry], folder: Path, jobs: str, sessions: int, ray: str | None) -> Any:
+def _workers(entries: list[Entry], folder: Path, jobs: str, sessions: int, ray: str | None) -> MakeWorkers:
     """How to get workers once it is known how many calls there are for them. Raises ConfigError."""
     if jobs != "auto" and not (jobs.isdecimal() and int(jobs) > 0):
         raise ConfigError(f"--jobs {jobs}: write a number of workers from 1, or auto")

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,7 @@ from avtr_cli.core.types import Motion
 from avtr_cli.perception.portrait import find_portrait
 from avtr_cli.render.mesh import renderer
 
-STAGES: tuple[tuple[Any, str], ...] = (
+STAGES: tuple[tuple[ModuleType | type, str], ...] = (
     (renderer, "displacement"), (renderer, "invert"), (renderer, "merge_layers"), (renderer, "gain"),
     (renderer.MeshRenderer, "_enlarged"), (renderer, "open_eye"), (renderer, "paint_eye"), (renderer, "draw_mouth"),
     (renderer.MeshRenderer, "_finish"),

@@ -21,6 +21,8 @@ from torch.nn import functional
 
 Pixels = NDArray[np.uint8]
 """A picture (H, W, C)."""
+Texture = Any
+"""A picture as a sampler keeps it: a tensor or an array, read by that sampler alone."""
 
 
 class Sampler(Protocol):
@@ -28,10 +30,10 @@ class Sampler(Protocol):
 
     device: torch.device
 
-    def texture(self, picture: Pixels) -> Any:
+    def texture(self, picture: Pixels) -> Texture:
         """`picture`, uint8 (H, W, C) with 1, 3 or 4 channels, kept the way this sampler reads it."""
 
-    def sample(self, texture: Any, x: Tensor, y: Tensor, out: Tensor | None = None) -> Tensor:
+    def sample(self, texture: Texture, x: Tensor, y: Tensor, out: Tensor | None = None) -> Tensor:
         """Values (C, h, w) of `texture` at `x`, `y`, float32 (h, w); in `out` where it is given."""
 
     def enlarge(self, grid: Tensor, times: int) -> Tensor:

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from avtr_cli.core.arrays import Colour, Doubles, Image, Mask, Picture, Points, Reals, Vector
-from avtr_cli.kernels.sampling import Sampler
+from avtr_cli.kernels.sampling import Sampler, Texture
 from avtr_cli.perception.topology import CHEEKS, EYES, EyePoints
 from avtr_cli.render.mesh.eyes import BALL_ENDS, CANVAS, CANVAS_REACH, CANVAS_SCALE, Eye, curve
 from avtr_cli.render.mesh.stage import Stage
@@ -79,7 +79,7 @@ def _prepare_eye(
     pixel = (CANVAS - 1) / (2 * CANVAS_REACH * half)
     lid, lashes = _lid_pictures(canvas, outward, v, lids, brow, glasses, pixel)
 
-    def texture(picture: Reals) -> object:
+    def texture(picture: Reals) -> Texture:
         return sampler.texture(np.rint(picture).clip(0, 255).astype(np.uint8))
 
     return Eye(

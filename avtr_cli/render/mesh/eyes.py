@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from avtr_cli.core.arrays import Doubles, Vector
-from avtr_cli.kernels.sampling import Sampler
+from avtr_cli.kernels.sampling import Sampler, Texture
 from avtr_cli.render.mesh.controls import Controls, EyeControl
 from avtr_cli.render.mesh.geometry import Geometry
 from avtr_cli.render.mesh.shapes import UPPER, step
@@ -50,10 +50,10 @@ class Eye:
     fold: float  # only this much skin above the upper lid does
     iris: Vector  # (2,) centre in (u, v)
     corners: tuple[int, int]  # face points
-    sclera: object  # textures of CANVAS px
-    iris_picture: object
-    lid: object  # RGB of the skin that a closed lid shows, and where it may be painted
-    lashes: object  # what they leave of the light
+    sclera: Texture  # textures of CANVAS px
+    iris_picture: Texture
+    lid: Texture  # RGB of the skin that a closed lid shows, and where it may be painted
+    lashes: Texture  # what they leave of the light
 
     def region(self, geometry: Geometry, controls: Controls) -> Rectangle:
         """Stage pixels that its lids may change in this frame: from the brow to the cheek; may leave the stage."""
@@ -171,7 +171,7 @@ def _eyeball(eye: Eye, control: EyeControl, sampler: Sampler, u: Tensor, v: Tens
     return torch.lerp(sclera, iris[:3], iris[3:] / 255)
 
 
-def _canvas_sample(texture: object, sampler: Sampler, u: Tensor, v: Tensor) -> Tensor:
+def _canvas_sample(texture: Texture, sampler: Sampler, u: Tensor, v: Tensor) -> Tensor:
     return sampler.sample(texture, (u + CANVAS_REACH) * CANVAS_SCALE, (v + CANVAS_REACH) * CANVAS_SCALE)
 
 

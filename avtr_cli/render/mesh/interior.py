@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from avtr_cli.core.arrays import Colour, Matte, Picture, Reals, Vector
-from avtr_cli.kernels.sampling import Sampler
+from avtr_cli.kernels.sampling import Sampler, Texture
 from avtr_cli.perception.crop import scale_of
 from avtr_cli.perception.template import fit_pose
 from avtr_cli.perception.topology import CHEEKS, LIP_CENTRES, MOUTH_CORNERS
@@ -49,9 +49,9 @@ ROUNDING = [SHAPES.index("mouthFunnel"), SHAPES.index("mouthPucker")]
 class Interior:
     """One mouth's inside, made once; lengths in EO unless they say px."""
 
-    upper_teeth: object  # textures (teeth.CANVAS, teeth.CANVAS, 4)
-    lower_teeth: object
-    tongue: object
+    upper_teeth: Texture  # textures (teeth.CANVAS, teeth.CANVAS, 4)
+    lower_teeth: Texture
+    tongue: Texture
     own_upper: bool  # the photo's own teeth: where it shows them, and lit as it shows them
     own_lower: bool
     upper_lip: float  # below the canvas's middle: the inner edges of the resting lips
@@ -163,7 +163,7 @@ def _lowered(light: Tensor, by: int) -> Tensor:
     return functional.pad(light, (0, 0, by, 0))[: light.shape[0]]
 
 
-def _read(interior: Interior, sampler: Sampler, texture: object, u: Tensor, v: Tensor) -> Tensor:
+def _read(interior: Interior, sampler: Sampler, texture: Texture, u: Tensor, v: Tensor) -> Tensor:
     half = teeth.CANVAS / 2 - 0.5
     return sampler.sample(texture, u * interior.per_eo + half, v * interior.per_eo + half)
 
@@ -208,7 +208,7 @@ def _flesh(colour: Colour, skin: Colour, redness: float) -> Colour:
     return np.asarray(toned + (lit - toned) * redness)
 
 
-def _texture(sampler: Sampler, picture: Reals) -> object:
+def _texture(sampler: Sampler, picture: Reals) -> Texture:
     cleared = np.rint(picture).clip(0, 255).astype(np.uint8)
     cleared[[0, -1]] = 0  # reading outside continues the edge: nothing
     cleared[:, [0, -1]] = 0

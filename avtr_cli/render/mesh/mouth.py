@@ -16,7 +16,7 @@ from scipy.interpolate import CubicSpline
 from torch import Tensor
 
 from avtr_cli.core.arrays import Floats, Grey, Image, Matte, Points
-from avtr_cli.kernels.sampling import Sampler
+from avtr_cli.kernels.sampling import Sampler, Texture
 from avtr_cli.perception.topology import (
     INNER_LOWER_LIP,
     INNER_UPPER_LIP,
@@ -43,7 +43,7 @@ AROUND_GAP = (0.10, 0.04)
 class Mouth:
     """One mouth, made once: where its lips part, and what is seen between them."""
 
-    masks: object  # texture (h, w, 3): above the upper lip's edge, below the lower lip's, between the corners
+    masks: Texture  # texture (h, w, 3): above the upper lip's edge, below the lower lip's, between the corners
     masks_at: tuple[int, int]  # x, y px of the masks' first pixel, in stage pixels
     interior: Interior
     activity: Floats  # (shapes,) 1 for shapes that move the mouth
@@ -80,7 +80,7 @@ def draw_mouth(
     geometry: Geometry,
     controls: Controls,
     sampler: Sampler,
-    person: object,
+    person: Texture,
     back: Tensor,
     region: Rectangle,
 ) -> Tensor:

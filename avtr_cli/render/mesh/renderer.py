@@ -10,7 +10,6 @@ from __future__ import annotations
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import torch
@@ -20,7 +19,7 @@ from avtr_cli.core.arrays import Frames, Image, Matte
 from avtr_cli.core.config import RenderConfig
 from avtr_cli.core.motion_space import CONTROLS
 from avtr_cli.core.types import Identity, Motion, Portrait
-from avtr_cli.kernels.sampling import Sampler, choose_sampler
+from avtr_cli.kernels.sampling import Sampler, Texture, choose_sampler
 from avtr_cli.perception.coverings import coverings
 from avtr_cli.perception.crop import resample
 from avtr_cli.render.composite import OWN, background, is_transparent
@@ -55,7 +54,7 @@ class Avatar:
     shading: Shading
     eyes: list[Eye]
     mouth: Mouth
-    person: Any  # texture (2 h - 1, 2 w - 1, 4) of the stage
+    person: Texture  # texture (2 h - 1, 2 w - 1, 4) of the stage
     plate: Tensor  # (3, h, w) behind the visible part of the stage, 0 .. 255
     still: Image  # uint8 (H, W, 3 or 4): the frame at rest
     columns: Tensor  # (1, w) and rows (h, 1): stage pixels of the visible part
