@@ -31,6 +31,7 @@ class SoundChunk:
 
     @property
     def is_cut_off(self) -> bool:
+        """Whether the header promises more bytes than the file has."""
         return self.stated is not None and self.stated > self.size
 
     @property
@@ -43,7 +44,8 @@ class SoundChunk:
             kind = int.from_bytes(self.fmt[24:26], "little")
         if kind not in LINEAR or not align or align != channels * -(-bits // 8):
             return None
-        return self.size // align
+        samples: int | None = self.size // align
+        return samples
 
 
 @dataclass(frozen=True)

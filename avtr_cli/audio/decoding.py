@@ -40,9 +40,11 @@ class Decoded:
         self.size = os.fstat(sound.fileno()).st_size
 
     def read_at(self, at: int, count: int) -> bytes:
+        """Up to `count` bytes of the decoded WAV from `at`, fewer only at its end."""
         return os.pread(self._sound.fileno(), count, at)
 
     def close(self) -> None:
+        """Give the temporary file back."""
         self._sound.close()
 
 
@@ -143,7 +145,7 @@ def _run(file: OpenedFile, arguments: list[str], out: IO[bytes], level: str = "e
     return process.returncode, said.decode(errors="replace")
 
 
-def _wait(process: subprocess.Popen, file: OpenedFile, out: IO[bytes]) -> None:
+def _wait(process: subprocess.Popen[bytes], file: OpenedFile, out: IO[bytes]) -> None:
     before = -1
     while True:
         try:

@@ -40,6 +40,7 @@ class DialogueFiles:
 
     @property
     def paths(self) -> tuple[Path, ...]:
+        """The files to be read: the dialogue, and the partner's own where there is one."""
         return (self.dialogue,) if self.partner is None else (self.dialogue, self.partner)
 
 

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
+from avtr_cli.audio.files import DialogueFiles
 from avtr_cli.audio.levels import VOICE_DBFS, frame_powers
 from avtr_cli.audio.sameness import Sameness
-from avtr_cli.audio.source import DialogueFiles, DialogueSource
+from avtr_cli.audio.source import DialogueSource
+from avtr_cli.core.arrays import Floats
 from avtr_cli.core.timing import SAMPLE_RATE
 
 SAME_CORRELATION = 0.95  # with either sign; two microphones of one call stay far below
@@ -54,10 +56,10 @@ class _Heard:
     """All that the pass measured; arrays are (2,): avatar, partner."""
 
     same: Sameness
-    low: np.ndarray
-    high: np.ndarray
-    clipped: np.ndarray  # shares of the samples
-    voice: np.ndarray  # shares of the frames
+    low: Floats
+    high: Floats
+    clipped: Floats  # shares of the samples
+    voice: Floats  # shares of the frames
     count: int  # samples
 
 

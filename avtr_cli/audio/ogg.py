@@ -16,6 +16,8 @@ LARGEST_PAGE = 65_307  # bytes
 
 @dataclass(frozen=True)
 class Chain:
+    """The logical streams of an Ogg file, one behind the other."""
+
     links: tuple[tuple[int, int], ...]  # first byte, byte after the last
     ends: bool  # whether the last page is whole and marked as the last one
 

@@ -13,9 +13,12 @@ import os
 import re
 import stat
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from avtr_cli.core.errors import AudioError
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
 
 HASH_BYTES = 1 << 20  # read at a time
 
@@ -24,7 +27,8 @@ class Bytes(Protocol):
     """What can be read at any place."""
 
     @property
-    def size(self) -> int: ...
+    def size(self) -> int:
+        """How many there are."""
 
     def read_at(self, at: int, count: int) -> bytes:
         """Up to `count` bytes from `at`, fewer only at the end. Raises AudioError where the disk fails."""
@@ -42,6 +46,7 @@ class OpenedFile:
         self._sha256: str | None = None
 
     def read_at(self, at: int, count: int) -> bytes:
+        """Up to `count` bytes from `at`, fewer only at the end. Raises AudioError where the disk fails."""
         count = min(count, self.size - at)  # a damaged header may ask for any place
         parts = []
         while count > 0:
@@ -74,6 +79,7 @@ class OpenedFile:
             raise AudioError(self._changed())
 
     def close(self) -> None:
+        """Give the file back; once is enough, twice does no harm."""
         if self.number >= 0:
             os.close(self.number)
             self.number = -1
@@ -142,6 +148,7 @@ class View:
         self.size = len(head) + size
 
     def read_at(self, at: int, count: int) -> bytes:
+        """Up to `count` bytes from `at` of head and part together. Raises AudioError where the disk fails."""
         begin = self._head[at : at + count]
         from_inside = max(at - len(self._head), 0)
         left = min(count - len(begin), self._length - from_inside)
@@ -158,21 +165,25 @@ class Cursor(io.RawIOBase):
         self._inside, self._place = inside, 0
         self.failure: AudioError | None = None
 
-    def readinto(self, buffer) -> int:
+    def readinto(self, buffer: WriteableBuffer) -> int:
+        """Fill `buffer` from the place on, and move the place; fewer bytes only at the end or where the disk fails."""
+        into = memoryview(buffer)
         found = b""
         try:
-            found = self._inside.read_at(self._place, len(buffer))
+            found = self._inside.read_at(self._place, len(into))
         except AudioError as error:
             self.failure = error
-        buffer[: len(found)] = found
+        into[: len(found)] = found
         self._place += len(found)
         return len(found)
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """Go to a place, counted as by `io`; one before the start leaves it where it is. Returns the place."""
         place = offset + {os.SEEK_SET: 0, os.SEEK_CUR: self._place, os.SEEK_END: self._inside.size}[whence]
         if place >= 0:  # a damaged header may ask for less
             self._place = place
         return self._place
 
     def tell(self) -> int:
+        """The place of the next byte."""
         return self._place

@@ -10,7 +10,6 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import numpy as np
 import soundfile
 
 from avtr_cli.audio import mpeg, ogg
@@ -18,6 +17,7 @@ from avtr_cli.audio.chunks import SoundChunk, find_sound, repaired
 from avtr_cli.audio.decoding import READABLE, Decoded, decode
 from avtr_cli.audio.joined import starts
 from avtr_cli.audio.opening import Bytes, Cursor, OpenedFile, View
+from avtr_cli.core.arrays import Sound
 from avtr_cli.core.errors import AudioError
 
 LEAST_RATE, MOST_RATE = 1_000, 768_000  # Hz
@@ -43,7 +43,7 @@ class Recording:
         self.rate, self.channels = kinds.pop()
         self.frames = sum(self._frames)
 
-    def samples(self, first: int, count: int, step: int) -> Iterator[np.ndarray]:
+    def samples(self, first: int, count: int, step: int) -> Iterator[Sound]:
         """`count` of them from `first`, at most `step` at a time. Raises AudioError where the file ends before that."""
         before = 0
         for part, frames in zip(self._parts, self._frames, strict=True):
@@ -53,7 +53,7 @@ class Recording:
                 yield from self._of_part(part, start, here, step, before)
             before, count = before + frames, count - here
 
-    def _of_part(self, part: Bytes, first: int, count: int, step: int, before: int) -> Iterator[np.ndarray]:
+    def _of_part(self, part: Bytes, first: int, count: int, step: int, before: int) -> Iterator[Sound]:
         try:
             file, cursor = _reader(part)
             with file:
@@ -77,6 +77,7 @@ class Recording:
             raise AudioError(f"{self.path}: cannot be read to its end ({reason}); export it again") from error
 
     def close(self) -> None:
+        """Give back what was decoded; the file itself is its opener's."""
         if self._decoded is not None:
             self._decoded.close()
 
@@ -179,12 +180,13 @@ def _frames(file: Bytes) -> int:
     """What libsndfile finds in it; -1 where it cannot read it."""
     try:
         with _reader(file)[0] as found:
-            return found.frames
+            samples: int = found.frames
+            return samples
     except soundfile.LibsndfileError:
         return -1
 
 
-class _Sequential(soundfile.SoundFile):
+class _Sequential(soundfile.SoundFile):  # type: ignore[misc]  # soundfile comes without types
     """soundfile seeks to where it is after every read of what is seekable: clicks in an MP3, time lost in a FLAC."""
 
     def seekable(self) -> bool:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from avtr_cli.core.arrays import Doubles, Mask, Sound
 from avtr_cli.core.timing import SAMPLE_RATE
 
 MOST_LAG = SAMPLE_RATE // 50  # samples, 20 ms: the way across a room, a mixer's delay
@@ -25,7 +26,8 @@ class Sameness:
         self._lagged, self._powers, self._blocks = np.zeros(TRANSFORM // 2 + 1, complex), np.zeros(2), 0
         self._shortest = SAMPLE_RATE
 
-    def hear(self, block: np.ndarray) -> None:
+    def hear(self, block: Sound) -> None:
+        """Take in the next block, float32 (2, n)."""
         double = block.astype(np.float64)
         self._count += block.shape[1]
         self._sums += double.sum(1)
@@ -34,7 +36,7 @@ class Sameness:
         if self._blocks < MOST_BLOCKS and LEAST_BLOCK <= block.shape[1] <= SAMPLE_RATE:
             self._search(double - double.mean(1, keepdims=True))
 
-    def _search(self, varying: np.ndarray) -> None:
+    def _search(self, varying: Mask) -> None:
         powers = (varying**2).mean(1)
         if powers.min() < SOUNDING:
             return
@@ -45,7 +47,7 @@ class Sameness:
         self._blocks += 1
 
     @property
-    def means(self) -> np.ndarray:
+    def means(self) -> Doubles:
         """(2,): how far each side's middle lies from 0."""
         return self._sums / max(self._count, 1)
 

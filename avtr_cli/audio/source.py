@@ -14,6 +14,7 @@ import numpy as np
 
 from avtr_cli.audio.files import DialogueFiles
 from avtr_cli.audio.track import BLOCK_SECONDS, Track
+from avtr_cli.core.arrays import Sound
 from avtr_cli.core.errors import AudioError
 from avtr_cli.core.timing import FPS, SAMPLE_RATE
 
@@ -83,7 +84,7 @@ class DialogueSource:
         for track in self._tracks:
             track.file.check_unchanged()
 
-    def blocks(self, rate: int = SAMPLE_RATE) -> Iterator[np.ndarray]:
+    def blocks(self, rate: int = SAMPLE_RATE) -> Iterator[Sound]:
         """All of it from the beginning, float32 (2, n) in [-1, 1] at `rate` Hz; may be asked for again."""
         streams = [track.blocks(rate) for track in self._tracks]
         sides = [_Side(stream, rows) for stream, rows in zip(streams, _rows(self._files), strict=True)]
@@ -126,11 +127,11 @@ def _rows(files: DialogueFiles) -> list[tuple[tuple[int, int], ...]]:
 class _Side:
     """Doles a track's blocks out in other sizes; silence once the track has ended."""
 
-    def __init__(self, blocks: Iterator[np.ndarray], rows: tuple[tuple[int, int], ...]):
+    def __init__(self, blocks: Iterator[Sound], rows: tuple[tuple[int, int], ...]):
         self._blocks, self._rows = blocks, rows
         self._rest = np.zeros((0, 2), np.float32)
 
-    def fill(self, block: np.ndarray) -> None:
+    def fill(self, block: Sound) -> None:
         at = 0
         while at < block.shape[1]:
             while not len(self._rest):

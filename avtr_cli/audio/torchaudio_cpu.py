@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import importlib
 import sys
+from collections.abc import Callable
 from types import ModuleType
 from typing import NoReturn
 
@@ -25,7 +26,7 @@ def _stand_in() -> ModuleType:
     """What the Python part reads from `_extension`: two flags, a decorator for functions that need the library."""
     module = ModuleType(_EXTENSION)
 
-    def fail_if_no_align(function):
+    def fail_if_no_align(function: Callable[..., object]) -> Callable[..., NoReturn]:
         return lambda *args, **kwargs: _unavailable(function.__name__)
 
     vars(module).update(

@@ -8,13 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from avtr_cli.audio.opening import OpenedFile
 from avtr_cli.audio.recording import open_recording
+from avtr_cli.core.arrays import Sound
 from avtr_cli.core.errors import AudioError
+
+if TYPE_CHECKING:
+    import soxr
 
 BLOCK_SECONDS = 1  # read at a time
 LOUDEST = 8.0  # full scale is 1; float files go above it a little, never so far
@@ -38,7 +42,8 @@ class Track:
             self.file.close()
             raise
         try:
-            self.rate, self.channels = self._recording.rate, self._recording.channels
+            self.rate: int = self._recording.rate
+            self.channels: int = self._recording.channels
             self._first, self.count = self._cut(start_s, duration_s)
             self.notes = list(self._recording.notes)
             self._voice = self._one_voice(alone)  # the channel that is heard; None: both
@@ -48,14 +53,16 @@ class Track:
 
     @property
     def seconds(self) -> float:
+        """How long the part that is heard lasts."""
         return self.count / self.rate
 
     def count_at(self, rate: int) -> int:
+        """Its samples at `rate` Hz, a last part of one counted whole."""
         return -(-self.count * rate // self.rate)
 
-    def blocks(self, rate: int) -> Iterator[np.ndarray]:
+    def blocks(self, rate: int) -> Iterator[Sound]:
         """float32 (n, 1 or 2) at `rate`, `count_at(rate)` samples in all; the same however often it is asked for."""
-        resampler: Any = None
+        resampler: soxr.ResampleStream | None = None
         if rate != self.rate:
             import soxr
 
@@ -75,6 +82,7 @@ class Track:
             yield block
 
     def close(self) -> None:
+        """Give the file and what was decoded of it back."""
         self._recording.close()
         self.file.close()
 
@@ -87,7 +95,7 @@ class Track:
         wanted = frames - first
         return first, wanted if duration_s is None else min(wanted, max(round(duration_s * self.rate), 1))
 
-    def _read(self) -> Iterator[np.ndarray]:
+    def _read(self) -> Iterator[Sound]:
         for block in self._recording.samples(self._first, self.count, BLOCK_SECONDS * self.rate):
             low, high = float(block.min()), float(block.max())
             if not (low >= -LOUDEST and high <= LOUDEST):  # also where one of them is NaN

@@ -10,6 +10,7 @@ import numpy as np
 
 from avtr_cli.audio.levels import VOICE_DBFS, frame_powers
 from avtr_cli.audio.source import DialogueSource
+from avtr_cli.core.arrays import Labels, Mask
 from avtr_cli.core.timing import SAMPLES_PER_FRAME, frames_of
 
 CROSSTALK_DB = 10.0  # so much below the other side it is the other side's voice in this microphone
@@ -19,12 +20,12 @@ SHORTEST_FRAMES = 30  # a turn lasts at least so long
 LATER_FRAMES = 8  # than decided: the picture then changes about a quarter second before the new voice
 
 
-def active_side(source: DialogueSource) -> np.ndarray:
+def active_side(source: DialogueSource) -> Labels:
     """uint8 (frames,): 0 where the avatar is to be shown, 1 where the partner is."""
     return turns(voiced(source))
 
 
-def voiced(source: DialogueSource) -> np.ndarray:
+def voiced(source: DialogueSource) -> Mask:
     """bool (2, frames): where each side speaks."""
     levels = np.full((2, frames_of(source.facts.samples)), -120.0, np.float32)
     rest, at = np.zeros((2, 0), np.float32), 0
@@ -36,7 +37,7 @@ def voiced(source: DialogueSource) -> np.ndarray:
     return (levels > VOICE_DBFS) & (levels > levels[::-1] - CROSSTALK_DB)
 
 
-def turns(voice: np.ndarray) -> np.ndarray:
+def turns(voice: Mask) -> Labels:
     """bool (2, frames) into uint8 (frames,), as `active_side`."""
     frames = voice.shape[1]
     sums = np.concatenate([np.zeros((2, 1)), np.cumsum(voice, axis=1)], axis=1)
@@ -51,8 +52,9 @@ def turns(voice: np.ndarray) -> np.ndarray:
         if passes and frame - since >= SHORTEST_FRAMES:
             side, since = other, frame
         shown[frame] = side
-    return np.concatenate([np.repeat(shown[:1], LATER_FRAMES), shown])[:frames]
+    later: Labels = np.concatenate([np.repeat(shown[:1], LATER_FRAMES), shown])[:frames]
+    return later
 
 
-def _first_voice(voice: np.ndarray) -> int:
+def _first_voice(voice: Mask) -> int:
     return int(voice.argmax()) if voice.any() else len(voice)

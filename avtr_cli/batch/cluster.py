@@ -101,9 +101,11 @@ class Cluster:
         self._token = _leave_token(folder)
 
     def submit(self, order: Order) -> None:
+        """Queue an order; it is sent once `events` finds a place."""
         self._queue.append(order)
 
     def events(self) -> Iterator[WorkerEvent]:
+        """What the workers tell, as it comes, until every order has ended."""
         idle_since = time.monotonic()
         while self._queue or self._running:
             share = self._share()
@@ -125,6 +127,7 @@ class Cluster:
                 time.sleep(POLL_S)
 
     def interrupt(self) -> None:
+        """Ask what runs to stop, wait for it for GRACE_S, and forget the rest."""
         for reference in self._running:
             with contextlib.suppress(Exception):  # it may have ended or been lost meanwhile
                 self._ray.cancel(reference, force=False)
@@ -134,6 +137,7 @@ class Cluster:
         self._queue.clear()
 
     def close(self) -> None:
+        """Leave the cluster; what was stored there for the batch goes."""
         if self._token is not None:
             self._token[0].unlink(missing_ok=True)
         self._stored.clear()

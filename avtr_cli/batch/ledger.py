@@ -70,6 +70,7 @@ class History:
             self.learn(event)
 
     def learn(self, event: Event) -> None:
+        """Take in one line of the ledger; a line that is none of ours changes nothing."""
         name = event.get("name")
         if isinstance(name, str) and event["event"] in EVENTS:
             self._last[name] = event
@@ -129,6 +130,7 @@ class Ledger:
         self.history.learn(entry)
 
     def close(self) -> None:
+        """Close the file; every line is on the disk already."""
         os.close(self._file)
 
     def __enter__(self) -> Ledger:

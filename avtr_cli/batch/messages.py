@@ -73,6 +73,7 @@ class Failure:
 
     @property
     def permanent(self) -> bool:
+        """Whether trying again at once is of no use: the settings, the input or the weights are at fault."""
         return self.exit_code in PERMANENT_EXITS
 
 
@@ -81,12 +82,16 @@ Answer = Checked | Measured | Rendered | Failure
 
 @dataclass(frozen=True)
 class Began:
+    """A worker has taken the order."""
+
     order: Order
     worker: str
 
 
 @dataclass(frozen=True)
 class Moved:
+    """A worker has come so far with it."""
+
     order: Order
     done: int  # frames
     total: int
@@ -94,6 +99,8 @@ class Moved:
 
 @dataclass(frozen=True)
 class Ended:
+    """The order is done, well or not."""
+
     order: Order
     answer: Answer
     worker: str = ""  # where it became known only now

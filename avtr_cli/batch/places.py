@@ -46,6 +46,7 @@ def place_of(row: Row, values: dict[str, Any], folder: Path) -> tuple[str, Path]
 
 
 def format_said(row: Row, said: Any) -> str:
+    """The video format that a row asks for. Raises ConfigError for another word, and for pictures."""
     form = said.lower().removeprefix(".") if isinstance(said, str) else said
     if form == "png":
         raise ConfigError(f"{row.where}: a batch writes videos; avtr render writes pictures one by one")

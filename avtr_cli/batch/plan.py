@@ -51,22 +51,27 @@ class Item:
 
     @property
     def name(self) -> str:
+        """The job's name in the batch."""
         return self.entry.name
 
     @property
     def out(self) -> Path:
+        """The file that it becomes."""
         assert self.entry.out is not None, "only items without a problem are looked at further"
         return self.entry.out
 
     @property
     def job(self) -> Job:
+        """The job itself."""
         assert self.entry.job is not None, "only items without a problem are looked at further"
         return self.entry.job
 
     def fail(self, failure: Failure, why: str = "") -> None:
+        """It will not be rendered, or was not; `why` as the summary puts it."""
         self.state, self.failure, self.why = "failed", failure, why
 
     def finish(self, why: str) -> None:
+        """It was rendered by an earlier run, whose ledger says so."""
         assert self.past is not None
         self.state, self.why, self.key, self.frames = "finished", why, self.past["key"], self.past["frames"]
 

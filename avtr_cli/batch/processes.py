@@ -99,9 +99,11 @@ class Processes:
         self._members: list[_Member] = []
 
     def submit(self, order: Order) -> None:
+        """Queue an order; it is given out once a worker is free in `events`."""
         self._queue.append(order)
 
     def events(self) -> Iterator[WorkerEvent]:
+        """What the workers tell, as it comes, until every order has ended."""
         while True:
             while self._queue and (member := self._free(self._queue[0])) is not None:
                 order = self._queue.popleft()
@@ -120,6 +122,7 @@ class Processes:
                     member.process.kill()  # the end of its pipe is heard next
 
     def interrupt(self) -> None:
+        """Terminate the workers, wait GRACE_S for them, kill what still lives, and forget what was queued."""
         try:
             for member in self._members:
                 member.process.terminate()
@@ -133,6 +136,7 @@ class Processes:
             self._queue.clear()
 
     def close(self) -> None:
+        """Let the workers end, and kill those that do not within GRACE_S."""
         for member in self._members:
             with contextlib.suppress(OSError):
                 member.pipe.send(None)

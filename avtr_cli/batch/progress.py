@@ -5,13 +5,16 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING
 
 from avtr_cli.batch.messages import Checked, Ended, Failure, Lost, Moved, WorkerEvent
 from avtr_cli.batch.plan import Item
 from avtr_cli.batch.preflight import Forecast
 from avtr_cli.batch.summary import duration_text
 from avtr_cli.core.textfile import printable
+
+if TYPE_CHECKING:
+    from tqdm import tqdm
 
 
 class Progress:
@@ -20,7 +23,7 @@ class Progress:
     def __init__(self, quiet: bool = False, terminal: bool | None = None):
         self._quiet = quiet or sys.stderr is None  # as of services without a terminal
         self._terminal = not self._quiet and (sys.stderr.isatty() if terminal is None else terminal)
-        self._bar: Any = None
+        self._bar: tqdm | None = None
         self._jobs = self._settled = 0
         self._frames: Counter[str] = Counter()  # name -> frames drawn
         self._rendering = False
@@ -31,6 +34,7 @@ class Progress:
             self._say(note)
 
     def planned(self, items: list[Item]) -> None:
+        """Say what is to do; the bar of the preflight begins."""
         self._jobs = sum(item.state == "to do" for item in items)
         counts = Counter(item.state for item in items)
         said = ", ".join(f"{counts[state]} {state}" for state in ("to do", "finished", "failed") if counts[state])
@@ -39,6 +43,7 @@ class Progress:
             self._open(self._jobs, "preflight")
 
     def forecast(self, items: list[Item], forecast: Forecast) -> None:
+        """Say what rendering will take; its bar begins."""
         self._close()
         left = [item for item in items if item.state == "to do"]
         self._jobs, self._settled, self._rendering = len(left), 0, True
@@ -50,6 +55,7 @@ class Progress:
             self._open(sum(item.frames for item in left), f"0/{len(left)} jobs")
 
     def event(self, event: WorkerEvent) -> None:
+        """Say what a worker tells that the user should know, and move the bar."""
         if isinstance(event, Ended) and isinstance(event.answer, Checked):
             for warning in event.answer.warnings:
                 self._say(f"warning: {event.order.name}: {warning}")
@@ -63,6 +69,7 @@ class Progress:
             self._bar.update(1)
 
     def settled(self, item: Item) -> None:
+        """Count a job that is done or has failed for good."""
         if not self._rendering:  # failed in plan or preflight
             assert item.failure is not None
             self._say(f"{item.name}: cannot be rendered: {item.failure.reason}")
@@ -76,6 +83,7 @@ class Progress:
             self._say(f"[{self._settled}/{self._jobs}] {item.name}: {done.frames} frames in {done.wall_s:.1f} s")
 
     def close(self) -> None:
+        """Take the bar away."""
         self._close()
 
     def _draw(self, name: str, frames: int) -> None:

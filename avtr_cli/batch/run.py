@@ -41,11 +41,14 @@ class BatchOptions:
 class BatchWatcher(Protocol):
     """Is told what happens."""
 
-    def planned(self, items: list[Item]) -> None: ...
+    def planned(self, items: list[Item]) -> None:
+        """The jobs are known."""
 
-    def forecast(self, items: list[Item], forecast: Forecast) -> None: ...
+    def forecast(self, items: list[Item], forecast: Forecast) -> None:
+        """Every job was checked, and rendering begins."""
 
-    def event(self, event: WorkerEvent) -> None: ...
+    def event(self, event: WorkerEvent) -> None:
+        """A worker has told something."""
 
     def settled(self, item: Item) -> None:
         """A job is done or has failed for good, and the ledger says so."""

@@ -15,13 +15,14 @@ if TYPE_CHECKING:
     from avtr_cli.batch.entries import Entry
     from avtr_cli.batch.ledger import Lock
     from avtr_cli.batch.messages import Workers
-    from avtr_cli.batch.run import Outcome
+    from avtr_cli.batch.run import MakeWorkers, Outcome
 
 
 class BatchCommand(typer.core.TyperCommand):
     """Takes `--ray` without an address too, as the last word or before another option."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """As click does, with `--ray` alone read as `--ray auto`."""
         at = args.index("--ray") if "--ray" in args else None
         if at is not None and (at + 1 == len(args) or args[at + 1].startswith("-")):
             args.insert(at + 1, "auto")
@@ -98,8 +99,9 @@ def batch(
     Ends with exit code 6 and a table when some jobs failed; the others are done.
     """
     from avtr_cli.batch.entries import entries_of
-    from avtr_cli.batch.manifest import Row, read_source
+    from avtr_cli.batch.manifest import read_source
     from avtr_cli.batch.progress import Progress
+    from avtr_cli.batch.rows import Row
     from avtr_cli.batch.run import BatchOptions, plan_batch, render_batch
     from avtr_cli.batch.summary import SUMMARY, index_is_due, plan_table, summary_of
     from avtr_cli.core.files import write_json
@@ -148,7 +150,7 @@ def batch(
     _complain(outcome, dry_run)
 
 
-def _workers(entries: list[Entry], folder: Path, jobs: str, sessions: int, ray: str | None) -> Any:
+def _workers(entries: list[Entry], folder: Path, jobs: str, sessions: int, ray: str | None) -> MakeWorkers:
     """How to get workers once it is known how many calls there are for them. Raises ConfigError."""
     if jobs != "auto" and not (jobs.isdecimal() and int(jobs) > 0):
         raise ConfigError(f"--jobs {jobs}: write a number of workers from 1, or auto")

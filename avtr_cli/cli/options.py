@@ -193,6 +193,7 @@ def plan_of(dry_run: bool, preview: Path | None) -> Plan | None:
 
 
 def print_warnings(warnings: Iterable[str]) -> None:
+    """Each on a line of its own on the standard error."""
     for warning in warnings:
         typer.echo(f"warning: {warning}", err=True)
 

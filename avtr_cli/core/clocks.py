@@ -56,6 +56,7 @@ class ChunkClock:
         self.stages_ms[name].append(ms)
 
     def finish(self) -> None:
+        """Wait for what the GPU still does, and read the clocks of all chunks."""
         if self._cuda:
             self._read_events(before=len(self.chunk_ms) + 1)
 

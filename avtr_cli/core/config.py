@@ -125,10 +125,12 @@ class Preset:
         return _apply(self, {k: v for k, v in settings.items() if v is not None}, origin, options or {})
 
     def as_dict(self) -> dict[str, Any]:
+        """All settings as nested dictionaries of plain values."""
         return dataclasses.asdict(self)
 
 
 def preset_names() -> list[str]:
+    """Names of the shipped presets, sorted."""
     return sorted(path.stem for path in shipped_folder("presets").glob("*.yaml"))
 
 

@@ -19,7 +19,8 @@ COMMON = ("-hide_banner", "-nostdin")
 def executable() -> str:
     """Its path. Raises OSError where there is none."""
     try:
-        return imageio_ffmpeg.get_ffmpeg_exe()
+        program: str = imageio_ffmpeg.get_ffmpeg_exe()
+        return program
     except RuntimeError as error:
         raise OSError(errno.ENOENT, str(error).splitlines()[0]) from error
 

@@ -32,6 +32,7 @@ class Within:
         return f"must lie between {self.low:g} and {self.high:g}{also}"
 
     def holds(self, value: float) -> bool:
+        """Whether `value` lies within, or is the one that switches the setting off; NaN and infinity never do."""
         return self.low <= value <= self.high or value == self.off  # NaN and infinity never are
 
 
@@ -45,6 +46,7 @@ class OneOf:
         return f"must be one of {', '.join(self.words)}"
 
     def holds(self, value: str) -> bool:
+        """Whether `value` is one of the words."""
         return value in self.words
 
 
@@ -59,6 +61,7 @@ class Like:
         return f"must be {self.said}"
 
     def holds(self, value: str) -> bool:
+        """Whether `value` fits the pattern's test."""
         return self.fits(value)
 
 
@@ -103,6 +106,7 @@ def check_all(config: Any, group: str) -> None:
 
 
 def is_device(text: str) -> bool:
+    """Whether `text` names a device as torch does, or is auto; that it exists is not asked."""
     return re.fullmatch(r"auto|cpu|cuda(:[0-9]{1,3})?", text) is not None
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    import numpy as np
+    from avtr_cli.core.arrays import Floats
 
 
 @dataclass(frozen=True)
@@ -25,15 +25,15 @@ class Readings:
     gaze_degrees   (T, 2) where the eyes point besides the head: to the left of the picture, down
     """
 
-    mouth: np.ndarray
-    blink: np.ndarray
-    head_degrees: np.ndarray
-    smile: np.ndarray | None = None
-    brow: np.ndarray | None = None
-    gaze_degrees: np.ndarray | None = None
+    mouth: Floats
+    blink: Floats
+    head_degrees: Floats
+    smile: Floats | None = None
+    brow: Floats | None = None
+    gaze_degrees: Floats | None = None
 
 
-Read = Callable[["MotionSpace", "np.ndarray", "np.ndarray"], Readings]
+Read = Callable[["MotionSpace", "Floats", "Floats"], Readings]
 
 
 @dataclass(frozen=True)
@@ -52,10 +52,10 @@ class MotionSpace:
         return len(self.channels)
 
     def index(self, channel: str) -> int:
-        """The column of a channel. Raises ValueError."""
+        """Column of a channel. Raises ValueError where the space has none of that name."""
         return self.channels.index(channel)
 
-    def readings(self, values: np.ndarray, neutral: np.ndarray) -> Readings:
+    def readings(self, values: Floats, neutral: Floats) -> Readings:
         """What motion (T, C) shows of an avatar whose motion at rest is `neutral` (C,)."""
         return self.read(self, values, neutral)
 
@@ -76,14 +76,14 @@ HEAD_CHANNELS = ("headPitch", "headYaw", "headRoll", "headX", "headY", "headZ")
 EYE_RANGE_DEGREES = 35.0  # of eye rotation for an ARKit look weight of 1
 
 
-def _read_controls(space: MotionSpace, values: np.ndarray, neutral: np.ndarray) -> Readings:
+def _read_controls(space: MotionSpace, values: Floats, neutral: Floats) -> Readings:
     """Of weights as they are: zeros are the photo."""
 
-    def weight(name: str) -> np.ndarray:
-        column: np.ndarray = values[:, space.index(name)]
+    def weight(name: str) -> Floats:
+        column: Floats = values[:, space.index(name)]
         return column
 
-    def both(name: str) -> np.ndarray:
+    def both(name: str) -> Floats:
         return (weight(f"{name}Left") + weight(f"{name}Right")) / 2
 
     head, gaze = values[:, [space.index(name) for name in HEAD_CHANNELS[:3]]], values[:, :2].copy()
@@ -115,13 +115,13 @@ EYE_KEYPOINTS = (11, 13, 15, 16, 18)
 """Which of LivePortrait's 21 move with lips and lids: learned, not labelled; read off its editor and driving modes."""
 
 
-def _read_keypoints(space: MotionSpace, values: np.ndarray, neutral: np.ndarray) -> Readings:
+def _read_keypoints(space: MotionSpace, values: Floats, neutral: Floats) -> Readings:
     """Of departures from the portrait: how far the lips' and the lids' keypoints have moved."""
     moved = values - neutral
     points = moved[:, 3:].reshape(len(moved), -1, 3)
 
-    def departure(keypoints: tuple[int, ...]) -> np.ndarray:
-        squares: np.ndarray = (points[:, list(keypoints)] ** 2).mean((1, 2))
+    def departure(keypoints: tuple[int, ...]) -> Floats:
+        squares: Floats = (points[:, list(keypoints)] ** 2).mean((1, 2))
         return squares**0.5
 
     return Readings(departure(LIP_KEYPOINTS), departure(EYE_KEYPOINTS), moved[:, :3] * (180 / math.pi))

@@ -54,7 +54,7 @@ def load_file(path: Path) -> Any:
     return load(read_text(path), str(path))
 
 
-class _Loader(yaml.SafeLoader):
+class _Loader(yaml.SafeLoader):  # type: ignore[misc]  # PyYAML comes without types
     """PyYAML's safe loader with the scalars above, distinct keys that are words, and bounds."""
 
     yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012 - none of YAML 1.1's
@@ -109,7 +109,7 @@ _Loader.yaml_constructors = {
 }
 
 
-class _Refused(yaml.constructor.ConstructorError):
+class _Refused(yaml.constructor.ConstructorError):  # type: ignore[misc]  # PyYAML comes without types
     """YAML well written, but nothing that settings are made of."""
 
     def __init__(self, what: str, at: Any):

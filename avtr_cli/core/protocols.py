@@ -15,7 +15,7 @@ from avtr_cli.core.motion_space import MotionSpace
 from avtr_cli.core.types import Asked, Identity, Motion, MotionState, Portrait, Window
 
 if TYPE_CHECKING:
-    import numpy as np
+    from avtr_cli.core.arrays import Frames
 
 
 class MotionGenerator(Protocol):
@@ -65,7 +65,7 @@ class Renderer(Protocol):
     def prepare(self, portrait: Portrait) -> Identity:
         """Everything that depends on the photo alone."""
 
-    def draw(self, identity: Identity, motion: Motion, camera: Camera = FRONT) -> np.ndarray:
+    def draw(self, identity: Identity, motion: Motion, camera: Camera = FRONT) -> Frames:
         """uint8 (T, H, W, 3 or 4) pictures of the T frames, view and background applied.
 
         The array may be scratch memory that the next call of this thread overwrites. Raises ConfigError for a camera
@@ -89,5 +89,5 @@ class JointRenderer(Protocol):
 
     def draw_together(
         self, identities: Sequence[Identity], motions: Sequence[Motion], cameras: Sequence[Camera]
-    ) -> list[np.ndarray]:
+    ) -> list[Frames]:
         """`draw` of every identity with its motion through its camera."""

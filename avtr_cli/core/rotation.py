@@ -18,7 +18,8 @@ def matrix_of(vector: Tensor) -> Tensor:
     cross = torch.stack([zero, -z, y, z, zero, -x, -y, x, zero], dim=-1).unflatten(-1, (3, 3))
     sine = torch.sinc(angle / torch.pi)  # sin(a) / a
     cosine = 0.5 * torch.sinc(angle / (2 * torch.pi)).square()  # (1 - cos(a)) / a^2
-    return torch.eye(3, dtype=vector.dtype, device=vector.device) + sine * cross + cosine * (cross @ cross)
+    matrix: Tensor = torch.eye(3, dtype=vector.dtype, device=vector.device) + sine * cross + cosine * (cross @ cross)
+    return matrix
 
 
 def vector_of(matrix: Tensor) -> Tensor:

@@ -20,9 +20,9 @@ from typing import TYPE_CHECKING, Any
 from avtr_cli.core.errors import ConfigError
 
 if TYPE_CHECKING:
-    import numpy as np
     import torch
 
+    from avtr_cli.core.arrays import AnyArray
     from avtr_cli.core.config import RuntimeConfig
 
 CPU_QUOTA = Path("/sys/fs/cgroup/cpu.max")
@@ -217,7 +217,7 @@ def describe_device(device: torch.device, precision: str, threads: int) -> dict[
     }
 
 
-def to_host(tensors: Sequence[torch.Tensor]) -> list[np.ndarray]:
+def to_host(tensors: Sequence[torch.Tensor]) -> list[AnyArray]:
     """Arrays of the tensors' values: from a GPU all are copied at once, and waited for once."""
     import torch
 
@@ -237,6 +237,7 @@ def peak_rss_mb() -> float:
 
 
 def peak_gpu_mb(device: torch.device) -> float:
+    """MiB of GPU memory that tensors took at most so far; 0 on a CPU."""
     import torch
 
     return torch.cuda.max_memory_allocated(device) / 2**20 if device.type == "cuda" else 0.0

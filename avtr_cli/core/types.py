@@ -14,8 +14,9 @@ from avtr_cli.core.errors import ConfigError
 from avtr_cli.core.motion_space import MotionSpace
 
 if TYPE_CHECKING:
-    import numpy as np
     from torch import Tensor
+
+    from avtr_cli.core.arrays import Affine, Image, Matte, Points, Sound
 
 
 @dataclass(frozen=True)
@@ -29,10 +30,10 @@ class Portrait:
     warnings   sentences for the user (a doubtful face, a strong turn, a small picture)
     """
 
-    photo: np.ndarray
-    landmarks: np.ndarray
-    crop: np.ndarray
-    matte: np.ndarray
+    photo: Image
+    landmarks: Points
+    crop: Affine
+    matte: Matte
     crop_size: int = 512
     sha256: str = ""  # of the file's bytes
     warnings: tuple[str, ...] = ()
@@ -61,7 +62,7 @@ class Identity:
 class Window:
     """The audio of one chunk: float32 (2, 8400) at 16 kHz, rows (avatar, partner); see core/timing.py."""
 
-    samples: np.ndarray
+    samples: Sound
     index: int  # of the chunk, from 0
 
 
@@ -82,7 +83,7 @@ MotionState = Mapping[str, "Tensor"]
 class Frame:
     """One finished picture: uint8 (H, W, 3), or (H, W, 4) where an alpha channel was asked for."""
 
-    pixels: np.ndarray
+    pixels: Image
     index: int
 
 

@@ -11,8 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from avtr_cli.audio.source import DialogueFiles, DialogueSource
+from avtr_cli.audio.files import DialogueFiles
+from avtr_cli.audio.source import DialogueSource
 from avtr_cli.core import runtime
+from avtr_cli.core.arrays import Sound
 from avtr_cli.core.clocks import ChunkClock
 from avtr_cli.core.clocks import statistics as statistics_of
 from avtr_cli.core.config import Preset
@@ -121,7 +123,7 @@ def bench_sessions(preset: Preset, seconds: float, count: int) -> dict[str, Any]
     }
 
 
-def _heard(sessions: list[StreamingSession], sound: np.ndarray) -> Iterator[list[SessionWindow]]:
+def _heard(sessions: list[StreamingSession], sound: Sound) -> Iterator[list[SessionWindow]]:
     for ears in ([one.hear(sound) for one in sessions], [one.end() for one in sessions]):
         for windows in zip(*ears, strict=True):
             yield list(zip(sessions, windows, strict=True))

@@ -10,25 +10,27 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 import torch
 
+from avtr_cli.core.arrays import Floats
 from avtr_cli.core.config import RenderConfig
 from avtr_cli.core.motion_space import CONTROLS
 from avtr_cli.core.types import Motion
 from avtr_cli.perception.portrait import find_portrait
 from avtr_cli.render.mesh import renderer
 
-STAGES: tuple[tuple[Any, str], ...] = (
+STAGES: tuple[tuple[ModuleType | type, str], ...] = (
     (renderer, "displacement"), (renderer, "invert"), (renderer, "merge_layers"), (renderer, "gain"),
     (renderer.MeshRenderer, "_enlarged"), (renderer, "open_eye"), (renderer, "paint_eye"), (renderer, "draw_mouth"),
     (renderer.MeshRenderer, "_finish"),
 )  # fmt: skip
 
 
-def talking(frames: int) -> np.ndarray:
+def talking(frames: int) -> Floats:
     """Controls (frames, 58) that keep every part of the renderer busy."""
     rows = np.zeros((frames, len(CONTROLS)), np.float32)
     t = np.arange(frames) / 25
@@ -79,6 +81,7 @@ def time_renderer(photo: Path, config: RenderConfig, device: torch.device, frame
 
 
 def timing_lines(timing: dict[str, Any]) -> Iterator[str]:
+    """The timing of `time_renderer` as lines of a table, times in ms."""
     width, height = timing["size"]
     yield f"{width}x{height}: face found in {timing['find_s']:.2f} s, avatar prepared in {timing['prepare_s']:.2f} s"
     median, least = timing["frame_ms"]

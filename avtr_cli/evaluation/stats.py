@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
+from avtr_cli.core.arrays import Reals
+
 DRAWS = 2000  # of a bootstrap or a permutation test; the second digit of a p-value stands still
 
 
-def correlation(x: np.ndarray, y: np.ndarray) -> float:
+def correlation(x: Reals, y: Reals) -> float:
     """Pearson's r of two (T,) series; NaN where one of them does not vary or fewer than 3 values are given."""
     if len(x) < 3:
         return float("nan")
@@ -16,7 +18,7 @@ def correlation(x: np.ndarray, y: np.ndarray) -> float:
     return float((a * b).sum() / scale) if scale > 1e-12 else float("nan")
 
 
-def lagged_correlation(leader: np.ndarray, follower: np.ndarray, reach: int) -> tuple[float, int]:
+def lagged_correlation(leader: Reals, follower: Reals, reach: int) -> tuple[float, int]:
     """The highest r over lags -reach .. reach and its lag: `follower[t + lag]` goes with `leader[t]`.
 
     A positive lag means that the follower is late. On a tie the lag nearest to zero wins.
@@ -32,7 +34,7 @@ def lagged_correlation(leader: np.ndarray, follower: np.ndarray, reach: int) -> 
     return best, at
 
 
-def auc(higher: np.ndarray, lower: np.ndarray) -> float:
+def auc(higher: Reals, lower: Reals) -> float:
     """The chance that a draw of `higher` exceeds one of `lower`, ties counting half; 0.5 tells nothing apart."""
     if not len(higher) or not len(lower):
         return float("nan")
@@ -40,9 +42,7 @@ def auc(higher: np.ndarray, lower: np.ndarray) -> float:
     return float((difference > 0).mean() + 0.5 * (difference == 0).mean())
 
 
-def auc_interval(
-    higher: np.ndarray, lower: np.ndarray, rng: np.random.Generator, level: float = 0.95
-) -> tuple[float, float]:
+def auc_interval(higher: Reals, lower: Reals, rng: np.random.Generator, level: float = 0.95) -> tuple[float, float]:
     """Bootstrap interval of the AUC of (units, repeats) scores: whole units are drawn, since repeats are not new."""
     units = len(higher)
     if units < 2:
@@ -55,7 +55,7 @@ def auc_interval(
     return float(low), float(high)
 
 
-def paired_p(differences: np.ndarray, rng: np.random.Generator) -> float:
+def paired_p(differences: Reals, rng: np.random.Generator) -> float:
     """One-sided p of a mean above zero when the sign of each difference is exchangeable (sign-flip test)."""
     if not len(differences):
         return float("nan")
@@ -63,7 +63,7 @@ def paired_p(differences: np.ndarray, rng: np.random.Generator) -> float:
     return float((1 + ((signs * differences).mean(1) >= differences.mean()).sum()) / (1 + DRAWS))
 
 
-def upper_p(value: float, chance: np.ndarray) -> float:
+def upper_p(value: float, chance: Reals) -> float:
     """One-sided p of `value` among values drawn under chance; NaN where there are none."""
     chance = chance[np.isfinite(chance)]
     if not len(chance) or not np.isfinite(value):

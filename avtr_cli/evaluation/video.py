@@ -18,6 +18,7 @@ import numpy as np
 import soundfile
 from scipy.ndimage import uniform_filter1d
 
+from avtr_cli.core.arrays import Affine, AnyArray, Doubles, Image, Indices, Mask, Points, Sound
 from avtr_cli.core.errors import InputError, OutputError
 from avtr_cli.core.textfile import why_no_file
 from avtr_cli.core.timing import FPS, SAMPLE_RATE, SAMPLES_PER_FRAME
@@ -49,14 +50,14 @@ OnFrames = Callable[[int, int], None]
 class Seen:
     """What was measured of T frames: found bool (T,), face curves, and the blocks' distances from where they began."""
 
-    found: np.ndarray
+    found: Mask
     face: Face
-    moved: np.ndarray  # (T, blocks) of 255, signed, against the first frame; no blocks where there is no background
+    moved: Doubles  # (T, blocks) of 255, signed, against the first frame; no blocks where there is no background
     differs: float  # mean distance of the background from the photo's, of 255
 
 
 def evaluate_video(
-    path: Path, portrait: Portrait, sound: np.ndarray | None, watch: OnFrames | None = None
+    path: Path, portrait: Portrait, sound: Sound | None, watch: OnFrames | None = None
 ) -> dict[str, Any]:
     """Measure the video at `path`, made of `portrait`, against `sound`, float32 (2, n), rows (avatar, partner).
 
@@ -114,7 +115,7 @@ def track_face(path: Path, portrait: Portrait, watch: OnFrames | None = None) ->
     return Seen(np.array(found), face, np.array(moved), float(np.mean(differs)))
 
 
-def eye_aspect_ratio(points: np.ndarray) -> float:
+def eye_aspect_ratio(points: Points) -> float:
     """Opening over width of both eyes, averaged: Soukupova & Cech 2016, over seven pairs of lid points."""
     ratios = []
     for eye in EYES:
@@ -124,7 +125,7 @@ def eye_aspect_ratio(points: np.ndarray) -> float:
     return float(np.mean(ratios))
 
 
-def sound_of(path: Path) -> np.ndarray:
+def sound_of(path: Path) -> Sound:
     """The first channel of a video's sound, float32 (n,) at 16 kHz. Raises InputError where it has none."""
     with tempfile.TemporaryDirectory() as folder:
         wav = Path(folder) / "sound.wav"
@@ -135,7 +136,7 @@ def sound_of(path: Path) -> np.ndarray:
             raise InputError(
                 f"{path}: has no sound that can be read; give the dialogue it was rendered from"
             ) from error
-        samples, _ = soundfile.read(wav, dtype="float32")
+        samples: Sound = soundfile.read(wav, dtype="float32")[0]
     return samples
 
 
@@ -155,7 +156,7 @@ def _findings(seen: Seen, take: Take) -> Findings:
     return found
 
 
-def _curves(shapes: np.ndarray, angles: np.ndarray, ears: np.ndarray, still: np.ndarray, level: np.ndarray) -> Face:
+def _curves(shapes: Points, angles: Doubles, ears: Doubles, still: Points, level: Doubles) -> Face:
     """Points in the head's own frame (T, 478, 3), angles (T, 3) and eye ratios (T,), against the photo's."""
     upper, lower = LIP_CENTRES
     left, right = MOUTH_CORNERS
@@ -177,26 +178,27 @@ def _curves(shapes: np.ndarray, angles: np.ndarray, ears: np.ndarray, still: np.
     )
 
 
-def _nearest(found: np.ndarray) -> np.ndarray:
+def _nearest(found: Mask) -> Indices:
     """For every frame the row, among the found ones, of the nearest frame with a face."""
     there = np.flatnonzero(found)
-    return np.abs(np.arange(len(found))[:, None] - there[None, :]).argmin(1)
+    rows: Indices = np.abs(np.arange(len(found))[:, None] - there[None, :]).argmin(1)
+    return rows
 
 
 @dataclass(frozen=True)
 class _View:
     """How the photo lies in the video's picture."""
 
-    crop: np.ndarray  # affine, picture -> square around the head
-    blocks_kept: np.ndarray  # bool (rows, columns) of BLOCK px: wholly background
-    expected: np.ndarray  # (blocks,) the photo's own means
+    crop: Affine  # affine, picture -> square around the head
+    blocks_kept: Mask  # bool (rows, columns) of BLOCK px: wholly background
+    expected: Doubles  # (blocks,) the photo's own means
 
-    def blocks(self, frame: np.ndarray) -> np.ndarray:
+    def blocks(self, frame: Image) -> Doubles:
         """Means of the background's blocks, (blocks,), of 255."""
         return _block_means(frame)[self.blocks_kept]
 
 
-def _view_of(portrait: Portrait, frame: np.ndarray) -> _View:
+def _view_of(portrait: Portrait, frame: Image) -> _View:
     """The photo view or the crop view, whichever the frame looks more like."""
     height, width = frame.shape[:2]
     photo_height, photo_width = portrait.photo.shape[:2]
@@ -217,19 +219,21 @@ def _view_of(portrait: Portrait, frame: np.ndarray) -> _View:
     reach = 2 * round(CLEAR_SHARE * min(width, height)) + 1
     near = cv2.dilate((matte > PERSON).astype(np.uint8), np.ones((reach, reach), np.uint8))
     kept = _block_means(near[..., None]) == 0
-    whole = np.vstack([into[best], [0, 0, 1]])
-    crop = np.vstack([portrait.crop, [0, 0, 1]]) @ np.linalg.inv(whole)
+    whole: Affine = np.vstack([into[best], [0, 0, 1]])
+    own: Affine = np.vstack([portrait.crop, [0, 0, 1]])
+    crop = own @ np.linalg.inv(whole)
     return _View(crop[:2], kept, _block_means(pictures[best])[kept])
 
 
-def _block_means(picture: np.ndarray) -> np.ndarray:
+def _block_means(picture: AnyArray) -> Doubles:
     """(H, W, C) -> mean over channels and BLOCK x BLOCK px, (H // BLOCK, W // BLOCK)."""
     rows, columns = picture.shape[0] // BLOCK, picture.shape[1] // BLOCK
     cut = picture[: rows * BLOCK, : columns * BLOCK].astype(np.float32).mean(2)
-    return cut.reshape(rows, BLOCK, columns, BLOCK).mean((1, 3))
+    means: Doubles = cut.reshape(rows, BLOCK, columns, BLOCK).mean((1, 3))
+    return means
 
 
-def _frames(path: Path) -> Iterator[tuple[np.ndarray, int]]:
+def _frames(path: Path) -> Iterator[tuple[Image, int]]:
     """RGB pictures of the video, and about how many there are. Raises InputError."""
     try:
         reader = imageio_ffmpeg.read_frames(str(path), pix_fmt="rgb24")

@@ -98,7 +98,8 @@ def _photo(name: str, folder: Path) -> Path:
     picture = getattr(skimage.data, name.removeprefix("skimage:"))()[..., ::-1]
     path = folder / f"{name.removeprefix('skimage:')}.png"
     if lies_there(path):
-        if not np.array_equal(cv2.imread(str(path)), picture):
+        there = cv2.imread(str(path))
+        if there is None or not np.array_equal(there, picture):
             raise OutputError(f"{path}: is another picture than the demo's; move it, or choose another -o")
         return path
     try:

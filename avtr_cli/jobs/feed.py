@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 from avtr_cli.audio.source import DialogueSource
+from avtr_cli.core.arrays import Image, Sound
 from avtr_cli.core.clocks import STEPS, ChunkClock
 from avtr_cli.core.types import Chunk, Window
 from avtr_cli.jobs.workfolder import WorkFolder
@@ -26,7 +27,7 @@ from avtr_cli.streaming.session import SessionWindow, StreamingSession
 class FedChunk:
     """What one chunk gave: pictures that live until the next take, and the motion (T, C) of every avatar."""
 
-    pictures: Iterator[np.ndarray]
+    pictures: Iterator[Image]
     motions: tuple[torch.Tensor, ...]
     count: int
 
@@ -47,8 +48,8 @@ class Feed:
         assert len(sessions) == (1 if layout is None else 2)
         self.sessions, self.pace = tuple(sessions), None if pace == "max" else RealtimePace()
         self._source, self.layout = source, layout
-        self._first: tuple[Chunk, list[np.ndarray]] | None = None  # of a pair, until the second's chunk comes
-        self._kept: list[np.ndarray] = []
+        self._first: tuple[Chunk, list[Image]] | None = None  # of a pair, until the second's chunk comes
+        self._kept: list[Image] = []
         self._layout_ms: list[float] = []  # per chunk
 
     def heard(self) -> Iterator[list[SessionWindow]]:
@@ -71,7 +72,7 @@ class Feed:
 
     def receive(self, chunk: Chunk) -> FedChunk | None:
         """Take the sessions' chunks of one moment, one by one in their order; with the last comes the Take."""
-        pictures: Iterator[np.ndarray] = (frame.pixels for frame in chunk.frames)
+        pictures: Iterator[Image] = (frame.pixels for frame in chunk.frames)
         chunks = [chunk]
         if self.layout is not None:
             if self._first is None:
@@ -85,14 +86,14 @@ class Feed:
             self.pace.left(chunk.motion.first, len(chunk.frames))
         return FedChunk(pictures, motions, len(chunk.frames))
 
-    def _keep(self, chunk: Chunk) -> list[np.ndarray]:
+    def _keep(self, chunk: Chunk) -> list[Image]:
         while len(self._kept) < len(chunk.frames):
             self._kept.append(np.empty_like(chunk.frames[0].pixels))
         for buffer, frame in zip(self._kept, chunk.frames, strict=False):
             np.copyto(buffer, frame.pixels)
         return self._kept[: len(chunk.frames)]
 
-    def _composed(self, first: list[np.ndarray], second: Chunk) -> Iterator[np.ndarray]:
+    def _composed(self, first: list[Image], second: Chunk) -> Iterator[Image]:
         assert self.layout is not None
         self._layout_ms.append(0.0)
         for pixels, frame in zip(first, second.frames, strict=True):
@@ -107,6 +108,7 @@ class Feed:
             session.save(folder.state(index, avatar))
 
     def restore(self, folder: WorkFolder, index: int) -> None:
+        """Every session as it was after segment `index`."""
         for avatar, session in enumerate(self.sessions):
             session.restore(folder.state(index, avatar))
 
@@ -130,7 +132,7 @@ def _summed(lists: list[list[float]]) -> list[float]:
     return [sum(values) for values in zip_longest(*lists, fillvalue=0.0)]
 
 
-def _skipped(blocks: Iterator[np.ndarray], skip: int) -> Iterator[np.ndarray]:
+def _skipped(blocks: Iterator[Sound], skip: int) -> Iterator[Sound]:
     for block in blocks:
         passed = min(skip, block.shape[1])
         skip -= passed

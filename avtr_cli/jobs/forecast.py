@@ -45,6 +45,7 @@ class Forecast:
 
     @property
     def warnings(self) -> tuple[str, ...]:
+        """What the user is to be told before rendering."""
         return warnings_of(self.checked.job, self.avatars, self.health, self.checked.frames)
 
     def lines(self) -> list[str]:

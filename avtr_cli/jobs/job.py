@@ -59,6 +59,7 @@ class Job:
 
     @property
     def photos(self) -> tuple[Path, ...]:
+        """The photos to be read, one for each person."""
         return (self.photo,)
 
     @property

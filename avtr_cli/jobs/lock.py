@@ -92,6 +92,7 @@ def holder(folder: Path) -> int | None:
 
 
 def busy(out: Path, lock: Path) -> OutputError:
+    """The error that tells who writes `out`, as far as `lock` says."""
     pid = _pid(lock)
     return OutputError(
         f"{out}: another avtr{f' (process {pid})' if pid else ''} is writing it; wait for it, or choose another -o"

@@ -8,6 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from avtr_cli.core.arrays import Image, Points
 from avtr_cli.core.errors import ConfigError, OutputError
 from avtr_cli.core.files import reason, replacing
 from avtr_cli.core.types import Portrait
@@ -42,7 +43,7 @@ def draw_preview(path: Path, portraits: Sequence[Portrait]) -> None:
         raise OutputError(f"{path}: cannot be written ({reason(error)})") from error
 
 
-def _drawn(portrait: Portrait) -> np.ndarray:
+def _drawn(portrait: Portrait) -> Image:
     scale = HEIGHT / portrait.photo.shape[0]
     method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
     picture = cv2.resize(portrait.photo, None, fx=scale, fy=scale, interpolation=method)
@@ -56,5 +57,5 @@ def _drawn(portrait: Portrait) -> np.ndarray:
     return picture
 
 
-def _line(picture: np.ndarray, points: np.ndarray, colour: tuple[int, int, int]) -> None:
+def _line(picture: Image, points: Points, colour: tuple[int, int, int]) -> None:
     cv2.polylines(picture, [np.rint(points).astype(np.int32)], True, colour, 2, cv2.LINE_AA)

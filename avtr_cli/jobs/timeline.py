@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from avtr_cli.audio.source import DialogueSource
+from avtr_cli.core.arrays import Floats
 from avtr_cli.core.motion_space import MotionSpace
 from avtr_cli.core.timing import FPS, SAMPLES_PER_FRAME
 from avtr_cli.jobs.workfolder import WorkFolder
@@ -12,7 +13,7 @@ from avtr_cli.motion.file import load_motion
 from avtr_cli.report.timeline import BINS, LONG_BIN_S, QUIETEST_DB, SMALLEST_MOVEMENT, Curves, Timeline
 
 
-def collect(source: DialogueSource, folder: WorkFolder, neutrals: list[np.ndarray]) -> Timeline:
+def collect(source: DialogueSource, folder: WorkFolder, neutrals: list[Floats]) -> Timeline:
     """The timeline of a rendered job before its work folder is removed; `neutrals` are the avatars' motions at rest."""
     frames = folder.frames
     bins = min(BINS, frames)
@@ -20,7 +21,7 @@ def collect(source: DialogueSource, folder: WorkFolder, neutrals: list[np.ndarra
     return Timeline(frames / FPS, _voices(source, frames, bins), curves)
 
 
-def _voices(source: DialogueSource, frames: int, bins: int) -> np.ndarray:
+def _voices(source: DialogueSource, frames: int, bins: int) -> Floats:
     power, at = np.zeros((2, bins)), 0
     for block in source.blocks():
         frame = np.minimum((np.arange(block.shape[1]) + at) // SAMPLES_PER_FRAME, frames - 1)
@@ -30,10 +31,11 @@ def _voices(source: DialogueSource, frames: int, bins: int) -> np.ndarray:
         power[:, where[starts]] = np.maximum(power[:, where[starts]], means)
         at += block.shape[1]
     level = 10 * np.log10(power + 1e-12)
-    return (1 - np.clip(level / QUIETEST_DB, 0, 1)).astype(np.float32)
+    loud: Floats = (1 - np.clip(level / QUIETEST_DB, 0, 1)).astype(np.float32)
+    return loud
 
 
-def _curves(folder: WorkFolder, avatar: int, neutral: np.ndarray, frames: int, bins: int) -> Curves:
+def _curves(folder: WorkFolder, avatar: int, neutral: Floats, frames: int, bins: int) -> Curves:
     widest, sums, counts, at = np.zeros((bins, 2)), np.zeros((bins, 5)), np.zeros((bins, 1)), 0
     for index in range(len(folder.closed)):
         space, tensor, _ = load_motion(folder.motion(index, avatar))
@@ -51,7 +53,7 @@ def _curves(folder: WorkFolder, avatar: int, neutral: np.ndarray, frames: int, b
     return Curves(mouth, blink, *means[:, 2:].T)
 
 
-def _movement(space: MotionSpace, values: np.ndarray, neutral: np.ndarray) -> np.ndarray:
+def _movement(space: MotionSpace, values: Floats, neutral: Floats) -> Floats:
     """Mouth, blink, and pitch, yaw, roll in degrees, (T, 5), of float32 (T, C)."""
     seen = space.readings(values, neutral)
     return np.column_stack([seen.mouth, seen.blink, seen.head_degrees])

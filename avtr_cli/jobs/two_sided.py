@@ -45,20 +45,25 @@ class TwoSidedJob(Job):
 
     @property
     def photos(self) -> tuple[Path, ...]:
+        """The avatar's photo and the partner's."""
         return (self.photo, self.photo_b)
 
     def sides(self) -> tuple[Job, ...]:
+        """One job for each person; the second has its own photo, face and seed, the next one."""
         return (self, dataclasses.replace(self, photo=self.photo_b, face=self.face_b, seed=self.seed + 1))
 
     def frame_size(self, sizes: list[tuple[int, int]]) -> tuple[int, int]:
+        """(width, height) of the whole picture, from those of its parts."""
         return layout_size(self.layout, sizes[0])
 
     def arrange(self, sizes: list[tuple[int, int]], source: DialogueSource) -> Layout:
+        """How its two pictures are put together, frame by frame."""
         from avtr_cli.audio.turns import active_side
         from avtr_cli.output.layout import Layout
 
         return Layout(self.layout, sizes, active_side(source) if self.layout == "active-speaker" else None)
 
     def key(self, weights: Sequence[Path] = (), sha256: Callable[[Path], str] | None = None) -> str:
+        """As `Job.key`, with all that only a video of two has."""
         described = (super().key(weights, sha256), (sha256 or file_sha256)(self.photo_b), self.face_b, self.layout)
         return hashlib.sha256(repr(described).encode()).hexdigest()

@@ -13,6 +13,7 @@ import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from avtr_cli.core.errors import InputError, OutputError
 from avtr_cli.core.files import file_sha256, reason, remove, remove_folder, replacing, sync
@@ -79,16 +80,20 @@ class WorkFolder:
 
     @property
     def frames(self) -> int:
+        """How many frames the closed segments hold."""
         return sum(segment.frames for segment in self.closed)
 
     @property
     def digests(self) -> bytes:
+        """SHA-256 of the closed segments' frames, end to end."""
         return b"".join(segment.digests for segment in self.closed)
 
     def video(self, index: int) -> Path:
+        """The file of segment `index`."""
         return self.path / f"segment-{index:05d}.mkv"
 
     def motion(self, index: int, avatar: int = 0) -> Path:
+        """The file of one avatar's motion in segment `index`."""
         return self.path / f"motion-{index:05d}-{avatar}.safetensors"
 
     def state(self, index: int, avatar: int = 0) -> Path:
@@ -168,7 +173,7 @@ class WorkFolder:
         remove_folder(self.path / PICTURES)
         remove(self.path / _PLACING)
 
-    def _read(self, name: str) -> dict:
+    def _read(self, name: str) -> dict[str, Any]:
         try:
             value = json.loads((self.path / name).read_bytes())
         except (OSError, ValueError, RecursionError):
@@ -215,4 +220,5 @@ def being_placed(out: Path) -> frozenset[Path]:
 
 
 def beside(out: Path) -> Path:
+    """The hidden work folder of the output `out`."""
     return out.with_name(f".{out.name}.avtr")

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
+
+Doubles = NDArray[np.float64]
 
 
-def kernel(points: np.ndarray, centres: np.ndarray) -> np.ndarray:
+def kernel(points: Doubles, centres: Doubles) -> Doubles:
     """r^2 log r between `points` (q, 2) and `centres` (n, 2), (q, n)."""
     squared = (points**2).sum(1)[:, None] + (centres**2).sum(1)[None] - 2 * points @ centres.T
     np.clip(squared, 1e-12, None, out=squared)
-    return 0.5 * squared * np.log(squared)
+    values: Doubles = 0.5 * squared * np.log(squared)
+    return values
 
 
-def fit(centres: np.ndarray, values: np.ndarray, stiffness: float) -> np.ndarray:
+def fit(centres: Doubles, values: Doubles, stiffness: float) -> Doubles:
     """Coefficients (n + 3, m) of the spline through `values` (n, m) at `centres` (n, 2); see `evaluate`.
 
     `stiffness` above 0 smooths instead of meeting every value.
@@ -25,7 +29,8 @@ def fit(centres: np.ndarray, values: np.ndarray, stiffness: float) -> np.ndarray
     return np.linalg.solve(system, np.vstack([values, np.zeros((3, values.shape[1]))]))
 
 
-def evaluate(points: np.ndarray, point_kernel: np.ndarray, coefficients: np.ndarray) -> np.ndarray:
+def evaluate(points: Doubles, point_kernel: Doubles, coefficients: Doubles) -> Doubles:
     """Values (q, m) at `points` (q, 2), whose kernel to the centres is given: it is the costly part, and shared."""
     size = point_kernel.shape[1]
-    return point_kernel @ coefficients[:size] + coefficients[size] + points @ coefficients[size + 1 :]
+    values: Doubles = point_kernel @ coefficients[:size] + coefficients[size] + points @ coefficients[size + 1 :]
+    return values

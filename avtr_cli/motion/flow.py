@@ -122,15 +122,18 @@ class Innovations:
         self.predictor, self.whiten, self.colour = predictor, whiten, colour  # (C,K,4), (C,K,K), (C,K,K)
 
     def predict(self, past: Tensor) -> Tensor:
+        """The next K frames (..., K, C) expected after the last four, `past` (..., 4, C)."""
         d = past[..., 1:, :] - past[..., :-1, :]
         seen = torch.stack([past[..., 3, :], d[..., 2, :], d[..., 1, :], d[..., 0, :]], dim=-1)
         change = torch.einsum("...cj,ckj->...kc", seen, self.predictor)
         return past[..., 3:4, :] + change
 
     def encode(self, frames: Tensor, past: Tensor) -> Tensor:
+        """The codes of `frames`: what of them the prediction from `past` misses, whitened."""
         return torch.einsum("...kc,cmk->...mc", frames - self.predict(past), self.whiten)
 
     def decode(self, codes: Tensor, past: Tensor) -> Tensor:
+        """The frames of `codes` after `past`: the inverse of `encode`."""
         return self.predict(past) + torch.einsum("...mc,ckm->...kc", codes, self.colour)
 
     @classmethod

@@ -10,7 +10,11 @@ frames, Lee, Badler & Badler 2002.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
+
+from avtr_cli.core.arrays import Doubles, Floats
 
 CURVES = ("pitch", "yaw", "roll", "brow", "smile", "blink", "gazeX", "gazeY")
 """The gestures' sum: degrees, ARKit weights, and gaze in -1..1 (+x to the left of the picture, +y down)."""
@@ -28,16 +32,17 @@ REFRACTORY = {"nod": 16, "brow": 14, "smile": 40, "blink": 11, "gaze": 8, "accen
 """Frames after a start in which the same gesture cannot start again."""
 
 _FPS = 25
+_Look = tuple[float, float]  # where the eyes rest, gaze units
 _COLUMN = {name: k for k, name in enumerate(CURVES)}
 
 
 def draw(
     event: str,
-    u: np.ndarray,
+    u: Doubles,
     strength: float = 1.0,
     target: tuple[float, float] | None = None,
     present: tuple[float, float] = (0.0, 0.0),
-) -> np.ndarray:
+) -> Floats:
     """float32 (frames <= 64, 8), the curve from the frame on which the gesture starts.
 
     `u` holds 6 uniform numbers in [0, 1). For "gaze" the columns are steps per frame from `present` to
@@ -46,7 +51,7 @@ def draw(
     return _DRAWERS[event](u, strength, target or (0.0, 0.0), present)
 
 
-def _empty(frames: int) -> np.ndarray:
+def _empty(frames: int) -> Floats:
     return np.zeros((min(max(frames, 1), LONGEST), len(CURVES)), np.float32)
 
 
@@ -54,7 +59,7 @@ def _between(u: float, low: float, high: float) -> float:
     return low + (high - low) * float(u)
 
 
-def _nod(u, strength, target, present):
+def _nod(u: Doubles, strength: float, target: _Look, present: _Look) -> Floats:
     """1-3 decaying cycles, downwards first; starts and ends at rest with no step in speed."""
     cycles = 1 + int(u[0] * 2.6)
     hertz, degrees = _between(u[1], 1.8, 3.2), _between(u[2], 3.0, 7.0) * strength
@@ -67,22 +72,23 @@ def _nod(u, strength, target, present):
     return curve
 
 
-def _hump(rise: float, hold: float, fall: float) -> np.ndarray:
+def _hump(rise: float, hold: float, fall: float) -> Doubles:
     """0 -> 1 -> 0 by raised cosines; times in seconds."""
     t = np.arange(round((rise + hold + fall) * _FPS) + 2) / _FPS
     up = 0.5 - 0.5 * np.cos(np.pi * np.clip(t / max(rise, 1e-3), 0, 1))
     down = 0.5 + 0.5 * np.cos(np.pi * np.clip((t - rise - hold) / max(fall, 1e-3), 0, 1))
-    return np.minimum(up, down)
+    hump: Doubles = np.minimum(up, down)
+    return hump
 
 
-def _brow(u, strength, target, present):
+def _brow(u: Doubles, strength: float, target: _Look, present: _Look) -> Floats:
     shape = _hump(0.14, _between(u[0], 0.1, 0.3), 0.26)
     curve = _empty(len(shape))
     curve[:, _COLUMN["brow"]] = _between(u[1], 0.25, 0.55) * strength * shape[: len(curve)]
     return curve
 
 
-def _smile(u, strength, target, present):
+def _smile(u: Doubles, strength: float, target: _Look, present: _Look) -> Floats:
     shape = _hump(0.4, _between(u[0], 0.4, 1.1), _between(u[2], 0.6, 0.9))
     curve = _empty(len(shape))
     curve[:, _COLUMN["smile"]] = _between(u[1], 0.2, 0.45) * strength * shape[: len(curve)]
@@ -90,7 +96,7 @@ def _smile(u, strength, target, present):
     return curve
 
 
-def _blink(u, strength, target, present):
+def _blink(u: Doubles, strength: float, target: _Look, present: _Look) -> Floats:
     """Two frames shut, one held (sometimes two), four to open; the phase within a frame is drawn."""
     t = (np.arange(10) + _between(u[0], 0.3, 0.9)) / _FPS
     held = 0.13 + (0.04 if u[1] > 0.8 else 0.0)
@@ -101,7 +107,7 @@ def _blink(u, strength, target, present):
     return curve
 
 
-def _gaze(u, strength, target, present):
+def _gaze(u: Doubles, strength: float, target: _Look, present: _Look) -> Floats:
     """A saccade in two frames to `target`, with the scatter that fixations have."""
     curve = _empty(2)
     for axis, (column, number) in enumerate((("gazeX", u[0]), ("gazeY", u[1]))):
@@ -110,7 +116,7 @@ def _gaze(u, strength, target, present):
     return curve
 
 
-def _accent(u, strength, target, present):
+def _accent(u: Doubles, strength: float, target: _Look, present: _Look) -> Floats:
     """The head's beat on a stressed word: a small move up, then down and back."""
     degrees = _between(u[0], 1.0, 2.7) * strength
     curve = _empty(22)
@@ -125,7 +131,7 @@ def _accent(u, strength, target, present):
     return curve
 
 
-def _turn(u, strength, target, present):
+def _turn(u: Doubles, strength: float, target: _Look, present: _Look) -> Floats:
     """A shift of the head held for a second or two, as at the start of a turn."""
     shape = _hump(_between(u[0], 0.5, 0.8), _between(u[1], 0.2, 0.8), 0.8)
     curve = _empty(len(shape))
@@ -136,7 +142,7 @@ def _turn(u, strength, target, present):
     return curve
 
 
-def _shake(u, strength, target, present):
+def _shake(u: Doubles, strength: float, target: _Look, present: _Look) -> Floats:
     """2 or 3 turns from side to side, swelling and fading, as for a no."""
     cycles = 2 + int(u[0] * 2)
     hertz, degrees = _between(u[1], 1.6, 2.4), _between(u[2], 4.0, 8.0) * strength
@@ -147,7 +153,7 @@ def _shake(u, strength, target, present):
     return curve
 
 
-_DRAWERS = {
+_DRAWERS: dict[str, Callable[[Doubles, float, _Look, _Look], Floats]] = {
     "nod": _nod, "brow": _brow, "smile": _smile, "blink": _blink, "gaze": _gaze, "accent": _accent, "turn": _turn,
     "shake": _shake,
 }  # fmt: skip

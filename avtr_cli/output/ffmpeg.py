@@ -94,6 +94,7 @@ class FramePipe:
             raise OutputError(f"{self._purpose}: {said}")
 
     def kill(self) -> None:
+        """End ffmpeg at once and give its pipes back; what it wrote is not whole."""
         self._process.kill()
         self._process.wait()
         assert self._process.stdin is not None

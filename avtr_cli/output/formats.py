@@ -31,6 +31,7 @@ class Format:
     finish: tuple[str, ...] = ()  # arguments of the container
 
     def audio_arguments(self, kbps: int, channels: int) -> list[str]:
+        """ffmpeg's options for `channels` of sound at `kbps`, or at the most that the codec takes."""
         return [*self.audio, *(("-b:a", f"{min(kbps, channels * self.most_kbps)}k") if self.lossy else ())]
 
     def disk_bytes(self, size: tuple[int, int], frames: int) -> int:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from avtr_cli.core.arrays import Grey, Image
 from avtr_cli.core.errors import ConfigError
 
 LONGEST = 120  # characters
@@ -29,7 +30,7 @@ class Label:
         self._add = pixels.astype(np.uint16) * alpha + 127  # rounds to nearest when divided by 255
         self._opaque = alpha[..., 0]
 
-    def burn(self, frame: np.ndarray) -> None:
+    def burn(self, frame: Image) -> None:
         """Blend the label over one frame, uint8 (H, W, 3 or 4), in place. An alpha channel grows to the plate's."""
         patch = frame[self._where]
         patch[..., :3] = (patch[..., :3] * self._keep + self._add) // 255
@@ -50,7 +51,7 @@ def check_label(text: str) -> str:
     return text
 
 
-def _draw(text: str, size: tuple[int, int]) -> tuple[tuple[slice, slice], np.ndarray, np.ndarray]:
+def _draw(text: str, size: tuple[int, int]) -> tuple[tuple[slice, slice], Image, Grey]:
     """Where the plate lies, its pixels uint8 (h, w, 3) and their alpha uint8 (h, w, 1)."""
     from PIL import Image, ImageDraw
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from avtr_cli.core.arrays import Floats, Image, Labels
 from avtr_cli.output.layouts import LAYOUTS, layout_size
 
 FADE_FRAMES = 6  # 240 ms
@@ -24,7 +25,7 @@ class Layout:
     only `active-speaker` looks at it. A frame depends on its index and the two pictures alone.
     """
 
-    def __init__(self, name: str, sizes: list[tuple[int, int]], shown: np.ndarray | None = None):
+    def __init__(self, name: str, sizes: list[tuple[int, int]], shown: Labels | None = None):
         assert name in LAYOUTS
         self.name = name
         self._cell = sizes[0]
@@ -33,7 +34,7 @@ class Layout:
         self._canvas = np.zeros((0,), np.uint8)
         self._fitted = np.zeros((0,), np.uint8)
 
-    def compose(self, first: np.ndarray, second: np.ndarray, index: int) -> np.ndarray:
+    def compose(self, first: Image, second: Image, index: int) -> Image:
         """Frame `index` of two pictures uint8 (H, W, C); scratch memory that the next call overwrites."""
         width, height = self._cell
         if self._canvas.shape[2:] != first.shape[2:]:
@@ -46,7 +47,7 @@ class Layout:
         self._canvas[-height:, -width:] = second
         return self._canvas
 
-    def _fit(self, picture: np.ndarray) -> np.ndarray:
+    def _fit(self, picture: Image) -> Image:
         """The picture at the size of a cell: scaled to fit, centred, dark around."""
         import cv2
 
@@ -60,7 +61,7 @@ class Layout:
         self._fitted[top : top + new[1], left : left + new[0]] = scaled
         return self._fitted
 
-    def _active(self, first: np.ndarray, second: np.ndarray, index: int) -> np.ndarray:
+    def _active(self, first: Image, second: Image, index: int) -> Image:
         import cv2
 
         assert self._weights is not None, "active-speaker needs the turns"
@@ -83,7 +84,7 @@ class Layout:
         return self._canvas
 
 
-def _mix(first: np.ndarray, second: np.ndarray, weight: float, out: np.ndarray) -> None:
+def _mix(first: Image, second: Image, weight: float, out: Image) -> None:
     """first * (1 - weight) + second * weight; one of them as it is at either end."""
     import cv2
 
@@ -93,7 +94,7 @@ def _mix(first: np.ndarray, second: np.ndarray, weight: float, out: np.ndarray) 
         np.copyto(out, cv2.addWeighted(first, 1 - weight, second, weight, 0))
 
 
-def _faded(shown: np.ndarray) -> np.ndarray:
+def _faded(shown: Labels) -> Floats:
     """float32 (frames,): how much of the second picture is large; goes linearly when the turn passes."""
     padded = np.concatenate([np.repeat(shown[:1], FADE_FRAMES - 1), shown]).astype(np.float32)
     return np.convolve(padded, np.full(FADE_FRAMES, 1 / FADE_FRAMES, np.float32), "valid").clip(0, 1)

@@ -16,6 +16,7 @@ _HEADER_END = len(SIGNATURE) + 25  # IHDR is always first and 13 bytes long
 
 
 def is_png(path: Path) -> bool:
+    """Whether the file begins as a PNG does. Raises OSError where it cannot be read."""
     with path.open("rb") as file:
         return file.read(len(SIGNATURE)) == SIGNATURE
 

@@ -46,15 +46,18 @@ class PictureSequence:
         self._before, self._after = stem[: place.start()], stem[place.end() :]
 
     def picture(self, number: int) -> Path:
+        """The file of picture `number`."""
         return self.folder / f"{self._before}{number:0{self._digits}d}{self._after}{SUFFIX}"
 
     @property
     def sound(self) -> Path:
+        """The file of the sound that goes with the pictures."""
         name = (self._before + self._after).strip("_-. ")
         return self.folder / (f"{name}_sound.wav" if name else "sound.wav")
 
     @property
     def exists(self) -> bool:
+        """Whether its first picture lies there."""
         return lies_there(self.picture(FIRST))
 
     def pictures(self) -> list[Path]:
@@ -93,6 +96,7 @@ class PictureSequence:
 
 
 def is_sequence(out: Path) -> bool:
+    """Whether the output's name asks for pictures, one file each: it ends in .png."""
     return out.suffix.lower() == SUFFIX
 
 

@@ -20,6 +20,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
+from avtr_cli.core.arrays import Image, Sound
 from avtr_cli.core.errors import OutputError
 from avtr_cli.core.interruption import interruptible
 from avtr_cli.core.timing import FPS
@@ -48,15 +49,15 @@ class SegmentWriter:
         source = ["-f", "rawvideo", "-pix_fmt", pixels, "-s", f"{width}x{height}", "-r", str(FPS), "-i", "pipe:0"]
         target = ["-an", *form.video, "-r", str(FPS), "-f", "matroska", path.name]
         self._pipe = ffmpeg.FramePipe([*source, *target], f"{path}: the video cannot be written", path.parent)
-        self._free: queue.SimpleQueue[np.ndarray] = queue.SimpleQueue()
+        self._free: queue.SimpleQueue[Image] = queue.SimpleQueue()
         for _ in range(max(2, min(QUEUE_FRAMES, QUEUE_BYTES // (height * width * channels)))):
             self._free.put(np.empty((height, width, channels), np.uint8))
-        self._waiting: queue.SimpleQueue[np.ndarray | None] = queue.SimpleQueue()
+        self._waiting: queue.SimpleQueue[Image | None] = queue.SimpleQueue()
         self._failure: BaseException | None = None
         self._thread = threading.Thread(target=self._send, name="avtr-encoder", daemon=True)
         self._thread.start()
 
-    def write(self, pixels: np.ndarray) -> None:
+    def write(self, pixels: Image) -> None:
         """Take a copy of one frame and burn the label into it. Raises OutputError when the encoder has failed."""
         with interruptible():
             buffer = self._free.get()
@@ -112,13 +113,14 @@ class SoundWriter:
         with self._told():
             self._file = soundfile.SoundFile(os.fsencode(path), "w", rate, channels, format="W64", subtype="PCM_16")
 
-    def write(self, samples: np.ndarray) -> None:
+    def write(self, samples: Sound) -> None:
         """float32 (n, channels). Raises OutputError."""
         with self._told():
             self._file.write(samples)
         self._written += len(samples)
 
     def close(self, frames: int) -> None:
+        """Fill up with silence to `frames` of video, and close. Raises OutputError where not all of it was written."""
         missing = round(frames * self._rate / FPS) - self._written
         if missing > 0:
             self.write(np.zeros((missing, self._channels), np.float32))

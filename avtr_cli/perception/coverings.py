@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from avtr_cli.core.arrays import Floats, Grey, Image, Mask, Picture, Points
 from avtr_cli.perception.crop import apply, resample
 from avtr_cli.perception.template import fit_pose
 from avtr_cli.perception.topology import (
@@ -47,7 +48,7 @@ class Covered:
     overexposed: bool
 
 
-def coverings(photo: np.ndarray, points: np.ndarray) -> Covered:
+def coverings(photo: Image, points: Points) -> Covered:
     """What hides the face `points` (478, 3) in `photo` uint8 (H, W, 3). Light that tells nothing hides nothing else."""
     picture, points = _face(photo, points)
     colours = cv2.cvtColor(cv2.GaussianBlur(picture, (0, 0), 1.0), cv2.COLOR_RGB2LAB)
@@ -61,7 +62,7 @@ def coverings(photo: np.ndarray, points: np.ndarray) -> Covered:
     return Covered(apart < LIPS_LIKE_SKIN, apart < LIPS_GONE, len(eyes) == 2, eyes, False, False)
 
 
-def _face(photo: np.ndarray, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _face(photo: Image, points: Points) -> tuple[Picture, Points]:
     """The face with its eyes level, float32 (h, w, 3) in 0 .. 1, and its points (478, 2) there."""
     right, left = points[list(OUTER_EYE_CORNERS), :2]
     across = (left - right) / max(float(np.linalg.norm(left - right)), 1e-6)
@@ -72,13 +73,13 @@ def _face(photo: np.ndarray, points: np.ndarray) -> tuple[np.ndarray, np.ndarray
     return resample(photo, affine, side, side).astype(np.float32) / 255, apply(affine, points[:, :2])
 
 
-def _inside(picture: np.ndarray, outline: np.ndarray) -> np.ndarray:
+def _inside(picture: Picture, outline: Points) -> Mask:
     mask = np.zeros(picture.shape[:2], np.uint8)
     cv2.fillPoly(mask, [np.rint(outline).astype(np.int32)], (1,))
     return mask > 0
 
 
-def lips_and_eyes(photo: np.ndarray, points: np.ndarray) -> tuple[float, float]:
+def lips_and_eyes(photo: Image, points: Points) -> tuple[float, float]:
     """By how much redder (a* of CIELAB) the lips are than what surrounds them, and how light the lighter of the irises
     is over the skin: 0 and 1 where the points lie on plain skin."""
     picture, points = _face(photo, points)
@@ -87,7 +88,7 @@ def lips_and_eyes(photo: np.ndarray, points: np.ndarray) -> tuple[float, float]:
     return float(_lips_over_ring(colours, points)[1]), max(irises) / _skin(colours[..., 0], points)
 
 
-def _lips_over_ring(colours: np.ndarray, points: np.ndarray) -> np.ndarray:
+def _lips_over_ring(colours: Picture, points: Points) -> Floats:
     """CIELAB (3,) of the lips' place less that of the ring around it; nothing where they are too small to be told."""
     outer = _inside(colours, points[[*OUTER_UPPER_LIP, *OUTER_LOWER_LIP[::-1]]]).astype(np.uint8)
     inner = _inside(colours, points[[*INNER_UPPER_LIP, *INNER_LOWER_LIP[::-1]]]).astype(np.uint8)
@@ -96,20 +97,21 @@ def _lips_over_ring(colours: np.ndarray, points: np.ndarray) -> np.ndarray:
     ring = (_grown(outer, 12) > 0) & (_grown(outer, 4) == 0)
     if lips.sum() < 10 or ring.sum() < 10:
         return np.full(3, np.nan)
-    return np.median(colours[lips], axis=0) - np.median(colours[ring], axis=0)
+    apart: Floats = np.median(colours[lips], axis=0) - np.median(colours[ring], axis=0)
+    return apart
 
 
-def _skin(lightness: np.ndarray, points: np.ndarray) -> float:
+def _skin(lightness: Picture, points: Points) -> float:
     x, y = np.rint(points[list(SKIN)]).astype(int).T.clip(0, len(lightness) - 1)
     return max(float(np.median(lightness[y, x])), 1.0)
 
 
-def _around(lightness: np.ndarray, place: np.ndarray) -> float:
+def _around(lightness: Picture, place: Points) -> float:
     x, y = np.rint(place).astype(int).clip(2, len(lightness) - 3)
     return float(lightness[y - 2 : y + 3, x - 2 : x + 3].mean())
 
 
-def _hidden_eyes(lightness: np.ndarray, points: np.ndarray) -> tuple[str, ...]:
+def _hidden_eyes(lightness: Picture, points: Points) -> tuple[str, ...]:
     """Sides of the eyes that do not show: both behind dark lenses, or one behind hair."""
     skin = _skin(lightness, points)
     both = {eye.side: _eye(lightness, points, eye, skin) for eye in EYES}
@@ -119,7 +121,7 @@ def _hidden_eyes(lightness: np.ndarray, points: np.ndarray) -> tuple[str, ...]:
     return hidden if len(hidden) == 1 else ()
 
 
-def _eye(lightness: np.ndarray, points: np.ndarray, eye: EyePoints, skin: float) -> tuple[float, float, float]:
+def _eye(lightness: Picture, points: Points, eye: EyePoints, skin: float) -> tuple[float, float, float]:
     """Of an eye and the skin close around it: median and 85th percentile of lightness over the `skin`'s, and the
     range of lightness between the lids."""
     upper, lower = points[list(eye.upper)], points[list(eye.lower)]
@@ -134,5 +136,5 @@ def _eye(lightness: np.ndarray, points: np.ndarray, eye: EyePoints, skin: float)
     return float(np.median(seen)) / skin, float(np.percentile(seen, 85)) / skin, float(high - low)
 
 
-def _grown(mask: np.ndarray, by: int) -> np.ndarray:
+def _grown(mask: Grey, by: int) -> Grey:
     return cv2.dilate(mask, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * by + 1, 2 * by + 1)))

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import numpy as np
-
+from avtr_cli.core.arrays import Image, Points
 from avtr_cli.perception.coverings import Covered, coverings
 from avtr_cli.perception.landmarks import face_height
 from avtr_cli.perception.template import Pose, unlikeness
@@ -16,7 +15,7 @@ LEVEL_PITCH = 9.0  # degrees; what a head held level measures, as the template s
 CUT_OFF = 0.02  # face heights by which a face's outline must leave the photo to be cut off
 
 
-def doubts(photo: np.ndarray, points: np.ndarray, pose: Pose) -> list[str]:
+def doubts(photo: Image, points: Points, pose: Pose) -> list[str]:
     """What to tell about the face `points` in `photo`; none for most portraits."""
     told = []
     tall, turn = face_height(points), turned_by(pose)
@@ -42,7 +41,7 @@ def turned_by(pose: Pose) -> float:
     return float(max(abs(yaw), abs(pitch - LEVEL_PITCH)))
 
 
-def cut_sides(points: np.ndarray, shape: tuple[int, ...]) -> list[str]:
+def cut_sides(points: Points, shape: tuple[int, ...]) -> list[str]:
     """Names of the picture's borders that a face's outline reaches beyond; `shape` (height, width, ...) px."""
     outline, (height, width) = points[list(FACE_OVAL), :2], shape[:2]
     (left, top), (right, bottom) = outline.min(axis=0), outline.max(axis=0)

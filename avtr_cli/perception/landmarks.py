@@ -8,6 +8,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from avtr_cli.core.arrays import Image, Points, Vector
 from avtr_cli.perception.mediapipe_graphs import Graph
 from avtr_cli.perception.topology import FACE_OVAL
 
@@ -31,13 +32,13 @@ _far_detector = Graph(
 )
 
 
-def face_points(image: np.ndarray) -> np.ndarray | None:
+def face_points(image: Image) -> Points | None:
     """The points of the one face in `image` (uint8 RGB), or None."""
     found = _run_mesh(image, 1)
     return found[0] if found else None
 
 
-def find_faces(image: np.ndarray) -> list[np.ndarray]:
+def find_faces(image: Image) -> list[Points]:
     """Points of every face found in `image` (uint8 RGB), each once, from the left of the picture to the right.
 
     Face Mesh sees faces that fill a good part of the picture; smaller ones are found by the long-range detector first,
@@ -54,32 +55,32 @@ def find_faces(image: np.ndarray) -> list[np.ndarray]:
     return sorted(_each_once(faces), key=lambda points: float(points[:, 0].mean()))
 
 
-def face_height(points: np.ndarray) -> float:
+def face_height(points: Points) -> float:
     """Size of a face in pixels: the height of its outline, or 1.2 times the width if that is more (a tilted face)."""
     extent = np.ptp(points[list(FACE_OVAL), :2], axis=0)
     return float(max(extent[1], 1.2 * extent[0]))
 
 
-def _run_mesh(image: np.ndarray, faces: int) -> list[np.ndarray]:
+def _run_mesh(image: Image, faces: int) -> list[Points]:
     height, width = image.shape[:2]
     found = _meshes[faces](image).multi_face_landmarks or []
     scale = (width, height, width)
     return [np.array([(p.x, p.y, p.z) for p in face.landmark], dtype=np.float64) * scale for face in found]
 
 
-def middle_score(image: np.ndarray) -> float:
+def middle_score(image: Image) -> float:
     """How sure (0 .. 1) the long-range detector is of an upright face in the middle of `image`; 0: it sees none."""
     size = np.array(image.shape[1::-1])
     seen = _far_detections(image)
     return max((score for centre, _, score in seen if (abs(centre / size - 0.5) < MIDDLE).all()), default=0.0)
 
 
-def _far_boxes(image: np.ndarray) -> list[tuple[np.ndarray, float]]:
+def _far_boxes(image: Image) -> list[tuple[Vector, float]]:
     """(centre, side) of the boxes of the long-range detector."""
     return [(centre, side) for centre, side, _ in _far_detections(image)][:MOST_FACES]
 
 
-def _far_detections(image: np.ndarray) -> list[tuple[np.ndarray, float, float]]:
+def _far_detections(image: Image) -> list[tuple[Vector, float, float]]:
     """(centre, side, score) of every face that the long-range detector sees."""
     height, width = image.shape[:2]
     found = []
@@ -90,7 +91,7 @@ def _far_detections(image: np.ndarray) -> list[tuple[np.ndarray, float, float]]:
     return found
 
 
-def _boxes_in_tiles(image: np.ndarray) -> list[tuple[np.ndarray, float]]:
+def _boxes_in_tiles(image: Image) -> list[tuple[Vector, float]]:
     """As `_far_boxes`, looked for in overlapping squares of half and then a third of the longer side."""
     for parts in (2, 3):
         side = -(-max(image.shape[:2]) // parts)
@@ -110,7 +111,7 @@ def _starts(length: int, side: int) -> list[int]:
     return sorted({round(k * max(0, length - side) / max(1, count - 1)) for k in range(count)})
 
 
-def _measure_around(image: np.ndarray, centre: np.ndarray, side: float) -> np.ndarray | None:
+def _measure_around(image: Image, centre: Vector, side: float) -> Points | None:
     """Face points found in a cut-out of 2.4 times the box, enlarged to 384 px."""
     reach, size = 1.2 * side, 384
     scale = size / (2 * reach)
@@ -123,8 +124,8 @@ def _measure_around(image: np.ndarray, centre: np.ndarray, side: float) -> np.nd
     return np.column_stack([points[:, :2] / scale + origin, points[:, 2] / scale])
 
 
-def _each_once(faces: list[np.ndarray]) -> list[np.ndarray]:
-    kept: list[np.ndarray] = []
+def _each_once(faces: list[Points]) -> list[Points]:
+    kept: list[Points] = []
     for points in sorted(faces, key=face_height, reverse=True):
         centre = points[:, :2].mean(axis=0)
         if all(np.linalg.norm(centre - other[:, :2].mean(axis=0)) > 0.4 * face_height(other) for other in kept):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from avtr_cli.core.arrays import Image, Matte, Points
 from avtr_cli.perception.crop import resample
 from avtr_cli.perception.landmarks import face_height
 from avtr_cli.perception.mediapipe_graphs import Graph
@@ -21,17 +22,17 @@ HEAD_REACH = 1.7  # half side of the square around the head, in face heights
 _segmentation = Graph(lambda solutions: solutions.selfie_segmentation.SelfieSegmentation(model_selection=0))
 
 
-def person_probability(image: np.ndarray) -> np.ndarray:
+def person_probability(image: Image) -> Matte:
     """float32 (H, W) in [0, 1] of `image`, uint8 RGB, straight from the network."""
     return np.array(_segmentation(image).segmentation_mask, dtype=np.float32)
 
 
-def whole_probability(photo: np.ndarray) -> np.ndarray:
+def whole_probability(photo: Image) -> Matte:
     """`person_probability` of the whole photo at the working size; needs no face yet."""
     return person_probability(_working_picture(photo))
 
 
-def person_matte(photo: np.ndarray, points: np.ndarray, whole: np.ndarray | None = None) -> np.ndarray:
+def person_matte(photo: Image, points: Points, whole: Matte | None = None) -> Matte:
     """float32 (H, W) in [0, 1]: how much of each pixel of `photo` belongs to the person with face `points`.
 
     `whole` is what `whole_probability` said of the photo, where that is known already.
@@ -45,16 +46,16 @@ def person_matte(photo: np.ndarray, points: np.ndarray, whole: np.ndarray | None
     return matte if shrink == 1 else cv2.resize(matte, (width, height), interpolation=cv2.INTER_LINEAR)
 
 
-def _shrink(photo: np.ndarray) -> float:
+def _shrink(photo: Image) -> float:
     return min(1.0, WORKING_SIDE / max(photo.shape[:2]))
 
 
-def _working_picture(photo: np.ndarray) -> np.ndarray:
+def _working_picture(photo: Image) -> Image:
     shrink = _shrink(photo)
     return cv2.resize(photo, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA) if shrink < 1 else photo
 
 
-def _look_at_head(probability: np.ndarray, image: np.ndarray, points: np.ndarray) -> None:
+def _look_at_head(probability: Matte, image: Image, points: Points) -> None:
     """Replaces `probability` around the head by a closer look, faded over the outer third."""
     centre = points[list(FACE_OVAL), :2].mean(axis=0)
     reach = HEAD_REACH * face_height(points)
@@ -71,14 +72,14 @@ def _look_at_head(probability: np.ndarray, image: np.ndarray, points: np.ndarray
     part += weight * (closer - part)
 
 
-def _along_edges(probability: np.ndarray, image: np.ndarray, tall: float) -> np.ndarray:
+def _along_edges(probability: Matte, image: Image, tall: float) -> Matte:
     """Guided filter (He, Sun and Tang 2010): the matte takes on the edges of the picture."""
     radius = max(2, round(tall / 28))
     guided = cv2.ximgproc.guidedFilter(image, np.clip(probability * 1.2 - 0.1, 0, 1), radius, (0.02 * 255) ** 2)
     return np.clip(guided * 1.12 - 0.06, 0, 1).astype(np.float32)
 
 
-def _only_this_person(matte: np.ndarray, points: np.ndarray) -> np.ndarray:
+def _only_this_person(matte: Matte, points: Points) -> Matte:
     """Other people in the picture are background: keeps what hangs together with the face."""
     outline = np.rint(points[list(FACE_OVAL), :2]).astype(np.int32)
     solid = (matte > 0.3).astype(np.uint8)

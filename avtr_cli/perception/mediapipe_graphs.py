@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from avtr_cli.core import runtime
+from avtr_cli.core.arrays import Image
 from avtr_cli.perception.silence import quiet
 
 _loading = threading.Lock()
@@ -52,7 +53,7 @@ class Graph:
         self._graph: Any = None
         self._lock = threading.Lock()
 
-    def __call__(self, image: np.ndarray) -> Any:
+    def __call__(self, image: Image) -> Any:
         """What the network finds in `image`, uint8 (H, W, 3) RGB."""
         with self._lock:
             known = solutions()

@@ -12,12 +12,13 @@ import logging
 import stat
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+import PIL.Image
 
+from avtr_cli.core.arrays import Image
 from avtr_cli.core.errors import PhotoError
 from avtr_cli.perception.picture_formats import READABLE, most_pixels, open_picture, stranger
 from avtr_cli.perception.rgb import to_rgb
@@ -35,7 +36,7 @@ _decoding = threading.Lock()  # one at a time: `warnings` and Pillow's limit are
 logging.getLogger("PIL").addHandler(logging.NullHandler())  # else Python prints what Pillow says of odd files
 
 
-def load_photo(path: str | Path) -> np.ndarray:
+def load_photo(path: str | Path) -> Image:
     """The picture in `path`, upright, uint8 (H, W, 3) RGB. Raises PhotoError where it cannot be used."""
     return decode_photo(read_bytes(path), path)
 
@@ -62,7 +63,7 @@ def read_bytes(path: str | Path) -> bytes:
         raise PhotoError(f"{path!s:.200}: no file can have this name ({error})") from None
 
 
-def decode_photo(data: bytes, name: str | Path) -> np.ndarray:
+def decode_photo(data: bytes, name: str | Path) -> Image:
     """The picture held by the bytes of a file, as `load_photo`; `name` is for the error sentence.
 
     A picture above KEPT_WHOLE pixels comes out at half its width and height, or a fourth, an eighth.
@@ -98,7 +99,7 @@ def _told(name: str | Path) -> Iterator[None]:
         raise PhotoError(f"{name}: the picture is damaged ({reason}); save it again") from None
 
 
-def _decoded(data: bytes) -> np.ndarray:
+def _decoded(data: bytes) -> Image:
     picture = _opened(data)
     _check_size(picture)
     halvings = _halve_while_reading(picture)
@@ -111,19 +112,19 @@ def _decoded(data: bytes) -> np.ndarray:
                 raise
             # Pillow turns a TIFF while it reads it, and stumbles over odd tags then: read it as it lies.
             picture, turn = _opened(data), 1
-            picture.getexif = Image.Exif  # type: ignore[method-assign]
+            picture.getexif = PIL.Image.Exif  # type: ignore[method-assign]
             picture.load()
     pixels = to_rgb(picture, halved=picture.width * picture.height > KEPT_WHOLE and halvings == 1)
     del picture
     return _upright(pixels, turn)
 
 
-def _opened(data: bytes) -> Image.Image:
-    limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None  # `_check_size` knows better
+def _opened(data: bytes) -> PIL.Image.Image:
+    limit, PIL.Image.MAX_IMAGE_PIXELS = PIL.Image.MAX_IMAGE_PIXELS, None  # `_check_size` knows better
     try:
         picture = open_picture(data)
     finally:
-        Image.MAX_IMAGE_PIXELS = limit
+        PIL.Image.MAX_IMAGE_PIXELS = limit
     if picture is None:
         what = stranger(data)
         raise PhotoError(
@@ -134,7 +135,7 @@ def _opened(data: bytes) -> Image.Image:
     return picture
 
 
-def _check_size(picture: Image.Image) -> None:
+def _check_size(picture: PIL.Image.Image) -> None:
     width, height = picture.size
     if min(width, height) < SMALLEST_SIDE:
         raise PhotoError(f"{width}x{height} px is too small; give a picture of at least 100x100 px")
@@ -148,7 +149,7 @@ def _check_size(picture: Image.Image) -> None:
         )
 
 
-def _halve_while_reading(picture: Image.Image) -> int:
+def _halve_while_reading(picture: PIL.Image.Image) -> int:
     """Let the decoder shrink a JPEG above KEPT_WHOLE pixels; by how much it does, 1 for not at all."""
     by = 1
     while picture.width * picture.height > KEPT_WHOLE * by * by and by < WIDEST_HALVING:
@@ -158,7 +159,7 @@ def _halve_while_reading(picture: Image.Image) -> int:
     return by
 
 
-def _orientation(picture: Image.Image) -> int:
+def _orientation(picture: PIL.Image.Image) -> int:
     """The EXIF orientation, 1 to 8; 1, as it lies, where it cannot be read."""
     try:
         turn = picture.getexif().get(_ORIENTATION, 1)
@@ -167,9 +168,9 @@ def _orientation(picture: Image.Image) -> int:
         return 1
 
 
-def _upright(pixels: np.ndarray, orientation: int) -> np.ndarray:
+def _upright(pixels: Image, orientation: int) -> Image:
     """`pixels` (H, W, 3) turned and mirrored as their EXIF orientation says."""
-    turned = {
+    ways: dict[int, Callable[[Image], Image]] = {
         1: lambda p: p,
         2: lambda p: p[:, ::-1],
         3: lambda p: p[::-1, ::-1],
@@ -178,5 +179,5 @@ def _upright(pixels: np.ndarray, orientation: int) -> np.ndarray:
         6: lambda p: np.rot90(p, -1),
         7: lambda p: p[::-1, ::-1].transpose(1, 0, 2),
         8: lambda p: np.rot90(p, 1),
-    }[orientation](pixels)
-    return np.ascontiguousarray(turned)
+    }
+    return np.ascontiguousarray(ways[orientation](pixels))

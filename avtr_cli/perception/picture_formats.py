@@ -8,7 +8,7 @@ from __future__ import annotations
 import importlib.util
 import io
 
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 from PIL.JpegImagePlugin import JpegImageFile
 
 from avtr_cli.core.errors import PhotoError
@@ -62,7 +62,7 @@ def open_picture(data: bytes) -> Image.Image | None:
     Image.preinit()
     try:
         return Image.open(file, formats=[name for name in FORMATS if name in Image.OPEN])
-    except Image.UnidentifiedImageError:
+    except UnidentifiedImageError:
         return None
 
 

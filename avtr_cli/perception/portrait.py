@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from avtr_cli.core.arrays import Image, Points
 from avtr_cli.core.errors import PhotoError
 from avtr_cli.core.types import Portrait
 from avtr_cli.perception.crop import apply, head_crop, invert, resample, scale_of
@@ -47,7 +48,7 @@ def find_portrait(path: str | Path, face: int | None = None, data: bytes | None 
     )
 
 
-def _choose(faces: list[np.ndarray], face: int | None, photo: np.ndarray, path: str | Path) -> np.ndarray:
+def _choose(faces: list[Points], face: int | None, photo: Image, path: str | Path) -> Points:
     if not faces:
         hint = advice_without_face(photo)
         raise PhotoError(f"{path}: no face found; {hint or 'give a photo of a person facing the camera'}")
@@ -59,7 +60,7 @@ def _choose(faces: list[np.ndarray], face: int | None, photo: np.ndarray, path: 
     return faces[face - 1]
 
 
-def _measure_again(photo: np.ndarray, points: np.ndarray) -> np.ndarray:
+def _measure_again(photo: Image, points: Points) -> Points:
     """Finds the face once more in its own crop, where the network sees it largest, back in photo pixels."""
     for _ in range(2):
         crop = head_crop(points, photo.shape, CROP_SIZE)
@@ -70,7 +71,7 @@ def _measure_again(photo: np.ndarray, points: np.ndarray) -> np.ndarray:
     return points
 
 
-def _refuse(photo: np.ndarray, points: np.ndarray, path: str | Path) -> None:
+def _refuse(photo: Image, points: Points, path: str | Path) -> None:
     tall = face_height(points)
     if tall < SMALLEST_FACE:
         raise PhotoError(

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from avtr_cli.core.arrays import Indices, Points, Rotation, Vector
 from avtr_cli.core.shipped import asset
 from avtr_cli.perception.topology import CHIN, FOREHEAD, OUTER_EYE_CORNERS, RIGID
 
@@ -20,30 +21,33 @@ ASSET = asset("face_template.npz")
 
 
 class Template(NamedTuple):
-    points: np.ndarray  # float64 (478, 3), in EO
-    mirror: np.ndarray  # int (478,): the point that a mirror puts in each point's place
+    """The average head that poses are measured against."""
+
+    points: Points  # float64 (478, 3), in EO
+    mirror: Indices  # int (478,): the point that a mirror puts in each point's place
 
 
 class Pose(NamedTuple):
     """`points = scale * template @ rotation.T + shift`: where a face is and how it is turned."""
 
-    rotation: np.ndarray  # (3, 3)
+    rotation: Rotation  # (3, 3)
     scale: float  # px per EO
-    shift: np.ndarray  # (3,) px
+    shift: Vector  # (3,) px
 
     @property
-    def angles(self) -> np.ndarray:
+    def angles(self) -> Vector:
         """(pitch, yaw, roll) in degrees as a rotation vector, signs as in types.CONTROLS."""
         return np.degrees(rotation_vector(self.rotation))
 
 
 @lru_cache(maxsize=1)
 def template() -> Template:
+    """The shipped template."""
     with np.load(ASSET, allow_pickle=False) as table:
         return Template(table["points"].astype(np.float64), table["mirror"].astype(np.int64))
 
 
-def fit_similarity(source: np.ndarray, target: np.ndarray) -> Pose:
+def fit_similarity(source: Points, target: Points) -> Pose:
     """The similarity that maps `source` (n, 3) onto `target` (n, 3) best. Umeyama 1991."""
     mean_source, mean_target = source.mean(axis=0), target.mean(axis=0)
     a, b = source - mean_source, target - mean_target
@@ -54,25 +58,25 @@ def fit_similarity(source: np.ndarray, target: np.ndarray) -> Pose:
     return Pose(rotation, scale, mean_target - scale * rotation @ mean_source)
 
 
-def fit_pose(points: np.ndarray) -> Pose:
+def fit_pose(points: Points) -> Pose:
     """Pose of a face from the points that expressions hardly move."""
     rigid = list(RIGID)
     return fit_similarity(template().points[rigid], points[rigid])
 
 
-def head_shape(points: np.ndarray, pose: Pose) -> np.ndarray:
+def head_shape(points: Points, pose: Pose) -> Points:
     """The person's own points in the template's frame and unit, (478, 3)."""
     return (points - pose.shift) @ pose.rotation / pose.scale
 
 
-def unlikeness(points: np.ndarray, pose: Pose) -> float:
+def unlikeness(points: Points, pose: Pose) -> float:
     """Root mean square distance, in EO, of a face's rigid points to the average head's."""
     rigid = list(RIGID)
     difference = head_shape(points, pose)[rigid] - template().points[rigid]
     return float(np.sqrt((difference[:, :2] ** 2).sum(axis=1).mean()))
 
 
-def rotation_vector(rotation: np.ndarray) -> np.ndarray:
+def rotation_vector(rotation: Rotation) -> Vector:
     """so3 vector (radians) of a rotation matrix below half a turn."""
     cosine = np.clip((np.trace(rotation) - 1) / 2, -1, 1)
     angle = np.arccos(cosine)
@@ -82,17 +86,18 @@ def rotation_vector(rotation: np.ndarray) -> np.ndarray:
     return axis * (0.5 if angle < 1e-6 else angle / (2 * np.sin(angle)))
 
 
-def rotation_matrix(vector: np.ndarray) -> np.ndarray:
+def rotation_matrix(vector: Vector) -> Rotation:
     """Rotation matrix of an so3 vector in radians. Rodrigues' formula."""
     angle = float(np.linalg.norm(vector))
     x, y, z = vector
     cross = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]])
     if angle < 1e-9:
-        return np.eye(3) + cross
-    return np.eye(3) + np.sin(angle) / angle * cross + (1 - np.cos(angle)) / angle**2 * cross @ cross
+        return np.asarray(np.eye(3) + cross)
+    matrix: Rotation = np.eye(3) + np.sin(angle) / angle * cross + (1 - np.cos(angle)) / angle**2 * cross @ cross
+    return matrix
 
 
-def make_template(faces: list[np.ndarray], mirrored: list[np.ndarray]) -> Template:
+def make_template(faces: list[Points], mirrored: list[Points]) -> Template:
     """The average of `faces` and their mirror images, made symmetric and upright.
 
     `faces` are points found in pictures, `mirrored` those found in the same pictures flipped, with x flipped
@@ -122,4 +127,5 @@ def make_template(faces: list[np.ndarray], mirrored: list[np.ndarray]) -> Templa
 
 
 def write_template(made: Template, path: Path = ASSET) -> None:
+    """Save a template as `template` reads it, points as float32."""
     np.savez_compressed(path, points=made.points.astype(np.float32), mirror=made.mirror.astype(np.int16))

@@ -10,6 +10,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from avtr_cli.core.arrays import Image, Points
 from avtr_cli.perception.coverings import lips_and_eyes
 from avtr_cli.perception.crop import resample
 from avtr_cli.perception.landmarks import SEARCH_SIDE, face_height, face_points, find_faces, middle_score
@@ -32,7 +33,7 @@ ADVICE = {1: LIES.format(""), 2: "the photo stands upside down; turn it round", 
 """By the quarters that a picture is to be turned clockwise."""
 
 
-def turning_advice(photo: np.ndarray, points: np.ndarray) -> str:
+def turning_advice(photo: Image, points: Points) -> str:
     """What to do about the face `points` found in `photo`: a sentence, or nothing where it stands upright."""
     tilt, shape = tilt_of(points), unlikeness(points, fit_pose(points))
     square = _square_around(photo, points)
@@ -53,7 +54,7 @@ def turning_advice(photo: np.ndarray, points: np.ndarray) -> str:
     return advice_without_face(photo, max(own + WINS_BY, SURELY)) if shape > UNLIKE_FACE else ""
 
 
-def _on_its_head(photo: np.ndarray, points: np.ndarray, score: float, turned: np.ndarray, face: np.ndarray) -> bool:
+def _on_its_head(photo: Image, points: Points, score: float, turned: Image, face: Points) -> bool:
     """Whether more speaks for the face in the `turned` picture than the detector, which a mask can mislead: as the
     photo lies, eyes or lips are not where they should be, or the turned face is the better head by far."""
     (red, iris), (turned_red, _) = lips_and_eyes(photo, points), lips_and_eyes(turned, face)
@@ -61,7 +62,7 @@ def _on_its_head(photo: np.ndarray, points: np.ndarray, score: float, turned: np
     return iris > LIGHT_IRIS or turned_red - red > REDDER or (score == 0 and better)
 
 
-def advice_without_face(photo: np.ndarray, least: float = LEAST_PLAUSIBLE) -> str:
+def advice_without_face(photo: Image, least: float = LEAST_PLAUSIBLE) -> str:
     """The same for a photo in which no face was found: whether one shows when it is turned, as good as `least`."""
     shrink = min(1.0, SEARCH_SIDE / max(photo.shape[:2]))
     small = cv2.resize(photo, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA) if shrink < 1 else photo
@@ -73,26 +74,26 @@ def advice_without_face(photo: np.ndarray, least: float = LEAST_PLAUSIBLE) -> st
     return ""
 
 
-def tilt_of(points: np.ndarray) -> float:
+def tilt_of(points: Points) -> float:
     """Degrees by which the line of the eyes leaves the horizontal, clockwise positive."""
     x, y = np.diff(points[list(OUTER_EYE_CORNERS), :2], axis=0)[0]
     return float(np.degrees(np.arctan2(y, x)))
 
 
-def _plausible(square: np.ndarray, points: np.ndarray | None) -> float:
+def _plausible(square: Image, points: Points | None) -> float:
     """How well an upright face in the middle, with `points`, explains the picture; least where none is found."""
     if points is None or abs(tilt_of(points)) > UPRIGHT_TILT:
         return -np.inf
     return middle_score(square) - UNLIKENESS_COUNTS * unlikeness(points, fit_pose(points))
 
 
-def _square_around(photo: np.ndarray, points: np.ndarray) -> np.ndarray:
+def _square_around(photo: Image, points: Points) -> Image:
     side = HEIGHTS * face_height(points)
     left, top = points[list(FACE_OVAL), :2].mean(axis=0) - side / 2
     scale = SIDE / side
     return resample(photo, np.array([[scale, 0, -left * scale - 0.5], [0, scale, -top * scale - 0.5]]), SIDE, SIDE)
 
 
-def _turned(picture: np.ndarray, quarters: int) -> np.ndarray:
+def _turned(picture: Image, quarters: int) -> Image:
     """Clockwise."""
     return np.ascontiguousarray(np.rot90(picture, -quarters))

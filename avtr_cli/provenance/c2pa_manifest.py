@@ -47,6 +47,7 @@ class Finding:
 
     @property
     def intact(self) -> bool:
+        """Whether the manifest is whole and fits the file, whoever signed it."""
         return self.state in ("Valid", "Trusted")
 
 

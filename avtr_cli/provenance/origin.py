@@ -27,6 +27,7 @@ class Origin:
 
     @property
     def tool(self) -> str:
+        """Name and version of what made the file."""
         return f"avtr {__version__}"
 
     @property
@@ -36,6 +37,7 @@ class Origin:
 
     @property
     def models_text(self) -> str:
+        """The models on one line, as in "motion lmfm, renderer mesh"."""
         return ", ".join(f"{role} {name}" for role, name in self.models.items())
 
     @property

@@ -12,13 +12,14 @@ import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from avtr_cli.core.errors import ConfigError, OutputError
 from avtr_cli.core.textfile import read_bytes
 
 if TYPE_CHECKING:
     from cryptography import x509
+    from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes, PrivateKeyTypes
 
 LOCAL_ORGANIZATION = "avtr, made on this machine"
 LOCAL_NAME = "local certificate, nobody vouches for it"
@@ -131,7 +132,7 @@ def _make_identity() -> bytes:
     root_name = named("local root, nobody vouches for it")
     now = datetime.datetime.now(datetime.timezone.utc)
 
-    def certificate(subject: x509.Name, public: Any, root: bool) -> x509.Certificate:
+    def certificate(subject: x509.Name, public: CertificatePublicKeyTypes, root: bool) -> x509.Certificate:
         builder = (
             x509.CertificateBuilder()
             .subject_name(subject)
@@ -202,7 +203,7 @@ def _keep(path: Path, pem: bytes) -> None:
                 partial.unlink(missing_ok=True)
 
 
-def _private_key(pem: bytes, path: Path) -> Any:
+def _private_key(pem: bytes, path: Path) -> PrivateKeyTypes:
     from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
@@ -214,7 +215,7 @@ def _private_key(pem: bytes, path: Path) -> Any:
         raise ConfigError(f"{path}: holds no private key; --key is a PEM file") from None
 
 
-def _algorithm(private: Any, path: Path) -> str:
+def _algorithm(private: PrivateKeyTypes, path: Path) -> str:
     from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
     if isinstance(private, ec.EllipticCurvePrivateKey) and private.curve.name in _ALGORITHMS:

@@ -43,6 +43,7 @@ class Verdict:
         return self.generated and self.integrity != ALTERED
 
     def as_dict(self) -> dict[str, Any]:
+        """All of it as JSON takes it, with `good`."""
         return asdict(self) | {"path": str(self.path), "good": self.good}
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from avtr_cli.core.arrays import Image
 from avtr_cli.core.errors import ConfigError, PhotoError
 from avtr_cli.perception.photo import load_photo
 
@@ -19,10 +20,11 @@ BLUR_SHARE = 0.022  # of the picture's longer side: sigma of a wide open lens
 
 
 def is_transparent(wanted: str) -> bool:
+    """Whether the frames shall carry an alpha channel: the background `wanted` is the word transparent."""
     return wanted == TRANSPARENT
 
 
-def background(wanted: str, own: np.ndarray) -> np.ndarray:
+def background(wanted: str, own: Image) -> Image:
     """The picture behind the person. `own`, uint8 (H, W, 3), is the photo's background, filled in behind the person.
 
     `wanted` is none, blur, transparent (black, to be covered by alpha), #RRGGBB or the name of a picture
@@ -52,7 +54,7 @@ def parse_colour(text: str) -> tuple[int, int, int]:
     return int(text[1:3], 16), int(text[3:5], 16), int(text[5:7], 16)
 
 
-def cover(picture: np.ndarray, width: int, height: int) -> np.ndarray:
+def cover(picture: Image, width: int, height: int) -> Image:
     """`picture` scaled to cover `width` x `height`, cut to it around the middle."""
     scale = max(width / picture.shape[1], height / picture.shape[0])
     size = max(width, round(picture.shape[1] * scale)), max(height, round(picture.shape[0] * scale))

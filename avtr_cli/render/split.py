@@ -17,24 +17,30 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from avtr_cli.core.arrays import AnyArray, Floats, Grey, Image, Mask, Matte, Picture
+
 BAND = 0.075  # EO around the matte in which loose hair is looked for
 PLATE_MARGIN = 0.11  # EO around the matte that the plate does not take from the photo
 TEXTURE = 0.15  # EO: structure finer than this is mirrored into the plate from outside the silhouette
 TEXTURE_REACH = 0.7  # EO behind the silhouette to which a turning head may uncover the plate
 OVERSAMPLING = 2
 CRISPER = 0.10  # how much of the detail finer than a pixel is added between pixels
-LUMA = np.array([0.299, 0.587, 0.114])
+LUMA = np.array([0.299, 0.587, 0.114])  # ITU-R BT.601
+# Of 255, of the brightest channel: the shares of red, green and blue of a darker skin, or pixel, say nothing.
+DARK_SKIN, DARK_PIXEL = 25.0, 20.0
 _TAPS = np.sinc(np.arange(-3.5, 4)) * np.sinc(np.arange(-3.5, 4) / 4)
 HALFWAY, ITSELF = (_TAPS / _TAPS.sum()).astype(np.float32), np.ones(1, np.float32)  # Lanczos-4 between two pixels
 
 
 @dataclass(frozen=True)
 class Layers:
-    person: np.ndarray  # uint8 (h, w, 4): premultiplied RGB and alpha
-    plate: np.ndarray  # uint8 (h, w, 3): the background, filled in behind the person
+    """A photo as the person and what lies behind."""
+
+    person: Image  # uint8 (h, w, 4): premultiplied RGB and alpha
+    plate: Image  # uint8 (h, w, 3): the background, filled in behind the person
 
 
-def split_layers(photo: np.ndarray, matte: np.ndarray, unit: float) -> Layers:
+def split_layers(photo: Image, matte: Matte, unit: float) -> Layers:
     """Layers for the photo's own background: `photo` uint8 (h, w, 3), `matte` float32 (h, w), `unit` px per EO."""
     solid = matte > 0.06
     band = _grown(solid, BAND * unit)
@@ -50,7 +56,7 @@ def split_layers(photo: np.ndarray, matte: np.ndarray, unit: float) -> Layers:
     return Layers(np.dstack([person, alpha]), plate)
 
 
-def cut_out(photo: np.ndarray, matte: np.ndarray, unit: float) -> Layers:
+def cut_out(photo: Image, matte: Matte, unit: float) -> Layers:
     """Layers for another background: the person with soft edges in her own colours, none of the old background's."""
     alpha = np.clip((matte - 0.10) / 0.82, 0, 1)
     sure = cv2.erode((matte > 0.93).astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
@@ -62,7 +68,7 @@ def cut_out(photo: np.ndarray, matte: np.ndarray, unit: float) -> Layers:
     return Layers(np.dstack([person, np.rint(alpha * 255)]).astype(np.uint8), plate.astype(np.uint8))
 
 
-def fill_plate(photo: np.ndarray, hidden: np.ndarray, unit: float) -> np.ndarray:
+def fill_plate(photo: Image, hidden: Mask, unit: float) -> Picture:
     """`photo` as float32 with the pixels of the mask `hidden` made up: smooth colour, and texture mirrored in.
 
     Each hidden pixel takes the fine structure found as far outside the silhouette as it lies inside.
@@ -84,7 +90,7 @@ def fill_plate(photo: np.ndarray, hidden: np.ndarray, unit: float) -> np.ndarray
     return smooth + mirrored * weight[..., None]
 
 
-def oversample(picture: np.ndarray) -> np.ndarray:
+def oversample(picture: Image) -> Image:
     """(2 h - 1, 2 w - 1, C) whose even texels are `picture`'s pixels and whose others lie between, by Lanczos-4."""
     height, width, channels = picture.shape
     fine = np.empty((OVERSAMPLING * (height - 1) + 1, OVERSAMPLING * (width - 1) + 1, channels), np.uint8)
@@ -100,13 +106,13 @@ def oversample(picture: np.ndarray) -> np.ndarray:
     return fine
 
 
-def _halfway(picture: np.ndarray, across: np.ndarray, down: np.ndarray) -> np.ndarray:
+def _halfway(picture: Image, across: Floats, down: Floats) -> Image:
     """`picture` filtered by both kernels; HALFWAY moves it by half a pixel, towards what follows."""
     anchor = (len(across) - 1) // 2, (len(down) - 1) // 2
     return cv2.sepFilter2D(picture, -1, across, down, anchor=anchor, borderType=cv2.BORDER_REPLICATE)
 
 
-def fill_hole(picture: np.ndarray, hole: np.ndarray) -> np.ndarray:
+def fill_hole(picture: AnyArray, hole: Mask) -> Picture:
     """`picture` as float32 with the pixels of the bool mask `hole` replaced by what surrounds them, smoothly.
 
     A push-pull pyramid (Gortler et al. 1996): averages of the known pixels, coarse where nothing finer is known.
@@ -115,7 +121,7 @@ def fill_hole(picture: np.ndarray, hole: np.ndarray) -> np.ndarray:
     if not known.any():
         return picture.astype(np.float32)
     values = picture.astype(np.float32) * known[..., None]
-    levels: list[tuple[np.ndarray, np.ndarray]] = [(values, known)]
+    levels: list[tuple[Picture, Floats]] = [(values, known)]
     while min(levels[-1][1].shape) > 2:
         levels.append((cv2.pyrDown(levels[-1][0]), cv2.pyrDown(levels[-1][1])))
     coarse, weight = levels.pop()
@@ -126,7 +132,7 @@ def fill_hole(picture: np.ndarray, hole: np.ndarray) -> np.ndarray:
     return np.where(hole[..., None], filled, picture).astype(np.float32)
 
 
-def _grown(mask: np.ndarray, by: float) -> np.ndarray:
+def _grown(mask: Mask, by: float) -> Grey:
     """uint8 (h, w): the bool `mask` dilated by a disc of `by` px, OpenCV's MORPH_ELLIPSE, to the bit.
 
     `cv2.dilate` takes time as the disc's area does, minutes on a large photo. All that is nearer to the mask than the
@@ -149,9 +155,10 @@ def _grown(mask: np.ndarray, by: float) -> np.ndarray:
     return grown
 
 
-def _least_alpha(photo: np.ndarray, plate: np.ndarray) -> np.ndarray:
+def _least_alpha(photo: Image, plate: AnyArray) -> Floats:
     """The smallest alpha for which some colour in 0 .. 255 over `plate` gives `photo`, (h, w)."""
     seen, behind = photo.astype(np.float32), plate.astype(np.float32)
     darker = 1 - seen / np.maximum(behind, 1)
     lighter = (seen - behind) / np.maximum(255 - behind, 1)
-    return np.clip(np.where(seen < behind, darker, lighter).max(axis=2), 0, 1)
+    least: Floats = np.clip(np.where(seen < behind, darker, lighter).max(axis=2), 0, 1)
+    return least

@@ -5,17 +5,18 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from avtr_cli.core.arrays import Affine, Image
 from avtr_cli.core.types import Portrait
 from avtr_cli.perception.crop import scaled
 
 
-def crop_view(portrait: Portrait, size: int) -> tuple[np.ndarray, int]:
+def crop_view(portrait: Portrait, size: int) -> tuple[Affine, int]:
     """The affine from photo pixels to the crop of at most `size` px a side, and that side: even, as video wants it."""
     side = size // 2 * 2
     return scaled(portrait.crop, side / portrait.crop_size), side
 
 
-def whole_photo(photo: np.ndarray, longest: int) -> tuple[np.ndarray, np.ndarray]:
+def whole_photo(photo: Image, longest: int) -> tuple[Image, Affine]:
     """The photo with its longer side at most `longest` and both sides even, and the affine that leads there.
 
     A photo that is small enough keeps its pixels (an odd last row or column is cut off); it is never enlarged.

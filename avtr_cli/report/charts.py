@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from avtr_cli.core.arrays import Reals
+
 WIDTH = 1000  # units of every chart, whatever its width on the screen
 
 
@@ -16,42 +18,44 @@ def _svg(height: float, shapes: str, title: str) -> str:
     )
 
 
-def _points(values: np.ndarray, scale: float, base: float) -> list[str]:
+def _points(values: Reals, scale: float, base: float) -> list[str]:
     """`x,y` for every value: spread over the width, `scale` units up from `base` per 1."""
     step = WIDTH / max(len(values) - 1, 1)
     return [f"{index * step:.4g},{base - scale * float(value):.4g}" for index, value in enumerate(values)]
 
 
-def area(values: np.ndarray, css: str, scale: float, base: float) -> str:
+def area(values: Reals, css: str, scale: float, base: float) -> str:
     """A filled shape between the curve of `values` and `base`."""
     return f'<polygon class="{css}" points="0,{base:g} {" ".join(_points(values, scale, base))} {WIDTH},{base:g}"/>'
 
 
-def line(values: np.ndarray, css: str, scale: float, base: float) -> str:
+def line(values: Reals, css: str, scale: float, base: float) -> str:
+    """The curve of `values`, `scale` units up from `base` per 1."""
     return f'<polyline class="{css}" points="{" ".join(_points(values, scale, base))}"/>'
 
 
 def level(y: float) -> str:
+    """A level line of the grid at height `y`."""
     return f'<line class="grid" x1="0" x2="{WIDTH}" y1="{y:g}" y2="{y:g}"/>'
 
 
-def voices(both: np.ndarray) -> str:
+def voices(both: Reals) -> str:
     """Two voices (2, bins) in [0, 1]: the first upwards, the second downwards from one line."""
     shapes = area(both[0], "a", 48, 50) + area(both[1], "b", -48, 50) + level(50)
     return _svg(100, shapes, "both voices over time")
 
 
-def opening(values: np.ndarray, css: str, name: str) -> str:
+def opening(values: Reals, css: str, name: str) -> str:
     """How far something is open, (bins,) in [0, 1]."""
     return _svg(40, area(values, css, 38, 39) + level(39), f"{name} over time")
 
 
-def head_range(curves: Sequence[np.ndarray]) -> float:
+def head_range(curves: Sequence[Reals]) -> float:
     """The whole degrees that a chart of these angles must reach, 5 at least."""
     return max(5.0, float(np.ceil(max(float(np.abs(curve).max()) for curve in curves))))
 
 
-def head(pitch: np.ndarray, yaw: np.ndarray, roll: np.ndarray) -> str:
+def head(pitch: Reals, yaw: Reals, roll: Reals) -> str:
     """Three angles (bins,) in degrees around a middle line."""
     scale = 38 / head_range((pitch, yaw, roll))
     lines = "".join(line(curve, css, scale, 40) for curve, css in ((pitch, "p"), (yaw, "y"), (roll, "r")))

@@ -19,6 +19,7 @@ class Report(dict[str, Any]):
     """A finished job's report: a plain JSON-able table that knows how to be shown and written."""
 
     def write(self, path: Path) -> None:
+        """Save it as JSON. Raises OSError."""
         write_json(path, self)
 
     def summary(self) -> list[str]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
+from avtr_cli.core.arrays import Floats
 
 BINS = 800  # about the width of a chart in pixels
 QUIETEST_DB = -60.0  # drawn as nothing
@@ -19,11 +19,11 @@ SMALLEST_MOVEMENT = 1e-3  # of keypoints; below it nothing has moved
 class Curves:
     """One avatar's movement, float32 (bins,) each: openings from 0 to 1, angles of the head in degrees."""
 
-    mouth: np.ndarray
-    blink: np.ndarray
-    pitch: np.ndarray
-    yaw: np.ndarray
-    roll: np.ndarray
+    mouth: Floats
+    blink: Floats
+    pitch: Floats
+    yaw: Floats
+    roll: Floats
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Timeline:
     """`voices` are float32 (2, bins), rows (avatar, partner), 0 for silence and 1 for full scale, in decibels."""
 
     duration_s: float
-    voices: np.ndarray
+    voices: Floats
     curves: tuple[Curves, ...]
 
     def speaking(self, time_s: float) -> tuple[bool, bool]:

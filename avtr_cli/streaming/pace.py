@@ -10,8 +10,7 @@ import time
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-import numpy as np
-
+from avtr_cli.core.arrays import Sound
 from avtr_cli.core.clocks import statistics
 from avtr_cli.core.timing import CHUNK_FRAMES, CHUNK_SAMPLES, FIRST_CHUNK_SAMPLES, SAMPLE_RATE, SAMPLES_PER_FRAME
 
@@ -28,7 +27,7 @@ class RealtimePace:
         self.latency_ms: list[float] = []  # per frame: from the moment its own sound began until it left
         self.delay_ms: list[float] = []  # per chunk: from the moment all sound it hears was there
 
-    def packets(self, blocks: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+    def packets(self, blocks: Iterable[Sound]) -> Iterator[Sound]:
         """Cut float32 (2, n) blocks into 20 ms packets; each waits until its last sample has been spoken."""
         self._began = time.perf_counter() - self._first / SAMPLE_RATE
         for block in blocks:

@@ -12,10 +12,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import astuple, replace
 from pathlib import Path
 
-import numpy as np
 import torch
 from safetensors.torch import load, save
 
+from avtr_cli.core.arrays import Frames, Sound
 from avtr_cli.core.camera import FRONT, Camera, check_front
 from avtr_cli.core.clocks import ChunkClock, timed
 from avtr_cli.core.errors import AudioError, AvtrError, ConfigError
@@ -83,7 +83,7 @@ class StreamingSession:
         self._asked = self._asked[len(due) :]
         return tuple(replace(cue, frame=max(cue.frame, first)) for cue in due)
 
-    def push(self, samples: np.ndarray) -> list[Frame]:
+    def push(self, samples: Sound) -> list[Frame]:
         """Hear `samples`, float32 (2, n) in [-1, 1] at 16 kHz, rows (avatar, partner), any n.
 
         Returns the frames this completes, oldest first: 5 once 6480 samples are in (405 ms), then 5 per
@@ -95,7 +95,7 @@ class StreamingSession:
         """The call is over: the frames still owed, ceil(samples / 640) in all."""
         return _copied_frames(self.stream_tail())
 
-    def stream(self, samples: np.ndarray) -> Iterator[Chunk]:
+    def stream(self, samples: Sound) -> Iterator[Chunk]:
         """As `push`, a chunk at a time; the frames of a chunk may be overwritten by the next."""
         for window in self.hear(samples):
             yield from (chunk for _, chunk in in_step([(self, window)]))
@@ -105,7 +105,7 @@ class StreamingSession:
         for window in self.end():
             yield from (chunk for _, chunk in in_step([(self, window)]))
 
-    def hear(self, samples: np.ndarray) -> Iterator[Window]:
+    def hear(self, samples: Sound) -> Iterator[Window]:
         """The windows that `samples` complete, for `in_step`: the chunk of each is made before the next is taken."""
         if self._owed is not None:
             raise AudioError("this call is over: `finish` was called; make a new session for another")
@@ -116,7 +116,7 @@ class StreamingSession:
         self._owed = frames_of(self._windows.heard)
         yield from self._windows.finish()
 
-    def _chunk(self, motion: Motion, pictures: np.ndarray) -> Chunk:
+    def _chunk(self, motion: Motion, pictures: Frames) -> Chunk:
         if self._owed is not None and self._owed < motion.first + len(motion.values):
             motion = Motion(motion.space, motion.values[: self._owed - motion.first], motion.first)
         frames = zip(range(len(motion.values)), pictures, strict=False)
@@ -225,7 +225,7 @@ def _check_numbers(motions: Sequence[Motion], late: bool) -> None:
             )
 
 
-def _drawn(sessions: Sequence[StreamingSession], motions: Sequence[Motion]) -> list[np.ndarray]:
+def _drawn(sessions: Sequence[StreamingSession], motions: Sequence[Motion]) -> list[Frames]:
     renderer = sessions[0]._renderer
     if isinstance(renderer, JointRenderer):
         identities = [session._identity for session in sessions]

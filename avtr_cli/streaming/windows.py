@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from avtr_cli.core.arrays import AnyArray, Sound
 from avtr_cli.core.errors import AudioError
 from avtr_cli.core.timing import CHUNK_FRAMES, CHUNK_SAMPLES, FIRST_CHUNK_SAMPLES, WINDOW_SAMPLES, frames_of
 from avtr_cli.core.types import Window
@@ -23,7 +24,7 @@ class Windows:
         self.heard = 0  # samples pushed in all
         self.index = 0  # of the next chunk
 
-    def push(self, samples: np.ndarray) -> Iterator[Window]:
+    def push(self, samples: Sound) -> Iterator[Window]:
         """Hear float32 (2, n), any n, and yield every window this completes.
 
         Raises AudioError on another shape, and where a sample is NaN or infinite, before any of it is heard.
@@ -58,12 +59,13 @@ class Windows:
         self.index += 1
         return window
 
-    def state(self) -> dict[str, np.ndarray]:
+    def state(self) -> dict[str, AnyArray]:
         """All that is remembered, by name; `restored` goes on from it bit for bit."""
         return {"held": self._held.copy(), "counts": np.array([self._filled, self.heard, self.index], np.int64)}
 
     @classmethod
-    def restored(cls, state: dict[str, np.ndarray]) -> Windows:
+    def restored(cls, state: dict[str, AnyArray]) -> Windows:
+        """The windows as they were when `state` was taken."""
         windows = cls()
         windows._held = np.array(state["held"], np.float32)
         windows._filled, windows.heard, windows.index = (int(n) for n in state["counts"])

@@ -9,12 +9,14 @@ end of a phrase (Cummins 2012). Posture is a slow Ornstein-Uhlenbeck sway that n
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
 from scipy.ndimage import convolve1d
 from scipy.signal import lfilter
 
+from avtr_cli.core.arrays import Doubles, Floats, Indices, Mask, Reals
 from avtr_cli.core.config import EMOTIONS
 from avtr_cli.core.timing import FPS
 from avtr_cli.motion import gestures
@@ -51,16 +53,19 @@ _WANDER = {  # (tau s, sd before smoothing by _SMOOTH frames)
 _SMOOTH = {"talkPitch": 9, "talkYaw": 9, "talkRoll": 9}
 _SLOW_SMOOTH = 29
 
+Chance = Callable[[str, float], bool]
+"""(gesture, how likely it is with a person like all others) -> whether it happens, drawn."""
+
 
 @dataclass
 class Behaviour:
     """face (T, 18), curves (T, 8), starts bool (T, 7) in the order of gestures.EVENTS, gaze cell int (T,)."""
 
-    face: np.ndarray
-    curves: np.ndarray
-    starts: np.ndarray
-    gaze_cell: np.ndarray
-    _next: np.ndarray = field(default_factory=lambda: np.zeros(len(gestures.EVENTS), int))
+    face: Floats
+    curves: Floats
+    starts: Mask
+    gaze_cell: Indices
+    _next: Indices = field(default_factory=lambda: np.zeros(len(gestures.EVENTS), int))
 
     def begin(self, event: str, second: float, rng: np.random.Generator, strength: float = 1.0, cell: int = 0) -> bool:
         """Start a gesture unless the same is still in its refractory time; gaze columns hold steps until summed."""
@@ -79,7 +84,7 @@ class Behaviour:
         return True
 
 
-def flags(prosody: Prosody, frames: int) -> np.ndarray:
+def flags(prosody: Prosody, frames: int) -> Floats:
     """float32 (frames, 6): what a listener could know of this side, frame by frame."""
     out = np.zeros((frames, len(FLAGS)), np.float32)
     t = (np.arange(frames) + 0.5) / FPS
@@ -101,7 +106,7 @@ def behave(
     own: Prosody,
     partner: Prosody,
     frames: int,
-    style: np.ndarray,
+    style: Reals,
     emotion: str,
     intensity: float,
     rng: np.random.Generator,
@@ -117,7 +122,7 @@ def behave(
     person = dict(zip(STYLE, style, strict=True))
 
     def chance(event: str, base: float) -> bool:
-        return rng.random() < min(base * rate.get(event, 1.0) * np.exp(0.25 * person.get(event, 0.0)), 0.95)
+        return bool(rng.random() < min(base * rate.get(event, 1.0) * np.exp(0.25 * person.get(event, 0.0)), 0.95))
 
     for second, event, strength in sorted(_gestures(own, partner, chance, rng)):
         made.begin(event, second, rng, strength * float(np.exp(0.12 * person.get(event, 0.0))))
@@ -132,7 +137,9 @@ def _speaks(prosody: Prosody, second: float) -> bool:
     return bool(0 <= at < len(prosody.speech) and prosody.speech[at])
 
 
-def _gestures(own: Prosody, partner: Prosody, chance, rng: np.random.Generator) -> list[tuple[float, str, float]]:
+def _gestures(
+    own: Prosody, partner: Prosody, chance: Chance, rng: np.random.Generator
+) -> list[tuple[float, str, float]]:
     """(second, event, strength) of every answer to the partner and every beat of the own speech."""
     out = []
     for start, end, _, lively in partner.units:
@@ -197,24 +204,25 @@ def _blinks(made: Behaviour, own: Prosody, frames: int, trait: float, rng: np.ra
             made.begin("blink", second, rng)
 
 
-def wander(frames: int, tau: float, sd: float, smooth: int, rng: np.random.Generator) -> np.ndarray:
+def wander(frames: int, tau: float, sd: float, smooth: int, rng: np.random.Generator) -> Doubles:
     """A stationary Ornstein-Uhlenbeck path at 25 fps, smoothed by a Hann window of `smooth` frames."""
     margin = smooth + int(4 * tau * FPS)
     keep = np.exp(-1 / (tau * FPS))
     path = lfilter([sd * np.sqrt(1 - keep**2)], [1, -keep], rng.standard_normal(frames + margin + smooth))
     window = np.hanning(smooth + 2)[1:-1]
-    return convolve1d(path, window / window.sum())[margin : margin + frames]
+    smoothed: Doubles = convolve1d(path, window / window.sum())[margin : margin + frames]
+    return smoothed
 
 
 def _face(
     own: Prosody,
     partner: Prosody,
     frames: int,
-    style: np.ndarray,
+    style: Reals,
     emotion: str,
     intensity: float,
     rng: np.random.Generator,
-) -> np.ndarray:
+) -> Floats:
     """Posture, the head's murmur while speaking, and where the face rests: (frames, 18)."""
     person = dict(zip(STYLE, style, strict=True))
     t = np.minimum((np.arange(frames) + 0.5) / FPS * RATE, len(own.speech) - 1).astype(int)
@@ -239,7 +247,7 @@ def _face(
     return out
 
 
-def draw_person(rng: np.random.Generator) -> tuple[np.ndarray, str, float]:
+def draw_person(rng: np.random.Generator) -> tuple[Doubles, str, float]:
     """A style vector, an emotion and its intensity: four in ten people are neutral."""
     style = np.clip(rng.standard_normal(len(STYLE)), -2, 2)
     if rng.random() < 0.4:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import soxr
 
+from avtr_cli.core.arrays import Floats, Sound
 from avtr_cli.core.timing import SAMPLE_RATE
 from avtr_cli.training.speech import Utterance
 
@@ -24,8 +25,8 @@ NATURAL = {"kokoro": 8.0, "mixed": 8.0, "talkie": 16.0}
 class Side:
     """What one side of a call says: clean samples, its phones and its units, all in seconds of the call."""
 
-    samples: np.ndarray
-    phones: list[np.ndarray] = field(default_factory=list)
+    samples: Sound
+    phones: list[Floats] = field(default_factory=list)
     units: list[tuple[float, float, bool]] = field(default_factory=list)  # start, end, is a feedback word
     foreign: bool = False  # as `Utterance.foreign`
 
@@ -51,7 +52,8 @@ class Side:
         return end
 
     @property
-    def phone_rows(self) -> np.ndarray:
+    def phone_rows(self) -> Floats:
+        """(phone, start s, end s) of the whole side, float32 (n, 3)."""
         return np.concatenate(self.phones) if self.phones else np.zeros((0, 3), np.float32)
 
 

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from safetensors.numpy import load_file, save_file
 
+from avtr_cli.core.arrays import AnyArray, Floats, Reals
 from avtr_cli.core.config import EMOTIONS
 from avtr_cli.core.errors import AvtrError
 from avtr_cli.core.timing import FPS
@@ -31,7 +32,7 @@ CALL_SECONDS = 30
 _OPENING = {"happy": 0.1, "surprised": 0.1, "sad": -0.18, "serious": -0.05}  # of the mouth, at full intensity
 
 
-def condition(style: np.ndarray, emotion: str, intensity: float) -> np.ndarray:
+def condition(style: Reals, emotion: str, intensity: float) -> Floats:
     """float32 (13,): style, then the emotion's intensity at its place (neutral is none)."""
     out = np.zeros(len(style) + len(EMOTIONS), np.float32)
     out[: len(style)] = style
@@ -39,7 +40,7 @@ def condition(style: np.ndarray, emotion: str, intensity: float) -> np.ndarray:
     return out
 
 
-def make_call(call: tuple[Side, Side], rng: np.random.Generator, augmented: bool = True) -> dict[str, np.ndarray]:
+def make_call(call: tuple[Side, Side], rng: np.random.Generator, augmented: bool = True) -> dict[str, AnyArray]:
     """Features (2, T, 320) of the heard sound and the truth of both sides; the keys are those of `Batch`."""
     frames = len(call[0].samples) * FPS // 16_000
     prosody = [analyse(side) for side in call]
@@ -48,7 +49,7 @@ def make_call(call: tuple[Side, Side], rng: np.random.Generator, augmented: bool
         coloured = [augment.colour(samples, rng) for samples in heard]
         heard = [augment.leak(coloured[k], coloured[1 - k], rng) for k in (0, 1)]
     features = LogMel().of_file(torch.from_numpy(np.stack(heard)))[:, :frames]
-    truth: list[dict[str, np.ndarray]] = []
+    truth: list[dict[str, AnyArray]] = []
     for k in (0, 1):
         style, emotion, intensity = draw_person(rng)
         opening = np.exp(0.15 * style[0]) * (1 + intensity * _OPENING.get(emotion, 0.0))
@@ -99,10 +100,11 @@ def write_corpus(
 class Corpus:
     """All shards in memory: arrays (calls, 2, T, ...) by name."""
 
-    arrays: dict[str, np.ndarray]
+    arrays: dict[str, AnyArray]
 
     @classmethod
     def load(cls, folder: Path, limit: int | None = None) -> Corpus:
+        """The calls of the shards in `folder`, of the first `limit` shards; raises AvtrError where there are none."""
         paths = sorted(folder.glob("calls-*.safetensors"))[:limit]
         if not paths:
             raise AvtrError(f"{folder} holds no training data; make it with avtr train data {folder}")
@@ -119,7 +121,7 @@ class Corpus:
         """
         total = self.arrays["features"].shape[2]
         listener = [EVENTS.index(name) for name in ("nod", "brow", "smile")]
-        windows: list[dict[str, np.ndarray]] = []
+        windows: list[dict[str, AnyArray]] = []
         for _ in range(size):
             call, side = rng.integers(len(self)), rng.integers(2)
             first = int(rng.integers(1, (total - frames) // 5 + 1)) * 5
@@ -130,7 +132,7 @@ class Corpus:
             windows.append(self._window(call, side, first, frames))
         return {key: torch.from_numpy(np.stack([w[key] for w in windows])) for key in windows[0]}
 
-    def _window(self, call: int, side: int, first: int, frames: int) -> dict[str, np.ndarray]:
+    def _window(self, call: int, side: int, first: int, frames: int) -> dict[str, AnyArray]:
         a, order = self.arrays, [side, 1 - side]
         now = slice(first, first + frames)
         ahead = a["features"][call][order, first : first + frames + 5].astype(np.float32)
@@ -149,9 +151,10 @@ class Corpus:
         return out
 
 
-def since_starts(starts: np.ndarray, longest: int = 250) -> np.ndarray:
+def since_starts(starts: Floats, longest: int = 250) -> Floats:
     """float32 (T, 7): frames since each gesture last started, before this frame; `longest` where never."""
     frames = np.arange(len(starts))[:, None]
     last = np.maximum.accumulate(np.where(starts > 0, frames, -longest - 1), axis=0)
     before = np.concatenate([np.full((1, starts.shape[1]), -longest - 1), last[:-1]])
-    return np.minimum(frames - before, longest).astype(np.float32)
+    since: Floats = np.minimum(frames - before, longest).astype(np.float32)
+    return since

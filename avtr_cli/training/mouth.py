@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.ndimage import binary_dilation, convolve1d
 
+from avtr_cli.core.arrays import Doubles, Floats, Labels
 from avtr_cli.training import phones
 from avtr_cli.training.prosody import RATE, Prosody
 
@@ -26,13 +27,13 @@ _ID = {name: k for k, name in enumerate(phones.PHONES)}
 class MouthTruth:
     """At 25 fps: open shapes (T, 7), closures (T, 2: bilabial, labiodental), activity (T,), visemes uint8 (T, 4)."""
 
-    shapes: np.ndarray
-    closures: np.ndarray
-    activity: np.ndarray
-    visemes: np.ndarray
+    shapes: Floats
+    closures: Floats
+    activity: Floats
+    visemes: Labels
 
 
-def mouth_truth(rows: np.ndarray, prosody: Prosody, opening: float, rng: np.random.Generator) -> MouthTruth:
+def mouth_truth(rows: Floats, prosody: Prosody, opening: float, rng: np.random.Generator) -> MouthTruth:
     """`rows` are (phone, start s, end s); `opening` scales this person's mouth (1 = average)."""
     count = len(prosody.speech) // _PER_FRAME * _PER_FRAME
     blended = _blend(rows, count, rng)
@@ -53,11 +54,12 @@ def mouth_truth(rows: np.ndarray, prosody: Prosody, opening: float, rng: np.rand
     )
 
 
-def _mean(at_100_hz: np.ndarray) -> np.ndarray:
-    return at_100_hz.reshape(-1, _PER_FRAME, at_100_hz.shape[1]).mean(1)
+def _mean(at_100_hz: Doubles) -> Floats:
+    means: Floats = at_100_hz.reshape(-1, _PER_FRAME, at_100_hz.shape[1]).mean(1)
+    return means
 
 
-def _blend(rows: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
+def _blend(rows: Floats, count: int, rng: np.random.Generator) -> Doubles:
     """The dominance-weighted mean of phone shapes, smoothed by 90 ms."""
     total, weight = np.zeros((count, len(phones.MOUTH))), np.full(count, 0.02)
     for phone, start, end in rows:
@@ -72,10 +74,11 @@ def _blend(rows: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray
         shape = phones.TARGETS[phone] * rng.uniform(0.88, 1.12, len(phones.MOUTH))
         total[first:last] += dominance[:, None] * shape
         weight[first:last] += dominance
-    return convolve1d(total / weight[:, None], _HANN, axis=0, mode="nearest")
+    smooth: Doubles = convolve1d(total / weight[:, None], _HANN, axis=0, mode="nearest")
+    return smooth
 
 
-def _closures(rows: np.ndarray, count: int) -> np.ndarray:
+def _closures(rows: Floats, count: int) -> Doubles:
     """How closed the lips are for p b m (first) and f v (second), with 50 ms ramps."""
     closed = np.zeros((count, 2))
     t = (np.arange(count) + 0.5) / RATE
@@ -92,7 +95,7 @@ def _closures(rows: np.ndarray, count: int) -> np.ndarray:
     return closed
 
 
-def _visemes(rows: np.ndarray, count: int) -> np.ndarray:
+def _visemes(rows: Floats, count: int) -> Labels:
     classes = np.zeros(count, np.uint8)
     for phone, start, end in rows:
         classes[int(start * RATE) : int(end * RATE)] = phones.VISEME_OF_PHONE[int(phone)]

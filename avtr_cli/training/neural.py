@@ -17,12 +17,17 @@ import zipfile
 from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from avtr_cli.core.arrays import Floats, Indices
 from avtr_cli.core.errors import AvtrError
 from avtr_cli.training import phones
 from avtr_cli.training.speech import Utterance, make_utterance
+
+if TYPE_CHECKING:
+    from hibari.g2p import G2P
 
 DEVELOPMENT = ("af_sarah", "am_adam")
 """Voices that are not trained on: they choose between checkpoints, so that the judge need not."""
@@ -105,7 +110,7 @@ class Kokoro:
                 yield make_utterance(sound.ravel(), _RATE, rows, line)
 
 
-def phone_rows(tokens: Sequence[str], seconds: np.ndarray) -> np.ndarray:
+def phone_rows(tokens: Sequence[str], seconds: Indices) -> Floats:
     """float32 (n, 3) rows (phone id, start s, end s) of Kokoro's tokens.
 
     `seconds` (tokens + 2) are how long each lasts, with the pads at both ends. Stress belongs to the phone after
@@ -148,7 +153,7 @@ def _swallows_r(before: str, after: Sequence[str]) -> bool:
 
 
 @cache
-def _phonemizer(british: bool):
+def _phonemizer(british: bool) -> G2P:
     from hibari.g2p import G2P
 
     return G2P(british=british)

@@ -14,6 +14,7 @@ from torch.nn import functional as F
 
 from avtr_cli.core.timing import CHUNK_FRAMES
 from avtr_cli.motion import flow
+from avtr_cli.motion.gestures import EVENTS
 from avtr_cli.motion.lmfm import event_head, hearing
 from avtr_cli.motion.lmfm.articulation import MOUTH
 from avtr_cli.motion.lmfm.log_mel import SILENCE
@@ -178,7 +179,8 @@ def _mouth_loss(
         memories,
         track_bias(track, frames, hidden_past),
     )
-    return (taught(batch["foreign"]) * (velocity - (z - noise)).square()).mean()
+    loss: Tensor = (taught(batch["foreign"]) * (velocity - (z - noise)).square()).mean()
+    return loss
 
 
 def remembered(true: Tensor, guessed: Tensor, own: float, generator: torch.Generator) -> Tensor:
@@ -228,7 +230,7 @@ def _event_losses(model: Lmfm, batch: dict[str, Tensor], flags: Tensor, person: 
     memory = model.events.recall(F.pad(flags, (0, 0, event_head.HISTORY, 0)))
     hazards, gaze = (part.float() for part in model.events(memory, batch["since"], person))
     starts = batch["starts"]
-    begun = starts[:, _UNHEARD:, list(event_head.EVENTS).index("gaze")] > 0
+    begun = starts[:, _UNHEARD:, list(EVENTS).index("gaze")] > 0
     cells = batch["gaze_cell"][:, _UNHEARD:][begun]
     looked = F.cross_entropy(gaze[:, _UNHEARD:][begun], cells) if len(cells) else gaze.sum() * 0
     return {
@@ -238,4 +240,5 @@ def _event_losses(model: Lmfm, batch: dict[str, Tensor], flags: Tensor, person: 
 
 
 def total(parts: dict[str, Tensor], weights: Weights) -> Tensor:
+    """The weighted sum of the losses, a scalar tensor."""
     return torch.stack([getattr(weights, name) * value for name, value in parts.items()]).sum()

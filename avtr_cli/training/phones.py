@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from avtr_cli.core.arrays import Floats
+
 MOUTH = ("jaw", "upper", "lower", "stretch", "funnel", "pucker", "tongue")
 """The open shapes of `motion.articulation`, in its order; both closures are kept apart from them."""
 
@@ -88,7 +90,7 @@ def phone_id_of_ipa(mnemonic: str) -> int:
     return phone_id(arpabet_of_ipa(mnemonic))
 
 
-def _targets() -> np.ndarray:
+def _targets() -> Floats:
     table = np.zeros((len(PHONES), len(MOUTH)), np.float32)
     for row, name in enumerate(PHONES):
         shape = _SHAPES.get(name, {})

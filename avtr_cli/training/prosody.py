@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.ndimage import uniform_filter1d
 
+from avtr_cli.core.arrays import Doubles, Mask, Sound
 from avtr_cli.core.timing import SAMPLE_RATE
 from avtr_cli.training.conversation import Side
 
@@ -27,12 +28,12 @@ class Prosody:
     `units` are (start, end, feedback, lively) of the phrases.
     """
 
-    speech: np.ndarray
-    level_db: np.ndarray
-    f0: np.ndarray
-    accents: np.ndarray
-    low_pitch_ends: np.ndarray
-    low_pitch: np.ndarray
+    speech: Mask
+    level_db: Doubles
+    f0: Doubles
+    accents: Doubles
+    low_pitch_ends: Doubles
+    low_pitch: Doubles
     units: list[tuple[float, float, bool, bool]]
 
 
@@ -56,7 +57,7 @@ def analyse(side: Side) -> Prosody:
     return Prosody(speech, level, f0, _accents(level, f0, speech), ends, low, units)
 
 
-def pitch(samples: np.ndarray, speech: np.ndarray) -> np.ndarray:
+def pitch(samples: Sound, speech: Mask) -> Doubles:
     """F0 in Hz at 100 Hz by the normalised autocorrelation (Boersma 1993), 0 where unvoiced or silent."""
     f0 = np.zeros(len(speech))
     at = np.flatnonzero(speech)
@@ -75,7 +76,7 @@ def pitch(samples: np.ndarray, speech: np.ndarray) -> np.ndarray:
     return f0
 
 
-def _low_pitch(f0: np.ndarray, speech: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _low_pitch(f0: Doubles, speech: Mask) -> tuple[Doubles, Doubles]:
     """Regions of at least 110 ms below the voice's 26th percentile: the cue of Ward & Tsukahara 2000."""
     mask = np.zeros(len(f0))
     voiced = f0 > 0
@@ -91,7 +92,7 @@ def _low_pitch(f0: np.ndarray, speech: np.ndarray) -> tuple[np.ndarray, np.ndarr
     return mask, np.array(ends)
 
 
-def _accents(level: np.ndarray, f0: np.ndarray, speech: np.ndarray) -> np.ndarray:
+def _accents(level: Doubles, f0: Doubles, speech: Mask) -> Doubles:
     """Peaks over +-120 ms of loudness (200 ms smooth) and 0.8 times log F0, both as z-scores over speech."""
     if speech.sum() < 50:
         return np.zeros(0)
@@ -99,8 +100,9 @@ def _accents(level: np.ndarray, f0: np.ndarray, speech: np.ndarray) -> np.ndarra
     tone = np.log(np.where(f0 > 0, f0, np.median(f0[f0 > 0]) if (f0 > 0).any() else 1.0))
     tone = uniform_filter1d(tone, 12)
 
-    def z(x: np.ndarray) -> np.ndarray:
-        return (x - x[speech].mean()) / (x[speech].std() + 1e-6)
+    def z(x: Doubles) -> Doubles:
+        score: Doubles = (x - x[speech].mean()) / (x[speech].std() + 1e-6)
+        return score
 
     score = z(loud) + 0.8 * z(tone)
     times, last = [], -100

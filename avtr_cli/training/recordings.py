@@ -16,13 +16,18 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from avtr_cli.core.arrays import Floats, Indices, Sound
 from avtr_cli.core.errors import AvtrError
 from avtr_cli.training import phones
 from avtr_cli.training.speech import Utterance, make_utterance
 from avtr_cli.training.voices import load_utterances, save_utterances
+
+if TYPE_CHECKING:
+    from pocketsphinx import Decoder
 
 _SOUNDS = Path("/usr/share/asterisk/sounds")
 _TRANSCRIPTS = Path("/usr/share/doc")
@@ -47,19 +52,23 @@ class Recording:
 
     @property
     def sounds(self) -> Path:
+        """The installed folder of G.722 files."""
         return _SOUNDS / self.folder
 
     @property
     def transcripts(self) -> Path:
+        """The installed list of what is said in them, gzipped."""
         package = f"asterisk-core-sounds-{self.language}"
         return _TRANSCRIPTS / package / f"core-sounds-{self.language}.txt.gz"
 
     @property
     def packages(self) -> str:
+        """What to give to apt-get."""
         return f"asterisk-core-sounds-{self.language}-g722 asterisk-core-sounds-{self.language}"
 
     @property
     def installed(self) -> bool:
+        """Whether both packages lie on this machine."""
         return self.sounds.is_dir() and self.transcripts.exists()
 
 
@@ -117,7 +126,7 @@ def _aligned_prompts(recording: Recording) -> Iterator[Utterance]:
             yield make_utterance(samples, _RATE, rows, line)
 
 
-def _lips() -> np.ndarray:
+def _lips() -> Indices:
     """Phone id as aligned -> phone id as seen, by `_SEEN`."""
     return np.array([phones.PHONES.index(_SEEN.get(name, name)) for name in phones.PHONES])
 
@@ -158,7 +167,7 @@ def spell(words: set[str], language: str) -> dict[str, str]:
     return spelled
 
 
-def _decode(path: Path) -> np.ndarray:
+def _decode(path: Path) -> Sound:
     """float32 at 16 kHz of a G.722 file, by imageio-ffmpeg's own ffmpeg."""
     import imageio_ffmpeg
 
@@ -169,7 +178,7 @@ def _decode(path: Path) -> np.ndarray:
     return np.frombuffer(done.stdout, np.int16).astype(np.float32) / 32768
 
 
-def align(samples: np.ndarray, words: list[str], spelling: dict[str, str] | None = None) -> np.ndarray | None:
+def align(samples: Sound, words: list[str], spelling: dict[str, str] | None = None) -> Floats | None:
     """Phone rows (id, start s, end s) of `words` spoken in float32 16 kHz `samples`; None where it fails.
 
     `spelling` gives the sounds of words that are not to be looked up in pocketsphinx's English dictionary.
@@ -201,13 +210,13 @@ def align(samples: np.ndarray, words: list[str], spelling: dict[str, str] | None
     return np.array(rows, np.float32).reshape(-1, 3) if rows else None
 
 
-def _decoder():
+def _decoder() -> Decoder:
     from pocketsphinx import Decoder
 
     return Decoder(samprate=_RATE, lm=None, loglevel="FATAL")
 
 
-def _feed(decoder, data: bytes) -> None:
+def _feed(decoder: Decoder, data: bytes) -> None:
     decoder.start_utt()
     decoder.process_raw(data, full_utt=True)
     decoder.end_utt()

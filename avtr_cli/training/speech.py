@@ -18,6 +18,7 @@ import numpy as np
 import soundfile
 import soxr
 
+from avtr_cli.core.arrays import Floats, Sound
 from avtr_cli.core.errors import AvtrError
 from avtr_cli.core.timing import SAMPLE_RATE
 from avtr_cli.training import phones, text
@@ -32,13 +33,14 @@ ESPEAK_VARIANTS = ("f1", "f2", "f3", "f5", "m1", "m2", "m3", "m7", "klatt2", "kl
 class Utterance:
     """One spoken sentence: float32 samples at 16 kHz and its phones as (id, start s, end s) rows."""
 
-    samples: np.ndarray
-    phones: np.ndarray  # float32 (n, 3)
+    samples: Sound
+    phones: Floats  # float32 (n, 3)
     feedback: bool = False  # a listener's word
     foreign: bool = False  # of a language whose consonants are like those of English, but not its vowels
 
     @property
     def seconds(self) -> float:
+        """How long it sounds."""
         return len(self.samples) / SAMPLE_RATE
 
 
@@ -113,7 +115,7 @@ class _Espeak:
         self.rate = self._library.espeak_Initialize(2, 400, None, 0x8003)  # synchronous; events, in IPA; never exit
         if self.rate <= 0 or self._library.espeak_SetVoiceByName(voice.encode()) != 0:
             raise AvtrError(f"espeak-ng has no voice '{voice}'; reinstall it with apt-get install espeak-ng")
-        self._blocks: list[np.ndarray] = []
+        self._blocks: list[Sound] = []
         self._events: list[tuple[float, str]] = []
         kind = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.POINTER(self._Event))
         self._callback = kind(self._take)
@@ -122,14 +124,15 @@ class _Espeak:
     def set(self, parameter: int, value: int) -> None:
         self._library.espeak_SetParameter(parameter, value, 0)
 
-    def speak(self, line: str) -> tuple[np.ndarray, list[tuple[float, str]]]:
+    def speak(self, line: str) -> tuple[Sound, list[tuple[float, str]]]:
         self._blocks, self._events = [], []
         data = line.encode()
         self._library.espeak_Synth(data, len(data) + 1, 0, 1, 0, 1, None, None)
         self._library.espeak_Synchronize()
         return np.concatenate(self._blocks or [np.zeros(0, np.float32)]), self._events
 
-    def _take(self, wave, count: int, events) -> int:
+    def _take(self, wave: ctypes._Pointer[ctypes.c_short], count: int, events: ctypes._Pointer[_Event]) -> int:
+        """What the library calls with each block of sound and the phonemes that end in it; 0: go on."""
         if wave and count > 0:
             block = np.ctypeslib.as_array(wave, shape=(count,))
             self._blocks.append(block.astype(np.float32) / 32768)
@@ -142,7 +145,7 @@ class _Espeak:
         return 0
 
 
-def _rows(ends: list[list[str]], identify: Callable[[str], int]) -> np.ndarray:
+def _rows(ends: list[list[str]], identify: Callable[[str], int]) -> Floats:
     """(name, end) pairs in order -> (id, start, end) rows."""
     rows, start = [], 0.0
     for name, end in ends:
@@ -151,7 +154,7 @@ def _rows(ends: list[list[str]], identify: Callable[[str], int]) -> np.ndarray:
     return np.array(rows, np.float32).reshape(-1, 3)
 
 
-def make_utterance(samples: np.ndarray, rate: int, rows: np.ndarray, line: str) -> Utterance:
+def make_utterance(samples: Sound, rate: int, rows: Floats, line: str) -> Utterance:
     """At 16 kHz, at one loudness (-23 dB of the loud half), cut to 80 ms around the speech."""
     if rate != SAMPLE_RATE:
         samples = soxr.resample(samples, rate, SAMPLE_RATE)

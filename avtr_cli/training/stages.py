@@ -205,11 +205,13 @@ def load_weights(model: Lmfm, path: Path) -> None:
 
 
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Tensors and header of a safetensors file, on the CPU."""
     with safe_open(path, "pt") as held:
         return {name: held.get_tensor(name) for name in held.keys()}, held.metadata() or {}  # noqa: SIM118
 
 
 def write_tensors(path: Path, tensors: dict[str, Tensor], header: dict[str, str]) -> None:
+    """Write them whole or not at all: beside `path` first, then renamed."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_suffix(".part")
     save_file({name: value.detach().cpu().contiguous() for name, value in tensors.items()}, temporary, header)

@@ -14,6 +14,7 @@ import numpy as np
 import soundfile
 import soxr
 
+from avtr_cli.core.arrays import Sound
 from avtr_cli.core.errors import AudioError, AvtrError, OutputError
 from avtr_cli.core.files import lies_there, remove
 from avtr_cli.core.timing import SAMPLE_RATE
@@ -26,7 +27,7 @@ ROOM_DB = -66.0  # behind both voices
 FADE_SAMPLES = 160  # 10 ms at both ends of a recording
 
 
-def read_voice(folder: Path) -> list[np.ndarray]:
+def read_voice(folder: Path) -> list[Sound]:
     """The recordings under `folder` as float32 (n,) at 16 kHz and one level; too short and too long ones are left out.
 
     Raises AudioError where there are fewer than two.
@@ -44,7 +45,7 @@ def read_voice(folder: Path) -> list[np.ndarray]:
     return kept
 
 
-def stage(avatar: list[np.ndarray], partner: list[np.ndarray], seconds: float, rng: np.random.Generator) -> np.ndarray:
+def stage(avatar: list[Sound], partner: list[Sound], seconds: float, rng: np.random.Generator) -> Sound:
     """One call, float32 (2, n): the partner tells in turns of two to four recordings, the avatar says less."""
     count = round(seconds * SAMPLE_RATE)
     call = np.zeros((2, count), np.float32)
@@ -89,7 +90,7 @@ def stage_calls(avatar: Path, partners: list[Path], out: Path, count: int, secon
     return written
 
 
-def _read(path: Path) -> np.ndarray:
+def _read(path: Path) -> Sound:
     if path.suffix.lower() == ".g722":  # libsndfile does not know it
         with tempfile.TemporaryDirectory() as folder:
             wav = Path(folder) / "decoded.wav"
@@ -100,10 +101,11 @@ def _read(path: Path) -> np.ndarray:
     except (OSError, soundfile.LibsndfileError) as error:
         raise AudioError(f"{path}: cannot be read ({error})") from error
     mono = samples.mean(axis=1)
-    return mono if rate == SAMPLE_RATE else soxr.resample(mono, rate, SAMPLE_RATE)
+    heard: Sound = mono if rate == SAMPLE_RATE else soxr.resample(mono, rate, SAMPLE_RATE)
+    return heard
 
 
-def _levelled(samples: np.ndarray) -> np.ndarray:
+def _levelled(samples: Sound) -> Sound:
     """At one level, silence cut off both ends, faded in and out."""
     loud = np.flatnonzero(np.abs(samples) > 0.02 * np.abs(samples).max(initial=0.0))
     if not len(loud):
@@ -117,6 +119,7 @@ def _levelled(samples: np.ndarray) -> np.ndarray:
     return np.clip(cut, -1, 1).astype(np.float32)
 
 
-def _with_room(call: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def _with_room(call: Sound, rng: np.random.Generator) -> Sound:
     room = rng.standard_normal(call.shape).astype(np.float32) * 10 ** (ROOM_DB / 20)
-    return np.clip(call + room, -1, 1)
+    heard: Sound = np.clip(call + room, -1, 1)
+    return heard

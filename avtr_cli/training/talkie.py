@@ -28,10 +28,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import soundfile
 import soxr
 
+from avtr_cli.core.arrays import Floats
 from avtr_cli.core.errors import AvtrError
 from avtr_cli.training import recordings
 from avtr_cli.training.speech import Utterance, make_utterance
@@ -163,7 +163,7 @@ def _aligned(lines: list[Line]) -> Iterator[tuple[Line, Utterance]]:
                 yield line, make_utterance(samples, _RATE, rows, line.words)
 
 
-def _credible(rows: np.ndarray) -> bool:
+def _credible(rows: Floats) -> bool:
     """Whether the phones last as long as phones do; where they do not, the words are not those of the sound."""
     spoken = rows[rows[:, 0] > 0]
     if not len(spoken):

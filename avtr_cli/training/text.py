@@ -98,4 +98,5 @@ def sentence(rng: np.random.Generator, words: list[str]) -> str:
 
 
 def feedback(rng: np.random.Generator) -> str:
+    """A word or two of a listener, one of FEEDBACK, with a full stop."""
     return FEEDBACK[rng.integers(len(FEEDBACK))] + "."

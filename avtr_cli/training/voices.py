@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 from safetensors.numpy import load_file, save_file
 
+from avtr_cli.core.arrays import AnyArray
 from avtr_cli.core.errors import AvtrError
 from avtr_cli.training import neural, speech, text
 from avtr_cli.training.speech import Utterance
@@ -95,7 +96,7 @@ def script(sentences: int, rng: np.random.Generator, words: list[str]) -> list[s
 
 def save_utterances(path: Path, utterances: list[Utterance]) -> None:
     """One file for one voice: int16 samples and phone rows, laid end to end with their counts."""
-    tensors = {
+    tensors: dict[str, AnyArray] = {
         "samples": np.concatenate([np.clip(u.samples * 32767, -32768, 32767) for u in utterances]).astype(np.int16),
         "sample_counts": np.array([len(u.samples) for u in utterances], np.int64),
         "phones": np.concatenate([u.phones for u in utterances]).astype(np.float32),
@@ -108,6 +109,7 @@ def save_utterances(path: Path, utterances: list[Utterance]) -> None:
 
 
 def load_utterances(path: Path) -> list[Utterance]:
+    """What `save_utterances` wrote; samples come back as float32 in -1 .. 1."""
     held = load_file(path)
     samples = np.split(held["samples"], np.cumsum(held["sample_counts"])[:-1])
     rows = np.split(held["phones"], np.cumsum(held["phone_counts"])[:-1])

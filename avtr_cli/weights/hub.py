@@ -51,10 +51,12 @@ class Hub:
 
     @property
     def address(self) -> str:
+        """The hub's URL without a slash at its end: the given one, HF_ENDPOINT's, or the public one's."""
         return (self.endpoint or os.environ.get("HF_ENDPOINT") or "https://huggingface.co").rstrip("/")
 
     @property
     def is_offline(self) -> bool:
+        """Whether nothing may be fetched: by option or by HF_HUB_OFFLINE."""
         return self.offline or os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "ON", "YES", "TRUE")
 
     def describe(self, file: WeightFile, revision: str | None) -> Remote:

@@ -48,15 +48,19 @@ class WeightFile:
 
     @property
     def part(self) -> str:
+        """The model it belongs to, as in avtr1 of avtr1/motion."""
         return self.name.partition("/")[0]
 
 
 @dataclass(frozen=True)
 class Registry:
+    """The published files that avtr knows, and their licences, by name."""
+
     licences: dict[str, Licence]
     files: dict[str, WeightFile]
 
     def sets(self) -> list[str]:
+        """Names of the sets that can be pulled, sorted."""
         return sorted({name for file in self.files.values() for name in file.sets})
 
     def choose(self, names: list[str] | tuple[str, ...]) -> list[WeightFile]:
@@ -74,6 +78,7 @@ class Registry:
         return [file for file in self.files.values() if file.part in parts]
 
     def licences_of(self, files: list[WeightFile]) -> list[Licence]:
+        """The licences of `files`, each once, in the registry's order."""
         return [licence for id, licence in self.licences.items() if any(file.licence == id for file in files)]
 
 

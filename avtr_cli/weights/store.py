@@ -137,6 +137,7 @@ class Store:
         _write_json(_beside(path), dataclasses.asdict(dataclasses.replace(record, at=_now())))
 
     def accepted(self, licence: Licence) -> bool:
+        """Whether the licence needs no word of the user's, or has had it on this machine."""
         return not licence.accept or self._acceptance(licence).is_file()
 
     def accept(self, licence: Licence) -> None:

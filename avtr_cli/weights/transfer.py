@@ -12,6 +12,7 @@ import time
 import urllib.error
 import urllib.request
 from pathlib import Path
+from typing import BinaryIO
 
 from tqdm import tqdm
 
@@ -60,7 +61,7 @@ def append(url: str, part: Path, size: int, token: str = "", quiet: bool = False
                 time.sleep(PAUSE_S)
 
 
-def _attempt(url: str, stream, size: int, token: str, bar: tqdm) -> str:
+def _attempt(url: str, stream: BinaryIO, size: int, token: str, bar: tqdm) -> str:
     """One request; appends what it brings and says, in words, why it ended early (if it did)."""
     held = stream.tell()
     request = urllib.request.Request(url, headers={"Accept-Encoding": "identity", "User-Agent": "avtr"})

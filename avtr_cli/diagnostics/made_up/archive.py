@@ -38,11 +38,13 @@ class Block(nn.Module):
         self.widen, self.narrow = nn.Linear(LATENT, 4 * LATENT), nn.Linear(4 * LATENT, LATENT)
 
     def forward(self, x: Tensor, context: Tensor) -> Tensor:
+        """`x` (B, T, C) attends to `context` (B, S, C) and itself; (B, T, C)."""
         query = self.query(self.norm(x)).unflatten(2, (self.heads, -1)).transpose(1, 2)
         seen = self.keys(self.norm(torch.cat([context, x], dim=1))).unflatten(2, (2, self.heads, -1))
         keys, values = seen[:, :, 0].transpose(1, 2), seen[:, :, 1].transpose(1, 2)
         x = x + self.out(F.scaled_dot_product_attention(query, keys, values).transpose(1, 2).flatten(2))
-        return x + self.narrow(F.gelu(self.widen(self.norm_inner(x))))
+        mixed: Tensor = x + self.narrow(F.gelu(self.widen(self.norm_inner(x))))
+        return mixed
 
 
 class MadeUpAvtr1(nn.Module):
@@ -113,7 +115,8 @@ class MadeUpAvtr1(nn.Module):
         latent = (
             alone + self_weights * (own - alone) + other_weights * (other - alone) + kp_weights * (portrait - alone)
         )
-        return self.velocity(F.layer_norm(latent, [self.latent_dim])) - x
+        velocity: Tensor = self.velocity(F.layer_norm(latent, [self.latent_dim])) - x
+        return velocity
 
     def _latent(self, start: Tensor, context: Tensor) -> Tensor:
         x = start

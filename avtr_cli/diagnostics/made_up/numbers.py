@@ -14,6 +14,7 @@ import math
 import numpy as np
 import torch
 
+from avtr_cli.core.arrays import AnyArray, Doubles, Floats
 from avtr_cli.render.liveportrait import networks
 
 PUBLIC_SALT = "public"
@@ -44,7 +45,7 @@ _BIAS = {
 }
 
 
-def stream(label: str, count: int) -> np.ndarray:
+def stream(label: str, count: int) -> Doubles:
     """`count` float64 numbers of mean 0 and deviation 1, never beyond 3.4642, that `label` alone decides."""
     seed = np.uint64(int.from_bytes(hashlib.sha256(label.encode()).digest()[:8], "little"))
     numbers = np.empty(count)
@@ -64,7 +65,7 @@ def stream(label: str, count: int) -> np.ndarray:
     return numbers
 
 
-def tensor(network: str, key: str, shape: tuple[int, ...], salt: str = PUBLIC_SALT) -> np.ndarray:
+def tensor(network: str, key: str, shape: tuple[int, ...], salt: str = PUBLIC_SALT) -> AnyArray:
     """The weights called `key`, float32 of `shape` (int64 for `num_batches_tracked`)."""
     if key.endswith("num_batches_tracked"):
         return np.zeros(shape, np.int64)
@@ -104,25 +105,25 @@ def weights(network: str, salt: str = PUBLIC_SALT) -> dict[str, torch.Tensor]:
     }
 
 
-def plain(label: str, shape: tuple[int, ...], deviation: float) -> np.ndarray:
+def plain(label: str, shape: tuple[int, ...], deviation: float) -> Floats:
     """An input without structure: float32 of mean 0."""
     return (deviation * stream(label, math.prod(shape)).reshape(shape)).astype(np.float32)
 
 
-def image(label: str, batch: int) -> np.ndarray:
+def image(label: str, batch: int) -> Floats:
     """Coarse blocks with grain, float32 (batch, 3, 256, 256) in [0, 1]."""
     coarse, fine = _coarse_and_fine(label, (batch, 3, 256, 256), (batch, 3, 4, 4))
     return np.clip(0.5 + (0.25 * coarse + 0.1 * fine), 0, 1).astype(np.float32)
 
 
-def volume(label: str, shape: tuple[int, ...]) -> np.ndarray:
+def volume(label: str, shape: tuple[int, ...]) -> Floats:
     """Coarse blocks with as much grain: float32 of `shape`, (B, C, 16, 64, 64) or (B, C, 64, 64)."""
     blocks = (4, 8, 8) if len(shape) == 5 else (8, 8)
     coarse, fine = _coarse_and_fine(label, shape, (*shape[:2], *blocks))
     return (0.7 * coarse + 0.7 * fine).astype(np.float32)
 
 
-def _coarse_and_fine(label: str, shape: tuple[int, ...], blocks: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
+def _coarse_and_fine(label: str, shape: tuple[int, ...], blocks: tuple[int, ...]) -> tuple[Doubles, Doubles]:
     coarse = stream(f"{label}:coarse", math.prod(blocks)).reshape(blocks)
     for axis, (size, count) in enumerate(zip(shape, blocks, strict=True)):
         coarse = coarse.repeat(size // count, axis=axis)

@@ -15,6 +15,8 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+from avtr_cli.core.arrays import AnyArray, Doubles, Floats
+
 OPSET, IR_VERSION = 17, 8
 KERNELS, STRIDES = (10, 3, 3, 3, 3, 2, 2), (5, 2, 2, 2, 2, 2, 2)
 LANDMARKS = 203
@@ -40,7 +42,7 @@ class _Graph:
 
     seed: int
     nodes: list[Any] = field(default_factory=list)
-    weights: dict[str, np.ndarray] = field(default_factory=dict)
+    weights: dict[str, AnyArray] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._random = np.random.default_rng(self.seed)
@@ -164,13 +166,13 @@ def write_landmark(path: Path, seed: int = 0) -> None:
     g.write(path, {"input": [1, 3, 224, 224]}, outputs)
 
 
-def made_up_face() -> np.ndarray:
+def made_up_face() -> Floats:
     """203 points of an upright face in the unit square, float32 (203, 2), in the published order of rings.
 
     0-23 and 24-47 the eyes from their left corners, 48-83 and 84-107 the lips outside and inside, then the outline.
     """
 
-    def ring(count: int, x: float, y: float, width: float, height: float) -> np.ndarray:
+    def ring(count: int, x: float, y: float, width: float, height: float) -> Doubles:
         angle = np.pi + 2 * np.pi * np.arange(count) / count
         return np.stack([x + width * np.cos(angle), y + height * np.sin(angle)], axis=1)
 

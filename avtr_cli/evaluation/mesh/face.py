@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
+from avtr_cli.core.arrays import Image, Points
 from avtr_cli.evaluation.mesh.lip_band import LipBand
 from avtr_cli.evaluation.mesh.studio import AXES, Numbers, Studio, correlation, distance
 from avtr_cli.perception.template import fit_pose
@@ -20,6 +21,7 @@ from avtr_cli.render.mesh.shapes import JAW_DROP
 
 
 def lips(studio: Studio) -> Numbers:
+    """How the gap follows the jaw, how well the lips seal again, and how thick each stays as the mouth opens."""
     stretches = np.arange(0.6, 1.5, 0.02).tolist()
     opened = studio.frame(jawOpen=0.5)
     jaws = np.linspace(0, 0.8, 9)
@@ -35,6 +37,7 @@ def lips(studio: Studio) -> Numbers:
 
 
 def lids(studio: Studio) -> Numbers:
+    """How the eyes follow a blink, what the brows do meanwhile, and what raised brows do to the eyes."""
     blinks = np.linspace(0, 1, 6)
     faces = [studio.face(eyeBlink=float(blink)) for blink in blinks]
     openings = np.array([eye_opening(face) for face in faces])
@@ -52,6 +55,7 @@ def lids(studio: Studio) -> Numbers:
 
 
 def pose(studio: Studio) -> Numbers:
+    """Degrees turned per degree commanded about each axis, and the most that leaks into the others."""
     rest = fit_pose(studio.face()).angles
     numbers: Numbers = {}
     leakage = 0.0
@@ -65,6 +69,7 @@ def pose(studio: Studio) -> Numbers:
 
 
 def expressions(studio: Studio) -> Numbers:
+    """How far smile and pucker move the corners of the mouth, and a look the irises, in shares of the face at rest."""
     rest, smile, pucker = studio.face(), studio.face(mouthSmile=1), studio.face(mouthPucker=1)
     corners = list(MOUTH_CORNERS)
     left = studio.face(eyeLookOutRight=1, eyeLookInLeft=1)
@@ -78,17 +83,17 @@ def expressions(studio: Studio) -> Numbers:
     }
 
 
-def _heights(points: np.ndarray, which: list[int]) -> float:
+def _heights(points: Points, which: list[int]) -> float:
     """Mean y of points from the line of the eyes' corners, px."""
     corners = [corner for eye in EYES for corner in (eye.upper[0], eye.upper[-1])]
     return float(points[which, 1].mean() - points[corners, 1].mean())
 
 
-def _above_eyes(points: np.ndarray, which: list[int]) -> float:
+def _above_eyes(points: Points, which: list[int]) -> float:
     return -_heights(points, which) / eye_distance(points)
 
 
-def _iris_place(points: np.ndarray) -> float:
+def _iris_place(points: Points) -> float:
     """Where the irises lie between the corners of their eyes, 0 at the left one of the picture, 1 at the right one."""
     places = []
     for eye in EYES:
@@ -97,7 +102,7 @@ def _iris_place(points: np.ndarray) -> float:
     return float(np.mean(places))
 
 
-def _shift(studio: Studio, points: Sequence[int], before: np.ndarray, after: np.ndarray) -> float:
+def _shift(studio: Studio, points: Sequence[int], before: Image, after: Image) -> float:
     """How far the picture around and above `points` moved between two frames, px, by phase correlation.
 
     Face Mesh itself moves the brows of a face that only shuts its eyes.
@@ -108,5 +113,5 @@ def _shift(studio: Studio, points: Sequence[int], before: np.ndarray, after: np.
     a, b = (cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)[y0:y1, x0:x1].astype(np.float64) for frame in (before, after))
     if a.size == 0 or np.array_equal(a, b):
         return 0.0
-    (x, y), _ = cv2.phaseCorrelate(a, b, cv2.createHanningWindow(a.shape[::-1], cv2.CV_64F))
+    (x, y), _ = cv2.phaseCorrelate(a, b, cv2.createHanningWindow((a.shape[1], a.shape[0]), cv2.CV_64F))
     return math.hypot(x, y)

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
+from avtr_cli.core.arrays import Grey, Image
 from avtr_cli.evaluation.mesh.studio import Studio
 from avtr_cli.perception.topology import LIP_CENTRES, OUTER_LOWER_LIP, OUTER_UPPER_LIP
 
@@ -33,7 +34,7 @@ class LipBand:
         self.around = self.ASIDE * unit, self.REACH * unit
         self.rest = self._enlarged(studio.frame(), (0.0, 0.0))
 
-    def _enlarged(self, frame: np.ndarray, more: tuple[float, float]) -> np.ndarray:
+    def _enlarged(self, frame: Image, more: tuple[float, float]) -> Grey:
         """The strip, larger by `more` (x, y) px on each side, FINE times as large."""
         width, height = self.right - self.left + 2 * more[0], self.bottom - self.top + 2 * more[1]
         to_frame = np.array([[1 / self.FINE, 0, self.left - more[0]], [0, 1 / self.FINE, self.top - more[1]]])
@@ -41,7 +42,7 @@ class LipBand:
         flags = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
         return cv2.warpAffine(frame, to_frame, size, flags=flags, borderMode=cv2.BORDER_REPLICATE)
 
-    def found(self, frame: np.ndarray, stretches: Sequence[float] = (1.0,)) -> tuple[float, float]:
+    def found(self, frame: Image, stretches: Sequence[float] = (1.0,)) -> tuple[float, float]:
         """(px that its middle has moved down, how many times taller it has become) in `frame`."""
         field = self._enlarged(frame, self.around)
         best = (-2.0, 0.0, 1.0)

@@ -11,6 +11,7 @@ from dataclasses import replace
 import cv2
 import numpy as np
 
+from avtr_cli.core.arrays import Grey, Image, Points
 from avtr_cli.core.motion_space import ARKIT_BLENDSHAPES, CONTROLS
 from avtr_cli.evaluation.mesh.lip_band import LipBand
 from avtr_cli.evaluation.mesh.studio import AXES, LUMA, Numbers, Studio, change, command, found, luma_at
@@ -27,6 +28,7 @@ from avtr_cli.perception.topology import (
 
 
 def neutral(studio: Studio) -> Numbers:
+    """The largest difference, of 255, between the frame at rest and the photo."""
     return {"neutral.max_difference": float(change(studio.frame(), studio.photo).max())}
 
 
@@ -85,7 +87,7 @@ def sharpness(studio: Studio) -> Numbers:
     x0, y0 = studio.points[list(FACE_OVAL), :2].min(axis=0).astype(int)
     x1, y1 = studio.points[list(FACE_OVAL), :2].max(axis=0).astype(int)
 
-    def detail(frame: np.ndarray) -> float:
+    def detail(frame: Image) -> float:
         grey = cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)[y0:y1, x0:x1]
         return float(cv2.Laplacian(grey, cv2.CV_32F).var())
 
@@ -112,13 +114,13 @@ def colour(studio: Studio) -> Numbers:
     return {"colour.grey_photo_chroma": chroma, "colour.teeth_over_cheek": teeth}
 
 
-def _box(mask: np.ndarray, points: np.ndarray, margin: float) -> None:
+def _box(mask: Grey, points: Points, margin: float) -> None:
     x0, y0 = np.maximum(points.min(axis=0) - margin, 0).astype(int)
     x1, y1 = (points.max(axis=0) + margin).astype(int) + 1
     mask[y0:y1, x0:x1] = False
 
 
-def _alpha(studio: Studio) -> np.ndarray:
+def _alpha(studio: Studio) -> Grey:
     """(512, 512) 0 .. 1: the person's layer in the frame at rest."""
     avatar = studio.avatar
     visible = avatar.stage.visible

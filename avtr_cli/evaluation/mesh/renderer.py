@@ -46,6 +46,7 @@ class Bound:
 
     @property
     def text(self) -> str:
+        """The bound in words for a table, as in `<= 2` or `0.8 .. 1.2`; nothing where there is none."""
         if math.isinf(self.low):
             return f"<= {self.high:g}" if math.isfinite(self.high) else ""
         return f">= {self.low:g}" if math.isinf(self.high) else f"{self.low:g} .. {self.high:g}"

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 import torch
 
+from avtr_cli.core.arrays import AnyArray, Doubles, Frames, Image, Indices, Points
 from avtr_cli.core.config import RenderConfig
 from avtr_cli.core.motion_space import CONTROLS
 from avtr_cli.core.types import Motion, Portrait
@@ -41,30 +42,34 @@ class Studio:
 
     @property
     def unit(self) -> float:
+        """Pixels of the frame per EO."""
         return self.avatar.stage.unit
 
-    def frames(self, rows: Sequence[np.ndarray]) -> np.ndarray:
+    def frames(self, rows: Sequence[Doubles]) -> Frames:
+        """A picture for every row of controls (58,), as frames 0, 1, 2 ... of a video."""
         values = torch.from_numpy(np.stack(rows).astype(np.float32))
         return self.renderer.draw(self.identity, Motion(CONTROLS, values))
 
-    def frame(self, **wanted: float) -> np.ndarray:
+    def frame(self, **wanted: float) -> Image:
+        """The picture of one `command`."""
         return np.asarray(self.frames([command(**wanted)])[0])
 
-    def face(self, **wanted: float) -> np.ndarray:
+    def face(self, **wanted: float) -> Points:
         """Face Mesh's points of that frame, NaN where it finds no face."""
         return found(self.frame(**wanted))
 
-    def taken(self, places: np.ndarray, **wanted: float) -> np.ndarray:
+    def taken(self, places: Points, **wanted: float) -> Points:
         """Where the field takes the skin at `places` (n, 2) px of the frame at rest, px of that frame."""
         stage = self.avatar.stage
         controls = read_controls(command(**wanted), 0, 0, self.avatar.calibration)
         moves = displacement(self.avatar.field, controls).mean(dim=0).cpu().numpy()
         at = ((places + self.offset + 0.5) / stage.cell - 0.5).astype(np.float32)
         read = [cv2.remap(plane, at[:, 0], at[:, 1], cv2.INTER_LINEAR)[:, 0] for plane in moves]
-        return places + np.stack(read, axis=1)
+        moved: Points = places + np.stack(read, axis=1)
+        return moved
 
 
-def command(**wanted: float) -> np.ndarray:
+def command(**wanted: float) -> Doubles:
     """A row of controls; names without a side set both, `pitch`, `yaw`, `roll` are degrees."""
     row = np.zeros(len(CONTROLS))
     angles = {short: name for short, name, _ in AXES}
@@ -78,23 +83,29 @@ def command(**wanted: float) -> np.ndarray:
     return row
 
 
-def found(frame: np.ndarray) -> np.ndarray:
+def found(frame: Image) -> Points:
+    """Face Mesh's points (478, 3) px of a frame, NaN where it finds no face."""
     points = face_points(frame)
     return np.full((478, 3), np.nan) if points is None else points
 
 
-def change(frame: np.ndarray, other: np.ndarray) -> np.ndarray:
-    return np.abs(frame.astype(int) - other.astype(int)).max(axis=2)
+def change(frame: Image, other: Image) -> Indices:
+    """The largest difference of a channel between two frames, (H, W), of 255."""
+    most: Indices = np.abs(frame.astype(int) - other.astype(int)).max(axis=2)
+    return most
 
 
-def correlation(a: np.ndarray, b: np.ndarray) -> float:
+def correlation(a: AnyArray, b: AnyArray) -> float:
+    """Pearson's r of two series (T,)."""
     return float(np.corrcoef(a, b)[0, 1])
 
 
-def distance(points: np.ndarray, a: int, b: int) -> float:
+def distance(points: Points, a: int, b: int) -> float:
+    """Between the points `a` and `b` of a face (478, 3), in EO of these points."""
     return float(np.linalg.norm(points[a, :2] - points[b, :2])) / eye_distance(points)
 
 
-def luma_at(frame: np.ndarray, places: np.ndarray) -> np.ndarray:
+def luma_at(frame: Image, places: Points) -> Doubles:
+    """Luma of the frame, (n,) of 255, at the pixels nearest to `places` (n, 2); the edge's outside."""
     x, y = np.nan_to_num(np.rint(places)).astype(int).T
     return np.asarray((frame @ LUMA)[y.clip(0, frame.shape[0] - 1), x.clip(0, frame.shape[1] - 1)])

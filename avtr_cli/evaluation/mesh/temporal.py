@@ -10,12 +10,12 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
 import torch
 
+from avtr_cli.core.arrays import AnyArray, Floats, Grey, Image, Mask, Reals
 from avtr_cli.core.config import RenderConfig
 from avtr_cli.core.motion_space import CONTROLS, HEAD_CHANNELS
 from avtr_cli.core.types import Identity, Motion, Portrait
@@ -52,14 +52,14 @@ TEMPORAL_BOUNDS: dict[str, Bound] = {
 class Regions:
     """Masks bool (H, W) of the frame."""
 
-    background: np.ndarray  # never reached by the person
-    shoulders: np.ndarray
-    beyond_face: np.ndarray
+    background: Mask  # never reached by the person
+    shoulders: Mask
+    beyond_face: Mask
 
 
 def evaluate_temporal(
     photos: Sequence[Path],
-    controls: np.ndarray,
+    controls: Reals,
     config: RenderConfig,
     device: torch.device,
     say: Callable[[str], None] = lambda line: None,
@@ -72,7 +72,7 @@ def evaluate_temporal(
     return results
 
 
-def measure_take(portrait: Portrait, controls: np.ndarray, config: RenderConfig, device: torch.device) -> Numbers:
+def measure_take(portrait: Portrait, controls: Reals, config: RenderConfig, device: torch.device) -> Numbers:
     """The numbers of TEMPORAL_BOUNDS for one portrait; NaN where the picture shows too little of a region."""
     renderer = MeshRenderer(config, device)
     identity = renderer.prepare(portrait)
@@ -80,7 +80,8 @@ def measure_take(portrait: Portrait, controls: np.ndarray, config: RenderConfig,
     return _moving(renderer, identity, controls, regions) | _likeness(renderer, identity, controls, regions)
 
 
-def find_regions(portrait: Portrait, avatar: Avatar, controls: np.ndarray, config: RenderConfig) -> Regions:
+def find_regions(portrait: Portrait, avatar: Avatar, controls: Reals, config: RenderConfig) -> Regions:
+    """The parts of the frame that `Regions` names, for a take with these `controls` (T, 58)."""
     stage = avatar.stage
     canvas_height, canvas_width = stage.canvas.shape[:2]
     matte = stage.frame.of(resample(portrait.matte, stage.affine, canvas_width, canvas_height))
@@ -103,7 +104,7 @@ def find_regions(portrait: Portrait, avatar: Avatar, controls: np.ndarray, confi
     )
 
 
-def _moving(renderer: MeshRenderer, identity: Identity, controls: np.ndarray, regions: Regions) -> Numbers:
+def _moving(renderer: MeshRenderer, identity: Identity, controls: Reals, regions: Regions) -> Numbers:
     """Flicker and swimming over the whole take."""
     avatar: Avatar = identity.kept
     still = cv2.cvtColor(avatar.still, cv2.COLOR_RGB2GRAY)
@@ -131,7 +132,7 @@ def _moving(renderer: MeshRenderer, identity: Identity, controls: np.ndarray, re
     }
 
 
-def _likeness(renderer: MeshRenderer, identity: Identity, controls: np.ndarray, regions: Regions) -> Numbers:
+def _likeness(renderer: MeshRenderer, identity: Identity, controls: Reals, regions: Regions) -> Numbers:
     """The least structural similarity of all looks: the face moves, head and breath are at neutral.
 
     A breath shifts cloth and cracked paint by pixels, which this measure would take for another picture.
@@ -150,7 +151,7 @@ def _likeness(renderer: MeshRenderer, identity: Identity, controls: np.ndarray, 
 class _Marks:
     """Points of a still picture that are followed into other frames by optical flow (Lucas & Kanade, pyramidal)."""
 
-    def __init__(self, still: np.ndarray, region: np.ndarray, avatar: Avatar):
+    def __init__(self, still: Grey, region: Mask, avatar: Avatar):
         unit, stage = avatar.stage.unit, avatar.stage
         found = cv2.goodFeaturesToTrack(still, MOST_MARKS, 0.01, 0.1 * unit, mask=region.astype(np.uint8))
         self._still = still
@@ -162,13 +163,13 @@ class _Marks:
         column, row = cell.astype(int).T if len(cell) else np.zeros((2, 0), int)
         node = row.clip(0, rows - 1) * columns + column.clip(0, columns - 1)
         self._breath = avatar.field.breath.cpu().numpy()[:, node].T
-        self._moved: list[np.ndarray] = []
+        self._moved: list[Floats] = []
 
-    def follow(self, frame: np.ndarray, breath: float) -> None:
+    def follow(self, frame: Grey, breath: float) -> None:
         """Look where the marks are in `frame`, grey uint8, and note what the breath does not explain."""
         if len(self._start) < FEWEST_MARKS:
             return
-        track: Any = cv2.calcOpticalFlowPyrLK  # typed without the guess that may be None
+        track = cv2.calcOpticalFlowPyrLK
         there, found, _ = track(self._still, frame, self._start[:, None], None)
         back, _, _ = track(frame, self._still, there, None)
         sure = (found[:, 0] > 0) & (np.linalg.norm(back[:, 0] - self._start, axis=1) < LOST_PX)
@@ -188,34 +189,35 @@ class _Marks:
         return self._most(moved - np.nanmedian(moved, axis=1, keepdims=True))
 
     @staticmethod
-    def _most(moved: np.ndarray) -> float:
+    def _most(moved: Floats) -> float:
         """Length below which 95 % of the displacements (looks, marks, 2) lie; NaN where no mark was believed."""
         lengths = np.linalg.norm(moved.reshape(-1, 2), axis=1)
         lengths = lengths[np.isfinite(lengths)]
         return float(np.percentile(lengths, 95)) if lengths.size else math.nan
 
 
-def structural_similarity(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+def structural_similarity(a: Grey, b: Grey) -> Floats:
     """Wang et al. 2004 for grey uint8 pictures (H, W): their Gaussian window, a float32 value for each pixel."""
     x, y = a.astype(np.float32), b.astype(np.float32)
 
-    def local(values: np.ndarray) -> np.ndarray:
+    def local(values: Floats) -> Floats:
         return cv2.GaussianBlur(values, (11, 11), 1.5)
 
     mean_x, mean_y = local(x), local(y)
     var_x, var_y = local(x * x) - mean_x**2, local(y * y) - mean_y**2
     both = local(x * y) - mean_x * mean_y
     c1, c2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
-    alike: np.ndarray = (2 * mean_x * mean_y + c1) * (2 * both + c2)
+    alike: Floats = (2 * mean_x * mean_y + c1) * (2 * both + c2)
     return alike / ((mean_x**2 + mean_y**2 + c1) * (var_x + var_y + c2))
 
 
-def _draw(renderer: MeshRenderer, identity: Identity, row: np.ndarray, index: int) -> np.ndarray:
+def _draw(renderer: MeshRenderer, identity: Identity, row: Reals, index: int) -> Image:
     motion = Motion(CONTROLS, torch.from_numpy(row[None].astype(np.float32)), index)
-    return renderer.draw(identity, motion)[0].copy()
+    picture: Image = renderer.draw(identity, motion)[0].copy()
+    return picture
 
 
-def _mean_in(values: np.ndarray, region: np.ndarray) -> float:
+def _mean_in(values: AnyArray, region: Mask) -> float:
     """Mean of `values` (H, W) or (H, W, C) in a region; NaN where it is empty."""
     if not region.any():
         return math.nan

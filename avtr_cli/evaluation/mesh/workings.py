@@ -26,6 +26,7 @@ SPEED_ROUNDS = 4  # of 25 frames; on a shared machine one of them may be left al
 
 
 def flow(studio: Studio) -> Numbers:
+    """How well the inverted field leads back, px; where it folds the face; how far the layers part beside the mouth."""
     avatar = studio.avatar
     stage, field = avatar.stage, avatar.field
     inside = np.zeros(stage.image.shape[:2], np.uint8)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from avtr_cli.core.arrays import Doubles
 from avtr_cli.core.errors import AvtrError, ConfigError, OutputError
 from avtr_cli.core.files import replacing
 from avtr_cli.core.timing import FPS
@@ -14,6 +15,9 @@ from avtr_cli.evaluation.motion.life import blink_frames
 from avtr_cli.evaluation.motion.listening import nod_envelope
 from avtr_cli.evaluation.motion.takes import Take
 from avtr_cli.evaluation.motion.voice import Voice
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 OWN, PARTNER = "#1f6fb4", "#c8641e"  # everything about a voice in its colour
 INCHES_PER_SECOND, NARROWEST, WIDEST = 0.22, 9.0, 40.0
@@ -69,13 +73,13 @@ def _format(path: Path) -> str:
     return path.suffix.lstrip(".").lower() or "png"
 
 
-def _voices(row: Any, take: Take, seconds: np.ndarray) -> None:
+def _voices(row: Axes, take: Take, seconds: Doubles) -> None:
     row.plot(seconds, take.own.level(), color=OWN, linewidth=0.9, label="avatar")
     row.plot(seconds, take.partner.level(), color=PARTNER, linewidth=0.9, label="partner")
     row.set_ylabel("level, dBFS")
 
 
-def _mouth(row: Any, take: Take, seconds: np.ndarray) -> None:
+def _mouth(row: Axes, take: Take, seconds: Doubles) -> None:
     row.plot(seconds, take.face.aperture, color="black", linewidth=0.9, label="aperture")
     row.plot(seconds, take.face.rounding, color="#8a4fb0", linewidth=0.8, label="pucker")
     if take.dialogue.phones:
@@ -84,14 +88,14 @@ def _mouth(row: Any, take: Take, seconds: np.ndarray) -> None:
     row.set_ylabel("mouth")
 
 
-def _head(row: Any, take: Take, seconds: np.ndarray) -> None:
+def _head(row: Axes, take: Take, seconds: Doubles) -> None:
     for axis, (name, colour) in enumerate((("pitch", "black"), ("yaw", "#2a9d5c"), ("roll", "#a0a0a0"))):
         row.plot(seconds, take.face.head[:, axis], color=colour, linewidth=0.9, label=name)
     row.plot(seconds, nod_envelope(take), color="#c0202f", linewidth=0.8, label="nod band rms")
     row.set_ylabel("head, degrees")
 
 
-def _lids(row: Any, take: Take, seconds: np.ndarray) -> None:
+def _lids(row: Axes, take: Take, seconds: Doubles) -> None:
     row.plot(seconds, take.face.blink, color="black", linewidth=0.8, label="lids")
     starts = blink_frames(take.face.blink)
     row.plot(starts / FPS, np.full(len(starts), 1.08), "|", color="#c0202f", markersize=6, label="blinks")
@@ -99,19 +103,19 @@ def _lids(row: Any, take: Take, seconds: np.ndarray) -> None:
     row.set_ylabel("lids")
 
 
-def _gaze(row: Any, take: Take, seconds: np.ndarray) -> None:
+def _gaze(row: Axes, take: Take, seconds: Doubles) -> None:
     row.plot(seconds, take.face.gaze[:, 0], color="black", linewidth=0.8, label="to the left")
     row.plot(seconds, take.face.gaze[:, 1], color="#2a9d5c", linewidth=0.8, label="down")
     row.set_ylabel("gaze, degrees")
 
 
-def _mood(row: Any, take: Take, seconds: np.ndarray) -> None:
+def _mood(row: Axes, take: Take, seconds: Doubles) -> None:
     row.plot(seconds, take.face.brow, color="black", linewidth=0.9, label="brows")
     row.plot(seconds, take.face.smile, color="#c0202f", linewidth=0.9, label="smile")
     row.set_ylabel("brows, smile")
 
 
-def _shade(row: Any, voice: Voice, colour: str) -> None:
+def _shade(row: Axes, voice: Voice, colour: str) -> None:
     low, high = row.get_ylim()
     frames = np.arange(len(voice)) / FPS
     row.fill_between(frames, low, high, where=voice.active, color=colour, alpha=0.08, linewidth=0, step="post")

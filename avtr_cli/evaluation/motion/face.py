@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from avtr_cli.core.arrays import Doubles, Reals
 from avtr_cli.core.motion_space import CONTROLS, EYE_RANGE_DEGREES
 from avtr_cli.core.timing import FPS
 
@@ -31,33 +32,33 @@ class Face:
     blink, brow, smile  (T,) weights, left and right averaged
     """
 
-    aperture: np.ndarray
-    articulation: np.ndarray
-    rounding: np.ndarray
-    head: np.ndarray
-    gaze: np.ndarray
-    blink: np.ndarray
-    brow: np.ndarray
-    smile: np.ndarray
+    aperture: Doubles
+    articulation: Doubles
+    rounding: Doubles
+    head: Doubles
+    gaze: Doubles
+    blink: Doubles
+    brow: Doubles
+    smile: Doubles
 
     def __len__(self) -> int:
         return len(self.aperture)
 
     @property
-    def head_speed(self) -> np.ndarray:
+    def head_speed(self) -> Doubles:
         """(T,) degrees a second since the frame before; the first frame takes the second's."""
         return step_lengths(self.head) * FPS
 
 
-def read_face(values: np.ndarray) -> Face:
+def read_face(values: Reals) -> Face:
     """The curves of controls (T, 58)."""
     assert values.shape[1:] == (len(CONTROLS),), f"controls are (T, {len(CONTROLS)})"
     table = values.astype(np.float64)
 
-    def get(name: str) -> np.ndarray:
+    def get(name: str) -> Doubles:
         return table[:, _COLUMN[name]]
 
-    def both(name: str) -> np.ndarray:
+    def both(name: str) -> Doubles:
         return 0.5 * (get(name + "Left") + get(name + "Right"))
 
     head = np.degrees(np.stack([get("headPitch"), get("headYaw"), get("headRoll")], 1))
@@ -76,18 +77,19 @@ def read_face(values: np.ndarray) -> Face:
     )
 
 
-def lip_aperture(table: np.ndarray) -> np.ndarray:
+def lip_aperture(table: Doubles) -> Doubles:
     """jaw - close + 0.4 (lower lip down + upper lip up) - 0.15 (press + roll), (T, 58) -> (T,)."""
 
-    def mean(*names: str) -> np.ndarray:
+    def mean(*names: str) -> Doubles:
         return sum((table[:, _COLUMN[name]] for name in names), np.zeros(len(table))) / len(names)
 
     parted = mean("mouthLowerDownLeft", "mouthLowerDownRight") + mean("mouthUpperUpLeft", "mouthUpperUpRight")
     pressed = mean("mouthPressLeft", "mouthPressRight") + mean("mouthRollLower", "mouthRollUpper")
-    return mean("jawOpen") - mean("mouthClose") + 0.4 * parted - 0.15 * pressed
+    aperture: Doubles = mean("jawOpen") - mean("mouthClose") + 0.4 * parted - 0.15 * pressed
+    return aperture
 
 
-def step_lengths(series: np.ndarray) -> np.ndarray:
+def step_lengths(series: Doubles) -> Doubles:
     """Euclidean length of each frame's step since the one before, (T, C) -> (T,)."""
     if len(series) < 2:
         return np.zeros(len(series))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from avtr_cli.core.arrays import Floats, Sound
 from avtr_cli.core.motion_space import CONTROLS
 from avtr_cli.evaluation.motion.voice import energy_db, loudness
 
@@ -15,7 +16,7 @@ RANGE_DB = 35.0  # below the loud frames, from where on the mouth is shut
 JAW, PITCH_DEGREES, BROW = 0.5, 3.0, 0.2  # at the loud frames
 
 
-def follow_loudness(sound: np.ndarray, seed: int = 0) -> np.ndarray:
+def follow_loudness(sound: Sound, seed: int = 0) -> Floats:
     """A `Perform` without chance: the same for every seed."""
     levels = energy_db(sound[0])
     loud = np.clip((levels - loudness(levels) + RANGE_DB) / RANGE_DB, 0.0, 1.0)

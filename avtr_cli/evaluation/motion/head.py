@@ -7,6 +7,7 @@ from itertools import combinations
 
 import numpy as np
 
+from avtr_cli.core.arrays import Doubles, Mask
 from avtr_cli.core.timing import FPS
 from avtr_cli.evaluation.motion.takes import Finding, Findings, Take
 from avtr_cli.evaluation.stats import correlation
@@ -32,12 +33,12 @@ def measure(takes: Sequence[Take]) -> Findings:
     }
 
 
-def listens(take: Take) -> np.ndarray:
+def listens(take: Take) -> Mask:
     """bool (T,): the partner speaks, or has within 1.5 s, and the avatar does not."""
     return take.own.away(OWN_MARGIN, OWN_MARGIN) & ~take.partner.away(0, AFTER_PARTNER)
 
 
-def rests(take: Take) -> np.ndarray:
+def rests(take: Take) -> Mask:
     """bool (T,): nobody speaks, and nothing said calls for an answer any more."""
     return take.own.away(OWN_MARGIN, OWN_MARGIN) & take.partner.away(0, AFTER_PARTNER)
 
@@ -51,6 +52,7 @@ def same_frames_over(takes: Sequence[Take], others: Sequence[Take]) -> Finding:
 
 
 def ratio(over: Finding, under: Finding) -> Finding:
+    """One finding over another; NaN where the lower is 0. It rests on as much as the weaker of them."""
     value = over.value / under.value if under.value > 0 else float("nan")
     return Finding(value, 1.0, min(over.count, under.count))
 
@@ -65,13 +67,13 @@ def seeds_correlation(takes_of_seeds: Sequence[Sequence[Take]]) -> Finding:
     return Finding(float(np.mean(finite)) if finite else float("nan"), 0.0, len(finite))
 
 
-def _jitter(heads: Sequence[np.ndarray]) -> float:
+def _jitter(heads: Sequence[Doubles]) -> float:
     """Mean size of the second difference over that of the first: 2 when each step is undone by the next."""
     first = np.concatenate([np.linalg.norm(np.diff(head, axis=0), axis=1) for head in heads])
     second = np.concatenate([np.linalg.norm(np.diff(head, 2, axis=0), axis=1) for head in heads])
     return float(second.mean() / first.mean()) if len(second) and first.mean() > 1e-9 else float("nan")
 
 
-def _mean_of(speed: np.ndarray, where: np.ndarray) -> Finding:
+def _mean_of(speed: Doubles, where: Mask) -> Finding:
     count = int(where.sum())
     return Finding(float(speed[where].mean()) if count >= FEWEST else float("nan"), count=count)

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from avtr_cli.core.arrays import Doubles
 from avtr_cli.evaluation.motion.listening import score
 from avtr_cli.evaluation.motion.takes import Finding, Findings, Take
 from avtr_cli.evaluation.stats import auc, auc_interval, paired_p
@@ -63,7 +64,7 @@ def told_apart(
     }
 
 
-def _change(one: Sequence[np.ndarray], other: Sequence[np.ndarray]) -> Finding:
+def _change(one: Sequence[Doubles], other: Sequence[Doubles]) -> Finding:
     """Root mean square difference in standard deviations within a take."""
     spread = np.sqrt(np.concatenate([(a - a.mean(0)) ** 2 for a in one]).mean(0).sum())
     apart = np.concatenate([(a - b) ** 2 for a, b in zip(one, other, strict=True)])

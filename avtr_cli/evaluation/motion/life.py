@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from avtr_cli.core.arrays import Doubles, Indices, Mask
 from avtr_cli.core.timing import CHUNK_FRAMES, FPS
 from avtr_cli.evaluation.motion.face import Face, step_lengths
 from avtr_cli.evaluation.motion.head import listens
@@ -24,7 +25,7 @@ def measure(takes: Sequence[Take]) -> Findings:
     return _blinks(takes) | _gaze(takes) | {"life.longest_still_s": _longest_still(takes)}
 
 
-def blink_frames(lids: np.ndarray) -> np.ndarray:
+def blink_frames(lids: Doubles) -> Indices:
     """First frames of the blinks in (T,) lid weights; one shut eye is one blink however long it lasts."""
     return np.array([first for first, end in runs(lids > OPEN) if lids[first:end].max() > SHUT], int)
 
@@ -71,7 +72,7 @@ def over_minutes(take: Take) -> Findings:
     }
 
 
-def border_ratio(series: np.ndarray, where: np.ndarray | None = None) -> float:
+def border_ratio(series: Doubles, where: Mask | None = None) -> float:
     """Median step onto the first frame of a chunk over the median step inside chunks, for (T, C)."""
     steps = step_lengths(series)
     frames = np.arange(len(steps))
@@ -116,6 +117,6 @@ def _longest_still(takes: Sequence[Take]) -> Finding:
     return Finding(longest / FPS)
 
 
-def _curves(face: Face) -> np.ndarray:
+def _curves(face: Face) -> Doubles:
     single = np.stack([face.aperture, face.blink, face.brow, face.smile], 1)
     return np.concatenate([face.head, face.gaze, face.articulation, single], axis=1)

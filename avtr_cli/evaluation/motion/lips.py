@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from avtr_cli.core.arrays import Doubles, Mask
 from avtr_cli.core.timing import FPS
 from avtr_cli.evaluation.motion.face import read_face
 from avtr_cli.evaluation.motion.takes import Finding, Findings, Take
@@ -44,7 +45,7 @@ def measure(takes: Sequence[Take]) -> Findings:
     return found | closures(takes) | against_truth(takes)
 
 
-def quiet_ratio(aperture: np.ndarray, quiet: np.ndarray, speaking: np.ndarray) -> float:
+def quiet_ratio(aperture: Doubles, quiet: Mask, speaking: Mask) -> float:
     """Standard deviation of the aperture while silent over that while speaking."""
     if quiet.sum() < FPS or not speaking.any() or aperture[speaking].std() < 1e-9:
         return float("nan")
@@ -115,7 +116,7 @@ def against_truth(takes: Sequence[Take]) -> Findings:
     }
 
 
-def _lowest(series: np.ndarray, middle: int, near: int) -> float:
+def _lowest(series: Doubles, middle: int, near: int) -> float:
     return float(series[max(0, middle - near) : middle + near + 1].min())
 
 

@@ -14,6 +14,7 @@ import numpy as np
 from scipy.ndimage import uniform_filter1d
 from scipy.signal import butter, sosfiltfilt
 
+from avtr_cli.core.arrays import Doubles, Mask
 from avtr_cli.core.timing import FPS
 from avtr_cli.evaluation.motion.takes import Finding, Findings, Take
 from avtr_cli.evaluation.motion.voice import Voice, runs
@@ -59,12 +60,12 @@ def measure(takes: Sequence[Take], rng: np.random.Generator) -> Findings:
     return found
 
 
-def listening_frames(take: Take) -> np.ndarray:
+def listening_frames(take: Take) -> Mask:
     """bool (T,): the avatar is silent and not about to speak."""
     return take.own.away(OWN_MARGIN, OWN_MARGIN)
 
 
-def after_phrases(partner: Voice) -> np.ndarray:
+def after_phrases(partner: Voice) -> Mask:
     """bool (T,): 0.1 to 1.4 s behind the end of a phrase of the partner's."""
     mask = np.zeros(len(partner), bool)
     for _, end in partner.phrases:
@@ -72,17 +73,19 @@ def after_phrases(partner: Voice) -> np.ndarray:
     return mask
 
 
-def nod_band(take: Take) -> np.ndarray:
+def nod_band(take: Take) -> Doubles:
     """Head pitch between 1.2 and 4 Hz, degrees, without delay."""
     pitch = take.face.head[:, 0]
     if len(pitch) < _SHORTEST:
         return np.zeros(len(pitch))
-    return sosfiltfilt(butter(2, NOD_BAND_HZ, "bandpass", fs=FPS, output="sos"), pitch)
+    band: Doubles = sosfiltfilt(butter(2, NOD_BAND_HZ, "bandpass", fs=FPS, output="sos"), pitch)
+    return band
 
 
-def nod_envelope(take: Take) -> np.ndarray:
+def nod_envelope(take: Take) -> Doubles:
     """Root mean square of the nod band over 0.76 s, degrees."""
-    return np.sqrt(np.maximum(uniform_filter1d(nod_band(take) ** 2, RMS_FRAMES), 0.0))
+    envelope: Doubles = np.sqrt(np.maximum(uniform_filter1d(nod_band(take) ** 2, RMS_FRAMES), 0.0))
+    return envelope
 
 
 def score(take: Take, partner: Voice) -> float:
@@ -102,9 +105,7 @@ def score(take: Take, partner: Voice) -> float:
     return float(total)
 
 
-def _two_means(
-    curves: Sequence[np.ndarray], after: Sequence[np.ndarray], silent: Sequence[np.ndarray]
-) -> tuple[float, float]:
+def _two_means(curves: Sequence[Doubles], after: Sequence[Mask], silent: Sequence[Mask]) -> tuple[float, float]:
     """Mean of the curves after phrases and elsewhere, within the avatar's silence, over all takes."""
     values, masks = np.concatenate(curves), np.concatenate(after)
     kept = np.concatenate(silent)
@@ -112,7 +113,7 @@ def _two_means(
     return _nanmean(there), _nanmean(elsewhere)
 
 
-def _hits(takes: Sequence[Take], silent: Sequence[np.ndarray], after: Sequence[np.ndarray]) -> Findings:
+def _hits(takes: Sequence[Take], silent: Sequence[Mask], after: Sequence[Mask]) -> Findings:
     """The share of phrases answered by a nod, and the share of windows elsewhere that hold one."""
     answered, elsewhere = [], []
     length = LAST + 1 - FIRST
@@ -133,7 +134,7 @@ def _hits(takes: Sequence[Take], silent: Sequence[np.ndarray], after: Sequence[n
     }
 
 
-def _nods_per_minute(nods: Sequence[np.ndarray], silent: Sequence[np.ndarray]) -> float:
+def _nods_per_minute(nods: Sequence[Doubles], silent: Sequence[Mask]) -> float:
     count = sum(
         nod[first:end].max() > NOD_RISES
         for nod, quiet in zip(nods, silent, strict=True)
@@ -149,12 +150,12 @@ def _turn(frames: int, rng: np.random.Generator) -> int:
     return int(rng.integers(margin, max(frames - margin, margin + 1)))
 
 
-def _median(values: np.ndarray) -> float:
+def _median(values: Doubles) -> float:
     """Not the mean: one almost still stretch elsewhere makes a huge ratio."""
     finite = values[np.isfinite(values)]
     return float(np.median(finite)) if len(finite) else float("nan")
 
 
-def _nanmean(values: np.ndarray) -> float:
+def _nanmean(values: Doubles) -> float:
     finite = values[np.isfinite(values)]
     return float(finite.mean()) if len(finite) else float("nan")

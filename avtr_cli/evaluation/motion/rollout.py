@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from avtr_cli.core.arrays import Floats, Frames, Sound
 from avtr_cli.core.camera import FRONT, Camera
 from avtr_cli.core.errors import ConfigError
 from avtr_cli.core.motion_space import CONTROLS, MotionSpace
@@ -31,7 +32,7 @@ class _Unseen:
     def prepare(self, portrait: Portrait) -> Identity:
         raise NotImplementedError("an unseen motion has no portrait")
 
-    def draw(self, identity: Identity, motion: Motion, camera: Camera = FRONT) -> np.ndarray:
+    def draw(self, identity: Identity, motion: Motion, camera: Camera = FRONT) -> Frames:
         return np.empty((0, 0, 0, 3), np.uint8)
 
 
@@ -48,7 +49,7 @@ class SessionPerformer:
         self._identity = Identity(CONTROLS, torch.zeros(len(CONTROLS)), None, (0, 0))
         self.chunk_ms: list[float] = []  # wall time of every chunk so far
 
-    def __call__(self, sound: np.ndarray, seed: int) -> np.ndarray:
+    def __call__(self, sound: Sound, seed: int) -> Floats:
         session = StreamingSession(self._identity, self._generator, _Unseen(CONTROLS), seed)
         values = []
         for at in range(0, sound.shape[1], SAMPLE_RATE):

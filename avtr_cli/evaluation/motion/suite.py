@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from avtr_cli.core.arrays import Floats, Sound
 from avtr_cli.core.timing import FPS, SAMPLE_RATE, frames_of
 from avtr_cli.evaluation.motion import head, independence, life, lips, listening
 from avtr_cli.evaluation.motion.follower import follow_loudness
@@ -106,7 +107,7 @@ class _Round:
 def _watched(perform: Perform, watch: OnMeasured, total: int) -> Perform:
     done = 0
 
-    def performed(sound: np.ndarray, seed: int) -> np.ndarray:
+    def performed(sound: Sound, seed: int) -> Floats:
         nonlocal done
         motion = perform(sound, seed)
         done += len(motion)

@@ -9,14 +9,16 @@ from typing import NamedTuple
 
 import numpy as np
 
-from avtr_cli.audio.source import DialogueFiles, DialogueSource
+from avtr_cli.audio.files import DialogueFiles
+from avtr_cli.audio.source import DialogueSource
+from avtr_cli.core.arrays import Floats, Sound
 from avtr_cli.core.errors import InputError
 from avtr_cli.core.motion_space import CONTROLS
 from avtr_cli.core.timing import SAMPLE_RATE
 from avtr_cli.evaluation.motion.face import Face, read_face
 from avtr_cli.evaluation.motion.voice import Voice, hear
 
-Perform = Callable[[np.ndarray, int], np.ndarray]
+Perform = Callable[[Sound, int], Floats]
 """Sound, float32 (2, n) at 16 kHz, rows (avatar, partner), and a seed -> controls (ceil(n / 640), 58)."""
 
 
@@ -33,11 +35,11 @@ class Dialogue:
     """A call to be judged by: its sound, float32 (2, n), and where known the avatar's phones and true motion."""
 
     name: str
-    sound: np.ndarray
+    sound: Sound
     phones: tuple[Phone, ...] = ()
-    truth: np.ndarray | None = None  # controls (T, 58)
+    truth: Floats | None = None  # controls (T, 58)
 
-    def heard_as(self, avatar: np.ndarray | None = None, partner: np.ndarray | None = None) -> Dialogue:
+    def heard_as(self, avatar: Sound | None = None, partner: Sound | None = None) -> Dialogue:
         """The same call with one side's sound replaced."""
         own, other = self.sound
         return replace(self, sound=np.stack([own if avatar is None else avatar, other if partner is None else partner]))
@@ -114,7 +116,7 @@ def read_phones(path: Path) -> tuple[Phone, ...]:
     return tuple(phones)
 
 
-def _read_truth(path: Path, samples: int) -> np.ndarray:
+def _read_truth(path: Path, samples: int) -> Floats:
     from avtr_cli.core.timing import frames_of
     from avtr_cli.motion.file import load_motion
 
@@ -146,10 +148,12 @@ def shifted_partner(dialogue: Dialogue, share: float) -> Dialogue:
 
 
 def silent_partner(dialogue: Dialogue) -> Dialogue:
+    """The same call with digital silence for the partner."""
     return dialogue.heard_as(partner=np.zeros_like(dialogue.sound[1]))
 
 
 def silent_avatar(dialogue: Dialogue) -> Dialogue:
+    """The same call with digital silence for the avatar."""
     return dialogue.heard_as(avatar=np.zeros_like(dialogue.sound[0]))
 
 

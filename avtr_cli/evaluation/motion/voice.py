@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.ndimage import maximum_filter1d
 
+from avtr_cli.core.arrays import Doubles, Mask, Sound
 from avtr_cli.core.timing import FPS, SAMPLES_PER_FRAME, frames_of
 
 SILENT_DB = -100.0  # what digital silence is given
@@ -33,14 +34,14 @@ class Voice:
     phrases    (first, end) frames of every stretch of `active` longer than 0.7 s
     """
 
-    energy_db: np.ndarray
-    active: np.ndarray
+    energy_db: Doubles
+    active: Mask
     phrases: tuple[tuple[int, int], ...]
 
     def __len__(self) -> int:
         return len(self.active)
 
-    def away(self, before: int, after: int) -> np.ndarray:
+    def away(self, before: int, after: int) -> Mask:
         """bool (T,): no voice within `before` frames ahead of its start and `after` frames past its end."""
         reach = max(before, after)
         padded = np.pad(self.active, reach)
@@ -49,12 +50,12 @@ class Voice:
             near |= np.roll(padded, shift)
         return ~near[reach : reach + len(self.active)]
 
-    def level(self) -> np.ndarray:
+    def level(self) -> Doubles:
         """`energy_db` with everything 50 dB below the loud frames cut off: an empty channel says nothing more."""
         return np.maximum(self.energy_db, loudness(self.energy_db) - 50.0)
 
 
-def hear(sound: np.ndarray) -> tuple[Voice, Voice]:
+def hear(sound: Sound) -> tuple[Voice, Voice]:
     """Both sides of float32 (2, n) at 16 kHz, rows (avatar, partner)."""
     levels = [energy_db(side) for side in sound]
     voices = []
@@ -65,22 +66,23 @@ def hear(sound: np.ndarray) -> tuple[Voice, Voice]:
     return voices[0], voices[1]
 
 
-def energy_db(samples: np.ndarray) -> np.ndarray:
+def energy_db(samples: Sound) -> Doubles:
     """Mean power in dBFS of every frame of (n,) samples, ceil(n / 640) of them."""
     frames = frames_of(len(samples))
     padded = np.zeros(frames * SAMPLES_PER_FRAME)
     padded[: len(samples)] = samples
     power = (padded.reshape(frames, SAMPLES_PER_FRAME) ** 2).mean(1)
-    return 10 * np.log10(power + 10 ** (SILENT_DB / 10))
+    decibel: Doubles = 10 * np.log10(power + 10 ** (SILENT_DB / 10))
+    return decibel
 
 
-def loudness(levels: np.ndarray) -> float:
+def loudness(levels: Doubles) -> float:
     """The 95th percentile of the frames that can be heard at all."""
     heard = levels[levels > HEARD_DB]
     return float(np.percentile(heard, 95)) if len(heard) else SILENT_DB
 
 
-def speaks(levels: np.ndarray, other: np.ndarray) -> np.ndarray:
+def speaks(levels: Doubles, other: Doubles) -> Mask:
     """bool (T,): where a side with these levels speaks, given the other side's."""
     loud = loudness(levels)
     if loud < DEAD_DB:
@@ -88,7 +90,7 @@ def speaks(levels: np.ndarray, other: np.ndarray) -> np.ndarray:
     room = float(np.percentile(levels, 5)) + ABOVE_NOISE_DB
     threshold = max(loud - BELOW_LOUD_DB, min(room, loud - CLEAR_DB), HEARD_DB)
     # The other's loudest moment nearby, since a leak arrives a little later and smeared.
-    voiced = (levels > threshold) & (levels > maximum_filter1d(other, 3) - LEAK_DB)
+    voiced: Mask = (levels > threshold) & (levels > maximum_filter1d(other, 3) - LEAK_DB)
     for first, end in runs(~voiced):
         if first > 0 and end < len(voiced) and end - first < PAUSE_FRAMES:
             voiced[first:end] = True
@@ -98,7 +100,7 @@ def speaks(levels: np.ndarray, other: np.ndarray) -> np.ndarray:
     return voiced
 
 
-def runs(mask: np.ndarray) -> list[tuple[int, int]]:
+def runs(mask: Mask) -> list[tuple[int, int]]:
     """(first, end) of every stretch of True, end exclusive."""
     edges = np.flatnonzero(np.diff(np.concatenate([[0], mask.astype(np.int8), [0]])))
     return [(int(first), int(end)) for first, end in zip(edges[::2], edges[1::2], strict=True)]

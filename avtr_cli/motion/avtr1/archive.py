@@ -18,6 +18,8 @@ from avtr_cli.core.config import MotionConfig
 from avtr_cli.core.errors import WeightsError
 from avtr_cli.core.timing import CHUNK_FRAMES, LOOKAHEAD_FRAMES, PAST_FRAMES
 
+_optimized = torch.jit.optimized_execution  # type: ignore[attr-defined]  # torch does not export it by name
+
 CHANNELS = 42  # so3 (3) and expression (39)
 LIPSYNC_COORDINATES = (*range(3, 9), *range(18, 21), *range(33, 63))  # of the flat 63: keypoints 1, 2, 6, 11-20
 SIDE_WIDTH = 1024  # of one side's features
@@ -56,6 +58,7 @@ class Guidance:
 
     @classmethod
     def of(cls, config: MotionConfig, device: torch.device) -> Guidance:
+        """The strengths of a preset on `device`, the same for every latent channel."""
         strengths = (config.avatar_guidance, config.partner_guidance, config.identity_guidance)
         return cls(*(torch.full((LATENT,), strength, device=device) for strength in strengths))
 
@@ -82,16 +85,17 @@ class Avtr1Archive:
     def encode(self, past: Tensor, audio: Tensor, portrait: Tensor) -> tuple[Tensor, ...]:
         """(B, 75, 42), (B, 85, 2048) and (B, 129), a chunk of each of B sessions -> what `velocity` needs."""
         times = torch.ones(len(past), CONTEXT_ROWS, 1, device=self.device)
-        with torch.no_grad(), torch.jit.optimized_execution(False):  # an optimiser that learns would change bits
-            return self._archive.encode_conditions(
+        with torch.no_grad(), _optimized(False):  # an optimiser that learns would change bits
+            encoded: tuple[Tensor, ...] = self._archive.encode_conditions(
                 past_cond=past, audio_cond=audio, kp_cond=portrait[:, None], past_times=times
             )
+        return encoded
 
     def velocity(self, x: Tensor, time: float, encoded: tuple[Tensor, ...], guidance: Guidance) -> Tensor:
         """dx/dt (B, 5, 42) of x (B, 5, 42) at `time` in [0, 1), guided."""
         kp, past_context, past_last, audio_self, audio_other = encoded
-        with torch.no_grad(), torch.jit.optimized_execution(False):
-            return self._archive.forward(
+        with torch.no_grad(), _optimized(False):
+            slope: Tensor = self._archive.forward(
                 x=x,
                 kp=kp,
                 past_context=past_context,
@@ -103,6 +107,7 @@ class Avtr1Archive:
                 other_weights=guidance.partner,
                 kp_weights=guidance.identity,
             )
+        return slope
 
     def _part(self, name: str) -> Any:
         """An attribute of the archive or of the `model` inside it."""

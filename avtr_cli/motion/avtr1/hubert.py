@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from avtr_cli.core.arrays import Floats
 from avtr_cli.core.errors import WeightsError
 from avtr_cli.core.timing import WINDOW_SAMPLES
 from avtr_cli.motion.avtr1.hubert_torch import TorchHubert, Unmapped
@@ -52,9 +53,10 @@ class OnnxHubert:
                 "fetch it with `avtr weights pull avtr1/hubert`"
             )
 
-    def rows(self, windows: np.ndarray) -> np.ndarray:
+    def rows(self, windows: Floats) -> Floats:
         """All rows of the model, (B, T, 1024) at 50 Hz."""
-        return self._session.run(["last_hidden_state"], {"input_values": windows})[0]
+        rows: Floats = self._session.run(["last_hidden_state"], {"input_values": windows})[0]
+        return rows
 
     def __call__(self, windows: Tensor) -> Tensor:
         return frame_rows(torch.from_numpy(self.rows(windows.cpu().numpy())).to(self._device))

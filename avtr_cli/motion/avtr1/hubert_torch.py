@@ -11,12 +11,14 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from avtr_cli.audio.torchaudio_cpu import torchaudio
+from avtr_cli.core.arrays import AnyArray
 from avtr_cli.motion.avtr1.rows import frame_rows
 
 STRIDES = (5, 2, 2, 2, 2, 2, 2)  # of HuBERT's convolutions, 320 samples a row
@@ -49,9 +51,11 @@ class TorchHubert(nn.Module):
     @torch.no_grad()
     def rows(self, windows: Tensor) -> Tensor:
         """All rows, (B, T, width) at 50 Hz, of samples (B, N) at 16 kHz."""
-        return self.net(windows)[0]
+        rows: Tensor = self.net(windows)[0]
+        return rows
 
     def forward(self, windows: Tensor) -> Tensor:
+        """Sound (B, n) at 16 kHz to the rows of its new frames, (B, 10, 1024) at 25 Hz."""
         return frame_rows(self.rows(windows))
 
 
@@ -81,7 +85,7 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     }
 
 
-def _weights_by_bias(graph, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+def _weights_by_bias(graph: Any, arrays: dict[str, AnyArray]) -> dict[str, AnyArray]:
     """The weights of linear layers, (out, in), and of convolutions, named after their bias."""
     products = {
         node.output[0]: arrays[node.input[1]].T
@@ -128,7 +132,7 @@ def _build(weights: dict[str, Tensor]) -> nn.Module:
         raise Unmapped(f"no weight is called {error}") from None
     width = position.shape[0]
     layers = {int(m[1]) for name in weights if (m := re.match(r"encoder\.transformer\.layers\.(\d+)\.", name))}
-    return torchaudio.models.wav2vec2_model(
+    model: nn.Module = torchaudio.models.wav2vec2_model(
         extractor_mode="layer_norm" if "feature_extractor.conv_layers.1.layer_norm.weight" in weights else "group_norm",
         extractor_conv_layer_config=[
             (weight.shape[0], weight.shape[2], stride) for weight, stride in zip(convolutions, STRIDES, strict=True)
@@ -148,3 +152,4 @@ def _build(weights: dict[str, Tensor]) -> nn.Module:
         encoder_layer_drop=0.0,
         aux_num_out=None,
     )
+    return model

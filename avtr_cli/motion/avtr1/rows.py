@@ -12,4 +12,5 @@ ROWS_PER_FRAME = 2  # 50 Hz to 25
 
 def frame_rows(rows: Tensor) -> Tensor:
     """The last 20 of (B, T, 1024) at 50 Hz, averaged in pairs: (B, 10, 1024) at 25 Hz."""
-    return rows[:, -NEW_FRAMES * ROWS_PER_FRAME :].unflatten(1, (NEW_FRAMES, ROWS_PER_FRAME)).mean(2)
+    new: Tensor = rows[:, -NEW_FRAMES * ROWS_PER_FRAME :].unflatten(1, (NEW_FRAMES, ROWS_PER_FRAME)).mean(2)
+    return new

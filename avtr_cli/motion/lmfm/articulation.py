@@ -7,6 +7,8 @@ the same functions, so both mean the same by every channel.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
@@ -143,7 +145,7 @@ def compose(
     return out
 
 
-def _look(put, x: Tensor, y: Tensor, blink: Tensor) -> None:
+def _look(put: Callable[[str, Tensor], None], x: Tensor, y: Tensor, blink: Tensor) -> None:
     """Gaze to the look weights and the lids that follow it; +x is the picture's left, the subject's right."""
     put("eyeLookOutRight", x.clamp(min=0))
     put("eyeLookInLeft", x.clamp(min=0))

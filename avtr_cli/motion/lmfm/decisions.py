@@ -11,13 +11,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from avtr_cli.core.arrays import AnyArray, Doubles, Floats, Indices, Reals
 from avtr_cli.core.types import Asked
 from avtr_cli.motion import gestures
 from avtr_cli.motion.gestures import CURVES, EVENTS, GAZE_CELLS, LONGEST, REFRACTORY, ROW
 from avtr_cli.motion.lmfm.event_head import SINCE_LONGEST
 from avtr_cli.motion.lmfm.person import event_of_cue
 
-Hazards = Callable[[int, np.ndarray], tuple[np.ndarray, np.ndarray]]
+Hazards = Callable[[int, Indices], tuple[Floats, Floats]]
 """(frame of the chunk, frames since each event) -> logits of the events (7,) and of the gaze cells (7,)."""
 
 NUMBERS = len(EVENTS) * (1 + gestures.NUMBERS) + 1  # uniform numbers that one frame takes
@@ -33,12 +34,13 @@ _RETURN_ODDS = 4.0
 class Pending:
     """curves (64, 8) of the frames to come, since (7,) frames, gaze (2,) where the eyes rest."""
 
-    curves: np.ndarray
-    since: np.ndarray
-    gaze: np.ndarray
+    curves: Floats
+    since: Indices
+    gaze: Floats
 
     @classmethod
     def empty(cls) -> Pending:
+        """Before the first chunk: nothing pending, no gesture as long as is counted, eyes on the partner."""
         return cls(
             np.zeros((LONGEST, len(CURVES)), np.float32),
             np.full(len(EVENTS), SINCE_LONGEST, np.float32),
@@ -51,10 +53,10 @@ def decide(
     frames: int,
     first: int,
     hazards: Hazards,
-    numbers: np.ndarray,
-    odds: np.ndarray,
+    numbers: Doubles,
+    odds: Reals,
     asked: Asked,
-) -> tuple[np.ndarray, Pending]:
+) -> tuple[Floats, Pending]:
     """The gesture curves of the next `frames` frames, float32 (frames, 8), and what is then pending.
 
     `numbers` (frames, NUMBERS) are uniform; `odds` (frames, 7) multiply each gesture's odds; `first` is the index of
@@ -97,7 +99,7 @@ def decide(
     return out, Pending(curves[frames:], since.astype(np.float32), gaze.astype(np.float32))
 
 
-def occasions(own_voice: np.ndarray, partner_voice: np.ndarray, frames: int) -> np.ndarray:
+def occasions(own_voice: AnyArray, partner_voice: AnyArray, frames: int) -> Doubles:
     """How much there is to answer or to stress, (frames, 7) in [0, 1], from both voice flags up to the chunk's end.
 
     Beats and turns of the head need the own voice, nods, brows and smiles a voice within the last 3 s; blinks and
@@ -115,7 +117,7 @@ def occasions(own_voice: np.ndarray, partner_voice: np.ndarray, frames: int) -> 
     return out
 
 
-def _cell(logits: np.ndarray, number: float) -> tuple[float, float]:
+def _cell(logits: Floats, number: float) -> tuple[float, float]:
     """A gaze cell drawn from its logits by one uniform number."""
     weights = np.exp(logits - logits.max())
     return GAZE_CELLS[int(np.searchsorted(np.cumsum(weights / weights.sum())[:-1], number, side="right"))]

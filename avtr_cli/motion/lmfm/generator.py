@@ -7,6 +7,7 @@ save in between changes a bit.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from avtr_cli.core.arrays import Floats, Indices
 from avtr_cli.core.config import MotionConfig
 from avtr_cli.core.motion_space import CONTROLS
 from avtr_cli.core.timing import CHUNK_FRAMES, PAST_FRAMES
@@ -126,7 +128,7 @@ class LmfmGenerator:
 
     def _gesture(
         self, index: int, flags: Tensor, state: MotionState, rng: np.random.Generator, asked: Asked
-    ) -> tuple[np.ndarray, decisions.Pending]:
+    ) -> tuple[Floats, decisions.Pending]:
         """Which gestures start in this chunk: the event head's hazards, guided by the partner if asked for."""
         events, person, guidance = self.model.events, self._person, self.config.partner_guidance
         recent = flags[-event_head.HISTORY - CHUNK_FRAMES :]
@@ -138,7 +140,7 @@ class LmfmGenerator:
             deaf[:, hearing.FLAGS :] = 0
             alone = events.recall(deaf.unsqueeze(0))[0]
 
-        def hazards(frame: int, since: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        def hazards(frame: int, since: Indices) -> tuple[Floats, Floats]:
             ages = torch.from_numpy(since.astype(np.float32))
             logits, cells = events(memory[frame], ages, person)
             if guidance != 1.0:
@@ -212,7 +214,16 @@ class LmfmGenerator:
         codes = self._flow(self.model.face_track, index, noise, state["face"], given, heard, skip)
         return self.model.innovations.decode(codes.clamp(-6, 6), state["face"][-4:])
 
-    def _flow(self, track: Track, index: int, noise: Tensor, history: Tensor, given, heard, skip) -> Tensor:
+    def _flow(
+        self,
+        track: Track,
+        index: int,
+        noise: Tensor,
+        history: Tensor,
+        given: dict[str, Conditions],
+        heard: dict[str, Tensor],
+        skip: Callable[[str, Tensor, float], Tensor],
+    ) -> Tensor:
         """Euler steps from noise (5, C), guided by every branch of `given`; the past's memory is made once."""
         frames = min(index * CHUNK_FRAMES, PAST_FRAMES)
         past, before = history[1:][None, PAST_FRAMES - frames :], history[:-1][None, PAST_FRAMES - frames :]

@@ -46,7 +46,8 @@ class Delays(nn.Module):
         """(B, T + 2 d, W) -> (B, T, W)."""
         y, reach = self.norm(x), 2 * self.dilation
         taps = [y[:, :-reach], y[:, self.dilation : -self.dilation], y[:, reach:]]
-        return x[:, reach:] + self.mix(torch.cat(taps, dim=-1))
+        mixed: Tensor = x[:, reach:] + self.mix(torch.cat(taps, dim=-1))
+        return mixed
 
 
 class Diction(nn.Module):
@@ -72,7 +73,8 @@ class Diction(nn.Module):
         x = F.dropout(self.norm(self.delays(x)), _DROPOUT, self.training)
         frames = x.unfold(1, 5 + LOOKAHEAD_FRAMES, 1).transpose(2, 3).flatten(2)
         y = F.gelu(self.ahead(frames))
-        return self.out(y + self.after(y))
+        heard: Tensor = self.out(y + self.after(y))
+        return heard
 
 
 class Hearing(nn.Module):
@@ -117,9 +119,11 @@ class Hearing(nn.Module):
         near = F.gelu(self.listen_near(x))
         far = F.gelu(self.listen_far(near))
         both = torch.cat([(far + near[:, :, 32:]).transpose(1, 2), encoded[:, FLAG_HISTORY:]], dim=-1)
-        return self.flag(both)
+        flags: Tensor = self.flag(both)
+        return flags
 
     def of_silence(self) -> Tensor:
         """What every frame of endless digital silence is encoded as, on either side: (2, D)."""
         rows = self.back.weight.new_full((1, 2, HISTORY + 1 + LOOKAHEAD_FRAMES, FEATURES), SILENCE)
-        return self(rows)[0][0, :, 0]
+        voice: Tensor = self(rows)[0][0, :, 0]
+        return voice

@@ -40,6 +40,7 @@ class LmfmShape:
     person: int = 13  # 8 numbers of style, 5 of emotion
 
     def as_strings(self) -> dict[str, str]:
+        """The sizes as a safetensors header takes them."""
         return {key: str(value) for key, value in asdict(self).items()}
 
 
@@ -57,8 +58,10 @@ class GatedFusion(nn.Module):
         self.norm = nn.LayerNorm(width)
 
     def forward(self, avatar: Tensor, partner: Tensor) -> Tensor:
+        """`avatar` and `partner` (B, T, D) mixed to (B, T, D)."""
         g = torch.sigmoid(self.gate(torch.cat([avatar, partner], dim=-1)))
-        return self.norm(g * self.avatar(avatar) + (1 - g) * self.partner(partner))
+        mixed: Tensor = self.norm(g * self.avatar(avatar) + (1 - g) * self.partner(partner))
+        return mixed
 
 
 class Layer(nn.Module):
@@ -150,7 +153,8 @@ class Track(nn.Module):
 
     def listen(self, heard: Tensor) -> Tensor:
         """What the tokens of (B, N, H) know before they see their noise: (B, N, D)."""
-        return self.now(heard) + self.place.repeat(heard.shape[1] // CHUNK_FRAMES, 1)
+        now: Tensor = self.now(heard) + self.place.repeat(heard.shape[1] // CHUNK_FRAMES, 1)
+        return now
 
     def forward(
         self,
@@ -167,7 +171,8 @@ class Track(nn.Module):
         y = self.noisy(x) + told
         for layer, modulation, memory in zip(self._layers(), modulations, memories, strict=True):
             y = layer(y, modulation, memory, bias)
-        return self.out(self.norm(y))
+        velocity: Tensor = self.out(self.norm(y))
+        return velocity
 
 
 def _waves(t: Tensor) -> Tensor:
@@ -217,12 +222,15 @@ class Lmfm(nn.Module):
 
     @property
     def innovations(self) -> flow.Innovations:
+        """The face's linear prediction, with the tables of these weights."""
         return flow.Innovations(self.face_predictor, self.face_whiten, self.face_colour)
 
     def mouth_to_z(self, mouth: Tensor) -> Tensor:
+        """Mouth shapes (..., 7) in z-units, cut at +-6."""
         return ((mouth - self.mouth_mean) / self.mouth_sd).clamp(-6, 6)
 
     def mouth_from_z(self, z: Tensor) -> Tensor:
+        """The inverse of `mouth_to_z`, uncut."""
         return z * self.mouth_sd + self.mouth_mean
 
     def face_centre(self, person: Tensor) -> Tensor:
@@ -240,7 +248,9 @@ class Lmfm(nn.Module):
         return mean, log_scale.clamp(*_LOG_SCALE).exp()
 
     def scale_face(self, person: Tensor) -> Tensor:
-        return self.face_scale(person).clamp(*_LOG_SCALE).exp()
+        """How strongly this person moves, (..., P) -> (..., 18): factors of the face's innovations."""
+        scale: Tensor = self.face_scale(person).clamp(*_LOG_SCALE).exp()
+        return scale
 
 
 # Degrees, weights and gaze units of the gesture curves, brought to about one.

@@ -26,8 +26,10 @@ class ResidualBlock3d(nn.Module):
         self.norm2 = nn.BatchNorm3d(channels)
 
     def forward(self, x: Tensor) -> Tensor:
+        """(B, 32, 16, H, W) to the same."""
         inner = self.conv1(F.relu(self.norm1(x)))
-        return x + self.conv2(F.relu(self.norm2(inner)))
+        y: Tensor = x + self.conv2(F.relu(self.norm2(inner)))
+        return y
 
 
 class AppearanceFeatureExtractor(nn.Module):
@@ -43,8 +45,10 @@ class AppearanceFeatureExtractor(nn.Module):
             self.resblocks_3d.add_module(f"3dr{index}", ResidualBlock3d(CHANNELS))
 
     def forward(self, image: Tensor) -> Tensor:
+        """`image` (B, 3, 256, 256) in [0, 1] to the volume (B, 32, 16, 64, 64)."""
         x = self.first(image)
         for block in self.down_blocks:
             x = block(x)
         volume: Tensor = self.second(x).unflatten(1, (CHANNELS, DEPTH))
-        return self.resblocks_3d(volume)
+        features: Tensor = self.resblocks_3d(volume)
+        return features

@@ -86,7 +86,8 @@ def inside(bordered: Tensor) -> Tensor:
 
 def tiled(x: Tensor, side: int) -> Tensor:
     """(layers, H, W, C) as blocks come: (layers, H / side, side, W / side, side, C)."""
-    return x.unflatten(2, (-1, side)).unflatten(1, (-1, side))
+    tiles: Tensor = x.unflatten(2, (-1, side)).unflatten(1, (-1, side))
+    return tiles
 
 
 def without_norm(conv: nn.Module, norm: nn.Module) -> tuple[Tensor, Tensor]:
@@ -116,6 +117,7 @@ class DirectConvolution:
         self._product = Product(weight, bias, size, scratch, padding=[1, 0, 0] if depth else [0, 0])
 
     def blocks(self, x: Tensor) -> Iterator[Block]:
+        """All of the output as one block of tiles; see `Convolution.blocks`."""
         volumes = x.unflatten(0, (-1, self._depth)) if self._depth else x
         y = self._product(volumes.movedim(-1, 1)).movedim(1, -1)
         y = y.flatten(0, 1) if self._depth else y
@@ -156,7 +158,8 @@ class Product:
         """x (B, in, ...) to (B, out, ...), both channels-last in memory."""
         if self._packed is not None:
             sizes = (self._padding, self._ones, self._ones, self._groups)
-            return torch.ops.mkldnn._convolution_pointwise(x, self._packed, self._bias, *sizes, "none", (), "")
+            y: Tensor = torch.ops.mkldnn._convolution_pointwise(x, self._packed, self._bias, *sizes, "none", (), "")
+            return y
         convolve = F.conv2d if len(self._ones) == 2 else F.conv3d
         return convolve(x, self._weight, self._bias, padding=self._padding, groups=self._groups)
 

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from avtr_cli.core.arrays import Affine, Floats, Image, Points
+
 NETWORK_SIZE = 256  # side of the picture that F and M see
 
 
@@ -60,7 +62,7 @@ ANCHORS = {
 }
 
 
-def crop_matrix(landmarks: np.ndarray, spec: CropSpec = LIVEPORTRAIT) -> np.ndarray:
+def crop_matrix(landmarks: Points, spec: CropSpec = LIVEPORTRAIT) -> Affine:
     """The map photo -> crop, float64 (3, 3), from landmarks (n, 2) in photo pixels, n one of `ANCHORS`."""
     anchors = ANCHORS[len(landmarks)]
     points = np.asarray(landmarks, np.float64)[:, :2]
@@ -84,12 +86,13 @@ def crop_matrix(landmarks: np.ndarray, spec: CropSpec = LIVEPORTRAIT) -> np.ndar
     return matrix
 
 
-def transformed(points: np.ndarray, matrix: np.ndarray) -> np.ndarray:
+def transformed(points: Points, matrix: Affine) -> Points:
     """Points (n, 2) through an affine map (3, 3) or (2, 3)."""
-    return points @ matrix[:2, :2].T + matrix[:2, 2]
+    moved: Points = points @ matrix[:2, :2].T + matrix[:2, 2]
+    return moved
 
 
-def cropped(photo: np.ndarray, matrix: np.ndarray, size: int) -> np.ndarray:
+def cropped(photo: Image, matrix: Affine, size: int) -> Image:
     """uint8 (size, size, 3) of the photo (H, W, 3), bilinear, black where the photo ends.
 
     A photo at least twice as fine as the crop is first averaged down by a whole factor.
@@ -102,7 +105,7 @@ def cropped(photo: np.ndarray, matrix: np.ndarray, size: int) -> np.ndarray:
     return cv2.warpAffine(photo, matrix[:2], (size, size), flags=cv2.INTER_LINEAR)
 
 
-def network_input(crop: np.ndarray) -> np.ndarray:
+def network_input(crop: Image) -> Floats:
     """A uint8 crop (512, 512, 3) as F and M take it: float32 (1, 3, 256, 256) in [0, 1], reduced by area averaging."""
     small = cv2.resize(crop, (NETWORK_SIZE, NETWORK_SIZE), interpolation=cv2.INTER_AREA)
     return np.ascontiguousarray(small.transpose(2, 0, 1)[None], np.float32) / 255

@@ -11,11 +11,14 @@ What it saves, beside cheaper convolutions (`winograd.py`):
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from avtr_cli.render.liveportrait.convolution import (
+    Block,
     Convolution,
     DirectConvolution,
     Pointwise,
@@ -145,7 +148,7 @@ class _Modulation:
         self._convolution = convolution(weight, bias, side, scratch)
         self.tile = self._convolution.tile
 
-    def blocks(self, normal: Tensor, hidden: Tensor, factor: int = 1):
+    def blocks(self, normal: Tensor, hidden: Tensor, factor: int = 1) -> Iterator[Block]:
         """Blocks of the modulated trunk, the pixels of `normal` repeated `factor` times both ways."""
         small = tiled(normal, self.tile // factor)
         small = small[:, :, :, None, :, :, None]  # (B, rows, m / f, 1, columns, m / f, 1, C)

@@ -189,7 +189,8 @@ class FastWarpingModule:
         moved = compressed.flatten(1, 3)[:, None] @ along_x.mT
         moved = along_y[:, :, None] @ moved.unflatten(2, (-1, SIDE))
         moved = along_z[:, :, None] @ moved.unflatten(2, (-1, DEPTH)).flatten(4)
-        return moved.unflatten(-1, (SIDE, SIDE))
+        frame: Tensor = moved.unflatten(-1, (SIDE, SIDE))
+        return frame
 
     def _axes(self) -> tuple[Tensor, Tensor, Tensor]:
         """The grid's coordinates along x, y and z."""

@@ -62,7 +62,8 @@ class FourierConvolution:
         shallow = (self._back @ products.view(_SIZE, -1)).view(depth, _SIZE, -1)
         flat = (self._back @ shallow).view(depth, _STEP, _HALF, rows, columns, -1)
         y = torch.fft.irfft(flat, n=_SIZE, dim=2)[:, :, :_STEP]
-        return y.permute(0, 3, 1, 4, 2, 5).reshape(depth, rows * _STEP, columns * _STEP, -1) + self._bias
+        picture: Tensor = y.permute(0, 3, 1, 4, 2, 5).reshape(depth, rows * _STEP, columns * _STEP, -1) + self._bias
+        return picture
 
     def _complex(self, name: str, *shape: int) -> Tensor:
         return torch.view_as_complex(self._scratch.take(name, *shape, 2))

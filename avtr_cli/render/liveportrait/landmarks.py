@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from avtr_cli.core.arrays import Floats, Image, Points
 from avtr_cli.core.errors import WeightsError
 from avtr_cli.render.liveportrait.crop import REFINEMENT, crop_matrix, cropped, transformed
 from avtr_cli.weights.onnx import open_onnx
@@ -27,17 +28,20 @@ class LandmarkNetwork:
         self._input = self._session.get_inputs()[0].name
         self._points(np.zeros((1, 3, REFINEMENT.size, REFINEMENT.size), np.float32))
 
-    def __call__(self, photo: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
+    def __call__(self, photo: Image, landmarks: Points) -> Points:
         """float64 (203, 2) in photo pixels, from uint8 (H, W, 3) and rough landmarks of a scheme in `crop.ANCHORS`."""
         matrix = crop_matrix(landmarks, REFINEMENT)
         look = cropped(photo, matrix, REFINEMENT.size).transpose(2, 0, 1)[None].astype(np.float32) / 255
         return transformed(self._points(look) * REFINEMENT.size, np.linalg.inv(matrix))
 
-    def _points(self, look: np.ndarray) -> np.ndarray:
+    def _points(self, look: Floats) -> Points:
         """(203, 2) in crop widths: of its three outputs, the one of that size. Raises WeightsError."""
         try:
             outputs = self._session.run(None, {self._input: look})
-            return next(output for output in outputs if output.size == 2 * POINTS).reshape(POINTS, 2).astype(float)
+            points: Points = (
+                next(output for output in outputs if output.size == 2 * POINTS).reshape(POINTS, 2).astype(float)
+            )
+            return points
         except Exception as error:  # onnxruntime has no common base class for a network of other shapes
             raise WeightsError(
                 f"{self.path}: not the landmark network, which gives {POINTS} points for a picture of "

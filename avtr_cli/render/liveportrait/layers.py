@@ -29,6 +29,7 @@ class ConvNorm(nn.Module):
         self.slope = slope
 
     def forward(self, x: Tensor) -> Tensor:
+        """(B, C, ...) to (B, C', ...) of the same size."""
         return F.leaky_relu(self.norm(self.conv(x)), self.slope)
 
 
@@ -36,6 +37,7 @@ class DownBlock(ConvNorm):
     """`ConvNorm`, then the mean of every 2 x 2 pixels: (B, in, ..., H, W) to (B, out, ..., H/2, W/2)."""
 
     def forward(self, x: Tensor) -> Tensor:
+        """(B, C, ..., H, W) to (B, C', ..., H / 2, W / 2); a volume keeps its depth."""
         y = super().forward(x)
         halved = F.avg_pool2d(y.flatten(1, -3), 2)  # a volume's depths as channels: pooled each by itself
         return halved.view(*y.shape[:-2], *halved.shape[-2:])
@@ -45,4 +47,5 @@ class UpBlock(ConvNorm):
     """Every pixel doubled in both directions, then `ConvNorm`: (B, in, ..., H, W) to (B, out, ..., 2H, 2W)."""
 
     def forward(self, x: Tensor) -> Tensor:
+        """(B, C, ..., H, W) to (B, C', ..., 2 H, 2 W); a volume keeps its depth."""
         return super().forward(F.interpolate(x, scale_factor=_DOUBLED[self.dimensions], mode="nearest"))

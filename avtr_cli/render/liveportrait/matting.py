@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 import torch
 
+from avtr_cli.core.arrays import Frames, Image, Matte
 from avtr_cli.core.errors import WeightsError
 from avtr_cli.weights.onnx import open_onnx
 
@@ -32,7 +33,7 @@ class MattingNetwork:
             )
         self._input = inputs[0].name
 
-    def __call__(self, frames: np.ndarray) -> np.ndarray:
+    def __call__(self, frames: Frames) -> Matte:
         """uint8 (B, H, W, 3) to float32 (B, H, W) in [0, 1]."""
         height, width = frames.shape[1:3]
         small = np.stack([cv2.resize(frame, (WIDTH, HEIGHT), interpolation=cv2.INTER_LINEAR) for frame in frames])
@@ -45,11 +46,11 @@ class MattingNetwork:
 class Backdrop:
     """What replaces the photo's background: `picture` uint8 (H, W, 3), or None for an alpha channel."""
 
-    picture: np.ndarray | None
-    photo_matte: np.ndarray  # float32 (H, W) in [0, 1]
+    picture: Image | None
+    photo_matte: Matte  # float32 (H, W) in [0, 1]
     network: MattingNetwork | None
 
-    def behind(self, frames: np.ndarray) -> np.ndarray:
+    def behind(self, frames: Frames) -> Frames:
         """Frames uint8 (T, H, W, 3) before it: (T, H, W, 3), or 4 with alpha."""
         mattes = self.photo_matte[None] if self.network is None else self.network(frames)
         alpha = np.clip(mattes, 0, 1)[..., None]

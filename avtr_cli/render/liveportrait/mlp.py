@@ -27,4 +27,6 @@ class KeypointMlp(nn.Module):
         self.mlp = nn.Sequential(*layers[:-1])
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.mlp(x)
+        """(B, numbers in) to (B, numbers out); which numbers, its user says."""
+        delta: Tensor = self.mlp(x)
+        return delta

@@ -31,6 +31,7 @@ class ChannelLayerNorm(nn.LayerNorm):
     """LayerNorm over the channels of (B, C, H, W), each pixel by itself."""
 
     def forward(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) normalised over C at every place."""
         return super().forward(x.movedim(1, -1)).movedim(-1, 1)
 
 
@@ -43,9 +44,11 @@ class GlobalResponseNorm(nn.Module):
         self.beta = nn.Parameter(torch.zeros(1, 1, 1, channels))
 
     def forward(self, x: Tensor) -> Tensor:
+        """(B, H, W, C), each channel weighed by its share of the picture's response."""
         norm = x.norm(p=2, dim=(1, 2), keepdim=True)
         response = norm / (norm.mean(dim=-1, keepdim=True) + EPSILON)
-        return self.gamma * (x * response) + self.beta + x
+        normed: Tensor = self.gamma * (x * response) + self.beta + x
+        return normed
 
 
 class ConvNextBlock(nn.Module):
@@ -60,9 +63,11 @@ class ConvNextBlock(nn.Module):
         self.pwconv2 = nn.Linear(4 * channels, channels)
 
     def forward(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) to the same."""
         inner = self.norm(self.dwconv(x).movedim(1, -1))
         inner = self.pwconv2(self.grn(F.gelu(self.pwconv1(inner))))
-        return x + inner.movedim(-1, 1)
+        mixed: Tensor = x + inner.movedim(-1, 1)
+        return mixed
 
 
 class ConvNextV2(nn.Module):
@@ -85,6 +90,7 @@ class ConvNextV2(nn.Module):
             self.add_module(f"fc_{head}", nn.Linear(WIDTHS[-1], width))
 
     def forward(self, image: Tensor) -> dict[str, Tensor]:
+        """`image` (B, 3, H, W) to the numbers of every head of HEADS, (B, width)."""
         x = image
         for reduce, stage in zip(self.downsample_layers, self.stages, strict=True):
             x = stage(reduce(x))
@@ -103,4 +109,6 @@ class MotionExtractor(nn.Module):
         self.detector = ConvNextV2()
 
     def forward(self, image: Tensor) -> dict[str, Tensor]:
-        return self.detector(image)
+        """`image` (B, 3, 256, 256) in [0, 1] to the raw numbers of every head; `pose.py` reads them."""
+        numbers: dict[str, Tensor] = self.detector(image)
+        return numbers

@@ -11,17 +11,20 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from avtr_cli.core.arrays import Affine, AnyArray, Grey, Image, Matte
+
 _FEATHER = 16  # px of the 512 crop, LivePortrait's mask
 
 
-def liveportrait_mask(size: int = 512) -> np.ndarray:
+def liveportrait_mask(size: int = 512) -> Grey:
     """LivePortrait's mask as 8 bit (size, size): 255 inside, falling over the outer 16 pixels, round at the corners."""
     outside = np.maximum(0, np.maximum(_FEATHER - np.arange(size), np.arange(size) - (size - _FEATHER)))
     distance = np.hypot(outside[None, :], outside[:, None])
-    return np.floor(255 * np.maximum(0, 1 - distance / _FEATHER)).astype(np.uint8)
+    mask: Grey = np.floor(255 * np.maximum(0, 1 - distance / _FEATHER)).astype(np.uint8)
+    return mask
 
 
-def ditto_mask(size: int = 512) -> np.ndarray:
+def ditto_mask(size: int = 512) -> Matte:
     """Ditto's mask, AVTR-1's default, float32 (size, size) in [0, 1]: a ramp over the outer twentieth of each side."""
     border = (size - int(0.9 * size)) // 2
     ramp = np.ones(size)
@@ -31,7 +34,7 @@ def ditto_mask(size: int = 512) -> np.ndarray:
     return (1 - np.minimum(1, distance)).astype(np.float32)
 
 
-def warped_mask(mask: np.ndarray, matrix: np.ndarray, width: int, height: int) -> np.ndarray:
+def warped_mask(mask: AnyArray, matrix: Affine, width: int, height: int) -> Matte:
     """A mask of the crop as float32 (height, width, 1) in [0, 1] of the frame, `matrix` mapping crop -> frame.
 
     An 8-bit mask is warped as 8 bit, as LivePortrait does; once per avatar.
@@ -40,7 +43,7 @@ def warped_mask(mask: np.ndarray, matrix: np.ndarray, width: int, height: int) -
     return warped[..., None].astype(np.float32) / (255 if mask.dtype == np.uint8 else 1)
 
 
-def paste_back(face: np.ndarray, frame: np.ndarray, mask: np.ndarray, matrix: np.ndarray) -> np.ndarray:
+def paste_back(face: Image, frame: Image, mask: Matte, matrix: Affine) -> Image:
     """uint8 (H, W, 3): `face` over `frame` where `mask` (H, W, 1), from `warped_mask`, says so; truncated, not rounded.
 
     `face` uint8 (512, 512, 3) in crop pixels, `matrix` the map crop -> frame.
@@ -53,7 +56,7 @@ def paste_back(face: np.ndarray, frame: np.ndarray, mask: np.ndarray, matrix: np
 class PasteBack:
     """The same for many faces over one frame, on any device: only where the mask is, all that is fixed made once."""
 
-    def __init__(self, frame: np.ndarray, matrix: np.ndarray, device: torch.device, size: int = 512):
+    def __init__(self, frame: Image, matrix: Affine, device: torch.device, size: int = 512):
         """`frame` uint8 (H, W, 3), `matrix` the map crop -> frame of a face `size` pixels square."""
         height, width = frame.shape[:2]
         mask = warped_mask(liveportrait_mask(size), matrix, width, height)

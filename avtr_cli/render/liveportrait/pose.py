@@ -59,7 +59,8 @@ def rotation_matrix(pitch: Tensor, yaw: Tensor, roll: Tensor) -> Tensor:
     zero, one = torch.zeros_like(x), torch.ones_like(x)
 
     def matrix(*rows: Tensor) -> Tensor:
-        return torch.stack(rows, dim=-1).unflatten(-1, (3, 3))
+        matrix: Tensor = torch.stack(rows, dim=-1).unflatten(-1, (3, 3))
+        return matrix
 
     about_x = matrix(one, zero, zero, zero, x.cos(), -x.sin(), zero, x.sin(), x.cos())
     about_y = matrix(y.cos(), zero, y.sin(), zero, one, zero, -y.sin(), zero, y.cos())
@@ -84,7 +85,8 @@ def rotation_from_vector(so3: Tensor) -> Tensor:
     cross = torch.stack([zero, -z, y, z, zero, -x, -y, x, zero], dim=-1).unflatten(-1, (3, 3))
     sine = torch.sinc(angle / torch.pi)  # sin(a) / a, and below (1 - cos(a)) / a^2: both smooth at 0
     cosine = 0.5 * torch.sinc(angle / (2 * torch.pi)).square()
-    return torch.eye(3, dtype=so3.dtype, device=so3.device) + sine * cross + cosine * (cross @ cross)
+    matrix: Tensor = torch.eye(3, dtype=so3.dtype, device=so3.device) + sine * cross + cosine * (cross @ cross)
+    return matrix
 
 
 def rotation_to_vector(rotation: Tensor) -> Tensor:
@@ -137,7 +139,8 @@ def friendlier(x_s: Tensor, x_d: Tensor, reference: Tensor) -> Tensor:
     from scipy.spatial import ConvexHull
 
     own, other = (ConvexHull(points[0].double().cpu().numpy()).volume for points in (x_s, reference))
-    return x_s + (x_d - reference) * (own / other) ** 0.5
+    scaled: Tensor = x_s + (x_d - reference) * (own / other) ** 0.5
+    return scaled
 
 
 def flat_shift(t: Tensor) -> Tensor:

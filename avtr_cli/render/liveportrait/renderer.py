@@ -18,6 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from avtr_cli.core.arrays import Affine, Frames, Image, Points
 from avtr_cli.core.camera import FRONT, Camera, check_front
 from avtr_cli.core.clocks import timed
 from avtr_cli.core.config import LEFT_AS_IT_IS, RenderConfig, RuntimeConfig
@@ -202,14 +203,14 @@ class LivePortraitRenderer:
         }
         return Identity(KEYPOINTS, still.float().cpu(), avatar, (width, height), portrait.warnings, anatomy)
 
-    def draw(self, identity: Identity, motion: Motion, camera: Camera = FRONT) -> np.ndarray:
+    def draw(self, identity: Identity, motion: Motion, camera: Camera = FRONT) -> Frames:
         """uint8 (T, H, W, 3), or 4 with a transparent background: one picture per row of `motion`."""
         return self.draw_together([identity], [motion], [camera])[0]
 
     @torch.inference_mode()
     def draw_together(
         self, identities: Sequence[Identity], motions: Sequence[Motion], cameras: Sequence[Camera]
-    ) -> list[np.ndarray]:
+    ) -> list[Frames]:
         """`draw` of every identity, all frames in one forward; on a CPU in turn, so with the bits of each alone."""
         for camera in cameras:
             check_front(camera, "liveportrait")
@@ -254,7 +255,7 @@ class LivePortraitRenderer:
         corrections = (avatar.opening, avatar.closing)
         return torch.cat([corrected(self._stitch, avatar.keypoints, one, *corrections) for one in rows])
 
-    def _openings(self, keypoints: Tensor, landmarks: np.ndarray) -> tuple[Tensor | None, Tensor | None]:
+    def _openings(self, keypoints: Tensor, landmarks: Points) -> tuple[Tensor | None, Tensor | None]:
         """`opening` and `closing` of an Avatar, by the settings and how open the photo's eyes and lips are."""
         config = self.config
         lips = lip_ratio(landmarks)
@@ -271,14 +272,14 @@ class LivePortraitRenderer:
         closing = delta(self._open_lips, *lips, 0.0) if config.close_lips and lips[0] >= OPEN_LIPS else None
         return sum(openings[1:], openings[0]) if openings else None, closing
 
-    def _view(self, portrait: Portrait) -> tuple[np.ndarray, np.ndarray]:
+    def _view(self, portrait: Portrait) -> tuple[Image, Affine]:
         """The frame at rest, uint8 (H, W, 3), and the map (2, 3) from photo pixels to it."""
         if self.config.view == "photo":
             return whole_photo(portrait.photo, self.config.size)
         affine, size = crop_view(portrait, self.config.size)
         return resample(portrait.photo, affine, size, size), affine
 
-    def _backdrop(self, portrait: Portrait, frame: np.ndarray, to_frame: np.ndarray) -> Backdrop | None:
+    def _backdrop(self, portrait: Portrait, frame: Image, to_frame: Affine) -> Backdrop | None:
         """Another background than the photo's, as large as the frame."""
         wanted = self.config.background
         if wanted == OWN:

@@ -11,6 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from avtr_cli.core.arrays import Doubles, Points
+
 # By landmark scheme: pairs of points whose distance, over that of the next pair, says how open left eye, right eye
 # (of the picture) and lips are. MediaPipe's 478 stand in where LivePortrait's 203-point network is absent.
 _Pairs = tuple[tuple[int, int], tuple[int, int]]
@@ -21,20 +23,21 @@ _OPENINGS: dict[int, tuple[_Pairs, _Pairs, _Pairs]] = {
 OPEN_LIPS = 0.03  # a portrait whose lip ratio is at least this gets its mouth closed before it is driven
 
 
-def eye_ratio(landmarks: np.ndarray) -> np.ndarray:
+def eye_ratio(landmarks: Points) -> Doubles:
     """How open the left and the right eye are: (..., 203 or 478, 2) to (..., 2); open eyes show about 0.3 to 0.39."""
     left, right, _ = _OPENINGS[landmarks.shape[-2]]
     return np.stack([_openness(landmarks, left), _openness(landmarks, right)], axis=-1)
 
 
-def lip_ratio(landmarks: np.ndarray) -> np.ndarray:
+def lip_ratio(landmarks: Points) -> Doubles:
     """How open the lips are: (..., 203 or 478, 2) to (..., 1)."""
     return _openness(landmarks, _OPENINGS[landmarks.shape[-2]][2])[..., None]
 
 
-def _openness(landmarks: np.ndarray, pairs: _Pairs) -> np.ndarray:
+def _openness(landmarks: Points, pairs: _Pairs) -> Doubles:
     across, along = (np.linalg.norm(landmarks[..., a, :] - landmarks[..., b, :], axis=-1) for a, b in pairs)
-    return across / (along + 1e-6)
+    ratio: Doubles = across / (along + 1e-6)
+    return ratio
 
 
 def opening_delta(network: nn.Module, x_s: Tensor, ratios: Tensor) -> Tensor:
@@ -43,7 +46,8 @@ def opening_delta(network: nn.Module, x_s: Tensor, ratios: Tensor) -> Tensor:
     `network` is `eye` with ratios (B, 3): left and right of the portrait, wanted; or `lip` with (B, 2): the
     portrait's, wanted.
     """
-    return network(x=torch.cat([x_s.flatten(1), ratios], dim=1)).unflatten(1, (-1, 3))
+    delta: Tensor = network(x=torch.cat([x_s.flatten(1), ratios], dim=1)).unflatten(1, (-1, 3))
+    return delta
 
 
 def stitched(network: nn.Module, x_s: Tensor, x_d: Tensor) -> Tensor:
@@ -51,7 +55,8 @@ def stitched(network: nn.Module, x_s: Tensor, x_d: Tensor) -> Tensor:
     source = x_s.expand_as(x_d)
     delta = network(x=torch.cat([source.flatten(1), x_d.flatten(1)], dim=1))
     shift = torch.nn.functional.pad(delta[:, -2:], (0, 1))  # x and y of the whole face
-    return x_d + delta[:, :-2].unflatten(1, (-1, 3)) + shift[:, None]
+    moved: Tensor = x_d + delta[:, :-2].unflatten(1, (-1, 3)) + shift[:, None]
+    return moved
 
 
 def corrected(

@@ -43,6 +43,7 @@ class SpectralConv2d(nn.Module):
         return self.weight_orig / sigma
 
     def forward(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) to (B, C', H', W') under the normalised weight."""
         return F.conv2d(x, self.normalized_weight(), self.bias, padding=self.padding)
 
 
@@ -56,8 +57,10 @@ class Spade(nn.Module):
         self.mlp_beta = nn.Conv2d(HIDDEN, channels, 3, padding=1)
 
     def forward(self, x: Tensor, features: Tensor) -> Tensor:
+        """`x` (B, C, H, W) modulated by `features` (B, 256, h, w), whose pixels are repeated to its size."""
         hidden = self.mlp_shared(F.interpolate(features, size=x.shape[2:], mode="nearest"))
-        return F.instance_norm(x) * (1 + self.mlp_gamma(hidden)) + self.mlp_beta(hidden)
+        modulated: Tensor = F.instance_norm(x) * (1 + self.mlp_gamma(hidden)) + self.mlp_beta(hidden)
+        return modulated
 
 
 class SpadeBlock(nn.Module):
@@ -77,10 +80,12 @@ class SpadeBlock(nn.Module):
             self.norm_s = Spade(inputs)
 
     def forward(self, x: Tensor, features: Tensor) -> Tensor:
+        """`x` (B, C, H, W) to (B, C', H, W), steered by `features` (B, 256, h, w)."""
         shortcut = self.conv_s(self.norm_s(x, features)) if self.learned_shortcut else x
         inner = self.conv_0(F.leaky_relu(self.norm_0(x, features), SLOPE))
         inner = self.conv_1(F.leaky_relu(self.norm_1(inner, features), SLOPE))
-        return shortcut + inner
+        mixed: Tensor = shortcut + inner
+        return mixed
 
 
 class SpadeGenerator(nn.Module):
@@ -96,9 +101,11 @@ class SpadeGenerator(nn.Module):
         self.conv_img = nn.Sequential(nn.Conv2d(WIDTH // 8, 3 * 4, 3, padding=1), nn.PixelShuffle(2))
 
     def middle_blocks(self) -> list[nn.Module]:
+        """The blocks before the picture is first enlarged, in order."""
         return [self.get_submodule(f"G_middle_{index}") for index in range(MIDDLE_BLOCKS)]
 
     def forward(self, feature: Tensor) -> Tensor:
+        """`feature` (B, 256, 64, 64) to the face (B, 3, 512, 512) in [0, 1]."""
         x = self.fc(feature)
         for block in self.middle_blocks():
             x = block(x, feature)

@@ -67,6 +67,7 @@ class Encoder(nn.Module):
         self.down_blocks = nn.ModuleList(DownBlock(3, inputs, outputs) for inputs, outputs in pairwise(HOURGLASS))
 
     def forward(self, x: Tensor) -> list[Tensor]:
+        """(B, 110, D, H, W) and, after it, the output of every block, each of half the height and width."""
         skips = [x]
         for block in self.down_blocks:
             skips.append(block(skips[-1]))
@@ -88,6 +89,7 @@ class Decoder(nn.Module):
         self.norm = nn.BatchNorm3d(channels)
 
     def forward(self, skips: list[Tensor]) -> Tensor:
+        """What `Encoder` gave, which is used up, to (B, C, D, H, W) of the first's size."""
         x = skips.pop()
         for block in self.up_blocks:
             x = torch.cat([block(x), skips.pop()], dim=1)
@@ -103,7 +105,9 @@ class Hourglass(nn.Module):
         self.decoder = Decoder()
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.decoder(self.encoder(x))
+        """(B, 110, D, H, W) to features (B, C, D, H, W) of the same size."""
+        features: Tensor = self.decoder(self.encoder(x))
+        return features
 
 
 class DenseMotion(nn.Module):
@@ -119,6 +123,7 @@ class DenseMotion(nn.Module):
         self.occlusion = nn.Conv2d(channels * DEPTH, 1, 7, padding=3)
 
     def forward(self, feature: Tensor, kp_source: Tensor, kp_driving: Tensor) -> tuple[Tensor, Tensor]:
+        """`feature` (B, 32, 16, 64, 64) and keypoints (B, 21, 3) to where voxels come from and what is occluded."""
         batch, _, depth, height, width = feature.shape
         grid = identity_grid(depth, height, width, feature)
         candidates = candidate_flows(grid, kp_source, kp_driving)
@@ -152,6 +157,7 @@ class WarpingModule(nn.Module):
         self.fourth = nn.Conv2d(WARPED, WARPED, 1)
 
     def forward(self, feature_3d: Tensor, kp_source: Tensor, kp_driving: Tensor) -> dict[str, Tensor]:
+        """`feature_3d` (B, 32, 16, 64, 64), keypoints (B, 21, 3) to `out` (B, 256, 64, 64) and what led to it."""
         deformation, occlusion = self.dense_motion_network(feature_3d, kp_source, kp_driving)
         moved = sample(feature_3d, deformation).flatten(1, 2)
         out = self.fourth(self.third(moved)) * occlusion

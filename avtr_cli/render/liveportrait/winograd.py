@@ -21,6 +21,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from avtr_cli.core.arrays import Doubles
 from avtr_cli.render.liveportrait.convolution import Block, Product, Scratch, can_pack
 
 # Rounding grows with the points; these give a third of the error of 0, 1, -1, 2, -2 (Barabasz et al. 2018,
@@ -34,17 +35,19 @@ _BLOCK_BYTES = 16 << 20  # of the largest intermediate: two of them stay in a se
 class Algorithm:
     """y = A [(G w) * (B x)]: A (outputs, points), G (points, 3), B (points, window); `step` inputs to the next tile."""
 
-    A: np.ndarray
-    G: np.ndarray
-    B: np.ndarray
+    A: Doubles
+    G: Doubles
+    B: Doubles
     step: int
 
     @property
     def outputs(self) -> int:
+        """How many outputs one tile has along a side."""
         return self.A.shape[0]
 
     @property
     def window(self) -> int:
+        """How many inputs one tile reads along a side."""
         return self.B.shape[1]
 
 
@@ -52,7 +55,7 @@ def winograd(outputs: int = 4) -> Algorithm:
     """F(outputs, 3) by the Toom-Cook construction: products of polynomials by their values at points."""
     points = outputs + 2
 
-    def values(degree: int) -> np.ndarray:
+    def values(degree: int) -> Doubles:
         table = np.zeros((points, degree))
         table[:-1] = np.power.outer(_POINTS[: points - 1], np.arange(degree))
         table[-1, -1] = 1  # at infinity, the leading coefficient
@@ -114,6 +117,7 @@ class TiledConvolution:
             self._biases = biases[:, None].to(scratch.device, scratch.dtype)
 
     def blocks(self, x: Tensor) -> Iterator[Block]:
+        """As many rows of tiles at once as the cache holds; see `Convolution.blocks`."""
         a, scratch = self._algorithm, self._scratch
         tiles = x.unfold(1, a.window, a.step).unfold(2, a.window, a.step).permute(0, 1, 2, 4, 5, 3)
         layers, rows, columns = tiles.shape[:3]

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from avtr_cli.core.arrays import Doubles, Image, Points, Rotation
 from avtr_cli.core.motion_space import CONTROLS
 from avtr_cli.perception.landmarks import face_points
 from avtr_cli.perception.template import fit_pose
@@ -33,7 +34,7 @@ LEAST_BEND, MOST_BEND = 0.8, 1.25
 class Calibration:
     """What a command is changed by before it is drawn."""
 
-    turn: np.ndarray  # (3, 3): head rotation vectors are multiplied by it
+    turn: Rotation  # (3, 3): head rotation vectors are multiplied by it
     jaw: float = 1.0  # jawOpen is multiplied by it
     blink: float = 1.0  # exponent of eyeBlink: half a blink shall look half shut
     smile: float = 0.0  # 0 .. 1: how much the photo smiles already
@@ -41,9 +42,9 @@ class Calibration:
 
 
 UNCALIBRATED = Calibration(np.eye(3))
-Draw = Callable[[np.ndarray], np.ndarray]
+Draw = Callable[[Doubles], Image]
 """Makes a uint8 RGB picture of one row of controls; the next call may overwrite it."""
-Look = Future[np.ndarray | None]
+Look = Future[Points | None]
 """Face points that a thread is finding."""
 
 
@@ -71,16 +72,17 @@ def calibrate(draw: Draw) -> Calibration:
         return Calibration(_turn_gains(turned), _jaw_gain(opened, rest), _blink_bend(shut, rest), photo_smile(rest))
 
 
-def lip_gap(points: np.ndarray) -> float:
+def lip_gap(points: Points) -> float:
     """Distance of the lips' inner edges in EO of these points."""
     return float(np.linalg.norm(points[LIP_CENTRES[1], :2] - points[LIP_CENTRES[0], :2])) / eye_distance(points)
 
 
-def eye_distance(points: np.ndarray) -> float:
+def eye_distance(points: Points) -> float:
+    """Distance of the outer eye corners, which is 1 EO, in the unit of the points (478, 2 or 3)."""
     return float(np.linalg.norm(np.diff(points[list(OUTER_EYE_CORNERS)], axis=0)))
 
 
-def eye_opening(points: np.ndarray) -> float:
+def eye_opening(points: Points) -> float:
     """Mean height of both openings over their widths (eye aspect ratio)."""
     ratios = []
     for eye in EYES:
@@ -89,20 +91,20 @@ def eye_opening(points: np.ndarray) -> float:
     return float(np.mean(ratios))
 
 
-def photo_smile(points: np.ndarray) -> float:
+def photo_smile(points: Points) -> float:
     """0 for a mouth of common width, 1 for a broad smile."""
     width = float(np.linalg.norm(points[MOUTH_CORNERS[1]] - points[MOUTH_CORNERS[0]])) / eye_distance(points)
     return float(np.clip((width - COMMON_MOUTH) / (BROAD_SMILE - COMMON_MOUTH), 0, 1))
 
 
-def _row(**values: float) -> np.ndarray:
+def _row(**values: float) -> Doubles:
     row = np.zeros(len(CONTROLS))
     for name, value in values.items():
         row[CONTROLS.index(name)] = value
     return row
 
 
-def _turn_gains(turned: list[list[Look]]) -> np.ndarray:
+def _turn_gains(turned: list[list[Look]]) -> Rotation:
     """Inverse of the measured response of the head's angles to commanded ones."""
     response = np.eye(3)
     for axis, (looks, degrees) in enumerate(zip(turned, TURN, strict=True)):
@@ -115,7 +117,7 @@ def _turn_gains(turned: list[list[Look]]) -> np.ndarray:
     return np.linalg.inv(np.diag(diagonal) + crossing)
 
 
-def _jaw_gain(opened: list[Look], rest: np.ndarray) -> float:
+def _jaw_gain(opened: list[Look], rest: Points) -> float:
     seen = [(jaw, look.result()) for jaw, look in zip(JAWS, opened, strict=True)]
     gaps = [(JAW_DROP * jaw, lip_gap(points) - lip_gap(rest)) for jaw, points in seen if points is not None]
     if not gaps:
@@ -125,7 +127,7 @@ def _jaw_gain(opened: list[Look], rest: np.ndarray) -> float:
     return float(np.clip(1 / max(slope, 1e-3), LEAST_JAW, MOST_JAW))
 
 
-def _blink_bend(looks: list[Look], rest: np.ndarray) -> float:
+def _blink_bend(looks: list[Look], rest: Points) -> float:
     half, shut = (look.result() for look in looks)
     if half is None or shut is None:
         return 1.0

@@ -11,7 +11,8 @@ from functools import lru_cache
 
 import numpy as np
 
-from avtr_cli.core.motion_space import CONTROLS
+from avtr_cli.core.arrays import Doubles, Floats, Rotation, Vector
+from avtr_cli.core.motion_space import ARKIT_BLENDSHAPES, CONTROLS
 from avtr_cli.core.timing import FPS
 from avtr_cli.perception.template import rotation_matrix
 from avtr_cli.render.mesh.calibration import UNCALIBRATED, Calibration
@@ -33,13 +34,16 @@ _ROUNDING = [SHAPES.index("mouthFunnel"), SHAPES.index("mouthPucker")]
 
 
 _TURN, _SHIFT, _NEAR, _FAR = math.pi, 4.0, -2.0, 50.0  # radians; EO aside, towards the camera and away from it
-LOWEST = np.array([-1.0] * 52 + [-_TURN] * 3 + [-_SHIFT, -_SHIFT, _NEAR])
-HIGHEST = np.array([1.5] * 52 + [_TURN] * 3 + [_SHIFT, _SHIFT, _FAR])
+_LEAST, _MOST = -1.0, 1.5  # weights of blendshapes: below 0 the opposite is drawn, above 1 more than people do
+LOWEST = np.array([_LEAST] * len(ARKIT_BLENDSHAPES) + [-_TURN] * 3 + [-_SHIFT, -_SHIFT, _NEAR])
+HIGHEST = np.array([_MOST] * len(ARKIT_BLENDSHAPES) + [_TURN] * 3 + [_SHIFT, _SHIFT, _FAR])
 """Of every control: rows are cut to these before they are read; beyond, nothing more would be seen."""
 
 
 @dataclass(frozen=True)
 class EyeControl:
+    """What one eye does: lids as ARKit weights, the look in -1 .. 1."""
+
     blink: float
     wide: float
     squint: float
@@ -48,13 +52,16 @@ class EyeControl:
 
     @property
     def at_rest(self) -> bool:
+        """Whether it is as in the photo, so that nothing need be drawn."""
         return not (self.blink or self.wide or self.squint or self.look_x or self.look_y)
 
 
 @dataclass(frozen=True)
 class Pose:
-    rotation: np.ndarray  # (3, 3) in the camera frame
-    shift: np.ndarray  # (2,) EO, x right, y down
+    """Where the head is, relative to the photo."""
+
+    rotation: Rotation  # (3, 3) in the camera frame
+    shift: Vector  # (2,) EO, x right, y down
     zoom: float  # 1 at rest; above 1 nearer
 
     @property
@@ -64,6 +71,7 @@ class Pose:
 
     @property
     def at_rest(self) -> bool:
+        """Whether the head is exactly where the photo has it."""
         return self.zoom == 1 and not self.shift.any() and bool((self.rotation == np.eye(3)).all())
 
 
@@ -71,7 +79,7 @@ class Pose:
 class Controls:
     """A frame's worth of controls."""
 
-    weights: np.ndarray  # float32 (shapes,)
+    weights: Floats  # float32 (shapes,)
     eyes: dict[str, EyeControl]  # by the subject's side, Left and Right
     tongue: float
     pose: Pose
@@ -84,14 +92,14 @@ def _columns() -> list[int]:
 
 
 def read_controls(
-    row: np.ndarray, frame: int, breathing: float = 1.0, calibration: Calibration = UNCALIBRATED
+    row: Doubles, frame: int, breathing: float = 1.0, calibration: Calibration = UNCALIBRATED
 ) -> Controls:
     """`row` float (58,) of types.CONTROLS, within LOWEST and HIGHEST.
 
     `frame` counts from the start of the video and drives the breath.
     """
     weights = np.zeros(len(SHAPES), np.float32)
-    weights[:-2] = np.clip(row[_columns()], -1, 1.5)
+    weights[:-2] = np.clip(row[_columns()], _LEAST, _MOST)
     weights[-2:] = seal_weights(_get(row, "mouthClose"), _get(row, "jawOpen"))
     weights[_JAW_DRIVEN] *= calibration.jaw
     weights[_BROWS] *= calibration.brows
@@ -105,7 +113,7 @@ def read_controls(
     )
 
 
-def _temper_smile(weights: np.ndarray, mouth_close: float, photo_smile: float) -> None:
+def _temper_smile(weights: Floats, mouth_close: float, photo_smile: float) -> None:
     """A photo that smiles neither grins wider than faces can nor speaks through a fixed, gaping smile."""
     smiles = weights[_SMILES]
     rounded = float(np.clip(weights[_ROUNDING], 0, 1).sum())
@@ -124,11 +132,11 @@ def seal_weights(mouth_close: float, jaw_open: float) -> tuple[float, float]:
     return share * max(jaw_open, 0.0), share
 
 
-def _get(row: np.ndarray, name: str) -> float:
+def _get(row: Doubles, name: str) -> float:
     return float(row[CONTROLS.index(name)])
 
 
-def _eye(row: np.ndarray, side: str, bend: float) -> EyeControl:
+def _eye(row: Doubles, side: str, bend: float) -> EyeControl:
     outward = _get(row, f"eyeLookOut{side}") - _get(row, f"eyeLookIn{side}")
     return EyeControl(
         blink=min(max(_get(row, f"eyeBlink{side}"), 0.0), 1.0) ** bend,
@@ -139,7 +147,7 @@ def _eye(row: np.ndarray, side: str, bend: float) -> EyeControl:
     )
 
 
-def _pose(row: np.ndarray, turn: np.ndarray) -> Pose:
+def _pose(row: Doubles, turn: Rotation) -> Pose:
     first = CONTROLS.index("headPitch")
     wanted = turn @ row[first : first + 3]
     vector = np.array([_soft_limit(float(v), math.radians(f)) for v, f in zip(wanted, FURTHEST, strict=True)])
@@ -147,7 +155,7 @@ def _pose(row: np.ndarray, turn: np.ndarray) -> Pose:
     return Pose(
         rotation=rotation_matrix(vector) if vector.any() else np.eye(3),
         shift=np.array([x, y]),
-        zoom=CAMERA_DISTANCE / (CAMERA_DISTANCE + max(z, -2.0)),
+        zoom=CAMERA_DISTANCE / (CAMERA_DISTANCE + max(z, _NEAR)),
     )
 
 

@@ -8,14 +8,17 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from avtr_cli.kernels.sampling import Sampler
+from avtr_cli.core.arrays import Colour, Doubles, Image, Mask, Picture, Points, Reals, Vector
+from avtr_cli.kernels.sampling import Sampler, Texture
 from avtr_cli.perception.topology import CHEEKS, EYES, EyePoints
-from avtr_cli.render.mesh.eyes import CANVAS, CANVAS_REACH, Eye, curve
+from avtr_cli.render.mesh.eyes import BALL_ENDS, CANVAS, CANVAS_REACH, CANVAS_SCALE, Eye, curve
 from avtr_cli.render.mesh.stage import Stage
-from avtr_cli.render.split import LUMA, fill_hole
+from avtr_cli.render.split import DARK_PIXEL, LUMA, fill_hole
 
 PALER = 0.14  # saturation by which white must stay below skin for the two to be told apart
 LEAST_LIT = 0.50  # of the cheek's light that a lid has: it lies less deep than the socket around it
+IRIS_RIM = 1.12  # iris radii to where its soft, dark rim ends
+OUTER_LASHES, INNER_LASHES = 1.34, 1.12  # half eye widths to where the lashes end beyond either corner
 GRAIN_SIZE = 1.7  # px of the stage: coarser structure of the skin is no grain
 FARTHEST = 0.45  # half eye widths that a drawn eye may reach beyond Face Mesh's lids; farther, it is no eye
 
@@ -30,23 +33,24 @@ def prepare_eyes(stage: Stage, sampler: Sampler, glasses: bool = False) -> list[
     ]
 
 
-def _skin_colour(stage: Stage) -> np.ndarray:
-    return _colours(stage.image, stage.points[list(CHEEKS), :2]).mean(axis=0)
+def _skin_colour(stage: Stage) -> Colour:
+    colour: Colour = _colours(stage.image, stage.points[list(CHEEKS), :2]).mean(axis=0)
+    return colour
 
 
 def _prepare_eye(
     stage: Stage,
     sampler: Sampler,
     points: EyePoints,
-    upper: np.ndarray,
-    lower: np.ndarray,
-    skin: np.ndarray,
+    upper: Points,
+    lower: Points,
+    skin: Colour,
     glasses: bool,
 ) -> Eye:
     half, across, down = _eye_axes(upper)
     centre = (upper[0] + upper[-1]) / 2
 
-    def in_eye(places: np.ndarray) -> np.ndarray:
+    def in_eye(places: Points) -> Points:
         offset = (places - centre) / half
         return np.stack([offset @ across, offset @ down], axis=-1)
 
@@ -60,22 +64,22 @@ def _prepare_eye(
     u, v = np.meshgrid(span, span)
     image = stage.image.astype(np.float32)
 
-    def look(at_u: np.ndarray, at_v: np.ndarray) -> np.ndarray:
+    def look(at_u: Doubles, at_v: Doubles) -> Picture:
         places = centre + half * (at_u[..., None] * across + at_v[..., None] * down)
         x, y = places[..., 0].astype(np.float32), places[..., 1].astype(np.float32)
         return cv2.remap(image, x, y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE).clip(0, 255)
 
     canvas = look(u, v)
     lids = curve(upper_curve, u), curve(lower_curve, u)
-    visible = (v > lids[0] + 0.10) & (v < lids[1] - 0.05) & (np.abs(u) < 0.93)
+    visible = (v > lids[0] + 0.10) & (v < lids[1] - 0.05) & (np.abs(u) < BALL_ENDS)
     from_iris = np.hypot(u - iris[0], v - iris[1])
-    sclera, white = _sclera(canvas, visible & (from_iris > 1.12 * radius), skin)
+    sclera, white = _sclera(canvas, visible & (from_iris > IRIS_RIM * radius), skin)
     iris_picture = _iris(canvas, visible, u, v, iris, radius, white)
     outward = u if points.side == "Left" else -u
     pixel = (CANVAS - 1) / (2 * CANVAS_REACH * half)
     lid, lashes = _lid_pictures(canvas, outward, v, lids, brow, glasses, pixel)
 
-    def texture(picture: np.ndarray) -> object:
+    def texture(picture: Reals) -> Texture:
         return sampler.texture(np.rint(picture).clip(0, 255).astype(np.uint8))
 
     return Eye(
@@ -97,7 +101,7 @@ def _prepare_eye(
     )
 
 
-def _true_lids(stage: Stage) -> list[tuple[np.ndarray, np.ndarray]]:
+def _true_lids(stage: Stage) -> list[tuple[Points, Points]]:
     """Upper and lower lid points (9, 2) px of both eyes, from the left of the picture to the right.
 
     Drawn eyes are larger than Face Mesh believes eyes to be, and white left outside its lids would never close: where
@@ -121,7 +125,7 @@ def _true_lids(stage: Stage) -> list[tuple[np.ndarray, np.ndarray]]:
     return moved
 
 
-def _white_beyond(image: np.ndarray, upper: np.ndarray, lower: np.ndarray) -> np.ndarray:
+def _white_beyond(image: Image, upper: Points, lower: Points) -> Vector:
     """How far the white of an eye reaches below the lower lid and beyond the left and right corner, half eye widths.
 
     White is told from skin by its paleness, which shade leaves as it is.
@@ -133,7 +137,7 @@ def _white_beyond(image: np.ndarray, upper: np.ndarray, lower: np.ndarray) -> np
     if skin - white < PALER:
         return np.zeros(3)
 
-    def ends(start: np.ndarray, along: np.ndarray) -> float:
+    def ends(start: Points, along: Vector) -> float:
         steps = np.arange(0.02, 0.6, 0.02)
         pale = ((_saturation(image, start + s * half * along) < (white + skin) / 2).mean() for s in steps)
         last = next((s for s, share in zip(steps, pale, strict=True) if share < 0.5), 0.0)
@@ -142,29 +146,32 @@ def _white_beyond(image: np.ndarray, upper: np.ndarray, lower: np.ndarray) -> np
     return np.array([ends(lower[1:-1], down), ends(upper[:1], -across), ends(upper[-1:], across)])
 
 
-def _saturation(image: np.ndarray, places: np.ndarray) -> np.ndarray:
+def _saturation(image: Image, places: Points) -> Doubles:
     colours = _colours(image, places)
-    return 1 - colours.min(axis=1) / np.maximum(colours.max(axis=1), 20.0)
+    saturation: Doubles = 1 - colours.min(axis=1) / np.maximum(colours.max(axis=1), DARK_PIXEL)
+    return saturation
 
 
-def _eye_axes(upper: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
+def _eye_axes(upper: Points) -> tuple[float, Vector, Vector]:
     """Half width px and the unit vectors across and down of an eye from its upper lid's points."""
     half = float(np.linalg.norm(upper[-1] - upper[0]) / 2)
     across = (upper[-1] - upper[0]) / (2 * half)
     return half, across, np.array([-across[1], across[0]])
 
 
-def _colours(image: np.ndarray, places: np.ndarray) -> np.ndarray:
+def _colours(image: Image, places: Points) -> Colour:
     x, y = np.rint(places).astype(int).T
-    return image[y.clip(0, image.shape[0] - 1), x.clip(0, image.shape[1] - 1)].astype(np.float64)
+    colours: Colour = image[y.clip(0, image.shape[0] - 1), x.clip(0, image.shape[1] - 1)].astype(np.float64)
+    return colours
 
 
-def _fit_curve(places: np.ndarray) -> np.ndarray:
+def _fit_curve(places: Points) -> Doubles:
     u, v = places[:, 0], places[:, 1]
-    return np.linalg.lstsq(np.stack([(1 - u**2) * u**k for k in range(4)], axis=1), v, rcond=None)[0]
+    coefficients: Doubles = np.linalg.lstsq(np.stack([(1 - u**2) * u**k for k in range(4)], axis=1), v, rcond=None)[0]
+    return coefficients
 
 
-def _sclera(canvas: np.ndarray, seen: np.ndarray, skin: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _sclera(canvas: Picture, seen: Mask, skin: Colour) -> tuple[Picture, Colour]:
     """The white of the eye, continued behind iris and lids, and its median colour."""
     if seen.sum() <= 60:
         white = np.array([0.75, 0.72, 0.70]) * float(skin @ LUMA) * 1.3
@@ -176,20 +183,19 @@ def _sclera(canvas: np.ndarray, seen: np.ndarray, skin: np.ndarray) -> tuple[np.
 
 
 def _iris(
-    canvas: np.ndarray,
-    visible: np.ndarray,
-    u: np.ndarray,
-    v: np.ndarray,
-    centre: np.ndarray,
+    canvas: Picture,
+    visible: Mask,
+    u: Doubles,
+    v: Doubles,
+    centre: Vector,
     radius: float,
-    white: np.ndarray,
-) -> np.ndarray:
+    white: Colour,
+) -> Reals:
     """The whole iris with alpha, (CANVAS, CANVAS, 4): what lids hide is mirrored from below and averaged by radius."""
     distance = np.hypot(u - centre[0], v - centre[1])
-    known = visible & (distance < 1.12 * radius)
-    scale = (CANVAS - 1) / (2 * CANVAS_REACH)
-    at_x = ((u + CANVAS_REACH) * scale).astype(np.float32)
-    at_y = ((2 * centre[1] - v + CANVAS_REACH) * scale).astype(np.float32)
+    known = visible & (distance < IRIS_RIM * radius)
+    at_x = ((u + CANVAS_REACH) * CANVAS_SCALE).astype(np.float32)
+    at_y = ((2 * centre[1] - v + CANVAS_REACH) * CANVAS_SCALE).astype(np.float32)
     mirrored = cv2.remap(canvas, at_x, at_y, cv2.INTER_LINEAR)
     mirror_known = cv2.remap(known.astype(np.float32), at_x, at_y, cv2.INTER_LINEAR) > 0.9
     rings = np.zeros_like(canvas)
@@ -208,14 +214,14 @@ def _iris(
 
 
 def _lid_pictures(
-    canvas: np.ndarray,
-    outward: np.ndarray,
-    v: np.ndarray,
-    lids: tuple[np.ndarray, np.ndarray],
+    canvas: Picture,
+    outward: Doubles,
+    v: Doubles,
+    lids: tuple[Doubles, Doubles],
     brow: float,
     glasses: bool,
     pixel: float,
-) -> tuple[np.ndarray, np.ndarray]:
+) -> tuple[Reals, Reals]:
     """Skin of a closed lid (CANVAS, CANVAS, 4) with alpha, and what the lashes leave of the light, (CANVAS, CANVAS).
 
     `pixel` canvas px are one of the stage. The skin is what surrounds the eye, continued smoothly across it: sampling
@@ -223,7 +229,7 @@ def _lid_pictures(
     """
     # The curves know no lid beyond the corners: they end there. The outer corner's lashes reach farther.
     upper, lower = (np.where(np.abs(outward) < 1, lid, 0) for lid in lids)
-    ends = np.where((outward > 0) & ~np.array(glasses), 1.34, 1.12)
+    ends = np.where((outward > 0) & ~np.array(glasses), OUTER_LASHES, INNER_LASHES)
     bow = np.sqrt(np.clip(1 - (outward / ends) ** 2, 0, 1))
     fold = np.maximum(upper - (0.20 if glasses else 0.50) * bow, brow + 0.10)
     eye = (v > fold) & (v < lower + 0.18 * bow) & (np.abs(outward) < ends)
@@ -239,26 +245,26 @@ def _lid_pictures(
     alpha = cv2.GaussianBlur((eye & ~frame).astype(np.float32), (0, 0), 1.5 if glasses else 4.5) * 255
 
     left = np.clip((canvas @ LUMA) / np.maximum(skin @ LUMA, 1), 0.35, 1)
-    strip = np.clip((v - (upper - 0.20)) / 0.08, 0, 1) * np.clip((1.12 - np.abs(outward)) / 0.12, 0, 1)
+    strip = np.clip((v - (upper - 0.20)) / 0.08, 0, 1) * np.clip((INNER_LASHES - np.abs(outward)) / 0.12, 0, 1)
     lashes = 255 * (1 - (1 - left) * strip)
     return np.dstack([skin + grain, alpha]), lashes
 
 
-def _grain(canvas: np.ndarray, below: np.ndarray, pixel: float) -> np.ndarray:
+def _grain(canvas: Picture, below: Mask, pixel: float) -> Picture:
     """The photo's grain (CANVAS, CANVAS, 3): fine detail of the skin well `below` the eye, bool (CANVAS, CANVAS).
 
     From nearer it would bring the lower lid's contour along; what stands out of the grain there is a wrinkle, or hair.
     """
     detail = canvas - cv2.GaussianBlur(canvas, (0, 0), GRAIN_SIZE * pixel)
     usual = 1.48 * float(np.median(np.abs(detail[below])))
-    scale = (CANVAS - 1) / (2 * CANVAS_REACH)
     x, y = np.meshgrid(np.arange(CANVAS, dtype=np.float32), np.arange(CANVAS, dtype=np.float32))
-    moved = cv2.remap(detail, x, y + np.float32(1.2 * scale), cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
+    moved = cv2.remap(detail, x, y + np.float32(1.2 * CANVAS_SCALE), cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
     return np.clip(moved, -2 * usual, 2 * usual)
 
 
-def _lifted(skin: np.ndarray, cheek: np.ndarray) -> np.ndarray:
+def _lifted(skin: Picture, cheek: Colour) -> Picture:
     """`skin` (h, w, 3) of at least LEAST_LIT of the light of the colour `cheek`, by mixing: scaling would colour it."""
     light, full = skin @ LUMA.astype(np.float32), float(cheek @ LUMA)
     share = np.clip((LEAST_LIT * full - light) / np.maximum(full - light, 1), 0, 1)[..., None]
-    return (skin + (cheek - skin) * share).astype(np.float32)
+    lifted: Picture = (skin + (cheek - skin) * share).astype(np.float32)
+    return lifted

@@ -10,23 +10,29 @@ skin that a closing lid unfolds, which the photo does not show, is painted.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from avtr_cli.kernels.sampling import Sampler
+from avtr_cli.core.arrays import Doubles, Vector
+from avtr_cli.kernels.sampling import Sampler, Texture
 from avtr_cli.render.mesh.controls import Controls, EyeControl
 from avtr_cli.render.mesh.geometry import Geometry
-from avtr_cli.render.mesh.shapes import UPPER
+from avtr_cli.render.mesh.shapes import UPPER, step
 from avtr_cli.render.mesh.stage import Rectangle
 
 CANVAS, CANVAS_REACH = 144, 1.6  # px of the square eye pictures; they span u, v in -1.6 .. 1.6
+CANVAS_SCALE = (CANVAS - 1) / (2 * CANVAS_REACH)  # px of them in half an eye width
+BALL_ENDS = 0.93  # half eye widths aside to which the ball shows: at the corners lies what is no eye
 ROI_SIDE = 1.45  # half eye widths to both sides that a blink may change
 LASHES = 0.10  # strip above the upper lid that is moved, not stretched
 BELOW = 0.55  # skin below the lower lid that takes part
 GAZE_X, GAZE_Y = 0.42, 0.26  # how far the iris goes at a look of 1
 LID_DOWN, LID_UP = 0.45, 0.22  # share of a blink that the upper lid follows a look down or up
+
+_Places = TypeVar("_Places", Doubles, Tensor)
 
 
 @dataclass(frozen=True)
@@ -34,20 +40,20 @@ class Eye:
     """One eye of one photo; lengths in half eye widths unless they say px."""
 
     side: str
-    centre: np.ndarray  # (2,) px of the stage
+    centre: Vector  # (2,) px of the stage
     half_width: float  # px
-    across: np.ndarray  # (2,) unit vector of u
-    down: np.ndarray  # (2,) unit vector of v
-    upper: np.ndarray  # (4,) lid curve: v = (1 - u^2) * cubic(u)
-    lower: np.ndarray
+    across: Vector  # (2,) unit vector of u
+    down: Vector  # (2,) unit vector of v
+    upper: Doubles  # (4,) lid curve: v = (1 - u^2) * cubic(u)
+    lower: Doubles
     brow: float  # v of the brow's lower edge: skin up to there gives way to a closing lid; inf behind glasses, where
     fold: float  # only this much skin above the upper lid does
-    iris: np.ndarray  # (2,) centre in (u, v)
+    iris: Vector  # (2,) centre in (u, v)
     corners: tuple[int, int]  # face points
-    sclera: object  # textures of CANVAS px
-    iris_picture: object
-    lid: object  # RGB of the skin that a closed lid shows, and where it may be painted
-    lashes: object  # what they leave of the light
+    sclera: Texture  # textures of CANVAS px
+    iris_picture: Texture
+    lid: Texture  # RGB of the skin that a closed lid shows, and where it may be painted
+    lashes: Texture  # what they leave of the light
 
     def region(self, geometry: Geometry, controls: Controls) -> Rectangle:
         """Stage pixels that its lids may change in this frame: from the brow to the cheek; may leave the stage."""
@@ -61,6 +67,8 @@ class Eye:
 
 @dataclass(frozen=True)
 class Lid:
+    """The skin of one closing lid, to be painted over the frame."""
+
     skin: Tensor  # (3, h, w)
     shown: Tensor  # (h, w) where it is painted
     darker: Tensor  # (h, w) what the lashes leave of the light
@@ -77,7 +85,8 @@ class EyeFrame:
     lid: Lid | None
 
 
-def curve(coefficients: np.ndarray, u):
+def curve(coefficients: Doubles, u: _Places) -> _Places:
+    """v of a lid at `u` of any shape, array or tensor: (1 - u^2) times the cubic of its `coefficients` (4,)."""
     a, b, c, d = (float(value) for value in coefficients)
     return (1 - u * u) * (a + u * (b + u * (c + u * d)))
 
@@ -107,7 +116,7 @@ def open_eye(eye: Eye, control: EyeControl, sampler: Sampler, x: Tensor, y: Tens
 
     edge = 1.2 / eye.half_width
     opening = ((v - new_upper) / edge + 0.5).clamp(0, 1) * ((new_lower - v) / edge + 0.5).clamp(0, 1)
-    opening *= (1 - _smoothstep(u.abs(), 0.93, 1.0)) * min(1.0, _activity(control) / 0.04)
+    opening *= (1 - _smoothstep(u.abs(), BALL_ENDS, 1.0)) * min(1.0, _activity(control) / 0.04)
     ball = _eyeball(eye, control, sampler, u, v)
     ball *= 1 - 0.35 * (1 - _smoothstep(v - new_upper, 0.0, 0.22)) - 0.12 * (1 - _smoothstep(new_lower - v, 0.0, 0.12))
     rows, columns = slice(at[0], at[0] + x.shape[0]), slice(at[1], at[1] + x.shape[1])
@@ -119,14 +128,14 @@ def _lid(eye: Eye, closing: float, sampler: Sampler, u: Tensor, v: Tensor, upper
     """The skin that a closing lid unfolds, and its lashes."""
     unfolding = _canvas_sample(eye.lid, sampler, u, v)
     # Over the old opening the new skin is needed at once, above it only as the fold flattens.
-    at_once, later = min(closing * 6, 1.0), _step(closing, 0.1, 0.7)
+    at_once, later = min(closing * 6, 1.0), step(closing, 0.1, 0.7)
     shown = unfolding[3] / 255 * (later + (at_once - later) * _smoothstep(v, upper - 0.10, upper - 0.02))
     shown *= 1 - _smoothstep(v, new_upper - 0.02, new_upper + 0.03)
     from_edge = v - new_upper
     bulge = torch.exp(-0.5 * ((from_edge + 0.25) / 0.16) ** 2) - 1.6 * torch.exp(-0.5 * (from_edge / 0.10) ** 2)
     skin = unfolding[:3] * (1 + 0.05 * later * (1 - u.clamp(-1, 1) ** 2) * bulge)
     # The photo's own lashes, moved with the lid and turned down as it shuts, and a line where the lids meet.
-    shut = _step(closing, 0.3, 1.0)
+    shut = step(closing, 0.3, 1.0)
     own = _canvas_sample(eye.lashes, sampler, u, upper - from_edge.abs())[0] / 255
     weight = at_once * torch.where(from_edge < 0, 1 - 0.75 * shut, 0.75 * shut)
     line = 0.20 * shut * torch.exp(-0.5 * (from_edge / 0.035) ** 2) * (1 - u.abs().clamp(0, 1) ** 4)
@@ -162,20 +171,15 @@ def _eyeball(eye: Eye, control: EyeControl, sampler: Sampler, u: Tensor, v: Tens
     return torch.lerp(sclera, iris[:3], iris[3:] / 255)
 
 
-def _canvas_sample(texture: object, sampler: Sampler, u: Tensor, v: Tensor) -> Tensor:
-    scale = (CANVAS - 1) / (2 * CANVAS_REACH)
-    return sampler.sample(texture, (u + CANVAS_REACH) * scale, (v + CANVAS_REACH) * scale)
+def _canvas_sample(texture: Texture, sampler: Sampler, u: Tensor, v: Tensor) -> Tensor:
+    return sampler.sample(texture, (u + CANVAS_REACH) * CANVAS_SCALE, (v + CANVAS_REACH) * CANVAS_SCALE)
 
 
 def _activity(control: EyeControl) -> float:
     return abs(control.blink) + abs(control.wide) + abs(control.squint) + abs(control.look_x) + abs(control.look_y)
 
 
-def _smoothstep(x: Tensor, low, high) -> Tensor:
+def _smoothstep(x: Tensor, low: Tensor | float, high: Tensor | float) -> Tensor:
     t = ((x - low) / (high - low)).clamp(0, 1)
-    return t * t * (3 - 2 * t)
-
-
-def _step(x: float, low: float, high: float) -> float:
-    t = min(max((x - low) / (high - low), 0.0), 1.0)
-    return t * t * (3 - 2 * t)
+    weight: Tensor = t * t * (3 - 2 * t)
+    return weight

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from avtr_cli.core.arrays import Doubles, Floats, Indices, Mask, Points, Reals
 from avtr_cli.kernels import thinplate
 from avtr_cli.perception.topology import FACE_OVAL, INNER_LOWER_LIP, INNER_UPPER_LIP, MOUTH_CORNERS, SKIN_POINTS
 from avtr_cli.render.mesh.controls import Controls
@@ -48,6 +49,7 @@ class Block:
 
     @property
     def size(self) -> tuple[int, int]:
+        """(rows, columns) of nodes."""
         return self.rows.stop - self.rows.start, self.columns.stop - self.columns.start
 
 
@@ -56,7 +58,7 @@ class FieldBasis:
     """The tensors behind `displacement` on a grid of (rows, columns) nodes."""
 
     grid: tuple[int, int]
-    depth: np.ndarray  # (rows, columns) px
+    depth: Floats  # (rows, columns) px
     skin: Block  # (shapes, 3 * nodes) px in the camera frame: the upper layer, and all that is not mouth
     lips: Block  # the same: what the lower layer has more
     arms: Tensor  # (3, rows * columns) px from the pivot
@@ -70,10 +72,11 @@ class FieldBasis:
     lower_side: Tensor  # (1, 1, rows, columns) 1 below the lip line, softly
     unit: float  # px per EO
     cell: int  # px between nodes
-    lips_arms: np.ndarray  # (3, 2 * (columns + rows)) px from the pivot: the outline of the lips' block
+    lips_arms: Doubles  # (3, 2 * (columns + rows)) px from the pivot: the outline of the lips' block
 
 
 def prepare_field(stage: Stage, device: torch.device) -> tuple[Geometry, FieldBasis]:
+    """A stage's geometry, and the tables by which `displacement` moves its nodes, on `device`."""
     geometry, nodes, grid = measure(stage), stage.nodes(), stage.grid
     unit = geometry.unit
     away = outlines_away(stage, geometry, nodes)
@@ -98,10 +101,10 @@ def prepare_field(stage: Stage, device: torch.device) -> tuple[Geometry, FieldBa
     depth = smooth_depth(relief, stage, geometry)
     head_weight, body_weight, breath = body_weights(stage, geometry, nodes)
 
-    def on_device(values: np.ndarray) -> Tensor:
+    def on_device(values: Reals) -> Tensor:
         return torch.from_numpy(np.ascontiguousarray(values, dtype=np.float32)).to(device)
 
-    def block(part: tuple[slice, slice], values: np.ndarray) -> Block:
+    def block(part: tuple[slice, slice], values: Doubles) -> Block:
         """`values` (shapes, rows, columns, 3) in the head frame."""
         planes = (values @ to_camera.T).transpose(0, 3, 1, 2)
         return Block(*part, on_device(planes.reshape(len(SHAPES), -1)))
@@ -187,11 +190,11 @@ def read_nodes(values: Tensor, source: Tensor) -> Tensor:
 class _Spline:
     """Values at face points and rings, interpolated to nodes; the costly kernel is computed once. Lengths in EO."""
 
-    def __init__(self, nodes: np.ndarray, places: np.ndarray):
+    def __init__(self, nodes: Points, places: Points):
         self.nodes, self.places = nodes, places
         self.kernel = thinplate.kernel(nodes, places)
 
-    def spread(self, deltas: np.ndarray, carriers: np.ndarray) -> np.ndarray:
+    def spread(self, deltas: Doubles, carriers: Indices) -> Doubles:
         """(shapes, n, 3): displacements (shapes, 478, 3) of the `carriers`; the rings follow the outline."""
         oval = list(FACE_OVAL)
         values = np.concatenate([deltas[:, carriers], *(deltas[:, oval] * share for share in RING_SHARES)], axis=1)
@@ -202,31 +205,32 @@ class _Spline:
         spread = thinplate.evaluate(self.nodes, self.kernel, spline)
         return spread.reshape(len(self.nodes), -1, 3).transpose(1, 0, 2)
 
-    def relief(self, heights: np.ndarray, back: float) -> np.ndarray:
+    def relief(self, heights: Doubles, back: float) -> Doubles:
         """(n,): depth of the face points, the rings lying at `back`."""
         values = np.concatenate([heights, np.full(len(self.places) - len(heights), back)])[:, None]
         return thinplate.evaluate(self.nodes, self.kernel, thinplate.fit(self.places, values, stiffness=1e-3))[:, 0]
 
 
-def _rings(stage: Stage, geometry: Geometry) -> np.ndarray:
+def _rings(stage: Stage, geometry: Geometry) -> Points:
     outline = stage.points[list(FACE_OVAL), :2]
     return np.concatenate([geometry.centre + (outline - geometry.centre) * ring for ring in RINGS])
 
 
-def _bounds(mask: np.ndarray) -> tuple[slice, slice]:
+def _bounds(mask: Mask) -> tuple[slice, slice]:
     """The smallest rectangle of rows and columns that holds a mask's true cells."""
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
 
 
-def _aside(points: np.ndarray, nodes: np.ndarray) -> np.ndarray:
+def _aside(points: Points, nodes: Points) -> Doubles:
     """How far nodes lie to the side of the mouth's middle (n,), 1 at its corners."""
     left, right = points[list(MOUTH_CORNERS), :2]
     across = right - left
-    return np.abs((nodes - (left + right) / 2) @ across) / (across @ across / 2)
+    aside: Doubles = np.abs((nodes - (left + right) / 2) @ across) / (across @ across / 2)
+    return aside
 
 
-def _lower_side(points: np.ndarray, nodes: np.ndarray) -> np.ndarray:
+def _lower_side(points: Points, nodes: Points) -> Doubles:
     """(n,) 1 for nodes below the lip line, which goes on level from the corners; softened over some cells."""
     line = (points[list(INNER_UPPER_LIP), :2] + points[list(INNER_LOWER_LIP), :2]) / 2
     across = line[-1] - line[0]

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 import cv2
 import numpy as np
 
+from avtr_cli.core.arrays import Doubles, Floats, Points, Rotation, Vector
 from avtr_cli.perception.template import fit_pose, head_shape
 from avtr_cli.perception.topology import CHIN, EARS, FACE_OVAL, FOREHEAD
 from avtr_cli.render.mesh.controls import BREATH_LIFT, Controls
@@ -27,28 +28,28 @@ FADE = 0.9  # EO over which motion dies at those sides of the stage behind which
 class Geometry:
     """One person's head on one stage. The head frame is the template's: EO, upright, origin between the eyes."""
 
-    head: np.ndarray  # (478, 3) EO, the person's points in the head frame
-    rotation: np.ndarray  # (3, 3) head frame -> camera, as in the photo
-    shift: np.ndarray  # (3,) px
+    head: Points  # (478, 3) EO, the person's points in the head frame
+    rotation: Rotation  # (3, 3) head frame -> camera, as in the photo
+    shift: Vector  # (3,) px
     unit: float  # px per EO
-    centre: np.ndarray  # (2,) px: middle of the face
-    pivot: np.ndarray  # (3,) px: what the head turns about
-    deltas: np.ndarray  # (2, shapes, 478, 3) EO in the head frame, layers agreeing where they share points
-    tables: dict = field(
-        default_factory=dict, repr=False
-    )  # of `moved_points`: made once, as they are asked every frame
+    centre: Vector  # (2,) px: middle of the face
+    pivot: Vector  # (3,) px: what the head turns about
+    deltas: Doubles  # (2, shapes, 478, 3) EO in the head frame, layers agreeing where they share points
+    # Of `moved_points`, by points and layer: made once, as they are asked every frame.
+    tables: dict[tuple[tuple[int, ...], int], tuple[Points, Floats]] = field(default_factory=dict, repr=False)
 
-    def to_stage(self, head_points: np.ndarray) -> np.ndarray:
+    def to_stage(self, head_points: Points) -> Points:
+        """Points (n, 3) of the head frame, EO, into the stage as in the photo, (n, 3) px."""
         return head_points @ self.rotation.T * self.unit + self.shift
 
-    def place(self, head_points: np.ndarray, controls: Controls) -> np.ndarray:
+    def place(self, head_points: Points, controls: Controls) -> Points:
         """Where points of the head frame lie in the picture under the pose, (n, 2) px."""
         pose = controls.pose
         arms = self.to_stage(head_points) - self.pivot
         turned = arms @ pose.rotation.T * pose.zoom + self.pivot
         return turned[:, :2] + pose.shift * self.unit
 
-    def moved_points(self, points: tuple[int, ...], layer: int, controls: Controls) -> np.ndarray:
+    def moved_points(self, points: tuple[int, ...], layer: int, controls: Controls) -> Points:
         """Where face points lie in the picture under pose and shapes, (n, 2) px."""
         if (points, layer) not in self.tables:
             which = list(points)
@@ -59,6 +60,7 @@ class Geometry:
 
 
 def measure(stage: Stage) -> Geometry:
+    """The head on `stage`, from its face points."""
     points = stage.points
     pose = fit_pose(points)
     head = head_shape(points, pose)
@@ -77,17 +79,18 @@ def measure(stage: Stage) -> Geometry:
     )
 
 
-def outlines_away(stage: Stage, geometry: Geometry, nodes: np.ndarray) -> np.ndarray:
+def outlines_away(stage: Stage, geometry: Geometry, nodes: Points) -> Doubles:
     """How far from the middle of the face the nodes lie (n,): 1 on its outline, 2 twice as far out."""
     outline = stage.points[list(FACE_OVAL), :2] - geometry.centre
     offset = nodes - geometry.centre
     angles, radii = np.arctan2(outline[:, 1], outline[:, 0]), np.hypot(*outline.T)
     order = np.argsort(angles)
     radius = np.interp(np.arctan2(offset[:, 1], offset[:, 0]), angles[order], radii[order], period=2 * np.pi)
-    return np.hypot(*offset.T) / radius
+    away: Doubles = np.hypot(*offset.T) / radius
+    return away
 
 
-def collar_still(geometry: Geometry, nodes: np.ndarray, away: np.ndarray) -> np.ndarray:
+def collar_still(geometry: Geometry, nodes: Points, away: Doubles) -> Doubles:
     """(n,) 1 on the face and beside it, falling to 0 down the neck; `away` of the nodes is that of `outlines_away`.
 
     The skin of the throat gives way to an opening jaw; a collar under it does not move along.
@@ -99,7 +102,7 @@ def collar_still(geometry: Geometry, nodes: np.ndarray, away: np.ndarray) -> np.
     return 1 - smoothstep(below, *NECK) * smoothstep(offset @ down / length, 0.15, 0.5)
 
 
-def limit_slope(depth: np.ndarray, step: float) -> np.ndarray:
+def limit_slope(depth: Floats, step: float) -> Floats:
     """`depth` (rows, columns) pulled towards the camera until no neighbours differ by more than `step`."""
     depth = depth.copy()
     for _ in range(60):
@@ -113,13 +116,13 @@ def limit_slope(depth: np.ndarray, step: float) -> np.ndarray:
     return depth
 
 
-def smooth_depth(relief: np.ndarray, stage: Stage, geometry: Geometry) -> np.ndarray:
+def smooth_depth(relief: Doubles, stage: Stage, geometry: Geometry) -> Floats:
     """Depth map (rows, columns) px from the splined `relief`: behind the ears nothing recedes, flanks stay gentle."""
     depth = np.minimum(relief, geometry.pivot[2] + 0.3 * geometry.unit).astype(np.float32)
     return cv2.GaussianBlur(limit_slope(depth, STEEPEST * stage.cell), (0, 0), 0.035 * geometry.unit / stage.cell)
 
 
-def body_weights(stage: Stage, geometry: Geometry, nodes: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def body_weights(stage: Stage, geometry: Geometry, nodes: Points) -> tuple[Doubles, Doubles, Doubles]:
     """What follows the head: weights (n,) of turning and of shifting, and the breath (2, n) px."""
     unit, down = geometry.unit, geometry.rotation[:2, 1] / np.linalg.norm(geometry.rotation[:2, 1])
     from_chin = nodes - stage.points[CHIN, :2]
@@ -136,7 +139,7 @@ def body_weights(stage: Stage, geometry: Geometry, nodes: np.ndarray) -> tuple[n
     return head, body, -lift[None] * down[:, None]
 
 
-def inside_weight(stage: Stage, nodes: np.ndarray) -> np.ndarray:
+def inside_weight(stage: Stage, nodes: Points) -> Doubles:
     """(n,) 1 inside, falling to 0 at the sides of the stage behind which the photo goes on unmoved."""
     weight = np.ones(len(nodes))
     left, top, right, bottom = stage.still_sides

@@ -9,6 +9,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from avtr_cli.core.arrays import Image, Points, Vector
 from avtr_cli.perception.topology import CHEEKS, EYES
 from avtr_cli.render.split import LUMA
 
@@ -18,7 +19,7 @@ BLACK = 0.25  # of the cheeks' luminance: in darker shade than this shares mean 
 THICKEST = 0.09  # EO
 
 
-def wears_glasses(image: np.ndarray, points: np.ndarray, unit: float) -> bool:
+def wears_glasses(image: Image, points: Points, unit: float) -> bool:
     """`image` uint8 (H, W, 3) with face `points` (478, 3) px, `unit` px per EO."""
     soft = cv2.GaussianBlur(image, (0, 0), max(0.6, 0.006 * unit)).astype(np.float32) @ LUMA.astype(np.float32)
     corners = [points[[eye.upper[0], eye.upper[-1]], :2] for eye in EYES]
@@ -28,7 +29,7 @@ def wears_glasses(image: np.ndarray, points: np.ndarray, unit: float) -> bool:
     x, y = points[list(CHEEKS), :2].astype(int).T
     skin = float(np.median(soft[y.clip(0, soft.shape[0] - 1), x.clip(0, soft.shape[1] - 1)]))
 
-    def line_at(middle: np.ndarray, half: float, top: float, bottom: float) -> float:
+    def line_at(middle: Vector, half: float, top: float, bottom: float) -> float:
         """How dark a line crosses the strip `half` EO to both sides of `middle`, from `top` to `bottom` EO below it."""
         steps = np.arange(top, bottom, 0.01)
         aside = np.linspace(-half, half, 9)

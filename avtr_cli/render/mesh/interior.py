@@ -15,16 +15,17 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from avtr_cli.kernels.sampling import Sampler
+from avtr_cli.core.arrays import Colour, Matte, Picture, Reals, Vector
+from avtr_cli.kernels.sampling import Sampler, Texture
 from avtr_cli.perception.crop import scale_of
 from avtr_cli.perception.template import fit_pose
 from avtr_cli.perception.topology import CHEEKS, LIP_CENTRES, MOUTH_CORNERS
 from avtr_cli.render.mesh import teeth, tongue
 from avtr_cli.render.mesh.controls import Controls
 from avtr_cli.render.mesh.geometry import Geometry
-from avtr_cli.render.mesh.shapes import JAW_DROP, SHAPES
+from avtr_cli.render.mesh.shapes import JAW_DROP, SHAPES, step
 from avtr_cli.render.mesh.stage import Stage
-from avtr_cli.render.split import LUMA
+from avtr_cli.render.split import DARK_SKIN, LUMA
 
 CAVITY = np.array([0.27, 0.095, 0.085])
 # That the incisors show under the upper lip: 3 mm, and more as it rises over an opening mouth.
@@ -46,20 +47,22 @@ ROUNDING = [SHAPES.index("mouthFunnel"), SHAPES.index("mouthPucker")]
 
 @dataclass(frozen=True)
 class Interior:
-    upper_teeth: object  # textures (teeth.CANVAS, teeth.CANVAS, 4)
-    lower_teeth: object
-    tongue: object
+    """One mouth's inside, made once; lengths in EO unless they say px."""
+
+    upper_teeth: Texture  # textures (teeth.CANVAS, teeth.CANVAS, 4)
+    lower_teeth: Texture
+    tongue: Texture
     own_upper: bool  # the photo's own teeth: where it shows them, and lit as it shows them
     own_lower: bool
     upper_lip: float  # below the canvas's middle: the inner edges of the resting lips
     lower_lip: float
-    centre: np.ndarray  # (3,) middle of the mouth in the head's frame
+    centre: Vector  # (3,) middle of the mouth in the head's frame
     half_width: float
     per_eo: float  # canvas px per EO
     cavity: Tensor  # (3, 1, 1) 0 .. 255
 
 
-def prepare_interior(stage: Stage, geometry: Geometry, sampler: Sampler, fine: Stage, hole: np.ndarray) -> Interior:
+def prepare_interior(stage: Stage, geometry: Geometry, sampler: Sampler, fine: Stage, hole: Matte) -> Interior:
     """`fine` is the stage, or a larger one of the photo, on which its teeth are looked for; `hole` (height, width) of
     `fine`, 0 .. 1, the gap between the lips."""
     head = geometry.head
@@ -70,7 +73,7 @@ def prepare_interior(stage: Stage, geometry: Geometry, sampler: Sampler, fine: S
     skin = _colour_at(stage, CHEEKS)
     photo, opening = _on_canvas(fine, centre, per_eo, hole)
     own, own_lower = teeth.photo_rows(photo, opening, skin, per_eo / fine.unit)
-    tint = float(np.clip(np.ptp(skin) / max(skin.max(), 25.0) / 0.10, 0, 1))
+    tint = float(np.clip(np.ptp(skin) / max(skin.max(), DARK_SKIN) / 0.10, 0, 1))
     # As soft as the photo: half a pixel of the stage, or of the photo where that is coarser.
     softness = 0.55 * per_eo / geometry.unit * max(1.0, scale_of(stage.affine))
     if fine is not stage:  # in a smaller picture they are as soft as it is
@@ -112,7 +115,7 @@ def draw_interior(
     """The inside of the mouth, (3, h, w) in 0 .. 255, at the stage's `rows` (h, 1) and `columns` (1, w); `gap` (h, w)
     says how far each pixel opens into it. All that opens must be among them: it lets in the light."""
     jaw = max(float(controls.weights[JAW]), 0.0)
-    opened = _step(jaw, 0.10, 0.50)
+    opened = step(jaw, 0.10, 0.50)
     rounded = min(max(float(controls.weights[ROUNDING].sum()), 0.0), 1.0)
     drop = jaw * JAW_DROP * 0.92
     skull_u, skull_v = _places(interior, geometry, controls, np.zeros(3), columns, rows)
@@ -129,7 +132,7 @@ def draw_interior(
     height = tongue.TIP + TONGUE_LIFT * raised
     flesh = _read(interior, sampler, interior.tongue, jaw_u, (jaw_v - top) * (tongue.TIP / height))
     covers = flesh[3:] / 255
-    seen = max(_step(jaw, 0.04, 0.30), raised)  # behind teeth hardly apart it lies in their shade
+    seen = max(step(jaw, 0.04, 0.30), raised)  # behind teeth hardly apart it lies in their shade
     inside = torch.lerp(inside, flesh[:3] * (0.55 + 0.45 * seen + TIP_BRIGHTER * raised), covers)
     edge = (
         0.0 if interior.own_lower else interior.lower_lip + LOWER_TEETH_DOWN - LOWER_TEETH_UP * opened * (1 - rounded)
@@ -160,13 +163,13 @@ def _lowered(light: Tensor, by: int) -> Tensor:
     return functional.pad(light, (0, 0, by, 0))[: light.shape[0]]
 
 
-def _read(interior: Interior, sampler: Sampler, texture: object, u: Tensor, v: Tensor) -> Tensor:
+def _read(interior: Interior, sampler: Sampler, texture: Texture, u: Tensor, v: Tensor) -> Tensor:
     half = teeth.CANVAS / 2 - 0.5
     return sampler.sample(texture, u * interior.per_eo + half, v * interior.per_eo + half)
 
 
 def _places(
-    interior: Interior, geometry: Geometry, controls: Controls, offset: np.ndarray, columns: Tensor, rows: Tensor
+    interior: Interior, geometry: Geometry, controls: Controls, offset: Vector, columns: Tensor, rows: Tensor
 ) -> tuple[Tensor, Tensor]:
     """Coordinates, EO from the mouth's middle, of the plane in the mouth that lies `offset` from the skull's."""
     middle = geometry.place((interior.centre + offset)[None], controls)[0]
@@ -178,11 +181,11 @@ def _places(
     return u, v
 
 
-def _softened(row: np.ndarray | None, sigma: float) -> np.ndarray | None:
+def _softened(row: Picture | None, sigma: float) -> Picture | None:
     return None if row is None else cv2.GaussianBlur(row, (0, 0), sigma)
 
 
-def _on_canvas(stage: Stage, centre: np.ndarray, per_eo: float, hole: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _on_canvas(stage: Stage, centre: Vector, per_eo: float, hole: Matte) -> tuple[Picture, Matte]:
     """Photo and gap read onto the teeth's canvas: float32 (CANVAS, CANVAS, 3) and (CANVAS, CANVAS)."""
     pose = fit_pose(stage.points)
     span = (np.arange(teeth.CANVAS) + 0.5 - teeth.CANVAS / 2) / per_eo
@@ -194,30 +197,27 @@ def _on_canvas(stage: Stage, centre: np.ndarray, per_eo: float, hole: np.ndarray
     return photo.clip(0, 255), cv2.remap(hole, x, y, cv2.INTER_LINEAR)
 
 
-def _red(colour: np.ndarray) -> float:
+def _red(colour: Colour) -> float:
     return float(max(colour[0], 10.0) / max(colour[1], 10.0))
 
 
-def _flesh(colour: np.ndarray, skin: np.ndarray, redness: float) -> np.ndarray:
+def _flesh(colour: Colour, skin: Colour, redness: float) -> Colour:
     """`colour` (..., 3) under the light of a photo in which cheeks look like `skin`; in their tone at redness 0."""
-    cast = skin / max(float(skin.mean()), 1.0) / (1.18, 0.98, 0.84)  # as skin looks under white light
-    lit = colour * (0.4 + 0.6 * cast)
+    lit = colour * (0.4 + 0.6 * teeth.light_cast(skin))
     toned = (lit @ LUMA)[..., None] * skin / max(float(skin @ LUMA), 1.0)
     return np.asarray(toned + (lit - toned) * redness)
 
 
-def _texture(sampler: Sampler, picture: np.ndarray) -> object:
+def _texture(sampler: Sampler, picture: Reals) -> Texture:
     cleared = np.rint(picture).clip(0, 255).astype(np.uint8)
     cleared[[0, -1]] = 0  # reading outside continues the edge: nothing
     cleared[:, [0, -1]] = 0
     return sampler.texture(cleared)
 
 
-def _colour_at(stage: Stage, points: tuple[int, ...]) -> np.ndarray:
+def _colour_at(stage: Stage, points: tuple[int, ...]) -> Colour:
     x, y = stage.points[list(points), :2].astype(int).T
-    return stage.image[y.clip(0, stage.height - 1), x.clip(0, stage.width - 1)].mean(axis=0).astype(np.float64)
-
-
-def _step(x: float, low: float, high: float) -> float:
-    t = min(max((x - low) / (high - low), 0.0), 1.0)
-    return t * t * (3 - 2 * t)
+    colour: Colour = (
+        stage.image[y.clip(0, stage.height - 1), x.clip(0, stage.width - 1)].mean(axis=0).astype(np.float64)
+    )
+    return colour

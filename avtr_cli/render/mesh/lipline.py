@@ -9,6 +9,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from avtr_cli.core.arrays import Image, Points
 from avtr_cli.perception.topology import INNER_LOWER_LIP, INNER_UPPER_LIP, MOUTH_CORNERS
 from avtr_cli.render.split import LUMA
 
@@ -20,7 +21,7 @@ SHALLOW = 3.0  # luminance: flatter valleys say nothing
 STEPS = 14  # samples from the guessed line to the end of the reach
 
 
-def snap_lips(image: np.ndarray, points: np.ndarray, unit: float) -> np.ndarray:
+def snap_lips(image: Image, points: Points, unit: float) -> Points:
     """`points` (478, 3) px of `image` (H, W, 3) with the inner lip points of a shut mouth on the valley between."""
     upper, lower = list(INNER_UPPER_LIP[1:-1]), list(INNER_LOWER_LIP[1:-1])
     across = points[MOUTH_CORNERS[1], :2] - points[MOUTH_CORNERS[0], :2]

@@ -15,23 +15,25 @@ import torch
 from scipy.interpolate import CubicSpline
 from torch import Tensor
 
-from avtr_cli.kernels.sampling import Sampler
+from avtr_cli.core.arrays import Floats, Grey, Image, Matte, Points
+from avtr_cli.kernels.sampling import Sampler, Texture
 from avtr_cli.perception.topology import (
     INNER_LOWER_LIP,
     INNER_UPPER_LIP,
     LIP_CENTRES,
     MOUTH_CORNERS,
-    OUTER_LOWER_LIP,
-    OUTER_UPPER_LIP,
+    OUTER_LIP_CENTRES,
 )
 from avtr_cli.render.mesh.controls import Controls
 from avtr_cli.render.mesh.geometry import Geometry
 from avtr_cli.render.mesh.interior import Interior, draw_interior, prepare_interior
 from avtr_cli.render.mesh.shapes import LOWER, MOUTH_SHAPES, SHAPES, UPPER
 from avtr_cli.render.mesh.stage import Rectangle, Stage
+from avtr_cli.render.mesh.teeth import FRACTION_BITS
+from avtr_cli.render.split import OVERSAMPLING
 
-FINE = 2  # masks are drawn at the resolution of the person's texture
-OUTLINE = (*MOUTH_CORNERS, OUTER_UPPER_LIP[5], OUTER_LOWER_LIP[5])
+FINE = OVERSAMPLING  # masks are drawn at the resolution of the person's texture
+OUTLINE = (*MOUTH_CORNERS, *OUTER_LIP_CENTRES)
 AROUND_LIPS = (0.20, 0.10)  # EO to the sides, where the lip layers become one, and up and down
 # EO by which the gap may reach beyond the points of its outline: they turn by their own depth, skin by a smoothed one.
 AROUND_GAP = (0.10, 0.04)
@@ -39,10 +41,12 @@ AROUND_GAP = (0.10, 0.04)
 
 @dataclass(frozen=True)
 class Mouth:
-    masks: object  # texture (h, w, 3): above the upper lip's edge, below the lower lip's, between the corners
+    """One mouth, made once: where its lips part, and what is seen between them."""
+
+    masks: Texture  # texture (h, w, 3): above the upper lip's edge, below the lower lip's, between the corners
     masks_at: tuple[int, int]  # x, y px of the masks' first pixel, in stage pixels
     interior: Interior
-    activity: np.ndarray  # (shapes,) 1 for shapes that move the mouth
+    activity: Floats  # (shapes,) 1 for shapes that move the mouth
 
 
 def prepare_mouth(stage: Stage, geometry: Geometry, sampler: Sampler, fine: Stage) -> Mouth:
@@ -76,7 +80,7 @@ def draw_mouth(
     geometry: Geometry,
     controls: Controls,
     sampler: Sampler,
-    person: object,
+    person: Texture,
     back: Tensor,
     region: Rectangle,
 ) -> Tensor:
@@ -128,7 +132,7 @@ def feather(region: Rectangle, width: int, device: torch.device) -> Tensor:
     return ramp(region.height)[:, None] * ramp(region.width)[None]
 
 
-def _masks(stage: Stage) -> tuple[np.ndarray, tuple[int, int], np.ndarray]:
+def _masks(stage: Stage) -> tuple[Image, tuple[int, int], Matte]:
     """Masks uint8 (h, w, 3) of a region at FINE times the stage's resolution, its origin, and the gap (h, w)."""
     points, unit = stage.points[:, :2], stage.unit
     middle = points[[*MOUTH_CORNERS, *LIP_CENTRES]].mean(axis=0)
@@ -151,11 +155,11 @@ def _masks(stage: Stage) -> tuple[np.ndarray, tuple[int, int], np.ndarray]:
     inset = 0.015 * across
     high = 1.5 * unit * down
 
-    def draw(outline: np.ndarray, soft_px: float) -> np.ndarray:
+    def draw(outline: Points, soft_px: float) -> Grey:
         mask = np.zeros(size[::-1], np.uint8)
-        # Pixel centres: point p of the stage is FINE * p in the mask, whose fixed point has 4 fractional bits.
-        places = np.rint((outline - (x0, y0)) * FINE * 16).astype(np.int32)
-        cv2.fillPoly(mask, [places], (255,), cv2.LINE_AA, 4)
+        # Pixel centres: point p of the stage is FINE * p in the mask, whose corners are in fixed point.
+        places = np.rint((outline - (x0, y0)) * FINE * 2**FRACTION_BITS).astype(np.int32)
+        cv2.fillPoly(mask, [places], (255,), cv2.LINE_AA, FRACTION_BITS)
         return cv2.GaussianBlur(mask, (0, 0), soft_px * FINE)
 
     above = draw(np.concatenate([[far_left], upper, [far_right, far_right - far, far_left - far]]), 0.6)
@@ -167,7 +171,8 @@ def _masks(stage: Stage) -> tuple[np.ndarray, tuple[int, int], np.ndarray]:
     return np.dstack([above, below, between]), (int(x0), int(y0)), hole
 
 
-def _smooth_curve(points: np.ndarray, count: int = 60) -> np.ndarray:
+def _smooth_curve(points: Points, count: int = 60) -> Points:
     steps = np.hypot(*np.diff(points, axis=0).T)
     length = np.append(0, np.cumsum(steps)) + np.arange(len(points)) * 1e-6
-    return CubicSpline(length, points)(np.linspace(0, length[-1], count))
+    curve: Points = CubicSpline(length, points)(np.linspace(0, length[-1], count))
+    return curve

@@ -11,17 +11,17 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from avtr_cli.core.arrays import Frames, Image, Matte
 from avtr_cli.core.camera import FRONT, Camera, check_front
 from avtr_cli.core.config import RenderConfig
 from avtr_cli.core.motion_space import CONTROLS
 from avtr_cli.core.types import Identity, Motion, Portrait
-from avtr_cli.kernels.sampling import Sampler, choose_sampler
+from avtr_cli.kernels.sampling import Sampler, Texture, choose_sampler
 from avtr_cli.perception.coverings import coverings
 from avtr_cli.perception.crop import resample
 from avtr_cli.render.composite import OWN, background, is_transparent
@@ -56,9 +56,9 @@ class Avatar:
     shading: Shading
     eyes: list[Eye]
     mouth: Mouth
-    person: Any  # texture (2 h - 1, 2 w - 1, 4) of the stage
+    person: Texture  # texture (2 h - 1, 2 w - 1, 4) of the stage
     plate: Tensor  # (3, h, w) behind the visible part of the stage, 0 .. 255
-    still: np.ndarray  # uint8 (H, W, 3 or 4): the frame at rest
+    still: Image  # uint8 (H, W, 3 or 4): the frame at rest
     columns: Tensor  # (1, w) and rows (h, 1): stage pixels of the visible part
     rows: Tensor
     mouth_hidden: bool = False  # behind a mask or a hand: it does not move
@@ -126,7 +126,7 @@ class MeshRenderer:
         stage = crop_stage(portrait, size) if self.config.view == "crop" else photo_stage(portrait, size)
         return replace(stage, points=snap_lips(stage.image, stage.points, stage.unit))
 
-    def _pictures(self, stage: Stage, matte: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def _pictures(self, stage: Stage, matte: Matte) -> tuple[Image, Image, Image]:
         """The person's texture; what is behind the stage's visible part, (h, w, 3); the frame at rest."""
         height, width = stage.canvas.shape[:2]
         matte = resample(matte, stage.affine, width, height)
@@ -140,7 +140,7 @@ class MeshRenderer:
         return oversample(stage.place.of(layers.person)), stage.shown_at.of(behind), self._finish(person, plate)
 
     @torch.inference_mode()
-    def draw(self, identity: Identity, motion: Motion, camera: Camera = FRONT) -> np.ndarray:
+    def draw(self, identity: Identity, motion: Motion, camera: Camera = FRONT) -> Frames:
         """uint8 (T, H, W, 3), or 4 with a transparent background: one picture per row of `motion`."""
         check_front(camera, "mesh")
         avatar: Avatar = identity.kept
@@ -156,7 +156,7 @@ class MeshRenderer:
             shown.of(frames[number])[:] = self.draw_stage(avatar, controls)
         return frames
 
-    def draw_stage(self, avatar: Avatar, controls: Controls) -> np.ndarray:
+    def draw_stage(self, avatar: Avatar, controls: Controls) -> Image:
         """The visible part of the stage, uint8 (h, w, 3 or 4)."""
         stage, field, sampler = avatar.stage, avatar.field, self.sampler
         moved = displacement(field, controls)
@@ -217,7 +217,7 @@ class MeshRenderer:
         rows = slice(box.y - visible.y, box.y - visible.y + box.height)
         return None if box.empty else (rows, slice(box.x - visible.x, box.x - visible.x + box.width))
 
-    def _finish(self, picture: Tensor, plate: Tensor) -> np.ndarray:
+    def _finish(self, picture: Tensor, plate: Tensor) -> Image:
         """Premultiplied `picture` (4, h, w), changed in place, over `plate` (3, h, w): uint8 (h, w, 3 or 4)."""
         colour, alpha = picture[:3], picture[3:]
         if self.transparent:
@@ -227,6 +227,6 @@ class MeshRenderer:
         return self.sampler.picture(colour)
 
 
-def _planes(picture: np.ndarray, device: torch.device) -> Tensor:
+def _planes(picture: Image, device: torch.device) -> Tensor:
     """uint8 (H, W, C) as float32 (C, H, W)."""
     return torch.from_numpy(np.ascontiguousarray(picture.transpose(2, 0, 1))).to(device, torch.float32)

@@ -14,12 +14,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from avtr_cli.core.arrays import Doubles, Floats, Reals, Vector
 from avtr_cli.perception.topology import CHEEKS, MOUTH_CORNERS, NOSE_WINGS
 from avtr_cli.render.mesh.controls import Controls
 from avtr_cli.render.mesh.field import FieldBasis, warp_grid
 from avtr_cli.render.mesh.geometry import Geometry
 from avtr_cli.render.mesh.shapes import SHAPES
 from avtr_cli.render.mesh.stage import Stage
+from avtr_cli.render.split import DARK_SKIN
 
 LAMP = np.array([-0.25, -0.50, 0.83])  # towards the light; its z counts towards the camera
 RELIGHT = 0.30
@@ -28,6 +30,8 @@ BRIGHTENING = 0.7  # share of a gain above 1 that is applied: burnt-out skin loo
 
 @dataclass(frozen=True)
 class Shading:
+    """One face's light, made once; n nodes of the grid."""
+
     normals: Tensor  # (3, n) of the head's relief, z towards the camera, times the head's weight
     folds: Tensor  # (shapes, n) change of gain at a control of 1
     strength: float
@@ -37,7 +41,9 @@ class Shading:
 def prepare_shading(
     stage: Stage, geometry: Geometry, field: FieldBasis, strength: float, device: torch.device
 ) -> Shading:
-    def on_device(values: np.ndarray) -> Tensor:
+    """Tables of `gain` for one face on `device`; `strength` is the setting relight: 0 is off, 1 the usual."""
+
+    def on_device(values: Reals) -> Tensor:
         return torch.from_numpy(np.ascontiguousarray(values, dtype=np.float32)).to(device)
 
     inside = field.inside.cpu().numpy().ravel()
@@ -56,7 +62,7 @@ def _tint(stage: Stage) -> tuple[float, float, float]:
     """Skin in shade is lit by its own red neighbourhood: a grey fold on it looks like dirt. Grey photos stay grey."""
     x, y = stage.points[list(CHEEKS), :2].astype(int).T
     skin = stage.image[y.clip(0, stage.height - 1), x.clip(0, stage.width - 1)].mean(axis=0)
-    colourful = float(np.clip(np.ptp(skin) / max(float(skin.max()), 25.0) / 0.25, 0, 1))
+    colourful = float(np.clip(np.ptp(skin) / max(float(skin.max()), DARK_SKIN) / 0.25, 0, 1))
     return 1 - 0.25 * colourful, 1 + 0.05 * colourful, 1 + 0.25 * colourful
 
 
@@ -73,29 +79,31 @@ def gain(shading: Shading, field: FieldBasis, controls: Controls, back: Tensor) 
     return warp_grid(field, change.view(1, *field.grid), back).mul_(shading.strength)
 
 
-def _normals(depth: np.ndarray, stage: Stage) -> np.ndarray:
+def _normals(depth: Floats, stage: Stage) -> Doubles:
     relief = cv2.GaussianBlur(-depth, (0, 0), 0.045 * stage.unit / stage.cell)
     slope_y, slope_x = np.gradient(relief, stage.cell)
     length = np.sqrt(slope_x**2 + slope_y**2 + 1)
-    return np.stack([-slope_x / length, -slope_y / length, 1 / length]).reshape(3, -1)
+    normals: Doubles = np.stack([-slope_x / length, -slope_y / length, 1 / length]).reshape(3, -1)
+    return normals
 
 
-def _folds(stage: Stage, geometry: Geometry, depth: np.ndarray) -> np.ndarray:
+def _folds(stage: Stage, geometry: Geometry, depth: Floats) -> Doubles:
     nodes = np.column_stack([stage.nodes(), depth.ravel()])
     head = (nodes - geometry.shift) @ geometry.rotation / geometry.unit
     x, y = head[:, 0], head[:, 1]
     folds = np.zeros((len(SHAPES), len(nodes)))
 
-    def spot(cx: float, cy: float, wide: float, high: float) -> np.ndarray:
+    def spot(cx: float, cy: float, wide: float, high: float) -> Doubles:
         return np.exp(-0.5 * ((x - cx) / wide) ** 2 - 0.5 * ((y - cy) / high) ** 2)
 
-    def stroke(start: np.ndarray, end: np.ndarray, wide: float) -> np.ndarray:
+    def stroke(start: Vector, end: Vector, wide: float) -> Doubles:
         along = end - start
         t = np.clip(((x - start[0]) * along[0] + (y - start[1]) * along[1]) / (along @ along), 0, 1)
         distance = np.hypot(x - start[0] - t * along[0], y - start[1] - t * along[1])
-        return np.exp(-0.5 * (distance / wide) ** 2) * np.sqrt(np.sin(np.pi * np.clip(t * 0.9 + 0.05, 0, 1)))
+        line: Doubles = np.exp(-0.5 * (distance / wide) ** 2) * np.sqrt(np.sin(np.pi * np.clip(t * 0.9 + 0.05, 0, 1)))
+        return line
 
-    def paint(shape: str, change: np.ndarray) -> None:
+    def paint(shape: str, change: Doubles) -> None:
         folds[SHAPES.index(shape)] += change
 
     for side, sign, wing, corner in (

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from avtr_cli.core.arrays import Doubles, Indices, Mask, Points
 from avtr_cli.core.motion_space import ARKIT_BLENDSHAPES
 from avtr_cli.perception.template import template
 from avtr_cli.perception.topology import (
@@ -24,6 +25,7 @@ from avtr_cli.perception.topology import (
     LIP_CENTRES,
     MOUTH_CORNERS,
     NOSE_BASE,
+    OUTER_LIP_CENTRES,
     OUTER_LOWER_LIP,
     OUTER_UPPER_LIP,
     POINTS,
@@ -37,7 +39,9 @@ SHAPES = (
 MOUTH_SHAPES = tuple(name for name in SHAPES if name.startswith(("jaw", "mouth", "nose", "cheekPuff", "seal")))
 JAW_DROP = 0.36  # EO that the lower lip's centre falls at jawOpen 1: 33 mm
 LAYERS = UPPER, LOWER = 0, 1
+SEAL_SHARES = (0.28, 0.72)  # of a gap that the upper and the lower lip close
 
+_JAW_CORNER = 0.36  # where both lips meet: the same share in both tables
 # Share of the jaw's motion, by point of the right half of the face (the left half mirrors it).
 _JAW_SKIN = {
     10: 0, 9: 0, 8: 0, 33: 0, 234: 0, 1: 0, 2: 0, 98: 0, 48: 0, 50: 0, 117: 0, 123: 0, 205: 0.13, 187: 0.22,
@@ -46,20 +50,28 @@ _JAW_SKIN = {
 }  # fmt: skip
 _JAW_CHIN = {200: 1, 199: 1, 18: 1, 83: 1}
 _JAW_UPPER_LIP = {
-    0: -0.02, 13: -0.02, 37: -0.02, 82: -0.02, 39: 0, 81: 0, 40: 0.06, 80: 0.07, 185: 0.2, 191: 0.22, 78: 0.36, 164: 0,
+    0: -0.02, 13: -0.02, 37: -0.02, 82: -0.02, 39: 0, 81: 0, 40: 0.06, 80: 0.07, 185: 0.2, 191: 0.22,
+    78: _JAW_CORNER, 164: 0,
 }  # fmt: skip
 # Flat in the middle: a more triangular profile gives a pointed, fish-like mouth.
 _JAW_LOWER_LIP = {
-    14: 1, 17: 1, 87: 0.985, 84: 0.99, 178: 0.93, 181: 0.95, 88: 0.82, 91: 0.86, 95: 0.62, 146: 0.66, 78: 0.36,
+    14: 1, 17: 1, 87: 0.985, 84: 0.99, 178: 0.93, 181: 0.95, 88: 0.82, 91: 0.86, 95: 0.62, 146: 0.66, 78: _JAW_CORNER,
 }  # fmt: skip
 
 
-def smoothstep(x: np.ndarray, low: float, high: float) -> np.ndarray:
+def smoothstep(x: Doubles, low: float, high: float) -> Doubles:
+    """0 below `low`, 1 above `high`, between them a cubic without a step in slope; any shape."""
     t = np.clip((x - low) / (high - low), 0, 1)
     return t * t * (3 - 2 * t)
 
 
-def shape_deltas(head: np.ndarray) -> np.ndarray:
+def step(x: float, low: float, high: float) -> float:
+    """`smoothstep` of one number, much quicker."""
+    t = min(max((x - low) / (high - low), 0.0), 1.0)
+    return t * t * (3 - 2 * t)
+
+
+def shape_deltas(head: Points) -> Doubles:
     """Displacements, float64 (2 layers, shapes, 478, 3) in EO, for a person whose `head` points are (478, 3) in EO."""
     author = _Author(head)
     _jaw(author)
@@ -72,13 +84,13 @@ def shape_deltas(head: np.ndarray) -> np.ndarray:
     return author.deltas
 
 
-def lip_line(head: np.ndarray) -> np.ndarray:
+def lip_line(head: Points) -> Doubles:
     """Height (478,) of the line between the lips at the x of each point."""
     upper, lower = head[list(INNER_UPPER_LIP)], head[list(INNER_LOWER_LIP)]
     return np.interp(head[:, 0], upper[:, 0], (upper[:, 1] + lower[:, 1]) / 2)
 
 
-def layer_points(head: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def layer_points(head: Points) -> tuple[Indices, Indices, Mask]:
     """Which points carry each layer's field, and on which side of the lip line a point lies.
 
     Returns (upper, lower) point numbers and a bool (478,) `below`. Between the corners of the mouth each layer
@@ -99,7 +111,7 @@ def layer_points(head: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return np.flatnonzero(in_upper), np.flatnonzero(in_lower), below
 
 
-def agree_where_shared(deltas: np.ndarray, head: np.ndarray) -> np.ndarray:
+def agree_where_shared(deltas: Doubles, head: Points) -> Doubles:
     """A copy in which points that both layers hold move alike; else the layers part by up to 20 px at the chin."""
     upper, lower, below = layer_points(head)
     shared = np.intersect1d(upper, lower)
@@ -110,7 +122,7 @@ def agree_where_shared(deltas: np.ndarray, head: np.ndarray) -> np.ndarray:
     return result
 
 
-def _members(points: tuple[int, ...]) -> np.ndarray:
+def _members(points: tuple[int, ...]) -> Mask:
     mask = np.zeros(POINTS, bool)
     mask[list(points)] = True
     return mask
@@ -119,7 +131,7 @@ def _members(points: tuple[int, ...]) -> np.ndarray:
 class _Author:
     """The tables being written, with windows on the average head to write through."""
 
-    def __init__(self, head: np.ndarray):
+    def __init__(self, head: Points):
         average, self.mirror = template()
         self.average, self.head = average, head
         self.x, self.y = average[:, 0], average[:, 1]
@@ -127,36 +139,40 @@ class _Author:
         self.mouth_half = float(abs(average[MOUTH_CORNERS[0], 0]))
         self.deltas = np.zeros((2, len(SHAPES), POINTS, 3))
 
-    def window(self, x: float, y: float, wide: float, high: float) -> np.ndarray:
+    def window(self, x: float, y: float, wide: float, high: float) -> Doubles:
         """Gaussian (478,) around (x, y) of the average head."""
         return np.exp(-0.5 * ((self.x - x) / wide) ** 2 - 0.5 * ((self.y - y) / high) ** 2)
 
-    def move(self, shape: str, by: tuple[float, float, float], where: np.ndarray, layers: tuple[int, ...] = LAYERS):
+    def move(
+        self, shape: str, by: tuple[float, float, float], where: Doubles, layers: tuple[int, ...] = LAYERS
+    ) -> None:
         for layer in layers:
             self.deltas[layer, SHAPES.index(shape)] += np.asarray(by) * where[:, None]
 
-    def along(self, shape: str, axis: int, amount: np.ndarray, layers: tuple[int, ...] = LAYERS) -> None:
+    def along(self, shape: str, axis: int, amount: Doubles, layers: tuple[int, ...] = LAYERS) -> None:
         """Adds a different amount per point along one axis."""
         for layer in layers:
             self.deltas[layer, SHAPES.index(shape), :, axis] += amount
 
 
-def _jaw_weights(author: _Author) -> np.ndarray:
+def _jaw_weights(author: _Author) -> Doubles:
     """(2, 478): how much of the jaw's motion each point follows, from the table by a linear-kernel RBF."""
 
-    def spread(table: dict[int, float]) -> np.ndarray:
+    def spread(table: dict[int, float]) -> Doubles:
         both = {**table, **{int(author.mirror[point]): weight for point, weight in table.items()}}
         nodes = author.average[list(both), :2]
 
-        def kernel(a: np.ndarray) -> np.ndarray:
-            return np.sqrt(((a[:, None] - nodes[None]) ** 2).sum(-1) + 0.02**2)
+        def kernel(a: Points) -> Doubles:
+            distance: Doubles = np.sqrt(((a[:, None] - nodes[None]) ** 2).sum(-1) + 0.02**2)
+            return distance
 
         size = len(nodes)
         system = np.zeros((size + 1, size + 1))
         system[:size, :size] = kernel(nodes) + 1e-9 * np.eye(size)
         system[:size, size] = system[size, :size] = 1
         solved = np.linalg.solve(system, np.append(list(both.values()), 0))
-        return kernel(author.average[:, :2]) @ solved[:-1] + solved[-1]
+        weights: Doubles = kernel(author.average[:, :2]) @ solved[:-1] + solved[-1]
+        return weights
 
     upper = spread({**_JAW_SKIN, **_JAW_UPPER_LIP})
     lower = spread({**_JAW_SKIN, **_JAW_CHIN, **_JAW_LOWER_LIP})
@@ -224,7 +240,7 @@ def _mouth_sides(author: _Author) -> None:
 
 def _lips(author: _Author) -> None:
     my = author.mouth_y
-    top, bottom = author.average[OUTER_UPPER_LIP[5], 1], author.average[OUTER_LOWER_LIP[5], 1]
+    top, bottom = author.average[list(OUTER_LIP_CENTRES), 1]
     for side, sign in (("Left", 1), ("Right", -1)):
         upper = author.window(sign * 0.13, my - 0.08, 0.13, 0.10)
         lower = author.window(sign * 0.12, my + 0.08, 0.13, 0.10)
@@ -250,12 +266,14 @@ def _cheeks_and_nose(author: _Author) -> None:
 
 
 def _brows(author: _Author) -> None:
-    def across(x: float, wide: float) -> np.ndarray:
-        return np.exp(-0.5 * ((author.x - x) / wide) ** 2)
+    def across(x: float, wide: float) -> Doubles:
+        strip: Doubles = np.exp(-0.5 * ((author.x - x) / wide) ** 2)
+        return strip
 
-    def up_and_down(y: float, above: float, below: float) -> np.ndarray:
+    def up_and_down(y: float, above: float, below: float) -> Doubles:
         """Wide towards the forehead, narrow towards the eye."""
-        return np.exp(-0.5 * ((author.y - y) / np.where(author.y < y, above, below)) ** 2)
+        strip: Doubles = np.exp(-0.5 * ((author.y - y) / np.where(author.y < y, above, below)) ** 2)
+        return strip
 
     raised, lowered = up_and_down(-0.25, 0.16, 0.085), up_and_down(-0.2, 0.16, 0.09)
     for side, sign in (("Left", 1), ("Right", -1)):
@@ -274,7 +292,7 @@ def _brows(author: _Author) -> None:
 
 
 def _seals(author: _Author) -> None:
-    """Lips brought together column by column, 72 % by the lower lip, fading into chin and philtrum."""
+    """Lips brought together column by column, mostly by the lower lip, fading into chin and philtrum."""
     head, average = author.head, author.average
     upper, lower = list(INNER_UPPER_LIP), list(INNER_LOWER_LIP)
     jaw = SHAPES.index("jawOpen")
@@ -286,5 +304,5 @@ def _seals(author: _Author) -> None:
     above = np.exp(-0.5 * (np.clip(average[LIP_CENTRES[0], 1] - author.y, 0, None) / 0.10) ** 2)
     for shape, gap in (("sealJaw", jaw_gap), ("sealPhoto", photo_gap)):
         columns = np.interp(head[:, 0], head[upper, 0], gap, left=0, right=0)
-        author.along(shape, 1, -0.72 * columns * beneath, (LOWER,))
-        author.along(shape, 1, 0.28 * columns * above, (UPPER,))
+        author.along(shape, 1, -SEAL_SHARES[LOWER] * columns * beneath, (LOWER,))
+        author.along(shape, 1, SEAL_SHARES[UPPER] * columns * above, (UPPER,))

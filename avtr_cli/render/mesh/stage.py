@@ -11,10 +11,13 @@ Lengths are output pixels; nodes sit in the middle of square cells of `cell` pix
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeVar
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
+from avtr_cli.core.arrays import Affine, Image, Points
 from avtr_cli.core.types import Portrait
 from avtr_cli.perception.crop import apply, resample, scale_of
 from avtr_cli.perception.template import fit_pose
@@ -24,9 +27,13 @@ CELLS_PER_EO = 34  # grid nodes across the outer eye corners: finer than the fac
 CROP_MARGIN = 0.30  # EO of photo kept around a crop
 REACH_UP, REACH_SIDE, REACH_DOWN = 2.6, 2.7, 3.6  # EO from the middle of the eyes: stage of the photo view
 
+_Value = TypeVar("_Value", bound=np.generic)
+
 
 @dataclass(frozen=True)
 class Rectangle:
+    """Whole pixels of a picture: its first column and row, and how many there are."""
+
     x: int
     y: int
     width: int
@@ -34,9 +41,11 @@ class Rectangle:
 
     @property
     def empty(self) -> bool:
+        """Whether no pixel lies in it."""
         return self.width <= 0 or self.height <= 0
 
-    def of(self, picture: np.ndarray) -> np.ndarray:
+    def of(self, picture: NDArray[_Value]) -> NDArray[_Value]:
+        """A view of these pixels of `picture` (H, W) or (H, W, C), which holds them all."""
         return picture[self.y : self.y + self.height, self.x : self.x + self.width]
 
     def within(self, other: Rectangle) -> Rectangle:
@@ -53,25 +62,27 @@ class Rectangle:
 class Stage:
     """See the module."""
 
-    canvas: np.ndarray  # uint8 (H, W, 3), at rest
-    affine: np.ndarray  # (2, 3) photo pixels -> canvas pixels
+    canvas: Image  # uint8 (H, W, 3), at rest
+    affine: Affine  # (2, 3) photo pixels -> canvas pixels
     frame: Rectangle  # what is shown, in canvas pixels
     place: Rectangle  # the stage itself, in canvas pixels; whole cells
     cell: int
-    points: np.ndarray  # (478, 3) face points in stage pixels
+    points: Points  # (478, 3) face points in stage pixels
     unit: float  # px per EO
     still_sides: tuple[bool, bool, bool, bool]  # left, top, right, bottom: where motion must have died
 
     @property
     def width(self) -> int:
+        """Pixels across; whole cells."""
         return self.place.width
 
     @property
     def height(self) -> int:
+        """Pixels down; whole cells."""
         return self.place.height
 
     @property
-    def image(self) -> np.ndarray:
+    def image(self) -> Image:
         """The stage at rest, uint8 (height, width, 3)."""
         return self.place.of(self.canvas)
 
@@ -80,11 +91,12 @@ class Stage:
         """(rows, columns) of nodes."""
         return self.height // self.cell, self.width // self.cell
 
-    def nodes(self) -> np.ndarray:
+    def nodes(self) -> Points:
         """Stage pixel coordinates (rows * columns, 2) of the nodes."""
         rows, columns = self.grid
         y, x = np.mgrid[0:rows, 0:columns]
-        return (np.stack([x.ravel(), y.ravel()], axis=1) + 0.5) * self.cell - 0.5
+        places: Points = (np.stack([x.ravel(), y.ravel()], axis=1) + 0.5) * self.cell - 0.5
+        return places
 
     @property
     def visible(self) -> Rectangle:

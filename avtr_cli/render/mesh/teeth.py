@@ -9,13 +9,16 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from avtr_cli.render.split import LUMA
+from avtr_cli.core.arrays import Colour, Doubles, Floats, Indices, Mask, Matte, Picture
+from avtr_cli.render.mesh.shapes import smoothstep
+from avtr_cli.render.split import DARK_PIXEL, LUMA
 
 CANVAS = 256
 PER_HALF_MOUTH = 90
 MM = 1 / 92.0  # EO
 GUMS_BEHIND = 34  # canvas px that a photo's row of teeth goes on behind the lip
 LEAST_SEEN = 2.0  # px of the photo: narrower gaps show lips more than teeth
+OPEN = 0.6  # of the opening between the lips: a pixel that opens farther may show teeth
 LIP_RIM = 1.2  # px of the photo over which a lip's edge is blurred into the gap
 
 # Widths and heights of the teeth from the middle outwards, mm: textbook averages (Wheeler's Dental Anatomy).
@@ -23,17 +26,18 @@ UPPER_TEETH = ((8.6, 10.0), (6.8, 8.8), (7.6, 9.8), (6.6, 8.4), (5.6, 7.6), (4.6
 LOWER_TEETH = ((5.4, 8.6), (5.9, 8.8), (6.6, 9.4), (6.4, 8.4), (5.6, 7.6), (4.6, 7.0))
 ENAMEL = np.array([0.93, 0.89, 0.82])
 GUMS = np.array([0.62, 0.33, 0.32])
+SKIN = (1.18, 0.98, 0.84)  # red, green and blue over their mean, as skin looks under white light
+FRACTION_BITS = 4  # of the fixed point in which OpenCV takes the corners of outlines: 1/16 px
 
 
-def drawn_row(upper: bool, skin: np.ndarray, per_eo: float, softness: float, saturation: float) -> np.ndarray:
+def drawn_row(upper: bool, skin: Colour, per_eo: float, softness: float, saturation: float) -> Picture:
     """A row of teeth under the light that gives the cheeks the colour `skin` (3,), 0 .. 255.
 
     `softness` is the sigma, in canvas px, that makes it as soft as the photo, `saturation` is 0 for a black-and-white
     photo and 1 for one in full colour.
     """
     light = float(skin @ LUMA) / 255
-    cast = skin / max(float(skin.mean()), 1.0) / (1.18, 0.98, 0.84)  # skin under white light has this cast itself
-    enamel = ENAMEL * (0.25 + 0.75 * cast)
+    enamel = ENAMEL * (0.25 + 0.75 * light_cast(skin))
     enamel = enamel / float(enamel @ LUMA) * min(0.20 + 0.72 * light, 0.86)
     gums = GUMS * np.clip(0.25 + 0.7 * light, 0.2, 1.0)
     enamel, gums = (np.full(3, c @ LUMA) * (1 - saturation) + c * saturation for c in (enamel, gums))
@@ -50,22 +54,27 @@ def drawn_row(upper: bool, skin: np.ndarray, per_eo: float, softness: float, sat
     span = (np.arange(CANVAS) - CANVAS / 2) / per_eo
     arch = _arch(span)[None]
     y = span[:, None]
-    gum_line = _step(-(y + arch), 0.035, 0.05) if upper else _step(y + arch, 0.03, 0.045)
-    gum_line = gum_line * (1 - _step(np.abs(y), 0.15, 0.20))
-    alpha = np.maximum(cv2.GaussianBlur(closed, (0, 0), 0.7), gum_line) * (1 - _step(np.abs(span), 0.26, 0.36))[None]
+    gum_line = smoothstep(-(y + arch), 0.035, 0.05) if upper else smoothstep(y + arch, 0.03, 0.045)
+    gum_line = gum_line * (1 - smoothstep(np.abs(y), 0.15, 0.20))
+    alpha = (
+        np.maximum(cv2.GaussianBlur(closed, (0, 0), 0.7), gum_line) * (1 - smoothstep(np.abs(span), 0.26, 0.36))[None]
+    )
     return cv2.GaussianBlur(np.dstack([colour, alpha]).astype(np.float32) * 255, (0, 0), softness)
 
 
-def photo_rows(
-    photo: np.ndarray, hole: np.ndarray, skin: np.ndarray, pixel: float
-) -> tuple[np.ndarray | None, np.ndarray | None]:
+def light_cast(skin: Colour) -> Colour:
+    """The colour (3,) of the light, 1 on average, under which cheeks look like `skin` (3,), 0 .. 255."""
+    return skin / max(float(skin.mean()), 1.0) / SKIN
+
+
+def photo_rows(photo: Picture, hole: Matte, skin: Colour, pixel: float) -> tuple[Picture | None, Picture | None]:
     """The photo's own teeth, upper and lower row where it shows them, else None; lower ones only below upper ones.
 
     `photo` float32 (CANVAS, CANVAS, 3) is the picture on the canvas, `hole` (CANVAS, CANVAS) in 0 .. 1 the opening
     between its lips, `pixel` the canvas px to one of the photo's stage. Rows stay where the photo has them on the
     canvas. Sideways they fade; below they end before the lower lip's rim, which would hang there as a red line.
     """
-    open_ = hole > 0.6
+    open_ = hole > OPEN
     if open_.sum() <= 250:
         return None, None
     tooth = _teeth_seen(photo, hole, skin)
@@ -88,21 +97,21 @@ def photo_rows(
     return upper, _row_of(photo, np.rint(top + second * (low - top)).astype(int), low, fade, mirrored=False)
 
 
-def _teeth_seen(photo: np.ndarray, hole: np.ndarray, skin: np.ndarray) -> np.ndarray:
+def _teeth_seen(photo: Picture, hole: Matte, skin: Colour) -> Mask:
     """Where teeth show in the opening, bool (CANVAS, CANVAS)."""
-    bright, open_ = photo @ LUMA, hole > 0.6
-    colour = np.ptp(photo, axis=2) / np.maximum(photo.max(axis=2), 20)
+    bright, open_ = photo @ LUMA, hole > OPEN
+    colour = np.ptp(photo, axis=2) / np.maximum(photo.max(axis=2), DARK_PIXEL)
     around = (cv2.dilate((hole > 0.3).astype(np.uint8), np.ones((9, 9), np.uint8)) > 0) & (hole < 0.05)
     # Teeth behind parted lips lie in shade, but are paler than lips and tongue, and than skin in coloured light.
     paleness = max(0.36, 0.9 * float(np.ptp(skin) / max(skin.max(), 1.0)))
-    tooth = open_ & (bright > max(0.38 * float(skin @ LUMA), 0.8 * float(np.percentile(bright[open_], 40))))
+    tooth: Mask = open_ & (bright > max(0.38 * float(skin @ LUMA), 0.8 * float(np.percentile(bright[open_], 40))))
     tooth &= colour < paleness
     if around.any():  # the inside of a lip is neither brighter nor paler than its outside
         tooth &= (bright > 1.1 * np.median(bright[around])) | (colour < 0.7 * np.median(colour[around]))
     return tooth
 
 
-def _between_rows(tooth: np.ndarray, top: np.ndarray, low: np.ndarray, columns: np.ndarray) -> tuple[float, float]:
+def _between_rows(tooth: Mask, top: Indices, low: Indices, columns: Indices) -> tuple[float, float]:
     """Shares of the opening's height at which the upper teeth end and the lower ones begin; (1, 1) without a gap."""
     height = low - top
     middle = columns[height[columns] > 0.6 * height[columns].max()]
@@ -117,7 +126,7 @@ def _between_rows(tooth: np.ndarray, top: np.ndarray, low: np.ndarray, columns: 
     return gap / 16, lower / 16
 
 
-def _row_of(photo: np.ndarray, first: np.ndarray, last: np.ndarray, fade: np.ndarray, mirrored: bool) -> np.ndarray:
+def _row_of(photo: Picture, first: Indices, last: Indices, fade: Indices, mirrored: bool) -> Picture:
     """The rows `first` .. `last` of each column (CANVAS,) of the photo, going on behind the lip, with alpha."""
     rows = np.arange(CANVAS)[:, None]
     source = rows.clip(first, last)
@@ -137,12 +146,12 @@ def _row_of(photo: np.ndarray, first: np.ndarray, last: np.ndarray, fade: np.nda
     return np.dstack([picture, cv2.GaussianBlur(alpha, (0, 0), 1.0) * 255]).astype(np.float32)
 
 
-def _arch(x: np.ndarray) -> np.ndarray:
+def _arch(x: Doubles) -> Doubles:
     """How far the biting edge rises towards the sides, EO."""
     return 0.035 * (x / 0.30) ** 2
 
 
-def _outlines(sizes: tuple[tuple[float, float], ...], upper: bool, per_eo: float) -> tuple[np.ndarray, np.ndarray]:
+def _outlines(sizes: tuple[tuple[float, float], ...], upper: bool, per_eo: float) -> tuple[Floats, Floats]:
     """Coverage (CANVAS, CANVAS) in 0 .. 1 of the teeth as superellipses, and their shade, darker outwards."""
     fine = 3
     big = np.zeros((CANVAS * fine, CANVAS * fine), np.uint8)
@@ -161,16 +170,11 @@ def _outlines(sizes: tuple[tuple[float, float], ...], upper: bool, per_eo: float
             half = np.array([width * MM / 2 - 0.0012, height * MM / 2])
             outline = (centre + half * ring) * (side, 1)
             mask = np.zeros_like(big)
-            points = np.rint((outline * per_eo + CANVAS / 2) * fine * 16).astype(np.int32)
-            cv2.fillPoly(mask, [points], (255,), cv2.LINE_AA, 4)
+            points = np.rint((outline * per_eo + CANVAS / 2) * fine * 2**FRACTION_BITS).astype(np.int32)
+            cv2.fillPoly(mask, [points], (255,), cv2.LINE_AA, FRACTION_BITS)
             big = np.maximum(big, mask)
             shade[mask > 0] = 1 - 0.11 * number
     size = (CANVAS, CANVAS)
     coverage = cv2.resize(big, size, interpolation=cv2.INTER_AREA).astype(np.float32) / 255
     blurred = cv2.GaussianBlur(cv2.resize(shade, size, interpolation=cv2.INTER_AREA), (0, 0), 4)
     return coverage, blurred / np.maximum(cv2.GaussianBlur(coverage, (0, 0), 4), 0.05)
-
-
-def _step(x: np.ndarray, low: float, high: float) -> np.ndarray:
-    t = np.clip((x - low) / (high - low), 0, 1)
-    return t * t * (3 - 2 * t)
