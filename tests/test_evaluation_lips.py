@@ -6,15 +6,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-import torch
 
 from avtr_cli.core.motion_space import CONTROLS
 from avtr_cli.core.timing import FPS
 from avtr_cli.evaluation.motion import lips
-from avtr_cli.evaluation.motion.face import lip_aperture, read_face
+from avtr_cli.evaluation.motion.face import read_face
 from avtr_cli.evaluation.motion.follower import follow_loudness
 from avtr_cli.evaluation.motion.takes import Phone, take
-from avtr_cli.motion.lmfm import articulation
 from tests.evaluation_signals import call, frames_of, put, still
 
 SPEECH = call(20, own=[(1, 4), (6, 9), (12, 15.5)], partner=[(9.5, 11.5), (16, 19)])
@@ -114,16 +112,6 @@ def test_the_true_motion_agrees_with_itself_and_half_of_it_has_half_the_spread()
     assert same["mouth.truth_r"].value == pytest.approx(1)
     assert same["mouth.rounding_r"].value == pytest.approx(1)
     assert half["mouth.sd_over_truth"].value == pytest.approx(0.5)
-
-
-def test_aperture_means_what_the_motion_model_means_by_it():
-    rng = np.random.default_rng(0)
-    motion = articulation.compose(
-        *(torch.from_numpy(rng.random(shape).astype(np.float32)) for shape in ((40, 7), (40,), (40,), (40,))),
-        torch.zeros(40, len(articulation.FACE)),
-        torch.zeros(40, len(articulation.CURVES)),
-    )
-    np.testing.assert_allclose(lip_aperture(motion.numpy()), articulation.aperture(motion).numpy(), atol=1e-6)
 
 
 def test_eyes_that_hold_the_camera_while_the_head_turns_look_at_the_partner():

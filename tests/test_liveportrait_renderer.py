@@ -14,6 +14,7 @@ from avtr_cli.core.camera import FRONT
 from avtr_cli.core.config import RenderConfig, RuntimeConfig
 from avtr_cli.core.errors import ConfigError, WeightsError
 from avtr_cli.core.motion_space import KEYPOINTS
+from avtr_cli.core.rotation import matrix_of
 from avtr_cli.core.types import Motion
 from avtr_cli.diagnostics.made_up import numbers as made_up
 from avtr_cli.perception.crop import resample, scaled
@@ -21,7 +22,7 @@ from avtr_cli.perception.portrait import find_portrait
 from avtr_cli.render.liveportrait import checkpoints, crop, paste, retargeting
 from avtr_cli.render.liveportrait.landmarks import LandmarkNetwork
 from avtr_cli.render.liveportrait.matting import Backdrop, MattingNetwork
-from avtr_cli.render.liveportrait.pose import avtr1_keypoints, rotation_from_vector
+from avtr_cli.render.liveportrait.pose import avtr1_keypoints
 from avtr_cli.render.liveportrait.regions import motion_mask
 from avtr_cli.render.liveportrait.renderer import LivePortraitRenderer, _check_corrections
 
@@ -161,7 +162,7 @@ def test_prepared_avatars_tell_motion_models_their_geometry(identity):
 @pytest.mark.slow
 def test_the_neutral_motion_is_the_portraits_own(identity):
     """LivePortrait's portrait keypoints, by AVTR-1's formula; the formulas differ in t's depth, which is 0 in faces."""
-    rotation = rotation_from_vector(identity.neutral[None, :3])
+    rotation = matrix_of(identity.neutral[None, :3])
     driven = avtr1_keypoints(identity.kept.pose, rotation, identity.neutral[None, 3:].unflatten(1, (21, 3)))
     torch.testing.assert_close(driven[..., :2], identity.kept.keypoints[..., :2], rtol=0, atol=1e-5)
 
@@ -202,7 +203,7 @@ def test_the_expression_turns_with_the_head_or_as_livePortrait_has_it_does_not(r
     turned = identity.neutral[None].clone()
     turned[:, :3] += 0.3
     scale, expression_at_rest = identity.anatomy["scale"], identity.anatomy["expression"]
-    points = scale * identity.anatomy["canonical_keypoints"] @ rotation_from_vector(turned[:, :3])[0]
+    points = scale * identity.anatomy["canonical_keypoints"] @ matrix_of(turned[:, :3])[0]
     shift = torch.cat([avatar.pose.t[0, :2], torch.zeros(1)])
     for driving in ("relative", "absolute"):
         settle(renderer, monkeypatch, driving=driving)
@@ -249,7 +250,7 @@ def test_eyes_and_lips_open_as_the_settings_want(renderer, identity, portrait, m
 
 def avtr1_of(identity):
     """The portrait's own keypoints by AVTR-1's formula."""
-    rotation = rotation_from_vector(identity.neutral[None, :3])
+    rotation = matrix_of(identity.neutral[None, :3])
     return avtr1_keypoints(identity.kept.pose, rotation, identity.neutral[None, 3:].unflatten(1, (21, 3)))
 
 

@@ -11,8 +11,9 @@ from tiny_speech import tiny_corpus, tiny_utterance
 
 from avtr_cli.core.errors import AvtrError
 from avtr_cli.core.timing import SAMPLE_RATE
+from avtr_cli.evaluation.motion.face import lip_aperture
 from avtr_cli.motion import gestures
-from avtr_cli.motion.lmfm.articulation import aperture, compose
+from avtr_cli.motion.lmfm.articulation import compose
 from avtr_cli.training import augment, behaviour, conversation, dataset, phones, recordings, speech, text, voices
 from avtr_cli.training.mouth import mouth_truth
 from avtr_cli.training.prosody import analyse, pitch
@@ -42,9 +43,8 @@ def lips(made, side):
         return torch.from_numpy(made[name][side].astype(np.float32))
 
     closures = get("closures")
-    return aperture(
-        compose(get("mouth"), closures[:, 0], closures[:, 1], get("activity"), get("face"), get("curves"))
-    ).numpy()
+    motion = compose(get("mouth"), closures[:, 0], closures[:, 1], get("activity"), get("face"), get("curves"))
+    return lip_aperture(motion.numpy())
 
 
 def test_names_of_three_engines_mean_the_same_phones():

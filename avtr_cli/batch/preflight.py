@@ -16,8 +16,8 @@ from avtr_cli.batch.hashes import Hashes
 from avtr_cli.batch.messages import Answer, Began, Checked, Ended, Failure, Lost, Measured, Order, WorkerEvent, Workers
 from avtr_cli.batch.plan import Item, recheck
 from avtr_cli.core.errors import OutputError
+from avtr_cli.core.files import SPARE_BYTES
 from avtr_cli.core.timing import FPS
-from avtr_cli.jobs.checking import SPARE_BYTES
 
 LOSSES_FORGIVEN = 2  # a worker or node that dies under a job is not the job's fault so often
 KINDS_MEASURED = 4  # micro-runs at most; what is not measured is taken for the slowest that was

@@ -20,6 +20,7 @@ from typing import Any
 from avtr_cli.core.errors import InputError, OutputError
 from avtr_cli.core.textfile import json_text
 
+SPARE_BYTES = 64 << 20  # of a disk, left free beside what a command is expected to write
 _numbers = itertools.count()  # of this process's unfinished files
 _REMOVALS = 100  # of a folder: each fails if a file is made in it in that very moment
 _NO_FSYNC = (errno.EINVAL, errno.ENOTSUP)  # of folders: some network and FUSE file systems

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 
 from avtr_cli.audio.source import DialogueSource
 from avtr_cli.core.errors import ConfigError, InputError, OutputError
-from avtr_cli.core.files import is_stream, lies_there, reason, same_file
+from avtr_cli.core.files import SPARE_BYTES, is_stream, lies_there, reason, same_file
 from avtr_cli.core.timing import frames_of
 from avtr_cli.jobs.glance import check_inputs_exist
 from avtr_cli.jobs.job import Job
@@ -38,8 +38,6 @@ from avtr_cli.render.ignored import ignored as render_ignores
 
 if TYPE_CHECKING:
     from avtr_cli.provenance.signing import Signer
-
-SPARE_BYTES = 64 << 20  # of disk, beside what the video is expected to take
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from collections.abc import Callable
 import numpy as np
 
 from avtr_cli.core.arrays import Doubles, Floats
+from avtr_cli.core.timing import FPS
 
 CURVES = ("pitch", "yaw", "roll", "brow", "smile", "blink", "gazeX", "gazeY")
 """The gestures' sum: degrees, ARKit weights, and gaze in -1..1 (+x to the left of the picture, +y down)."""
@@ -31,7 +32,6 @@ GAZE_CELLS = ((0.0, 0.0), (0.36, -0.05), (-0.36, -0.05), (0.2, -0.26), (-0.2, -0
 REFRACTORY = {"nod": 16, "brow": 14, "smile": 40, "blink": 11, "gaze": 8, "accent": 6, "turn": 22}
 """Frames after a start in which the same gesture cannot start again."""
 
-_FPS = 25
 _Look = tuple[float, float]  # where the eyes rest, gaze units
 _COLUMN = {name: k for k, name in enumerate(CURVES)}
 
@@ -63,8 +63,8 @@ def _nod(u: Doubles, strength: float, target: _Look, present: _Look) -> Floats:
     """1-3 decaying cycles, downwards first; starts and ends at rest with no step in speed."""
     cycles = 1 + int(u[0] * 2.6)
     hertz, degrees = _between(u[1], 1.8, 3.2), _between(u[2], 3.0, 7.0) * strength
-    curve = _empty(round(cycles / hertz * _FPS) + 4)
-    phase = np.arange(len(curve)) / _FPS * hertz  # in cycles
+    curve = _empty(round(cycles / hertz * FPS) + 4)
+    phase = np.arange(len(curve)) / FPS * hertz  # in cycles
     decay = np.exp(-0.45 * phase)
     fade = np.clip((cycles - phase) / 0.25, 0, 1)
     curve[:, _COLUMN["pitch"]] = degrees * decay * fade * 0.5 * (1 - np.cos(2 * np.pi * np.minimum(phase, cycles)))
@@ -74,7 +74,7 @@ def _nod(u: Doubles, strength: float, target: _Look, present: _Look) -> Floats:
 
 def _hump(rise: float, hold: float, fall: float) -> Doubles:
     """0 -> 1 -> 0 by raised cosines; times in seconds."""
-    t = np.arange(round((rise + hold + fall) * _FPS) + 2) / _FPS
+    t = np.arange(round((rise + hold + fall) * FPS) + 2) / FPS
     up = 0.5 - 0.5 * np.cos(np.pi * np.clip(t / max(rise, 1e-3), 0, 1))
     down = 0.5 + 0.5 * np.cos(np.pi * np.clip((t - rise - hold) / max(fall, 1e-3), 0, 1))
     hump: Doubles = np.minimum(up, down)
@@ -98,7 +98,7 @@ def _smile(u: Doubles, strength: float, target: _Look, present: _Look) -> Floats
 
 def _blink(u: Doubles, strength: float, target: _Look, present: _Look) -> Floats:
     """Two frames shut, one held (sometimes two), four to open; the phase within a frame is drawn."""
-    t = (np.arange(10) + _between(u[0], 0.3, 0.9)) / _FPS
+    t = (np.arange(10) + _between(u[0], 0.3, 0.9)) / FPS
     held = 0.13 + (0.04 if u[1] > 0.8 else 0.0)
     shape = np.where(t < 0.08, t / 0.08, np.where(t < held, 1.0, np.exp(-((np.maximum(t - held, 0) / 0.085) ** 1.6))))
     curve = _empty(10)
@@ -120,7 +120,7 @@ def _accent(u: Doubles, strength: float, target: _Look, present: _Look) -> Float
     """The head's beat on a stressed word: a small move up, then down and back."""
     degrees = _between(u[0], 1.0, 2.7) * strength
     curve = _empty(22)
-    t = np.arange(22) / _FPS
+    t = np.arange(22) / FPS
     wave = -0.3 * np.exp(-(((t - 0.08) / 0.07) ** 2)) + np.exp(-(((t - 0.26) / 0.12) ** 2))
     wave *= np.clip(t / 0.08, 0, 1) * np.clip((0.84 - t) / 0.2, 0, 1)
     curve[:, _COLUMN["pitch"]] = degrees * wave
@@ -146,8 +146,8 @@ def _shake(u: Doubles, strength: float, target: _Look, present: _Look) -> Floats
     """2 or 3 turns from side to side, swelling and fading, as for a no."""
     cycles = 2 + int(u[0] * 2)
     hertz, degrees = _between(u[1], 1.6, 2.4), _between(u[2], 4.0, 8.0) * strength
-    curve = _empty(round(cycles / hertz * _FPS) + 2)
-    phase = np.minimum(np.arange(len(curve)) / _FPS * hertz, cycles)
+    curve = _empty(round(cycles / hertz * FPS) + 2)
+    phase = np.minimum(np.arange(len(curve)) / FPS * hertz, cycles)
     swell = 0.5 * (1 - np.cos(2 * np.pi * phase / cycles))
     curve[:, _COLUMN["yaw"]] = (1 if u[3] < 0.5 else -1) * degrees * swell * np.sin(2 * np.pi * phase)
     return curve

@@ -10,9 +10,7 @@ from typing import Any
 
 from avtr_cli.core.clocks import ChunkClock, statistics
 from avtr_cli.core.files import write_json
-from avtr_cli.core.timing import CHUNK_SAMPLES, FIRST_CHUNK_SAMPLES, SAMPLE_RATE
-
-DEADLINE_MS = 1000 * CHUNK_SAMPLES / SAMPLE_RATE  # 200: how often a live call needs a chunk
+from avtr_cli.core.timing import DEADLINE_MS, FIRST_CHUNK_SAMPLES, SAMPLE_RATE
 
 
 class Report(dict[str, Any]):

@@ -12,10 +12,16 @@ from typing import Any
 
 from avtr_cli.core.arrays import Sound
 from avtr_cli.core.clocks import statistics
-from avtr_cli.core.timing import CHUNK_FRAMES, CHUNK_SAMPLES, FIRST_CHUNK_SAMPLES, SAMPLE_RATE, SAMPLES_PER_FRAME
+from avtr_cli.core.timing import (
+    CHUNK_FRAMES,
+    CHUNK_SAMPLES,
+    DEADLINE_MS,
+    FIRST_CHUNK_SAMPLES,
+    SAMPLE_RATE,
+    SAMPLES_PER_FRAME,
+)
 
 PACKET_SAMPLES = 320  # 20 ms, as calls send them
-DEADLINE_MS = 1000 * CHUNK_SAMPLES / SAMPLE_RATE  # 200: the next chunk's sound is complete then
 
 
 class RealtimePace:

@@ -6,7 +6,6 @@ stacked; training draws windows from all shards held in memory (about 1.1 MB a c
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from safetensors.numpy import load_file, save_file
 from avtr_cli.core.arrays import AnyArray, Floats, Reals
 from avtr_cli.core.config import EMOTIONS
 from avtr_cli.core.errors import AvtrError
+from avtr_cli.core.files import replacing
 from avtr_cli.core.timing import FPS
 from avtr_cli.motion.gestures import EVENTS
 from avtr_cli.motion.lmfm.log_mel import LogMel
@@ -90,9 +90,8 @@ def write_corpus(
                 made.append(make_call(simulate(corpus, seconds, rng), rng))
                 yield first + index + 1
             stacked = {key: np.stack([one[key] for one in made]) for key in made[0]}
-            temporary = path.with_suffix(".part")
-            save_file(stacked, temporary)
-            os.replace(temporary, path)
+            with replacing(path) as partial:
+                save_file(stacked, partial)
         yield first + count
 
 

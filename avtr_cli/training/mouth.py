@@ -13,6 +13,8 @@ import numpy as np
 from scipy.ndimage import binary_dilation, convolve1d
 
 from avtr_cli.core.arrays import Doubles, Floats, Labels
+from avtr_cli.core.phones import BILABIAL
+from avtr_cli.motion.lmfm.articulation import MOUTH
 from avtr_cli.training import phones
 from avtr_cli.training.prosody import RATE, Prosody
 
@@ -61,7 +63,7 @@ def _mean(at_100_hz: Doubles) -> Floats:
 
 def _blend(rows: Floats, count: int, rng: np.random.Generator) -> Doubles:
     """The dominance-weighted mean of phone shapes, smoothed by 90 ms."""
-    total, weight = np.zeros((count, len(phones.MOUTH))), np.full(count, 0.02)
+    total, weight = np.zeros((count, len(MOUTH))), np.full(count, 0.02)
     for phone, start, end in rows:
         phone, duration = int(phone), end - start
         centre = 0.5 * (start + end)
@@ -71,7 +73,7 @@ def _blend(rows: Floats, count: int, rng: np.random.Generator) -> Doubles:
         dt = np.arange(first, last) / RATE - centre
         width = np.where(dt < 0, max(0.05, 0.55 * duration), max(0.045, 0.5 * duration))
         dominance = phones.DOMINANCE[phone] * np.exp(-1.1 * np.abs(dt / width) ** 1.4)
-        shape = phones.TARGETS[phone] * rng.uniform(0.88, 1.12, len(phones.MOUTH))
+        shape = phones.TARGETS[phone] * rng.uniform(0.88, 1.12, len(MOUTH))
         total[first:last] += dominance[:, None] * shape
         weight[first:last] += dominance
     smooth: Doubles = convolve1d(total / weight[:, None], _HANN, axis=0, mode="nearest")
@@ -84,7 +86,7 @@ def _closures(rows: Floats, count: int) -> Doubles:
     t = (np.arange(count) + 0.5) / RATE
     for phone, start, end in rows:
         name = phones.PHONES[int(phone)]
-        kind = 0 if name in phones.BILABIAL else 1 if name in phones.LABIODENTAL else None
+        kind = 0 if name in BILABIAL else 1 if name in phones.LABIODENTAL else None
         if kind is None:
             continue
         if phone != _ID["m"]:

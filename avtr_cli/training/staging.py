@@ -16,7 +16,7 @@ import soxr
 
 from avtr_cli.core.arrays import Sound
 from avtr_cli.core.errors import AudioError, AvtrError, OutputError
-from avtr_cli.core.files import lies_there, remove
+from avtr_cli.core.files import lies_there, replacing
 from avtr_cli.core.timing import SAMPLE_RATE
 from avtr_cli.output import ffmpeg
 
@@ -78,12 +78,10 @@ def stage_calls(avatar: Path, partners: list[Path], out: Path, count: int, secon
             rng = np.random.default_rng([seed, index])
             call = stage(own, others[index % len(others)], seconds, rng)
             path = out / f"call-{index:03d}.wav"
-            partial = path.with_suffix(".partial")
-            soundfile.write(partial, call.T, SAMPLE_RATE, "PCM_16", format="WAV")
-            if lies_there(path) and path.read_bytes() != partial.read_bytes():
-                remove(partial)
-                raise OutputError(f"{path}: is there already, and is another call; choose another -o")
-            partial.replace(path)
+            with replacing(path) as partial:
+                soundfile.write(partial, call.T, SAMPLE_RATE, "PCM_16", format="WAV")
+                if lies_there(path) and path.read_bytes() != partial.read_bytes():
+                    raise OutputError(f"{path}: is there already, and is another call; choose another -o")
             written.append(path)
     except (OSError, soundfile.LibsndfileError) as error:
         raise AvtrError(f"{out}: the calls cannot be written ({error})") from error

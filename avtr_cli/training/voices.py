@@ -5,7 +5,6 @@ A second run reads the files back instead of speaking again.
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,6 +14,7 @@ from safetensors.numpy import load_file, save_file
 
 from avtr_cli.core.arrays import AnyArray
 from avtr_cli.core.errors import AvtrError
+from avtr_cli.core.files import replacing
 from avtr_cli.training import neural, speech, text
 from avtr_cli.training.speech import Utterance
 
@@ -103,9 +103,8 @@ def save_utterances(path: Path, utterances: list[Utterance]) -> None:
         "phone_counts": np.array([len(u.phones) for u in utterances], np.int64),
         "feedback": np.array([u.feedback for u in utterances], np.uint8),
     }
-    temporary = path.with_suffix(".part")
-    save_file(tensors, temporary)
-    os.replace(temporary, path)
+    with replacing(path) as partial:
+        save_file(tensors, partial)
 
 
 def load_utterances(path: Path) -> list[Utterance]:

@@ -21,11 +21,12 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from avtr_cli.core.errors import WeightsError
+from avtr_cli.core.files import SPARE_BYTES
 from avtr_cli.weights.registry import WeightFile
-from avtr_cli.weights.store import READ_BYTES, Record
+from avtr_cli.weights.store import Record
 from avtr_cli.weights.transfer import BrokenLine, Refused, append
 
-SPARE_BYTES = 64 << 20  # left free on the disk: records, and the system's own needs
+READ_BYTES = 1 << 20
 NETWORK_PACKAGES = ("huggingface_hub", "httpx", "httpx2", "httpcore", "httpcore2", "requests", "urllib3")
 SHA256 = re.compile(r"[0-9a-f]{64}")
 GIT_SHA1 = re.compile(r"[0-9a-f]{40}")

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from avtr_cli.core.errors import WeightsError
+from avtr_cli.core.files import replacing
 from avtr_cli.weights.hub import Hub, check_space
 from avtr_cli.weights.registry import Licence, WeightFile
 from avtr_cli.weights.store import MADE_UP, Record, Store, sha256_of
@@ -113,13 +114,11 @@ def _import(store: Store, file: WeightFile, source: Path) -> Path:
     size = source.stat().st_size
     if source.resolve() != target.resolve():
         check_space(target, size)
-        partial = target.with_name(target.name + ".partial")
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(source, partial)
-            partial.replace(target)
+            with replacing(target) as partial:
+                shutil.copyfile(source, partial)
         except OSError as error:
-            partial.unlink(missing_ok=True)
             raise WeightsError(
                 f"{target}: cannot be written ({error.strerror}); make room, or set AVTR_WEIGHTS"
             ) from error

@@ -8,7 +8,6 @@ the pin. Accepted licences lie in ROOT/licences/ID.json. ROOT is AVTR_WEIGHTS, e
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import json
 import os
 import sys
@@ -17,13 +16,12 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 
-from avtr_cli.core.errors import WeightsError
-from avtr_cli.core.files import reason, replacing
+from avtr_cli.core.errors import InputError, WeightsError
+from avtr_cli.core.files import file_sha256, reason, replacing
 from avtr_cli.weights.registry import Licence, Registry, WeightFile, registry
 
 POLICIES = ("any", "commercial")
-MADE_UP = "made up"  # the source of files that hold no published weights (evaluation/made_up)
-READ_BYTES = 1 << 20
+MADE_UP = "made up"  # the source of files that hold no published weights (diagnostics/made_up)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -169,14 +167,10 @@ class Store:
 
 def sha256_of(path: Path) -> str:
     """The hash of a whole file. Raises WeightsError when it cannot be read."""
-    digest = hashlib.sha256()
     try:
-        with path.open("rb") as stream:
-            while block := stream.read(READ_BYTES):
-                digest.update(block)
-    except OSError as error:
-        raise WeightsError(f"{path}: cannot be read ({error.strerror}); check the file and its folder") from error
-    return digest.hexdigest()
+        return file_sha256(path)
+    except InputError as error:
+        raise WeightsError(f"{error}; check the file and its folder") from error
 
 
 def _beside(path: Path) -> Path:

@@ -15,6 +15,7 @@ from pathlib import Path
 import torch
 
 from avtr_cli.core.errors import WeightsError
+from avtr_cli.core.files import replacing
 from avtr_cli.diagnostics.made_up import numbers as made_up
 from avtr_cli.diagnostics.made_up.archive import write_archive
 from avtr_cli.weights.store import MADE_UP, Record, Store, default_root, sha256_of
@@ -49,9 +50,8 @@ def write_set(root: Path, small: bool = False, optional: bool = True) -> Store:
         if store.present(file) or (file.optional and not optional):
             continue
         path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = path.with_name(path.name + ".partial")
-        makers[name](unfinished)
-        unfinished.replace(path)
+        with replacing(path) as partial_file:
+            makers[name](partial_file)
         store.note(path, Record(sha256=sha256_of(path), size=path.stat().st_size, source=MADE_UP))
     return store
 

@@ -13,7 +13,8 @@ import numpy as np
 
 from avtr_cli.core.arrays import Image, Points
 from avtr_cli.evaluation.mesh.lip_band import LipBand
-from avtr_cli.evaluation.mesh.studio import AXES, Numbers, Studio, correlation, distance
+from avtr_cli.evaluation.mesh.studio import AXES, Numbers, Studio, distance
+from avtr_cli.evaluation.stats import correlation
 from avtr_cli.perception.template import fit_pose
 from avtr_cli.perception.topology import EYES, MOUTH_CORNERS
 from avtr_cli.render.mesh.calibration import eye_distance, eye_opening, lip_gap

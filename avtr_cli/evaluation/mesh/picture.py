@@ -14,7 +14,7 @@ import numpy as np
 from avtr_cli.core.arrays import Grey, Image, Points
 from avtr_cli.core.motion_space import ARKIT_BLENDSHAPES, CONTROLS
 from avtr_cli.evaluation.mesh.lip_band import LipBand
-from avtr_cli.evaluation.mesh.studio import AXES, LUMA, Numbers, Studio, change, command, found, luma_at
+from avtr_cli.evaluation.mesh.studio import AXES, Numbers, Studio, change, command, found, luma_at
 from avtr_cli.perception.topology import (
     CHEEKS,
     EYES,
@@ -25,6 +25,7 @@ from avtr_cli.perception.topology import (
     OUTER_LOWER_LIP,
     OUTER_UPPER_LIP,
 )
+from avtr_cli.render.split import LUMA
 
 
 def neutral(studio: Studio) -> Numbers:

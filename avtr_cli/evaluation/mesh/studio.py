@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import torch
 
-from avtr_cli.core.arrays import AnyArray, Doubles, Frames, Image, Indices, Points
+from avtr_cli.core.arrays import Doubles, Frames, Image, Indices, Points
 from avtr_cli.core.config import RenderConfig
 from avtr_cli.core.motion_space import CONTROLS
 from avtr_cli.core.types import Motion, Portrait
@@ -19,10 +19,10 @@ from avtr_cli.render.mesh.calibration import eye_distance
 from avtr_cli.render.mesh.controls import read_controls
 from avtr_cli.render.mesh.field import displacement
 from avtr_cli.render.mesh.renderer import Avatar, MeshRenderer
+from avtr_cli.render.split import LUMA
 
 Numbers = dict[str, float]
 AXES = (("pitch", "headPitch", 10.0), ("yaw", "headYaw", 15.0), ("roll", "headRoll", 10.0))
-LUMA = np.array([0.299, 0.587, 0.114])
 
 
 class Studio:
@@ -93,11 +93,6 @@ def change(frame: Image, other: Image) -> Indices:
     """The largest difference of a channel between two frames, (H, W), of 255."""
     most: Indices = np.abs(frame.astype(int) - other.astype(int)).max(axis=2)
     return most
-
-
-def correlation(a: AnyArray, b: AnyArray) -> float:
-    """Pearson's r of two series (T,)."""
-    return float(np.corrcoef(a, b)[0, 1])
 
 
 def distance(points: Points, a: int, b: int) -> float:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from avtr_cli.core.arrays import Doubles, Mask
+from avtr_cli.core.phones import BILABIAL
 from avtr_cli.core.timing import FPS
 from avtr_cli.evaluation.motion.face import read_face
 from avtr_cli.evaluation.motion.takes import Finding, Findings, Take
@@ -18,7 +19,6 @@ from avtr_cli.evaluation.stats import auc, correlation, lagged_correlation
 
 REACH = 12  # frames of lag searched; 0.48 s
 QUIET_MARGIN = 5  # frames from the own voice within which the mouth may still be moving into or out of speech
-BILABIAL = frozenset(("p", "b", "m"))
 OTHER_CONSONANTS = frozenset(  # without f v w, which narrow the lips
     ("t", "d", "n", "s", "z", "k", "g", "ng", "l", "r", "th", "dh", "sh", "zh", "ch", "jh", "y", "hh")
 )

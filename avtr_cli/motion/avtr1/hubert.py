@@ -17,9 +17,9 @@ from torch import Tensor
 
 from avtr_cli.core.arrays import Floats
 from avtr_cli.core.errors import WeightsError
-from avtr_cli.core.timing import WINDOW_SAMPLES
+from avtr_cli.core.timing import NEW_FRAMES, WINDOW_SAMPLES
 from avtr_cli.motion.avtr1.hubert_torch import TorchHubert, Unmapped
-from avtr_cli.motion.avtr1.rows import NEW_FRAMES, ROWS_PER_FRAME, frame_rows
+from avtr_cli.motion.avtr1.rows import ROWS_PER_FRAME, frame_rows
 from avtr_cli.weights.onnx import open_onnx
 
 WIDTH = 1024

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from avtr_cli.core.timing import CHUNK_FRAMES, LOOKAHEAD_FRAMES
+from avtr_cli.core.timing import NEW_FRAMES
 
-NEW_FRAMES = CHUNK_FRAMES + LOOKAHEAD_FRAMES  # 10 rows come new with every window
 ROWS_PER_FRAME = 2  # 50 Hz to 25
 
 

@@ -58,17 +58,6 @@ def close_lips(mouth: Tensor, bilabial: Tensor, labiodental: Tensor) -> dict[str
     }
 
 
-def aperture(values: Tensor) -> Tensor:
-    """How far the lips are parted, (..., 58) -> (...): the recipe's one number for an open mouth."""
-
-    def get(name: str) -> Tensor:
-        return values[..., _COLUMN[name]]
-
-    parted = get("mouthLowerDownLeft") + get("mouthUpperUpLeft")
-    pressed = get("mouthPressLeft") + 0.5 * (get("mouthRollLower") + get("mouthRollUpper"))
-    return get("jawOpen") - get("mouthClose") + 0.4 * parted - 0.15 * pressed
-
-
 def compose(
     mouth: Tensor,
     bilabial: Tensor,

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from avtr_cli.audio.torchaudio_cpu import torchaudio
-from avtr_cli.core.timing import CHUNK_FRAMES, LOOKAHEAD_FRAMES, SAMPLE_RATE, SAMPLES_PER_FRAME, TAIL_FRAMES
+from avtr_cli.core.timing import NEW_FRAMES, SAMPLE_RATE, SAMPLES_PER_FRAME, TAIL_FRAMES
 
 MELS = 80
 ROWS_PER_FRAME = 4
@@ -22,7 +22,6 @@ _LEAD = 160  # samples before a frame that its first row covers
 _TAIL = 80  # samples after a frame that its last row covers
 _FLOOR = 1e-5  # mel power; log of it is -11.5, below the clip
 _OFFSET, _SCALE, _CLIP = 5.0, 3.0, 4.0  # clip((log mel + 5) / 3, -4, 4)
-NEW_FRAMES = CHUNK_FRAMES + LOOKAHEAD_FRAMES  # of a window: the chunk and what is heard ahead of it
 
 SILENCE = max(-_CLIP, float((torch.log(torch.tensor(_FLOOR)) + _OFFSET) / _SCALE))
 """The value of every feature in digital silence."""

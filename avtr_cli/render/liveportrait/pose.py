@@ -77,27 +77,6 @@ def rotation_angles(rotation: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     return torch.rad2deg(pitch)[:, None], torch.rad2deg(yaw)[:, None], torch.rad2deg(roll)[:, None]
 
 
-def rotation_from_vector(so3: Tensor) -> Tensor:
-    """The matrix exponential of the cross-product matrix of so3 (B, 3), radians: R (B, 3, 3). Rodrigues' formula."""
-    angle = so3.norm(dim=-1)[:, None, None]
-    x, y, z = so3.unbind(dim=-1)
-    zero = torch.zeros_like(x)
-    cross = torch.stack([zero, -z, y, z, zero, -x, -y, x, zero], dim=-1).unflatten(-1, (3, 3))
-    sine = torch.sinc(angle / torch.pi)  # sin(a) / a, and below (1 - cos(a)) / a^2: both smooth at 0
-    cosine = 0.5 * torch.sinc(angle / (2 * torch.pi)).square()
-    matrix: Tensor = torch.eye(3, dtype=so3.dtype, device=so3.device) + sine * cross + cosine * (cross @ cross)
-    return matrix
-
-
-def rotation_to_vector(rotation: Tensor) -> Tensor:
-    """so3 (B, 3) in radians of R (B, 3, 3): undoes `rotation_from_vector` for angles below 180 degrees."""
-    skew = (rotation - rotation.mT) / 2
-    axis = torch.stack([skew[:, 2, 1], skew[:, 0, 2], skew[:, 1, 0]], dim=-1)  # times the sine of the angle
-    trace = rotation.diagonal(dim1=1, dim2=2).sum(dim=-1, keepdim=True)
-    angle = torch.atan2(axis.norm(dim=-1, keepdim=True), (trace - 1) / 2)
-    return axis / torch.sinc(angle / torch.pi)
-
-
 def relative_keypoints(source: FacePose, driving: FacePose, reference: FacePose, region: Region = "all") -> Tensor:
     """LivePortrait's relative driving: the portrait moves as `driving` has moved since `reference`; (B, 21, 3).
 

@@ -24,6 +24,7 @@ from avtr_cli.core.clocks import timed
 from avtr_cli.core.config import LEFT_AS_IT_IS, RenderConfig, RuntimeConfig
 from avtr_cli.core.errors import WeightsError
 from avtr_cli.core.motion_space import KEYPOINTS
+from avtr_cli.core.rotation import matrix_of, vector_of
 from avtr_cli.core.runtime import Graphs, precision_on, to_host
 from avtr_cli.core.types import Identity, Motion, Portrait
 from avtr_cli.perception.crop import resample, scale_of
@@ -44,8 +45,6 @@ from avtr_cli.render.liveportrait.pose import (
     absolute_keypoints,
     avtr1_keypoints,
     relative_keypoints,
-    rotation_from_vector,
-    rotation_to_vector,
 )
 from avtr_cli.render.liveportrait.regions import motion_mask
 from avtr_cli.render.liveportrait.retargeting import OPEN_LIPS, corrected, eye_ratio, lip_ratio, opening_delta
@@ -181,7 +180,7 @@ class LivePortraitRenderer:
         pose = FacePose.from_heads(self._extract_motion(image=image))
         keypoints = pose.keypoints()
         # In the head's own frame, the expression that rotates onto the portrait's.
-        still = torch.cat([rotation_to_vector(pose.rotation), (pose.exp @ pose.rotation.mT).flatten(1)], dim=1)[0]
+        still = torch.cat([vector_of(pose.rotation), (pose.exp @ pose.rotation.mT).flatten(1)], dim=1)[0]
         opening, closing = self._openings(keypoints, landmarks)
         frame, to_frame = self._view(portrait)
         avatar = Avatar(
@@ -240,7 +239,7 @@ class LivePortraitRenderer:
         """The keypoints to warp to, (T, 21, 3), of motion (T, 66)."""
         values = torch.where(self._moves, values, avatar.neutral)
         pose = avatar.pose
-        rotation, expression = rotation_from_vector(values[:, :3]), values[:, 3:].unflatten(1, (-1, 3))
+        rotation, expression = matrix_of(values[:, :3]), values[:, 3:].unflatten(1, (-1, 3))
         if self.config.driving == "avtr1":
             driven = avtr1_keypoints(pose, rotation, expression)
         else:  # as if a video had been seen whose face turns and moves so, in the portrait's frame
