@@ -19,21 +19,19 @@ if TYPE_CHECKING:
 
 
 class MotionGenerator(Protocol):
-    """Audio into motion, a chunk at a time.
-
-    space          what it speaks
-    cues           names of the cues that it can do; others must not be asked of it
-    weights_files  files that shape its motion; part of a job's key
-    """
+    """Audio into motion, a chunk at a time."""
 
     @property
-    def space(self) -> MotionSpace: ...
+    def space(self) -> MotionSpace:
+        """What it speaks."""
 
     @property
-    def cues(self) -> frozenset[str]: ...
+    def cues(self) -> frozenset[str]:
+        """Names of the cues that it can do; others must not be asked of it."""
 
     @property
-    def weights_files(self) -> tuple[Path, ...]: ...
+    def weights_files(self) -> tuple[Path, ...]:
+        """Files that shape its motion; part of a job's key."""
 
     def start(self, identity: Identity, seed: int) -> MotionState:
         """The state before the first chunk."""
@@ -46,26 +44,24 @@ class MotionGenerator(Protocol):
 
 
 class Renderer(Protocol):
-    """Motion into pictures of one identity.
-
-    space          what it draws
-    free_camera    whether it can be seen from anywhere; otherwise from FRONT alone
-    weights_files  files that shape its pictures; part of a job's key
-    """
+    """Motion into pictures of one identity."""
 
     @property
-    def space(self) -> MotionSpace: ...
+    def space(self) -> MotionSpace:
+        """What it draws."""
 
     @property
-    def free_camera(self) -> bool: ...
+    def free_camera(self) -> bool:
+        """Whether it can be seen from anywhere; otherwise from FRONT alone."""
 
     @property
-    def weights_files(self) -> tuple[Path, ...]: ...
+    def weights_files(self) -> tuple[Path, ...]:
+        """Files that shape its pictures; part of a job's key."""
 
     def prepare(self, portrait: Portrait) -> Identity:
         """Everything that depends on the photo alone."""
 
-    def draw(self, identity: Identity, motion: Motion, camera: Camera = FRONT) -> np.ndarray:
+    def draw(self, identity: Identity, motion: Motion, camera: Camera = FRONT) -> Frames:
         """uint8 (T, H, W, 3 or 4) pictures of the T frames, view and background applied.
 
         The array may be scratch memory that the next call of this thread overwrites. Raises ConfigError for a camera
@@ -89,5 +85,5 @@ class JointRenderer(Protocol):
 
     def draw_together(
         self, identities: Sequence[Identity], motions: Sequence[Motion], cameras: Sequence[Camera]
-    ) -> list[np.ndarray]:
+    ) -> list[Frames]:
         """`draw` of every identity with its motion through its camera."""

@@ -106,6 +106,7 @@ class ReplayGenerator:
         return {}
 
     def step(self, window: Window, state: MotionState, asked: Asked = ()) -> tuple[Motion, MotionState]:
+        """The chunk's 5 rows of the file; behind its end the last one stays."""
         first = window.index * CHUNK_FRAMES
         rows = torch.arange(first, first + CHUNK_FRAMES).clamp(max=len(self._values) - 1)
         return Motion(self.space, self._values[rows], first), state

@@ -15,6 +15,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import load, save
 
+from avtr_cli.core.arrays import Frames, Sound
 from avtr_cli.core.camera import FRONT, Camera, check_front
 from avtr_cli.core.clocks import ChunkClock, timed
 from avtr_cli.core.errors import AudioError, AvtrError, ConfigError
@@ -82,7 +83,7 @@ class StreamingSession:
         self._asked = self._asked[len(due) :]
         return tuple(replace(cue, frame=max(cue.frame, first)) for cue in due)
 
-    def push(self, samples: np.ndarray) -> list[Frame]:
+    def push(self, samples: Sound) -> list[Frame]:
         """Hear `samples`, float32 (2, n) in [-1, 1] at 16 kHz, rows (avatar, partner), any n.
 
         Returns the frames this completes, oldest first: 5 once 6480 samples are in (405 ms), then 5 per

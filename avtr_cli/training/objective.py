@@ -14,6 +14,7 @@ from torch.nn import functional as F
 
 from avtr_cli.core.timing import CHUNK_FRAMES
 from avtr_cli.motion import flow
+from avtr_cli.motion.gestures import EVENTS
 from avtr_cli.motion.lmfm import event_head, hearing
 from avtr_cli.motion.lmfm.articulation import MOUTH
 from avtr_cli.motion.lmfm.log_mel import SILENCE
@@ -229,7 +230,7 @@ def _event_losses(model: Lmfm, batch: dict[str, Tensor], flags: Tensor, person: 
     memory = model.events.recall(F.pad(flags, (0, 0, event_head.HISTORY, 0)))
     hazards, gaze = (part.float() for part in model.events(memory, batch["since"], person))
     starts = batch["starts"]
-    begun = starts[:, _UNHEARD:, list(event_head.EVENTS).index("gaze")] > 0
+    begun = starts[:, _UNHEARD:, list(EVENTS).index("gaze")] > 0
     cells = batch["gaze_cell"][:, _UNHEARD:][begun]
     looked = F.cross_entropy(gaze[:, _UNHEARD:][begun], cells) if len(cells) else gaze.sum() * 0
     return {

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from avtr_cli.core.arrays import Doubles, Reals
 from avtr_cli.core.motion_space import CONTROLS, EYE_RANGE_DEGREES
 from avtr_cli.core.timing import FPS
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from avtr_cli.core.arrays import Floats, Frames, Sound
 from avtr_cli.core.camera import FRONT, Camera
 from avtr_cli.core.errors import ConfigError
 from avtr_cli.core.motion_space import CONTROLS, MotionSpace
@@ -31,7 +32,7 @@ class _Unseen:
     def prepare(self, portrait: Portrait) -> Identity:
         raise NotImplementedError("an unseen motion has no portrait")
 
-    def draw(self, identity: Identity, motion: Motion, camera: Camera = FRONT) -> np.ndarray:
+    def draw(self, identity: Identity, motion: Motion, camera: Camera = FRONT) -> Frames:
         return np.empty((0, 0, 0, 3), np.uint8)
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from avtr_cli.core.arrays import AnyArray, Doubles, Floats, Indices, Reals
 from avtr_cli.core.types import Asked
 from avtr_cli.motion import gestures
 from avtr_cli.motion.gestures import CURVES, EVENTS, GAZE_CELLS, LONGEST, REFRACTORY, ROW
@@ -52,10 +53,10 @@ def decide(
     frames: int,
     first: int,
     hazards: Hazards,
-    numbers: np.ndarray,
-    odds: np.ndarray,
+    numbers: Doubles,
+    odds: Reals,
     asked: Asked,
-) -> tuple[np.ndarray, Pending]:
+) -> tuple[Floats, Pending]:
     """The gesture curves of the next `frames` frames, float32 (frames, 8), and what is then pending.
 
     `numbers` (frames, NUMBERS) are uniform; `odds` (frames, 7) multiply each gesture's odds; `first` is the index of

@@ -7,6 +7,7 @@ save in between changes a bit.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -127,7 +128,7 @@ class LmfmGenerator:
 
     def _gesture(
         self, index: int, flags: Tensor, state: MotionState, rng: np.random.Generator, asked: Asked
-    ) -> tuple[np.ndarray, decisions.Pending]:
+    ) -> tuple[Floats, decisions.Pending]:
         """Which gestures start in this chunk: the event head's hazards, guided by the partner if asked for."""
         events, person, guidance = self.model.events, self._person, self.config.partner_guidance
         recent = flags[-event_head.HISTORY - CHUNK_FRAMES :]

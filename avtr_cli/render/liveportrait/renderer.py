@@ -18,6 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from avtr_cli.core.arrays import Affine, Frames, Image, Points
 from avtr_cli.core.camera import FRONT, Camera, check_front
 from avtr_cli.core.clocks import timed
 from avtr_cli.core.config import LEFT_AS_IT_IS, RenderConfig, RuntimeConfig
@@ -202,14 +203,14 @@ class LivePortraitRenderer:
         }
         return Identity(KEYPOINTS, still.float().cpu(), avatar, (width, height), portrait.warnings, anatomy)
 
-    def draw(self, identity: Identity, motion: Motion, camera: Camera = FRONT) -> np.ndarray:
+    def draw(self, identity: Identity, motion: Motion, camera: Camera = FRONT) -> Frames:
         """uint8 (T, H, W, 3), or 4 with a transparent background: one picture per row of `motion`."""
         return self.draw_together([identity], [motion], [camera])[0]
 
     @torch.inference_mode()
     def draw_together(
         self, identities: Sequence[Identity], motions: Sequence[Motion], cameras: Sequence[Camera]
-    ) -> list[np.ndarray]:
+    ) -> list[Frames]:
         """`draw` of every identity, all frames in one forward; on a CPU in turn, so with the bits of each alone."""
         for camera in cameras:
             check_front(camera, "liveportrait")

@@ -11,12 +11,12 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from avtr_cli.core.arrays import Frames, Image, Matte
 from avtr_cli.core.camera import FRONT, Camera, check_front
 from avtr_cli.core.config import RenderConfig
 from avtr_cli.core.motion_space import CONTROLS
@@ -140,7 +140,7 @@ class MeshRenderer:
         return oversample(stage.place.of(layers.person)), stage.shown_at.of(behind), self._finish(person, plate)
 
     @torch.inference_mode()
-    def draw(self, identity: Identity, motion: Motion, camera: Camera = FRONT) -> np.ndarray:
+    def draw(self, identity: Identity, motion: Motion, camera: Camera = FRONT) -> Frames:
         """uint8 (T, H, W, 3), or 4 with a transparent background: one picture per row of `motion`."""
         check_front(camera, "mesh")
         avatar: Avatar = identity.kept
