@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from avtr_cli.core.arrays import Doubles, Mask, Sound
+from avtr_cli.core.arrays import Doubles, Sound
 from avtr_cli.core.timing import SAMPLE_RATE
 
 MOST_LAG = SAMPLE_RATE // 50  # samples, 20 ms: the way across a room, a mixer's delay
@@ -36,7 +36,7 @@ class Sameness:
         if self._blocks < MOST_BLOCKS and LEAST_BLOCK <= block.shape[1] <= SAMPLE_RATE:
             self._search(double - double.mean(1, keepdims=True))
 
-    def _search(self, varying: Mask) -> None:
+    def _search(self, varying: Doubles) -> None:
         powers = (varying**2).mean(1)
         if powers.min() < SOUNDING:
             return

@@ -22,8 +22,8 @@ Matte = NDArray[np.float32]
 """(H, W) in 0 .. 1: how much of each pixel belongs to what is asked for."""
 Mask = NDArray[np.bool_]
 """Which pixels, points or frames: (H, W), (n,) or (T,)."""
-Colour = NDArray[np.float64]
-"""Red, green and blue, (3,) or (..., 3)."""
+Colour = NDArray[np.floating[Any]]
+"""Red, green and blue, (3,) or (..., 3), float32 or float64."""
 
 Points = NDArray[np.float64]
 """Places (n, 2) or (n, 3): x, y and depth, in pixels of a picture or in EO of a head."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from avtr_cli.core.arrays import Floats
+    from avtr_cli.core.arrays import Reals
 
 
 @dataclass(frozen=True)
@@ -25,15 +25,16 @@ class Readings:
     gaze_degrees   (T, 2) where the eyes point besides the head: to the left of the picture, down
     """
 
-    mouth: Floats
-    blink: Floats
-    head_degrees: Floats
-    smile: Floats | None = None
-    brow: Floats | None = None
-    gaze_degrees: Floats | None = None
+    mouth: Reals
+    blink: Reals
+    head_degrees: Reals
+    smile: Reals | None = None
+    brow: Reals | None = None
+    gaze_degrees: Reals | None = None
 
 
-Read = Callable[["MotionSpace", "Floats", "Floats"], Readings]
+Read = Callable[["MotionSpace", "Reals", "Reals"], Readings]
+"""(space, motion (T, C), motion at rest (C,)) -> what it shows."""
 
 
 @dataclass(frozen=True)
@@ -52,10 +53,10 @@ class MotionSpace:
         return len(self.channels)
 
     def index(self, channel: str) -> int:
-        """Column of a channel. Raises ValueError where the space has none of that name."""
+        """The column of a channel. Raises ValueError."""
         return self.channels.index(channel)
 
-    def readings(self, values: Floats, neutral: Floats) -> Readings:
+    def readings(self, values: Reals, neutral: Reals) -> Readings:
         """What motion (T, C) shows of an avatar whose motion at rest is `neutral` (C,)."""
         return self.read(self, values, neutral)
 
@@ -76,15 +77,16 @@ HEAD_CHANNELS = ("headPitch", "headYaw", "headRoll", "headX", "headY", "headZ")
 EYE_RANGE_DEGREES = 35.0  # of eye rotation for an ARKit look weight of 1
 
 
-def _read_controls(space: MotionSpace, values: Floats, neutral: Floats) -> Readings:
+def _read_controls(space: MotionSpace, values: Reals, neutral: Reals) -> Readings:
     """Of weights as they are: zeros are the photo."""
 
-    def weight(name: str) -> Floats:
-        column: Floats = values[:, space.index(name)]
+    def weight(name: str) -> Reals:
+        column: Reals = values[:, space.index(name)]
         return column
 
-    def both(name: str) -> Floats:
-        return (weight(f"{name}Left") + weight(f"{name}Right")) / 2
+    def both(name: str) -> Reals:
+        mean: Reals = (weight(f"{name}Left") + weight(f"{name}Right")) / 2
+        return mean
 
     head, gaze = values[:, [space.index(name) for name in HEAD_CHANNELS[:3]]], values[:, :2].copy()
     # A right eye that looks out and a left eye that looks in both turn towards the left of the picture.
@@ -115,13 +117,13 @@ EYE_KEYPOINTS = (11, 13, 15, 16, 18)
 """Which of LivePortrait's 21 move with lips and lids: learned, not labelled; read off its editor and driving modes."""
 
 
-def _read_keypoints(space: MotionSpace, values: Floats, neutral: Floats) -> Readings:
+def _read_keypoints(space: MotionSpace, values: Reals, neutral: Reals) -> Readings:
     """Of departures from the portrait: how far the lips' and the lids' keypoints have moved."""
     moved = values - neutral
     points = moved[:, 3:].reshape(len(moved), -1, 3)
 
-    def departure(keypoints: tuple[int, ...]) -> Floats:
-        squares: Floats = (points[:, list(keypoints)] ** 2).mean((1, 2))
+    def departure(keypoints: tuple[int, ...]) -> Reals:
+        squares: Reals = (points[:, list(keypoints)] ** 2).mean((1, 2))
         return squares**0.5
 
     return Readings(departure(LIP_KEYPOINTS), departure(EYE_KEYPOINTS), moved[:, :3] * (180 / math.pi))

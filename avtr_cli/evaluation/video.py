@@ -18,7 +18,7 @@ import numpy as np
 import soundfile
 from scipy.ndimage import uniform_filter1d
 
-from avtr_cli.core.arrays import Affine, AnyArray, Doubles, Image, Indices, Mask, Points, Sound
+from avtr_cli.core.arrays import Affine, AnyArray, Doubles, Floats, Image, Indices, Mask, Points, Sound
 from avtr_cli.core.errors import InputError, OutputError
 from avtr_cli.core.textfile import why_no_file
 from avtr_cli.core.timing import FPS, SAMPLE_RATE, SAMPLES_PER_FRAME
@@ -52,7 +52,7 @@ class Seen:
 
     found: Mask
     face: Face
-    moved: Doubles  # (T, blocks) of 255, signed, against the first frame; no blocks where there is no background
+    moved: Floats  # (T, blocks) of 255, signed, against the first frame; no blocks where there is no background
     differs: float  # mean distance of the background from the photo's, of 255
 
 
@@ -89,7 +89,7 @@ def track_face(path: Path, portrait: Portrait, watch: OnFrames | None = None) ->
     """Every frame of the video through Face Mesh. Raises InputError where no frame shows a face."""
     view: _View | None = None
     found, shapes, ears, angles, moved, differs = [], [], [], [], [], []
-    first = np.zeros(0)
+    first = np.zeros(0, np.float32)
     for index, (frame, total) in enumerate(_frames(path)):
         if view is None:
             view = _view_of(portrait, frame)
@@ -191,9 +191,9 @@ class _View:
 
     crop: Affine  # affine, picture -> square around the head
     blocks_kept: Mask  # bool (rows, columns) of BLOCK px: wholly background
-    expected: Doubles  # (blocks,) the photo's own means
+    expected: Floats  # (blocks,) the photo's own means
 
-    def blocks(self, frame: Image) -> Doubles:
+    def blocks(self, frame: Image) -> Floats:
         """Means of the background's blocks, (blocks,), of 255."""
         return _block_means(frame)[self.blocks_kept]
 
@@ -225,11 +225,11 @@ def _view_of(portrait: Portrait, frame: Image) -> _View:
     return _View(crop[:2], kept, _block_means(pictures[best])[kept])
 
 
-def _block_means(picture: AnyArray) -> Doubles:
+def _block_means(picture: AnyArray) -> Floats:
     """(H, W, C) -> mean over channels and BLOCK x BLOCK px, (H // BLOCK, W // BLOCK)."""
     rows, columns = picture.shape[0] // BLOCK, picture.shape[1] // BLOCK
     cut = picture[: rows * BLOCK, : columns * BLOCK].astype(np.float32).mean(2)
-    means: Doubles = cut.reshape(rows, BLOCK, columns, BLOCK).mean((1, 3))
+    means: Floats = cut.reshape(rows, BLOCK, columns, BLOCK).mean((1, 3))
     return means
 
 

@@ -150,7 +150,7 @@ class Corpus:
         return out
 
 
-def since_starts(starts: Floats, longest: int = 250) -> Floats:
+def since_starts(starts: AnyArray, longest: int = 250) -> Floats:
     """float32 (T, 7): frames since each gesture last started, before this frame; `longest` where never."""
     frames = np.arange(len(starts))[:, None]
     last = np.maximum.accumulate(np.where(starts > 0, frames, -longest - 1), axis=0)

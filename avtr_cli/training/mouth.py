@@ -56,8 +56,8 @@ def mouth_truth(rows: Floats, prosody: Prosody, opening: float, rng: np.random.G
     )
 
 
-def _mean(at_100_hz: Doubles) -> Floats:
-    means: Floats = at_100_hz.reshape(-1, _PER_FRAME, at_100_hz.shape[1]).mean(1)
+def _mean(at_100_hz: Doubles) -> Doubles:
+    means: Doubles = at_100_hz.reshape(-1, _PER_FRAME, at_100_hz.shape[1]).mean(1)
     return means
 
 

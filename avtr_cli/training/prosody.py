@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.ndimage import uniform_filter1d
 
-from avtr_cli.core.arrays import Doubles, Mask, Sound
+from avtr_cli.core.arrays import Doubles, Floats, Mask, Reals, Sound
 from avtr_cli.core.timing import SAMPLE_RATE
 from avtr_cli.training.conversation import Side
 
@@ -29,7 +29,7 @@ class Prosody:
     """
 
     speech: Mask
-    level_db: Doubles
+    level_db: Floats
     f0: Doubles
     accents: Doubles
     low_pitch_ends: Doubles
@@ -92,7 +92,7 @@ def _low_pitch(f0: Doubles, speech: Mask) -> tuple[Doubles, Doubles]:
     return mask, np.array(ends)
 
 
-def _accents(level: Doubles, f0: Doubles, speech: Mask) -> Doubles:
+def _accents(level: Floats, f0: Doubles, speech: Mask) -> Doubles:
     """Peaks over +-120 ms of loudness (200 ms smooth) and 0.8 times log F0, both as z-scores over speech."""
     if speech.sum() < 50:
         return np.zeros(0)
@@ -100,8 +100,8 @@ def _accents(level: Doubles, f0: Doubles, speech: Mask) -> Doubles:
     tone = np.log(np.where(f0 > 0, f0, np.median(f0[f0 > 0]) if (f0 > 0).any() else 1.0))
     tone = uniform_filter1d(tone, 12)
 
-    def z(x: Doubles) -> Doubles:
-        score: Doubles = (x - x[speech].mean()) / (x[speech].std() + 1e-6)
+    def z(x: Reals) -> Reals:
+        score: Reals = (x - x[speech].mean()) / (x[speech].std() + 1e-6)
         return score
 
     score = z(loud) + 0.8 * z(tone)

@@ -11,7 +11,7 @@ from dataclasses import replace
 import cv2
 import numpy as np
 
-from avtr_cli.core.arrays import Grey, Image, Points
+from avtr_cli.core.arrays import Grey, Image, Picture, Points
 from avtr_cli.core.motion_space import ARKIT_BLENDSHAPES, CONTROLS
 from avtr_cli.evaluation.mesh.lip_band import LipBand
 from avtr_cli.evaluation.mesh.studio import AXES, Numbers, Studio, change, command, found, luma_at
@@ -121,7 +121,7 @@ def _box(mask: Grey, points: Points, margin: float) -> None:
     mask[y0:y1, x0:x1] = False
 
 
-def _alpha(studio: Studio) -> Grey:
+def _alpha(studio: Studio) -> Picture:
     """(512, 512) 0 .. 1: the person's layer in the frame at rest."""
     avatar = studio.avatar
     visible = avatar.stage.visible

@@ -189,7 +189,7 @@ class _Marks:
         return self._most(moved - np.nanmedian(moved, axis=1, keepdims=True))
 
     @staticmethod
-    def _most(moved: Floats) -> float:
+    def _most(moved: Reals) -> float:
         """Length below which 95 % of the displacements (looks, marks, 2) lie; NaN where no mark was believed."""
         lengths = np.linalg.norm(moved.reshape(-1, 2), axis=1)
         lengths = lengths[np.isfinite(lengths)]

@@ -77,7 +77,7 @@ def read_face(values: Reals) -> Face:
     )
 
 
-def lip_aperture(table: Doubles) -> Doubles:
+def lip_aperture(table: Reals) -> Doubles:
     """jaw - close + 0.4 (lower lip down + upper lip up) - 0.15 (press + roll), (T, 58) -> (T,)."""
 
     def mean(*names: str) -> Doubles:

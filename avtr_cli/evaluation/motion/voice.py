@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.ndimage import maximum_filter1d
 
-from avtr_cli.core.arrays import Doubles, Mask, Sound
+from avtr_cli.core.arrays import Doubles, Mask, Reals, Sound
 from avtr_cli.core.timing import FPS, SAMPLES_PER_FRAME, frames_of
 
 SILENT_DB = -100.0  # what digital silence is given
@@ -66,7 +66,7 @@ def hear(sound: Sound) -> tuple[Voice, Voice]:
     return voices[0], voices[1]
 
 
-def energy_db(samples: Sound) -> Doubles:
+def energy_db(samples: Reals) -> Doubles:
     """Mean power in dBFS of every frame of (n,) samples, ceil(n / 640) of them."""
     frames = frames_of(len(samples))
     padded = np.zeros(frames * SAMPLES_PER_FRAME)

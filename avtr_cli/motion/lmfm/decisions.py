@@ -11,14 +11,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from avtr_cli.core.arrays import AnyArray, Doubles, Floats, Indices, Reals
+from avtr_cli.core.arrays import AnyArray, Doubles, Floats, Reals
 from avtr_cli.core.types import Asked
 from avtr_cli.motion import gestures
 from avtr_cli.motion.gestures import CURVES, EVENTS, GAZE_CELLS, LONGEST, REFRACTORY, ROW
 from avtr_cli.motion.lmfm.event_head import SINCE_LONGEST
 from avtr_cli.motion.lmfm.person import event_of_cue
 
-Hazards = Callable[[int, Indices], tuple[Floats, Floats]]
+Hazards = Callable[[int, Floats], tuple[Doubles, Doubles]]
 """(frame of the chunk, frames since each event) -> logits of the events (7,) and of the gaze cells (7,)."""
 
 NUMBERS = len(EVENTS) * (1 + gestures.NUMBERS) + 1  # uniform numbers that one frame takes
@@ -35,7 +35,7 @@ class Pending:
     """curves (64, 8) of the frames to come, since (7,) frames, gaze (2,) where the eyes rest."""
 
     curves: Floats
-    since: Indices
+    since: Floats
     gaze: Floats
 
     @classmethod
@@ -117,7 +117,7 @@ def occasions(own_voice: AnyArray, partner_voice: AnyArray, frames: int) -> Doub
     return out
 
 
-def _cell(logits: Floats, number: float) -> tuple[float, float]:
+def _cell(logits: Doubles, number: float) -> tuple[float, float]:
     """A gaze cell drawn from its logits by one uniform number."""
     weights = np.exp(logits - logits.max())
     return GAZE_CELLS[int(np.searchsorted(np.cumsum(weights / weights.sum())[:-1], number, side="right"))]

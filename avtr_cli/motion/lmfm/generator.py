@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from avtr_cli.core.arrays import Floats, Indices
+from avtr_cli.core.arrays import Doubles, Floats
 from avtr_cli.core.config import MotionConfig
 from avtr_cli.core.motion_space import CONTROLS
 from avtr_cli.core.timing import CHUNK_FRAMES, PAST_FRAMES
@@ -140,7 +140,7 @@ class LmfmGenerator:
             deaf[:, hearing.FLAGS :] = 0
             alone = events.recall(deaf.unsqueeze(0))[0]
 
-        def hazards(frame: int, since: Indices) -> tuple[Floats, Floats]:
+        def hazards(frame: int, since: Floats) -> tuple[Doubles, Doubles]:
             ages = torch.from_numpy(since.astype(np.float32))
             logits, cells = events(memory[frame], ages, person)
             if guidance != 1.0:

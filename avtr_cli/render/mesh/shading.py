@@ -79,11 +79,11 @@ def gain(shading: Shading, field: FieldBasis, controls: Controls, back: Tensor) 
     return warp_grid(field, change.view(1, *field.grid), back).mul_(shading.strength)
 
 
-def _normals(depth: Floats, stage: Stage) -> Doubles:
+def _normals(depth: Floats, stage: Stage) -> Floats:
     relief = cv2.GaussianBlur(-depth, (0, 0), 0.045 * stage.unit / stage.cell)
     slope_y, slope_x = np.gradient(relief, stage.cell)
     length = np.sqrt(slope_x**2 + slope_y**2 + 1)
-    normals: Doubles = np.stack([-slope_x / length, -slope_y / length, 1 / length]).reshape(3, -1)
+    normals: Floats = np.stack([-slope_x / length, -slope_y / length, 1 / length]).reshape(3, -1)
     return normals
 
 
