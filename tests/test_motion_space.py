@@ -60,7 +60,7 @@ def test_keypoints_are_read_as_departures_from_the_portrait():
     seen = KEYPOINTS.readings(moved, neutral)
     assert (seen.mouth > 0.01).tolist() == [False, True, False]
     assert (seen.blink > 0.01).tolist() == [False, False, True]
-    np.testing.assert_allclose(seen.head_degrees[2], [0, np.degrees(0.5), 0], atol=1e-4)
+    np.testing.assert_allclose(seen.head_degrees[2], [0, -np.degrees(0.5), 0], atol=1e-4)
     assert seen.smile is seen.brow is seen.gaze_degrees is None
 
 

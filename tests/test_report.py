@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
+import subprocess
 from collections.abc import Iterator
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
 import pytest
 import soundfile
+from imageio_ffmpeg import get_ffmpeg_exe as ffmpeg_exe
 
 from avtr_cli.audio.source import DialogueFiles
 from avtr_cli.core.types import Cue
@@ -89,3 +93,36 @@ def test_a_video_without_marks_says_nothing_of_itself(reports):
     assert marked.generated
     assert "a synthetic talking avatar" in marked.lines[0]
     assert "2 synthetic talking avatars" in verify(Path(reports[1]["output"]["path"])).lines[0]
+
+
+def test_what_is_told_of_the_files_is_what_is_in_them(reports):
+    words = {"H.264": "h264", "VP9": "vp9", "ProRes 4444": "prores", "AAC": "aac", "Opus": "opus", "PCM": "pcm_s16le"}
+    for output in (report["output"] for report in reports):
+        path = Path(output["path"])
+        assert output["bytes"] == path.stat().st_size
+        said = subprocess.run([ffmpeg_exe(), "-i", path], capture_output=True, text=True, check=False).stderr
+        (picture,) = re.findall(r"Video: (\w+)", said)
+        ((sound, rate, channels),) = re.findall(r"Audio: (\w+)[^,]*, (\d+) Hz, (mono|stereo|[12] channels)", said)
+        assert (picture, sound) == (words[output["codec"]], words[output["sound_codec"]])
+        assert (int(rate), channels) in (
+            (output["sound_rate"], "mono" if output["sound_channels"] == 1 else "stereo"),
+            (output["sound_rate"], f"{output['sound_channels']} channels"),
+        )
+        assert 0 <= output["poster_s"] < output["duration_s"]
+
+
+def test_a_report_knows_the_weights_and_the_moment(reports):
+    from avtr_cli.motion.lmfm.generator import SHIPPED
+
+    told = reports[0]
+    assert told["weights"] == [{"file": SHIPPED.name, "sha256": hashlib.sha256(SHIPPED.read_bytes()).hexdigest()}]
+    age = datetime.now(timezone.utc) - datetime.fromisoformat(told["avtr"]["finished"])
+    assert timedelta(0) <= age + timedelta(seconds=1) < timedelta(hours=2)
+
+
+def test_the_summary_speaks_of_deadlines_only_at_the_speed_of_a_call(reports):
+    live, two_sided, *_ = ("\n".join(report.summary()) for report in reports)
+    assert "came too late" in live
+    assert "too late" not in two_sided
+    assert "missed" not in two_sided
+    assert f"{reports[1]['output']['bytes'] / 1e6:.1f} MB" in two_sided

@@ -139,11 +139,12 @@ def batch(
         for line in plan_table(outcome.items):
             typer.echo(printable(line))
     else:
-        write_json(out / SUMMARY, summary_of(outcome, out, source, command))
+        summary = summary_of(outcome, out, source, command)
+        write_json(out / SUMMARY, summary)
         if index_is_due(outcome, out):
             from avtr_cli.batch.index import write_index  # draws charts, so only where there is something new
 
-            write_index(outcome.items, out)
+            write_index(outcome.items, out, summary)
         typer.echo(printable(str(out / SUMMARY) if quiet else _last_line(outcome, out / SUMMARY)))
     if outcome.interrupted:
         raise KeyboardInterrupt

@@ -126,7 +126,8 @@ def _read_keypoints(space: MotionSpace, values: Reals, neutral: Reals) -> Readin
         squares: Reals = (points[:, list(keypoints)] ** 2).mean((1, 2))
         return squares**0.5
 
-    return Readings(departure(LIP_KEYPOINTS), departure(EYE_KEYPOINTS), moved[:, :3] * (180 / math.pi))
+    # The rotation's matrix turns row vectors, so the usual vector is its negative.
+    return Readings(departure(LIP_KEYPOINTS), departure(EYE_KEYPOINTS), moved[:, :3] * (-180 / math.pi))
 
 
 KEYPOINTS = MotionSpace(

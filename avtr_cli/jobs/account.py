@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 from avtr_cli.core import runtime
+from avtr_cli.core.arrays import Floats
 from avtr_cli.core.files import file_sha256
 from avtr_cli.core.timing import FPS
 from avtr_cli.jobs.preparation import PreparedJob, warnings_of
+from avtr_cli.jobs.timeline import movements, poster_time
 from avtr_cli.jobs.workfolder import WorkFolder
 from avtr_cli.output.sequence import SUFFIX, is_sequence, sequence_sha256
 from avtr_cli.output.video import frames_hash
@@ -17,6 +20,13 @@ from avtr_cli.provenance import marks
 from avtr_cli.provenance.origin import Origin
 from avtr_cli.report.report import Report, timing_entry
 from avtr_cli.weights.registry import notices
+
+CODECS = {".mp4": ("H.264", "AAC"), ".webm": ("VP9", "Opus"), ".mov": ("ProRes 4444", "PCM"), SUFFIX: ("PNG", "PCM")}
+
+
+def sound_rate(file_rate: int) -> int:
+    """Hz of the sound in the output, for a source of so many: of the same family, so that little is resampled."""
+    return 44_100 if file_rate in (11_025, 22_050, 44_100) else 48_000
 
 
 def origin_of(prepared: PreparedJob) -> Origin:
@@ -52,19 +62,25 @@ def report_of(
     timing["pace"] = feed.pace.entry() if feed.pace is not None else {"mode": "max"}
     return Report(
         {
-            "avtr": marks.made_by(job.preset, job.seed, job.command),
+            "avtr": marks.made_by(job.preset, job.seed, job.command)
+            | {"finished": datetime.now(timezone.utc).isoformat(timespec="seconds")},
             "settings": job.preset.as_dict(),
+            "weights": [{"file": path.name, "sha256": prepared.engine.sha256(path)} for path in engine.weights_files()],
             "device": runtime.describe_device(engine.device, engine.precision, engine.threads),
             "inputs": _inputs(prepared),
             "output": {
                 "path": str(job.out),
                 "sha256": _output_sha256(job.out, made),
+                "bytes": sum(path.stat().st_size for path in made),
+                "codec": CODECS[prepared.checked.form.suffix][0],
+                **_sound(prepared),
                 "frames": prepared.total,
                 "fps": FPS,
                 "width": width,
                 "height": height,
                 "layout": feed.layout.name if feed.layout is not None else "single",
                 "duration_s": prepared.total / FPS,
+                "poster_s": round(poster_time(movements(folder, neutrals_of(prepared))), 3),
                 "frames_sha256": frames_hash(folder.digests),
                 "resumed_from_frame": resumed,
             },
@@ -79,6 +95,21 @@ def report_of(
             "warnings": list(warnings_of(job, prepared.avatars, prepared.health, prepared.total)),
         }
     )
+
+
+def neutrals_of(prepared: PreparedJob) -> list[Floats]:
+    """The motion (C,) of every avatar at rest."""
+    return [one.identity.neutral.cpu().numpy() for one in prepared.avatars]
+
+
+def _sound(prepared: PreparedJob) -> dict[str, Any]:
+    """What sound the output carries; null three times where it has none."""
+    kind = prepared.job.preset.output.sound
+    facts: tuple[str | int | None, ...] = (None, None, None)
+    if kind != "none":
+        rate = sound_rate(prepared.source.facts.file_rate)
+        facts = (CODECS[prepared.checked.form.suffix][1], rate, 2 if kind == "stereo" else 1)
+    return dict(zip(("sound_codec", "sound_rate", "sound_channels"), facts, strict=True))
 
 
 def _output_sha256(out: Path, made: Sequence[Path]) -> str:
@@ -102,6 +133,7 @@ def _inputs(prepared: PreparedJob) -> dict[str, Any]:
     audio: dict[str, Any] = {
         "path": prepared.job.true_names(str(sound.dialogue)),
         "sha256": prepared.source.sha256[0],
+        "start_s": sound.start_s,
         "duration_s": round(facts.duration_s, 3),
         "sample_rate": facts.file_rate,
         "channels": facts.channels,

@@ -11,7 +11,7 @@ import torch
 from avtr_cli.audio.source import DialogueSource
 from avtr_cli.core.interruption import each_interruptible, interruptible
 from avtr_cli.core.textfile import json_text
-from avtr_cli.jobs.account import origin_of
+from avtr_cli.jobs.account import neutrals_of, origin_of, sound_rate
 from avtr_cli.jobs.preparation import PreparedJob
 from avtr_cli.jobs.timeline import collect
 from avtr_cli.jobs.workfolder import WorkFolder
@@ -21,7 +21,7 @@ from avtr_cli.output.finished import Finished
 from avtr_cli.output.sequence import FIRST, PictureSequence, is_sequence
 from avtr_cli.output.video import SoundWriter, assemble
 from avtr_cli.provenance import marks
-from avtr_cli.report.page import job_page
+from avtr_cli.report.job_page import job_page
 from avtr_cli.report.report import Report
 
 
@@ -65,9 +65,9 @@ def account(prepared: PreparedJob, folder: WorkFolder, report: Report, video: Se
     if job.report is not None:
         yield Finished(_written(folder, "staged-report", json_text(report, 2) + "\n"), job.report)
     if job.page is not None:
-        neutrals = [one.identity.neutral.cpu().numpy() for one in prepared.avatars]
         with interruptible():
-            page = job_page(job.page, report, _to_look_at(video), collect(prepared.source, folder, neutrals))
+            timeline = collect(prepared.source, folder, neutrals_of(prepared))
+            page = job_page(job.page, report, _to_look_at(video), timeline)
         yield Finished(_written(folder, "staged-page", page), job.page)
 
 
@@ -81,7 +81,7 @@ def outdated(out: Path, frames: int) -> list[Path]:
 
 def write_sound(source: DialogueSource, kind: str, frames: int, path: Path) -> None:
     """Write the PCM that goes with `frames` frames, exactly as long: `avatar` or `mix` mono, or `stereo`."""
-    rate = 44_100 if source.facts.file_rate in (11_025, 22_050, 44_100) else 48_000
+    rate = sound_rate(source.facts.file_rate)
     writer = SoundWriter(path, rate, 2 if kind == "stereo" else 1)
     for block in each_interruptible(source.blocks(rate)):
         if kind == "stereo":

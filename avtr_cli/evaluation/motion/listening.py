@@ -11,24 +11,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.ndimage import uniform_filter1d
-from scipy.signal import butter, sosfiltfilt
 
 from avtr_cli.core.arrays import Doubles, Mask
 from avtr_cli.core.timing import FPS
 from avtr_cli.evaluation.motion.takes import Finding, Findings, Take
-from avtr_cli.evaluation.motion.voice import Voice, runs
+from avtr_cli.evaluation.motion.voice import Voice
 from avtr_cli.evaluation.stats import upper_p
+from avtr_cli.motion import noticing
+from avtr_cli.motion.noticing import NOD_FALLS, NOD_RISES
 
-NOD_BAND_HZ = (1.2, 4.0)
-RMS_FRAMES = 19  # 0.76 s: one slow nod
 FIRST, LAST = 3, 35  # frames behind a phrase's end: 0.1 .. 1.4 s
 OWN_MARGIN = 8  # frames from the own voice in which the head may be speaking
 HIT_DEGREES = 1.0  # of the nod band, from which a nod can be seen
-NOD_RISES, NOD_FALLS = 0.7, 0.35  # degrees rms between which nods are counted
 SEEN_SHARE = 0.6  # of a window that must lie in the avatar's silence
 _TURNS = 200  # of the chance level
-_SHORTEST = 24  # frames that the filter needs
 
 CURVES = ("nod", "brow", "smile")
 
@@ -75,17 +71,12 @@ def after_phrases(partner: Voice) -> Mask:
 
 def nod_band(take: Take) -> Doubles:
     """Head pitch between 1.2 and 4 Hz, degrees, without delay."""
-    pitch = take.face.head[:, 0]
-    if len(pitch) < _SHORTEST:
-        return np.zeros(len(pitch))
-    band: Doubles = sosfiltfilt(butter(2, NOD_BAND_HZ, "bandpass", fs=FPS, output="sos"), pitch)
-    return band
+    return noticing.nod_band(take.face.head[:, 0])
 
 
 def nod_envelope(take: Take) -> Doubles:
     """Root mean square of the nod band over 0.76 s, degrees."""
-    envelope: Doubles = np.sqrt(np.maximum(uniform_filter1d(nod_band(take) ** 2, RMS_FRAMES), 0.0))
-    return envelope
+    return noticing.nod_envelope(take.face.head[:, 0])
 
 
 def score(take: Take, partner: Voice) -> float:
@@ -135,11 +126,8 @@ def _hits(takes: Sequence[Take], silent: Sequence[Mask], after: Sequence[Mask]) 
 
 
 def _nods_per_minute(nods: Sequence[Doubles], silent: Sequence[Mask]) -> float:
-    count = sum(
-        nod[first:end].max() > NOD_RISES
-        for nod, quiet in zip(nods, silent, strict=True)
-        for first, end in runs((nod > NOD_FALLS) & quiet)
-    )
+    heard = [np.where(quiet, nod, 0.0) for nod, quiet in zip(nods, silent, strict=True)]
+    count = sum(len(noticing.spans(nod, NOD_FALLS, NOD_RISES)) for nod in heard)
     minutes = sum(quiet.sum() for quiet in silent) / FPS / 60
     return count / minutes if minutes > 0 else float("nan")
 
