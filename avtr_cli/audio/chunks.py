@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
+from typing import Literal
 
 from avtr_cli.audio.opening import Bytes, View
 
@@ -53,7 +54,7 @@ class _Family:
     first: int  # where the first chunk begins
     name: int  # bytes of a chunk's name
     length: int  # bytes of its size
-    order: str  # of the bytes of a number
+    order: Literal["little", "big"]  # of the bytes of a number
     align: int  # chunks begin at multiples of it
     whole: bool  # whether the size counts name and size too
     sound: bytes  # name of the sound's chunk
@@ -102,7 +103,7 @@ def _walk(file: Bytes, family: _Family) -> SoundChunk | None:
         head = file.read_at(at, header)
         if len(head) < header:
             return None
-        name, stated = head[: family.name], int.from_bytes(head[family.name :], family.order)  # type: ignore[arg-type]
+        name, stated = head[: family.name], int.from_bytes(head[family.name :], family.order)
         begin = at + header
         size = stated - header if family.whole else stated
         if name == family.sound:
@@ -134,7 +135,7 @@ def _is_chunk(file: Bytes, family: _Family, at: int) -> bool:
     """Whether what follows a sound of no bytes is the next chunk, and so the sound really empty."""
     header = family.name + family.length
     head = file.read_at(at, header)
-    size = int.from_bytes(head[family.name :], family.order)  # type: ignore[arg-type]
+    size = int.from_bytes(head[family.name :], family.order)
     return len(head) == header and head[:4] in COMMON and at + header + size <= file.size
 
 

@@ -116,7 +116,7 @@ class Processes:
             if not busy:
                 return
             for pipe in wait(list(busy), timeout=STALLED_S):
-                yield from self._hear(busy[pipe])  # type: ignore[index]
+                yield from self._hear(busy[pipe])  # type: ignore[index]  # typeshed: `wait` may give sockets too
             for member in busy.values():
                 if time.monotonic() - member.heard_at > STALLED_S:
                     member.process.kill()  # the end of its pipe is heard next

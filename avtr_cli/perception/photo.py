@@ -112,7 +112,7 @@ def _decoded(data: bytes) -> Image:
                 raise
             # Pillow turns a TIFF while it reads it, and stumbles over odd tags then: read it as it lies.
             picture, turn = _opened(data), 1
-            picture.getexif = PIL.Image.Exif  # type: ignore[method-assign]
+            picture.getexif = PIL.Image.Exif  # type: ignore[method-assign]  # in place of Pillow's own, which reads the block
             picture.load()
     pixels = to_rgb(picture, halved=picture.width * picture.height > KEPT_WHOLE and halvings == 1)
     del picture
