@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,11 +19,14 @@ from avtr_cli.core.types import Identity, Portrait
 from avtr_cli.jobs.checking import CheckedJob, check_space
 from avtr_cli.jobs.feed import Feed
 from avtr_cli.jobs.job import Job
+from avtr_cli.jobs.steps import OnStep, Step, unwatched
 from avtr_cli.motion.file import ReplayGenerator
 from avtr_cli.output.label import Label
 from avtr_cli.prompts.reading import check_cues
 from avtr_cli.streaming.engine import Engine
 from avtr_cli.streaming.session import StreamingSession
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -82,10 +86,11 @@ def warnings_of(job: Job, avatars: Sequence[PreparedAvatar], health: Health, fra
     return tuple(job.true_names(said) for said in dict.fromkeys((*of_photos, *health.warnings, *late)))
 
 
-def prepare(checked: CheckedJob, engine: Engine, health: Health) -> PreparedJob:
+def prepare(checked: CheckedJob, engine: Engine, health: Health, on_step: OnStep = unwatched) -> PreparedJob:
     """Prepare the avatars and their sessions. Raises AvtrError."""
     job, source = checked.job, checked.source
     sides = job.sides()
+    on_step(Step.FACE)
     began = time.perf_counter()
     avatars = tuple(prepare_avatar(side, engine, source) for side in sides)
     portrait_s = time.perf_counter() - began
@@ -93,9 +98,14 @@ def prepare(checked: CheckedJob, engine: Engine, health: Health) -> PreparedJob:
     size = layout.size if layout is not None else avatars[0].identity.size
     label = Label(job.label, size) if job.label else None
     check_space(job.out, checked.form, size, checked.frames)
+    on_step(Step.WARM_UP)
     began = time.perf_counter()
     _warm_up(engine, avatars[0].generator, avatars[0].identity)
     warmup_s = time.perf_counter() - began
+    logger.info(
+        "%s: frames of %dx%d, encoded by %s; portrait %.1f s, first chunk %.1f s",
+        job.out, *size, checked.form.encoder, portrait_s, warmup_s,
+    )  # fmt: skip
     cuda = engine.device.type == "cuda"
     sessions = [
         StreamingSession(one.identity, one.generator, engine.renderer, side.seed, ChunkClock(cuda))

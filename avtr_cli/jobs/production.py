@@ -7,6 +7,7 @@ Several jobs on one device go in step, a chunk of each at a time (`render_next_c
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -30,12 +31,15 @@ from avtr_cli.jobs.feed import FedChunk
 from avtr_cli.jobs.job import Job
 from avtr_cli.jobs.placement import place_outputs, refuse_taken, write_stream
 from avtr_cli.jobs.preparation import PreparedJob, prepare
+from avtr_cli.jobs.steps import OnStep, Step, unwatched
 from avtr_cli.jobs.workfolder import Segment, WorkFolder
 from avtr_cli.motion.file import save_motion
 from avtr_cli.output.video import SegmentWriter
 from avtr_cli.report.report import Report
 from avtr_cli.streaming.engine import Engine
 from avtr_cli.streaming.session import SessionWindow, StreamingSession, in_step
+
+logger = logging.getLogger(__name__)
 
 SEGMENT_FRAMES = 60 * FPS // CHUNK_FRAMES * CHUNK_FRAMES  # a minute, in whole chunks
 
@@ -44,7 +48,11 @@ OnFrames = Callable[[int, int], None]
 
 
 def render_file(
-    job: Job, engine: Engine | None = None, watch: OnFrames | None = None, checked: CheckedJob | None = None
+    job: Job,
+    engine: Engine | None = None,
+    watch: OnFrames | None = None,
+    checked: CheckedJob | None = None,
+    on_step: OnStep = unwatched,
 ) -> Report:
     """Render `job`; returns its report (docs/report.md).
 
@@ -53,7 +61,7 @@ def render_file(
     any, wait beside it for the same job to be run again. The same holds for KeyboardInterrupt, which comes where
     nothing is half made.
     """
-    with interruptions_held(), Production(job, engine, watch, checked) as production:
+    with interruptions_held(), Production(job, engine, watch, checked, on_step) as production:
         while production.under_way:
             render_next_chunks([production])
         return production.finish()
@@ -90,23 +98,28 @@ class Production:
         engine: Engine | None = None,
         watch: OnFrames | None = None,
         checked: CheckedJob | None = None,
+        on_step: OnStep = unwatched,
     ):
         self._began = time.perf_counter()
-        self._job, self._watch = job, watch
+        self._job, self._watch, self._on_step = job, watch, on_step
         self._failure: Exception | None = None
         with ExitStack() as undo:
             checked = undo.enter_context(checked or check(job))
             self._folder = undo.enter_context(WorkFolder(job.out))
             with interruptible():
                 read = {path: file_sha256(path) for path in job.read_once}
+                on_step(Step.LISTEN)
                 health = examine(checked.source, job.sound)
+                on_step(Step.LOAD)
                 engine = _engine_for(job, engine)
-                self._prepared = prepare(checked, engine, health)
+                self._prepared = prepare(checked, engine, health, on_step)
                 key = self._key(engine, read)
             self._folder.claim(key, job.resume)
             if not job.overwrite:
                 refuse_taken(taken(job), self._folder.placed)
             self._resumed = self._done = self._folder.frames
+            logger.info("%s: %s", job.out, _resumption(self._resumed, self._prepared.total))
+            on_step(Step.RENDER)
             self._rendering = time.perf_counter()
             if self._folder.closed:
                 self._prepared.feed.restore(self._folder, len(self._folder.closed) - 1)
@@ -153,6 +166,7 @@ class Production:
             with _writing(self._job.out):
                 self._segment.close()
             self._segment = None
+            logger.debug("%s: %d of %d frames are closed", self._job.out, self._done, self._prepared.total)
 
     @contextmanager
     def failures_kept(self) -> Iterator[None]:
@@ -173,19 +187,24 @@ class Production:
         with _writing(job.out):
             with interruptible():
                 prepared.source.check_unchanged()
-            video, marks = finishing.video(prepared, folder)
+            self._on_step(Step.JOIN)
+            rendered = time.perf_counter()
+            video, marks = finishing.video(prepared, folder, self._on_step)
             ended = time.perf_counter()
             with interruptible():
                 walls = ended - self._began, ended - self._rendering
                 report = report_of(prepared, folder, [one.made for one in video], marks, self._resumed, *walls)
             report |= about or {}
-            others = [*finishing.motion(prepared, folder), *finishing.account(prepared, folder, report, video)]
+            others = [*finishing.motion(prepared, folder)]
+            others += finishing.account(prepared, folder, report, video, self._on_step)
             streams = [(made.read_bytes(), target) for made, target in others if is_stream(target)]
             files = [*(one for one in others if not is_stream(one.target)), *video]
             place_outputs(folder, files, job.overwrite, finishing.outdated(job.out, prepared.total))
         folder.remove()
         for text, stream in streams:
             write_stream(text, stream)
+        spent = (rendered - self._rendering, ended - rendered, time.perf_counter() - ended)
+        logger.info("%s: rendered in %.1f s, joined and marked in %.1f s, told in %.1f s", job.out, *spent)
         return report
 
     def close(self) -> None:
@@ -238,6 +257,12 @@ class _Segment:
         """Throw it away, unless it counts already."""
         if self._writer is not None and self._index == len(self._folder.closed):
             self._writer.abandon()
+
+
+def _resumption(resumed: int, total: int) -> str:
+    if not resumed:
+        return f"{total} frames from the beginning"
+    return f"goes on from frame {resumed} of {total}, that an interrupted run had closed"
 
 
 @contextmanager
