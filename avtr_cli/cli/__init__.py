@@ -110,7 +110,7 @@ def main() -> None:
     finally:
         logs.fall_silent()
     if code == EXIT_INTERRUPTED:  # newer typers turn Ctrl-C into this code themselves
-        voice.error("interrupted: nothing half-written is left", code)
+        voice.interrupted()
     sys.exit(code or 0)
 
 

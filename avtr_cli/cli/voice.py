@@ -17,6 +17,7 @@ from typing import Any, TextIO
 
 import typer
 
+from avtr_cli.core.errors import EXIT_INTERRUPTED
 from avtr_cli.core.textfile import printable
 
 COLUMNS = 80  # where there is no terminal, and the least that tables are made for
@@ -44,6 +45,15 @@ def error(message: str, exit_code: int = 1) -> None:
         event("error", message=message, exit_code=exit_code)
     else:
         _write(f"{painted('error:', 'red', sys.stderr)} {message}")
+
+
+def interrupted() -> None:
+    """What Ctrl-C ends with; always said."""
+    message = "interrupted: nothing half-written is left"
+    if manner.as_json:
+        event("error", message=message, exit_code=EXIT_INTERRUPTED)
+    else:
+        _write(message)
 
 
 def warning(message: str) -> None:

@@ -53,14 +53,16 @@ def list_command(as_json: options.AsJson = False, quiet: options.Quiet = False) 
             typer.echo(row["name"])
         return
     typer.echo(f"weights folder: {store.root}  (AVTR_WEIGHTS chooses another)\n")
-    names, licence_names = (max(len(str(row[key])) for row in rows) for key in ("name", "licence"))
+    names = max(len(str(row["name"])) for row in rows)
+    legend = {licence: f"[{number}]" for number, licence in enumerate(store.registry.licences, 1)}
     for row in rows:
-        typer.echo(f"{row['name']:<{names}} {row['size_text']:>10}  {row['licence']:<{licence_names}}  {row['state']}")
+        typer.echo(f"{row['name']:<{names}} {row['size_text']:>10}  {legend[str(row['licence'])]}  {row['state']}")
     typer.echo("")
     for licence in store.registry.licences.values():
         accepted = "" if not licence.accept else ", accepted" if store.accepted(licence) else ", not accepted yet"
-        said = f"{licence.id:<{licence_names}}  {licence.name}{accepted}; commercial use: {licence.commercial}"
-        typer.echo(voice.wrapped(said, voice.width(sys.stdout), " " * (licence_names + 2)))
+        said = f"{legend[licence.id]} {licence.id}: {licence.name}{accepted}; commercial use: {licence.commercial}"
+        typer.echo(voice.wrapped(said, voice.width(sys.stdout), "    "))
+        typer.echo(f"    {licence.url}")
 
 
 @app.command("pull", cls=Command, epilog=epilog("avtr weights pull avtr1 --accept-licence"))
@@ -79,6 +81,7 @@ def pull_command(
         bool, typer.Option("--offline", help="Never use the network; HF_HUB_OFFLINE=1 works too.")
     ] = False,
     renew: Annotated[bool, typer.Option("--renew", help="Forget what earlier pulls pinned and fetch again.")] = False,
+    quiet: options.Quiet = False,
 ) -> None:
     """Fetch weights from the hub, or import files you have. Run again, it goes on where it stopped."""
     if not names:
@@ -96,12 +99,14 @@ def pull_command(
     store = Store()
     files = store.registry.choose(names)
     for licence in store.registry.licences_of(files):
-        typer.echo(licence_text(licence, store.accepted(licence)) + "\n", err=True)
+        if not quiet or not store.accepted(licence):
+            typer.echo(licence_text(licence, store.accepted(licence)) + "\n", err=True)
+    say = (lambda line: None) if quiet else typer.echo
     terms = Terms(licence_policy, accept_licence, _ask if sys.stdin.isatty() and sys.stderr.isatty() else None)
     if source is not None:
-        bring(store, files, source, terms, typer.echo)
+        bring(store, files, source, terms, say)
     else:
-        pull(store, files, terms, Hub(endpoint, token, offline), renew, typer.echo)
+        pull(store, files, terms, Hub(endpoint, token, offline), renew, say)
 
 
 @app.command("verify", cls=Command)
@@ -129,10 +134,13 @@ def _not_usable(store: Store, bad: list[WeightFile], count: int) -> str:
     """One sentence about files that are named above it already."""
     from avtr_cli.core.config import Preset
 
-    sets = dict.fromkeys(name for file in bad for name in file.sets[:1])
+    names = {file.name for file in bad}
+    sets = {name: {one.name for one in store.registry.choose([name])} for name in store.registry.sets()}
+    whole = [name for name, held in sorted(sets.items(), key=lambda entry: len(entry[1])) if names <= held]
+    fetch = whole[0] if whole else " ".join(sorted(names))
     needed = {file.name for file in store.registry.needed(Preset())}
-    default = "" if needed & {file.name for file in bad} else "; the default preset needs none of them"
-    return f"{len(bad)} of {count} files are not usable; fetch them with `avtr weights pull {' '.join(sets)}`{default}"
+    default = "" if needed & names else "; the default preset needs none of them"
+    return f"{len(bad)} of {count} files are not usable; fetch them with `avtr weights pull {fetch}`{default}"
 
 
 @app.command("where", cls=Command)

@@ -24,7 +24,8 @@ class Report(dict[str, Any]):
     def summary(self) -> list[str]:
         """The lines a person wants to see when a job is done; deadlines only where it ran at the speed of a call."""
         timing, output = self["timing"], self["output"]
-        chunk, startup = timing["chunk_ms"], sum(timing["startup_s"].values())
+        chunk, made = timing["chunk_ms"], output["frames"] - output["resumed_from_frame"]
+        startup = timing["wall_s"] - made / output["fps"] / timing["realtime_factor"]
         size = f"{output['width']}x{output['height']}"
         lines = [
             f"{output['path']}: {output['frames']} frames, {size}, {output['duration_s']:.2f} s",
