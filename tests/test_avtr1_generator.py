@@ -29,12 +29,11 @@ from avtr_cli.weights.store import Store
 CPU = torch.device("cpu")
 CONFIG = MotionConfig(generator="avtr1", avatar_guidance=2.0, partner_guidance=2.5, identity_guidance=3.0)
 random = torch.Generator().manual_seed(5)
-KEPT = SimpleNamespace(
-    canonical_keypoints=0.25 * torch.randn(21, 3, generator=random),
-    rotation=matrix_of(torch.tensor([0.1, -0.2, 0.05])),
-    expression=0.02 * torch.randn(21, 3, generator=random),
-)
-IDENTITY = Identity(KEYPOINTS, torch.zeros(66), KEPT, (512, 512))
+POINTS = 0.25 * torch.randn(21, 3, generator=random)
+ROTATION = matrix_of(torch.tensor([0.1, -0.2, 0.05]))
+EXPRESSION = 0.02 * torch.randn(21, 3, generator=random)
+ANATOMY = {"canonical_keypoints": POINTS, "rotation": ROTATION, "expression": EXPRESSION, "scale": torch.ones(1)}
+IDENTITY = Identity(KEYPOINTS, torch.zeros(66), None, (512, 512), anatomy=ANATOMY)
 
 
 class Listening(Avtr1Archive):
@@ -104,8 +103,8 @@ def test_every_chunk_is_five_frames_of_keypoints(generator, dialogue):
 def test_the_call_starts_with_three_seconds_of_neutral_motion_and_silence(generator, archive, dialogue):
     run(generator, dialogue, 1)
     past, audio, _ = archive.encoded[0]
-    turned = KEPT.expression @ KEPT.rotation.T
-    so3 = torch.tensor(Rotation.from_matrix(KEPT.rotation).as_rotvec()).float()
+    turned = EXPRESSION @ ROTATION.T
+    so3 = torch.tensor(Rotation.from_matrix(ROTATION).as_rotvec()).float()
     neutral = torch.cat([so3, turned.flatten()[list(LIPSYNC_COORDINATES)]])
     offset, scale = archive.buffers["motion_offset"], archive.buffers["motion_scale"]
     assert_close(past, ((neutral - offset) / scale).expand(75, 42))
@@ -116,10 +115,10 @@ def test_the_call_starts_with_three_seconds_of_neutral_motion_and_silence(genera
 def test_the_portrait_is_told_as_rotation_keypoints_and_turned_expression_in_deviations(generator, archive, dialogue):
     run(generator, dialogue, 1)
     portrait = archive.encoded[0][2]
-    so3 = torch.tensor(Rotation.from_matrix(KEPT.rotation).as_rotvec()).float()
+    so3 = torch.tensor(Rotation.from_matrix(ROTATION).as_rotvec()).float()
     b = archive.buffers
-    points = (KEPT.canonical_keypoints - b["offset_kp"]) / b["scale_kp"]
-    expression = (KEPT.expression @ KEPT.rotation.T - b["offset_exp"]) / b["scale_exp"]
+    points = (POINTS - b["offset_kp"]) / b["scale_kp"]
+    expression = (EXPRESSION @ ROTATION.T - b["offset_exp"]) / b["scale_exp"]
     assert float(points.abs().max()) > 5  # so that the clamp is seen
     wanted = [
         (so3 - b["offset_so3"]) / b["scale_so3"],
@@ -198,15 +197,15 @@ def test_coordinates_that_the_model_does_not_predict_stay_the_portraits(generato
     values = run(generator, dialogue, 2)[0][1].values[:, 3:]
     others = [i for i in range(63) if i not in LIPSYNC_COORDINATES]
     assert len(others) == 24
-    assert_close(values[:, others], KEPT.expression.flatten()[others].expand(5, -1))
+    assert_close(values[:, others], EXPRESSION.flatten()[others].expand(5, -1))
     assert float(values[:, list(LIPSYNC_COORDINATES)].std(dim=0).max()) > 0
 
 
 def test_without_expressiveness_and_head_gain_the_portrait_rests(archive, features, dialogue):
     config = MotionConfig(generator="avtr1", expressiveness=0.0, head_gain=0.0)
     values = run(Avtr1Generator(archive, features, config), dialogue, 1)[0][0].values
-    assert_close(matrix_of(values[:, :3]), KEPT.rotation.expand(5, 3, 3), atol=1e-5, rtol=0)
-    turned = (KEPT.expression @ KEPT.rotation.T).flatten()[list(LIPSYNC_COORDINATES)]
+    assert_close(matrix_of(values[:, :3]), ROTATION.expand(5, 3, 3), atol=1e-5, rtol=0)
+    turned = (EXPRESSION @ ROTATION.T).flatten()[list(LIPSYNC_COORDINATES)]
     assert_close(values[:, 3:][:, list(LIPSYNC_COORDINATES)], turned.expand(5, -1), atol=1e-6, rtol=0)
 
 

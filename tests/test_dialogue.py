@@ -14,7 +14,7 @@ from avtr_cli.audio.source import DialogueFiles, DialogueSource
 from avtr_cli.audio.turns import LATER_FRAMES, SHORTEST_FRAMES, active_side, turns
 from avtr_cli.core.errors import ConfigError
 from avtr_cli.core.shipped import shipped_folder
-from avtr_cli.jobs import production as offline
+from avtr_cli.jobs import production
 from avtr_cli.jobs.feed import Feed
 from avtr_cli.jobs.job import Job
 from avtr_cli.jobs.production import render_file
@@ -41,7 +41,7 @@ def test_each_person_is_rendered_as_if_alone_with_the_other_as_partner(engine, p
     identities = [engine.avatar(path)[1] for path in (photo, second_photo)]
 
     def session(at: int) -> StreamingSession:
-        return StreamingSession(identities[at], engine.generator(), engine.renderer, seed=3 + at)
+        return StreamingSession(identities[at], engine.generator, engine.renderer, seed=3 + at)
 
     with DialogueSource(DialogueFiles(dialogue=wav(1.5))) as source:
         sound = np.concatenate(list(source.blocks()), axis=1)
@@ -84,7 +84,7 @@ def test_two_pictures_of_one_person_do_not_move_as_one(engine, photo, tmp_path):
 
 
 def test_an_interrupted_dialogue_goes_on_bit_for_bit(engine, photo, second_photo, wav, tmp_path, monkeypatch):
-    monkeypatch.setattr(offline, "SEGMENT_FRAMES", 10)
+    monkeypatch.setattr(production, "SEGMENT_FRAMES", 10)
 
     def job(name: str) -> TwoSidedJob:
         return job_of(photo, second_photo, wav(2.0), tmp_path / name, engine, layout="active-speaker")

@@ -104,13 +104,15 @@ def test_the_table_has_a_line_for_every_measure(listener):
 class Loudness:
     """A MotionGenerator whose jaw is the level of each frame it is asked for, and whose yaw counts chunks."""
 
+    cues: frozenset[str] = frozenset()
+
     def __init__(self, space=CONTROLS):
         self.space = space
 
     def start(self, identity, seed):
         return {"chunk": torch.tensor(seed)}
 
-    def step(self, window, state):
+    def step(self, window, state, asked=()):
         values = torch.zeros(CHUNK_FRAMES, len(self.space))
         now = torch.from_numpy(window.samples[0, 3 * 640 : 8 * 640]).reshape(CHUNK_FRAMES, 640)
         values[:, CONTROLS.index("jawOpen")] = now.square().mean(1).sqrt()

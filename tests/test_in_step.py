@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,6 +13,7 @@ from liveportrait_goldens import inputs, keypoints, network
 
 from avtr_cli.audio.source import DialogueFiles
 from avtr_cli.core import runtime
+from avtr_cli.core.camera import FRONT
 from avtr_cli.core.clocks import ChunkClock, timed
 from avtr_cli.core.config import MotionConfig, RuntimeConfig
 from avtr_cli.core.errors import ConfigError
@@ -21,7 +21,9 @@ from avtr_cli.core.motion_space import KEYPOINTS
 from avtr_cli.core.protocols import JointGenerator, JointRenderer
 from avtr_cli.core.types import Identity, Motion, Window
 from avtr_cli.diagnostics.made_up import numbers as made_up
+from avtr_cli.jobs.checking import check
 from avtr_cli.jobs.job import Job
+from avtr_cli.jobs.preparation import PreparedJob, prepare
 from avtr_cli.jobs.production import Production, render_file, render_next_chunks
 from avtr_cli.render.liveportrait import convolution, fast_spade, fast_warping
 from avtr_cli.render.liveportrait.compiled import CompiledSpadeGenerator, CompiledWarpingModule
@@ -40,6 +42,8 @@ class Echo:
     """A joint model of both kinds, small enough to see through: motion is the mean of the window, frames show it."""
 
     space = KEYPOINTS
+    cues: frozenset[str] = frozenset()
+    free_camera = False
 
     def __init__(self) -> None:
         self.companies: list[int] = []
@@ -47,21 +51,21 @@ class Echo:
     def start(self, identity, seed):
         return {"sum": torch.zeros(1)}
 
-    def step_together(self, windows, states):
+    def step_together(self, windows, states, asked):
         means = torch.tensor([float(window.samples.mean()) for window in windows])
         after = [state["sum"] + mean for state, mean in zip(states, means, strict=True)]
         moved = [Motion(KEYPOINTS, new.expand(5, 1), 5 * w.index) for new, w in zip(after, windows, strict=True)]
         return list(zip(moved, ({"sum": new} for new in after), strict=True))
 
-    def step(self, window, state):
-        return self.step_together([window], [state])[0]
+    def step(self, window, state, asked=()):
+        return self.step_together([window], [state], [asked])[0]
 
-    def draw_together(self, identities, motions):
+    def draw_together(self, identities, motions, cameras):
         self.companies.append(len(motions))
         return [(1000 * one.values.numpy()).astype(np.int64)[:, :, None, None] for one in motions]
 
-    def draw(self, identity, motion):
-        return self.draw_together([identity], [motion])[0]
+    def draw(self, identity, motion, camera=FRONT):
+        return self.draw_together([identity], [motion], [camera])[0]
 
 
 def test_sessions_of_joint_models_are_drawn_in_one_forward_each_with_its_own_state(dialogue):
@@ -84,7 +88,7 @@ def test_sessions_of_joint_models_are_drawn_in_one_forward_each_with_its_own_sta
 
 def test_embedded_sessions_in_step_give_the_bits_they_give_alone(engine, identity, dialogue):
     def session(seed: int) -> StreamingSession:
-        return StreamingSession(identity, engine.generator(), engine.renderer, seed)
+        return StreamingSession(identity, engine.generator, engine.renderer, seed)
 
     sounds = [dialogue[:, :13_000].copy(), dialogue[::-1, 4000:17_000].copy()]
     alone = [session(seed).push(sound) for seed, sound in enumerate(sounds)]
@@ -116,7 +120,7 @@ def test_jobs_of_different_length_in_step_give_the_videos_they_give_alone(engine
             render_file(job_of(photo, wav(seconds), tmp_path / f"alone{number}.mp4", engine, seed=number), engine)
         )
         jobs.append(job_of(photo, wav(seconds), tmp_path / f"{number}.mp4", engine, seed=number))
-    productions = [Production(job, engine) for job in jobs]
+    productions = [Production(prepare(check(job), engine)) for job in jobs]
     while under_way := [one for one in productions if one.under_way]:
         render_next_chunks(under_way)
     for production, job, report in zip(productions, jobs, alone, strict=True):
@@ -130,8 +134,11 @@ def test_a_job_that_fails_stops_no_other(engine, photo, wav, tmp_path):
     def stop(done: int, total: int) -> None:
         raise OSError("the encoder is gone")
 
-    broken = Production(job_of(photo, wav(0.5), tmp_path / "broken.mp4", engine), engine, stop)
-    whole = Production(job_of(photo, wav(0.5), tmp_path / "whole.mp4", engine), engine)
+    def ready(name: str) -> PreparedJob:
+        return prepare(check(job_of(photo, wav(0.5), tmp_path / name, engine)), engine)
+
+    broken = Production(ready("broken.mp4"), stop)
+    whole = Production(ready("whole.mp4"))
     while under_way := [one for one in (broken, whole) if one.under_way]:
         render_next_chunks(under_way)
     with broken, pytest.raises(OSError, match="the encoder is gone"):
@@ -213,8 +220,8 @@ def test_avtr1_moves_several_sessions_as_each_alone(in_turn, dialogue, tmp_path)
     def face(seed: int) -> Identity:
         drawn = torch.Generator().manual_seed(seed)
         points, expression = (scale * torch.randn(21, 3, generator=drawn) for scale in (0.25, 0.02))
-        kept = SimpleNamespace(canonical_keypoints=points, rotation=torch.eye(3), expression=expression)
-        return Identity(KEYPOINTS, torch.zeros(66), kept, (512, 512))
+        anatomy = {"canonical_keypoints": points, "rotation": torch.eye(3), "expression": expression}
+        return Identity(KEYPOINTS, torch.zeros(66), None, (512, 512), anatomy=anatomy)
 
     # The second session is a chunk behind, as when a job joins others that are under way.
     own = [generator.start(face(seed), seed) for seed in (1, 2)]
@@ -224,7 +231,7 @@ def test_avtr1_moves_several_sessions_as_each_alone(in_turn, dialogue, tmp_path)
     for i in range(2):
         pair = [windows[i + 1], windows[i]]
         single = [generator.step(window, state) for window, state in zip(pair, alone, strict=True)]
-        joint = generator.step_together(pair, together)
+        joint = generator.step_together(pair, together, [(), ()])
         alone, together = [after for _, after in single], [after for _, after in joint]
         for (a, _), (b, _) in zip(single, joint, strict=True):
             assert a.first == b.first

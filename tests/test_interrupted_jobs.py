@@ -19,22 +19,20 @@ from avtr_cli.batch.processes import _bury, _Member
 from avtr_cli.batch.run import BatchOptions, render_batch
 from avtr_cli.batch.worker import Worker
 from avtr_cli.core.interruption import interruptions_held
-from avtr_cli.jobs import lock
-from avtr_cli.jobs import production as offline
+from avtr_cli.jobs import lock, preparation, production
 from avtr_cli.jobs.job import Job
 from avtr_cli.jobs.production import render_file
 from avtr_cli.jobs.workfolder import Segment, WorkFolder, frames_kept
 from avtr_cli.output import ffmpeg
 from avtr_cli.output.video import SegmentWriter
-from avtr_cli.provenance import c2pa_manifest
-from avtr_cli.provenance import marks as provenance
+from avtr_cli.provenance import c2pa_manifest, marks
 from avtr_cli.streaming.session import StreamingSession
 from tests.batches import Here, entries, ledger, make_folder, nothing_half_written
 
 
 @pytest.fixture(autouse=True)
 def segments_of_a_chunk(monkeypatch):
-    monkeypatch.setattr(offline, "SEGMENT_FRAMES", 5)
+    monkeypatch.setattr(production, "SEGMENT_FRAMES", 5)
 
 
 @pytest.fixture(scope="module")
@@ -75,10 +73,10 @@ def after(owner: Any, name: str, nth: int = 1) -> Callable[[pytest.MonkeyPatch],
 
 
 MOMENTS = {
-    "all is checked": after(offline, "check"),
+    "all is checked": after(production, "check"),
     "the folder is locked": after(lock.Lock, "__init__"),
-    "the folder is made": after(offline.WorkFolder, "__init__"),
-    "the folder is the job's": after(offline.WorkFolder, "claim"),
+    "the folder is made": after(production.WorkFolder, "__init__"),
+    "the folder is the job's": after(production.WorkFolder, "claim"),
     "the encoder is started": after(SegmentWriter, "__init__"),
     "half a segment is written": after(SegmentWriter, "write", 3),
     "the encoder has ended": after(SegmentWriter, "close"),
@@ -87,9 +85,9 @@ MOMENTS = {
     "the last segment counts": after(WorkFolder, "close_segment", 2),
     "the segments are joined": after(ffmpeg, "run"),
     "the video is signed": after(c2pa_manifest, "sign"),
-    "the video is marked": after(provenance, "mark"),
+    "the video is marked": after(marks, "mark"),
     "the names are noted": after(WorkFolder, "begin_placing"),
-    "the video has its name": after(offline, "place"),
+    "the video has its name": after(production, "place_outputs"),
     "all is done": after(WorkFolder, "remove"),
 }
 
@@ -107,13 +105,13 @@ def test_interrupted_just_when(engine, job, frames, tmp_path, monkeypatch, momen
 
 
 def out_of_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    def prepare(*_: object) -> None:
+    def warm_up(*_: object) -> None:
         raise MemoryError
 
-    monkeypatch.setattr(offline, "prepare", prepare)
+    monkeypatch.setattr(preparation, "_warm_up", warm_up)
 
 
-@pytest.mark.parametrize("end", [after(offline, "prepare"), out_of_memory], ids=["interrupted", "out of memory"])
+@pytest.mark.parametrize("end", [after(preparation, "_warm_up"), out_of_memory], ids=["interrupted", "out of memory"])
 def test_what_is_kept_outlives_a_run_that_ends_before_it_goes_on(engine, job, frames, tmp_path, monkeypatch, end):
     for moment in (after(WorkFolder, "close_segment"), end):
         with monkeypatch.context() as patch:
@@ -154,15 +152,15 @@ def test_jobs_that_end_together_are_all_put_down(engine, job, tmp_path, monkeypa
     def broken(done: int, total: int) -> None:
         raise ValueError
 
-    monkeypatch.setattr(offline, "SEGMENT_FRAMES", 1500)
+    monkeypatch.setattr(production, "SEGMENT_FRAMES", 1500)
     first, second = (Order("render", name, job(tmp_path / f"{name}.mp4")) for name in ("first", "second"))
     with pytest.raises(KeyboardInterrupt), interruptions_held():  # noqa: PT012 - as a process of a batch does
         try:
             worker.take(first)
-            next(worker.advance(), None)
+            next(worker.render_next_chunks(), None)
             worker.take(second, broken)
             while worker.busy:
-                list(worker.advance())
+                list(worker.render_next_chunks())
         finally:
             worker.abandon()
     assert nothing_half_written(tmp_path)
@@ -174,7 +172,7 @@ def test_a_worker_that_goes_on_living_has_put_down_what_was_interrupted(engine, 
     worker = Worker(1)
     monkeypatch.setattr(worker, "engine", lambda preset: engine)
     call = Order("render", "a", job(tmp_path / "a.mp4"))
-    monkeypatch.setattr(offline, "SEGMENT_FRAMES", 1500)
+    monkeypatch.setattr(production, "SEGMENT_FRAMES", 1500)
     with pytest.raises(KeyboardInterrupt):
         worker.answer(call, interrupt)
     assert not worker.busy
@@ -211,7 +209,7 @@ def test_a_second_ctrl_c_does_not_keep_a_batch_from_putting_down_its_work(photo,
     from avtr_cli.batch.progress import Progress
 
     source = make_folder(tmp_path / "in", photo, dialogue, seconds=0.2, broken=False)
-    workers = Stubborn(before=lambda call: interrupt() if call.kind == "render" else None)
+    workers = Stubborn(before=lambda order: interrupt() if order.kind == "render" else None)
     outcome = render_batch(
         entries(source, tmp_path / "out"), tmp_path / "out", lambda *_: workers, BatchOptions(), Progress(quiet=True)
     )

@@ -10,6 +10,7 @@ import skimage.data
 import torch
 from liveportrait_goldens import golden
 
+from avtr_cli.core.camera import FRONT
 from avtr_cli.core.config import RenderConfig, RuntimeConfig
 from avtr_cli.core.errors import ConfigError, WeightsError
 from avtr_cli.core.motion_space import KEYPOINTS
@@ -151,9 +152,8 @@ def test_a_folder_without_the_files_is_named(tmp_path):
 
 @pytest.mark.slow
 def test_prepared_avatars_tell_motion_models_their_geometry(identity):
-    kept = identity.kept
-    assert kept.canonical_keypoints.shape == kept.expression.shape == (21, 3)
-    assert kept.rotation.shape == (3, 3)
+    shapes = {name: tuple(tensor.shape) for name, tensor in identity.anatomy.items()}
+    assert shapes == {"canonical_keypoints": (21, 3), "rotation": (3, 3), "expression": (21, 3), "scale": (1,)}
     assert identity.size == (256, 256)
     assert identity.neutral.shape == (len(KEYPOINTS),)
 
@@ -201,17 +201,18 @@ def test_the_expression_turns_with_the_head_or_as_livePortrait_has_it_does_not(r
     avatar = identity.kept
     turned = identity.neutral[None].clone()
     turned[:, :3] += 0.3
-    points = avatar.scale * avatar.canonical_keypoints @ rotation_from_vector(turned[:, :3])[0]
+    scale, expression_at_rest = identity.anatomy["scale"], identity.anatomy["expression"]
+    points = scale * identity.anatomy["canonical_keypoints"] @ rotation_from_vector(turned[:, :3])[0]
     shift = torch.cat([avatar.pose.t[0, :2], torch.zeros(1)])
     for driving in ("relative", "absolute"):
         settle(renderer, monkeypatch, driving=driving)
         expression = renderer._driven(avatar, turned)[0] - points - shift
-        torch.testing.assert_close(expression, avatar.scale * avatar.expression, rtol=0, atol=1e-5)
+        torch.testing.assert_close(expression, scale * expression_at_rest, rtol=0, atol=1e-5)
         at_rest = renderer._driven(avatar, identity.neutral[None])
         torch.testing.assert_close(at_rest, avatar.keypoints, rtol=0, atol=1e-5)
     settle(renderer, monkeypatch, driving="avtr1")
     expression = renderer._driven(avatar, turned)[0] - points - avatar.pose.t[0]
-    assert not torch.allclose(expression, avatar.scale * avatar.expression, atol=1e-3)
+    assert not torch.allclose(expression, scale * expression_at_rest, atol=1e-3)
 
 
 @pytest.mark.slow
@@ -274,7 +275,7 @@ def test_two_avatars_drawn_together_have_the_bits_of_each_alone(renderer, identi
         values = one.neutral.repeat(1, 1)
         values[:, :3] += turn
         motions.append(Motion(KEYPOINTS, values))
-    together = [frames.copy() for frames in renderer.draw_together([identity, other], motions)]
+    together = [frames.copy() for frames in renderer.draw_together([identity, other], motions, [FRONT, FRONT])]
     assert not np.array_equal(*together)
     for one, motion, frames in zip((identity, other), motions, together, strict=True):
         assert np.array_equal(renderer.draw(one, motion), frames)

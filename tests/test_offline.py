@@ -11,7 +11,7 @@ import pytest
 
 from avtr_cli.audio.source import DialogueFiles
 from avtr_cli.core.errors import AudioError, ConfigError, OutputError
-from avtr_cli.jobs import production as offline
+from avtr_cli.jobs import production
 from avtr_cli.jobs.job import Job
 from avtr_cli.jobs.production import render_file
 from avtr_cli.provenance.verification import verify
@@ -47,7 +47,7 @@ def stop_at(frame: int):
 
 
 def test_an_interrupted_job_goes_on_from_its_last_border_bit_for_bit(engine, photo, wav, tmp_path, monkeypatch):
-    monkeypatch.setattr(offline, "SEGMENT_FRAMES", 10)
+    monkeypatch.setattr(production, "SEGMENT_FRAMES", 10)
     clean = render_file(job_of(photo, wav(2.0), tmp_path / "clean.mp4", engine), engine)
     job = job_of(photo, wav(2.0), tmp_path / "cut.mp4", engine, motion_out=tmp_path / "m.safetensors")
     with pytest.raises(Stopped):
@@ -61,7 +61,7 @@ def test_an_interrupted_job_goes_on_from_its_last_border_bit_for_bit(engine, pho
 
 
 def test_another_seed_does_not_go_on_from_somebody_elses_segments(engine, photo, wav, tmp_path, monkeypatch):
-    monkeypatch.setattr(offline, "SEGMENT_FRAMES", 10)
+    monkeypatch.setattr(production, "SEGMENT_FRAMES", 10)
     out = tmp_path / "a.mp4"
     with pytest.raises(Stopped):
         render_file(job_of(photo, wav(2.0), out, engine, seed=1), engine, stop_at(25))
@@ -69,7 +69,7 @@ def test_another_seed_does_not_go_on_from_somebody_elses_segments(engine, photo,
 
 
 def test_no_resume_starts_anew(engine, photo, wav, tmp_path, monkeypatch):
-    monkeypatch.setattr(offline, "SEGMENT_FRAMES", 10)
+    monkeypatch.setattr(production, "SEGMENT_FRAMES", 10)
     with pytest.raises(Stopped):
         render_file(job_of(photo, wav(2.0), tmp_path / "a.mp4", engine), engine, stop_at(25))
     report = render_file(job_of(photo, wav(2.0), tmp_path / "a.mp4", engine, resume=False), engine)

@@ -11,8 +11,7 @@ import pytest
 
 from avtr_cli.core.errors import ConfigError, InputError
 from avtr_cli.output import isobmff
-from avtr_cli.provenance import marks as provenance
-from avtr_cli.provenance import signing, xmp
+from avtr_cli.provenance import marks, signing, xmp
 from avtr_cli.provenance.origin import DIGITAL_SOURCE_TYPE, Origin
 from avtr_cli.provenance.verification import ALTERED, INTACT, UNKNOWN, verify
 from tests import videos
@@ -41,7 +40,7 @@ def video(tmp_path):
 
     def make(suffix: str = ".mp4", marked: bool = True) -> Path:
         path = tmp_path / f"video{suffix}"
-        pairs = provenance.metadata(ORIGIN).items() if marked else ()
+        pairs = marks.metadata(ORIGIN).items() if marked else ()
         metadata = [word for key, value in pairs for word in ("-metadata", f"{key}={value}")]
         made = videos.ffmpeg(
             *("-f", "lavfi", "-i", "testsrc2=size=128x128:rate=25:duration=1"),
@@ -55,7 +54,7 @@ def video(tmp_path):
 
 
 def signed(path: Path) -> Path:
-    provenance.mark(path, ORIGIN, signing.local_signer())
+    marks.mark(path, ORIGIN, signing.local_signer())
     return path
 
 
@@ -71,7 +70,7 @@ def flip(path: Path, at: int) -> None:
 @pytest.mark.parametrize("suffix", [".mp4", ".mov", ".webm"])
 def test_every_container_says_in_its_own_metadata_that_it_is_generated(video, suffix):
     path = video(suffix)
-    provenance.mark(path, ORIGIN, None)
+    marks.mark(path, ORIGIN, None)
     said = videos.describe(path)
     assert "AI-generated" in said
     assert DIGITAL_SOURCE_TYPE in said
@@ -81,7 +80,7 @@ def test_every_container_says_in_its_own_metadata_that_it_is_generated(video, su
 def test_the_xmp_packet_carries_iptc_s_words_and_the_film_stays_as_it_was(video, suffix):
     path = video(suffix)
     before = videos.decode(path)
-    report = provenance.mark(path, ORIGIN, None)
+    report = marks.mark(path, ORIGIN, None)
     said = xmp.read(isobmff.read_uuid(path, isobmff.XMP_UUID))
     assert said["Iptc4xmpExt:DigitalSourceType"] == DIGITAL_SOURCE_TYPE
     assert said["Iptc4xmpExt:AISystemUsed"] == "avtr (motion lmfm, renderer mesh)"
@@ -201,9 +200,9 @@ def test_a_removed_signature_is_missed(video, tmp_path):
 def test_signing_and_reading_take_no_more_memory_for_a_longer_film(tmp_path):
     script = (
         "import resource, sys; from pathlib import Path;"
-        "from avtr_cli.output import c2pa_manifest, provenance, signing;"
+        "from avtr_cli.provenance import c2pa_manifest, marks, signing;"
         "from avtr_cli.provenance.origin import Origin; path = Path(sys.argv[1]);"
-        "provenance.mark(path, Origin(models={}), signing.local_signer()); assert c2pa_manifest.inspect(path).intact;"
+        "marks.mark(path, Origin(models={}), signing.local_signer()); assert c2pa_manifest.inspect(path).intact;"
         "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)"
     )
     peaks = []
@@ -222,7 +221,7 @@ def test_the_photo_s_own_manifest_is_carried_along(video, photo):
 
     origin = Origin(models={"motion": "lmfm"}, photos=(photo,))
     path = video()
-    provenance.mark(path, origin, signing.local_signer())
+    marks.mark(path, origin, signing.local_signer())
     import c2pa
 
     with c2pa.Reader(str(path)) as reader:
@@ -299,7 +298,7 @@ def certificate(tmp_path):
 def test_the_user_s_certificate_signs_and_is_trusted_where_its_root_is(video, certificate):
     chain, key, root = certificate()
     path = video()
-    report = provenance.mark(path, ORIGIN, provenance.choose_signer(chain, key))
+    report = marks.mark(path, ORIGIN, marks.choose_signer(chain, key))
     assert report["c2pa"] == {"signer": "Example Studio: Signer", "certificate": "user", "algorithm": "es384"}
     stranger, friend = verify(path), verify(path, anchors=root)
     assert (stranger.integrity, stranger.trusted) == (INTACT, False)
@@ -313,47 +312,47 @@ def test_the_environment_may_name_the_certificate(certificate, monkeypatch):
     chain, key, _ = certificate()
     monkeypatch.setenv("AVTR_CERT", str(chain))
     monkeypatch.setenv("AVTR_KEY", str(key))
-    assert provenance.choose_signer(None, None).name == "Example Studio: Signer"
+    assert marks.choose_signer(None, None).name == "Example Studio: Signer"
 
 
 @needs_c2pa
 def test_certificates_that_cannot_sign_are_refused_in_one_sentence(certificate, tmp_path):
     chain, key, _ = certificate()
     with pytest.raises(ConfigError, match="go together"):
-        provenance.choose_signer(chain, None)
+        marks.choose_signer(chain, None)
     with pytest.raises(ConfigError, match="holds no certificate"):
-        provenance.choose_signer(key, key)
+        marks.choose_signer(key, key)
     with pytest.raises(ConfigError, match="holds no private key"):
-        provenance.choose_signer(chain, chain)
+        marks.choose_signer(chain, chain)
     with pytest.raises(ConfigError, match=r"nowhere\.pem: there is no such file"):
-        provenance.choose_signer(tmp_path / "nowhere.pem", key)
+        marks.choose_signer(tmp_path / "nowhere.pem", key)
     kept = chain.read_bytes()
     certificate()  # writes another pair over the files
     chain.write_bytes(kept)
     with pytest.raises(ConfigError, match="is not the key of"):
-        provenance.choose_signer(chain, key)
+        marks.choose_signer(chain, key)
     chain, key, _ = certificate(days=-1)
     with pytest.raises(ConfigError, match="use one valid today"):
-        provenance.choose_signer(chain, key)
+        marks.choose_signer(chain, key)
 
 
 @needs_c2pa
 def test_a_web_server_s_certificate_is_refused_before_anything_is_rendered(certificate):
     chain, key, _ = certificate(web=True)
     with pytest.raises(ConfigError, match="does not accept the certificate of Example Studio: Signer"):
-        provenance.choose_signer(chain, key)
+        marks.choose_signer(chain, key)
 
 
 def test_without_the_extra_the_report_says_what_to_install(video, monkeypatch):
     monkeypatch.setattr(signing, "installed", lambda: False)
     path = video()
-    report = provenance.mark(path, ORIGIN, provenance.choose_signer(None, None))
+    report = marks.mark(path, ORIGIN, marks.choose_signer(None, None))
     assert report["c2pa"] is None
     assert "pip install 'avtr-cli[provenance]'" in report["c2pa_absent"]
     verdict = verify(path)
     assert (verdict.generated, verdict.integrity, verdict.good) == (True, UNKNOWN, True)
     with pytest.raises(ConfigError, match="--cert needs C2PA"):
-        provenance.choose_signer(Path("a.pem"), Path("b.pem"))
+        marks.choose_signer(Path("a.pem"), Path("b.pem"))
 
 
 # Reading back
@@ -369,7 +368,7 @@ def test_the_report_tells_an_unsigned_file_from_another(video, tmp_path):
     from avtr_cli.core.files import file_sha256
 
     path, report = video(), tmp_path / "report.json"
-    provenance.mark(path, ORIGIN, None)
+    marks.mark(path, ORIGIN, None)
     report.write_text(json.dumps({"output": {"sha256": file_sha256(path)}}))
     assert verify(path, report).integrity == INTACT
     flip(path, 4000)

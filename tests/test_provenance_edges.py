@@ -13,8 +13,7 @@ import pytest
 from PIL import Image
 
 from avtr_cli.core.errors import AvtrError, ConfigError, InputError, OutputError
-from avtr_cli.provenance import marks as provenance
-from avtr_cli.provenance import signing
+from avtr_cli.provenance import marks, signing
 from avtr_cli.provenance.media_types import media_type
 from avtr_cli.provenance.origin import Origin
 from avtr_cli.provenance.verification import ALTERED, INTACT, verify
@@ -70,7 +69,7 @@ def signed(data: bytes) -> bytes:
 def marked(video: Path, photo: Path, sha256: str = "") -> dict:
     inputs = {"photo": sha256} if sha256 else {}
     origin = Origin(models={"motion": "lmfm"}, photos=(photo,), inputs=inputs)
-    return provenance.mark(video, origin, provenance.choose_signer(None, None))
+    return marks.mark(video, origin, marks.choose_signer(None, None))
 
 
 def ingredients(video: Path) -> list[dict]:
@@ -135,7 +134,7 @@ def test_a_disk_that_is_full_while_marking_is_an_output_error(video, tmp_path, m
 
     monkeypatch.setattr("avtr_cli.output.isobmff.append_uuid", full)
     with pytest.raises(OutputError, match=r"the marks cannot be written \(No space left"):
-        provenance.mark(video, Origin(models={}), None)
+        marks.mark(video, Origin(models={}), None)
 
 
 # Who signs
@@ -147,7 +146,7 @@ def test_a_home_that_cannot_be_written_to_is_one_sentence_with_the_ways_out(home
     monkeypatch.delenv("XDG_DATA_HOME", raising=False)
     monkeypatch.setenv("HOME", home)
     with pytest.raises(OutputError, match=r"cannot be kept there .*AVTR_IDENTITY.*--no-provenance"):
-        provenance.choose_signer(None, None)
+        marks.choose_signer(None, None)
 
 
 def test_without_any_home_the_ways_out_are_named(monkeypatch):
@@ -158,11 +157,11 @@ def test_without_any_home_the_ways_out_are_named(monkeypatch):
     monkeypatch.delenv("XDG_DATA_HOME", raising=False)
     monkeypatch.setattr(Path, "home", nobody)
     with pytest.raises(OutputError, match="--no-provenance"):
-        provenance.choose_signer(None, None)
+        marks.choose_signer(None, None)
     monkeypatch.setattr(Path, "expanduser", nobody)
     monkeypatch.setenv("AVTR_CERT", "~nobody/a.pem")
     with pytest.raises(ConfigError, match="write the whole path"):
-        provenance.choose_signer(None, None)
+        marks.choose_signer(None, None)
 
 
 @pytest.mark.parametrize("damage", ["empty", "cut", "letters", "two halves", "folder", "pipe", "another's key"])
@@ -184,7 +183,7 @@ def test_a_local_certificate_that_is_damaged_is_told_before_anything_is_rendered
         halves = whole[:100] + whole[300:]
         path.write_bytes({"empty": b"", "cut": whole[: len(whole) // 2], "letters": b"x" * 500}.get(damage, halves))
     with pytest.raises(ConfigError, match=r"delete it and a new one is made|the local certificate is kept there"):
-        provenance.choose_signer(None, None)
+        marks.choose_signer(None, None)
 
 
 MAKE = "from avtr_cli.provenance.signing import local_signer; print(local_signer().chain.hex()[-200:])"
@@ -201,7 +200,7 @@ def test_processes_that_make_the_certificate_at_once_agree_on_one(tmp_path):
 def test_a_c2pa_that_cannot_be_loaded_is_told_before_anything_is_rendered(monkeypatch):
     monkeypatch.setitem(sys.modules, "avtr_cli.provenance.c2pa_manifest", None)
     with pytest.raises(ConfigError, match=r"C2PA does not work here .*pip install"):
-        provenance.choose_signer(None, None)
+        marks.choose_signer(None, None)
 
 
 # Reading back
@@ -268,7 +267,7 @@ def test_a_folder_of_numbered_pictures_is_verified_as_the_sequence_it_is(tmp_pat
     folder.mkdir()
     for number in (1, 2):
         (folder / f"{number:06d}.png").write_bytes(picture())
-        provenance.mark(folder / f"{number:06d}.png", Origin(models={"motion": "lmfm"}), None)
+        marks.mark(folder / f"{number:06d}.png", Origin(models={"motion": "lmfm"}), None)
     for path in (folder, folder / "%06d.png", folder / "######.png"):
         assert verify(path).generated
 

@@ -16,8 +16,7 @@ from avtr_cli.audio.source import DialogueFiles
 from avtr_cli.core import ffmpeg_program
 from avtr_cli.core.config import OutputConfig
 from avtr_cli.core.errors import OutputError
-from avtr_cli.jobs import finishing, placement
-from avtr_cli.jobs import production as offline
+from avtr_cli.jobs import finishing, placement, production
 from avtr_cli.jobs.job import Job
 from avtr_cli.jobs.placement import place_outputs
 from avtr_cli.jobs.production import render_file
@@ -172,7 +171,7 @@ def test_a_failure_while_marking_leaves_the_old_sequence_whole(tmp_path):
 
 
 def test_an_interrupted_job_goes_on_and_its_pictures_can_be_verified(engine, photo, wav, tmp_path, monkeypatch):
-    monkeypatch.setattr(offline, "SEGMENT_FRAMES", 5)
+    monkeypatch.setattr(production, "SEGMENT_FRAMES", 5)
     out = tmp_path / "take_%04d.png"
     job = Job(photo=photo, sound=DialogueFiles(dialogue=wav(0.5)), out=out, preset=engine.preset)
 

@@ -21,7 +21,8 @@ from avtr_cli.core.types import Motion, Portrait, Window
 from avtr_cli.motion import flow
 from avtr_cli.motion.ignored import IGNORES as MOTION_IGNORES
 from avtr_cli.motion.ignored import ignored as motion_ignored
-from avtr_cli.motion.lmfm.generator import SHIPPED, LmfmGenerator, load_lmfm
+from avtr_cli.motion.lmfm.checkpoint import SHIPPED, load_lmfm
+from avtr_cli.motion.lmfm.generator import LmfmGenerator
 from avtr_cli.motion.lmfm.network import NOISE_SD
 from avtr_cli.perception.portrait import find_portrait
 from avtr_cli.render.ignored import IGNORES as RENDER_IGNORES

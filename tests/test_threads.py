@@ -19,7 +19,7 @@ from avtr_cli.core.config import load_preset
 from avtr_cli.core.errors import AvtrError
 from avtr_cli.core.interruption import interruptible, interruptions_held
 from avtr_cli.core.motion_space import CONTROLS
-from avtr_cli.core.types import Identity, Motion, MotionState, Window
+from avtr_cli.core.types import Asked, Identity, Motion, MotionState, Window
 from avtr_cli.perception.portrait import find_portrait
 from avtr_cli.perception.silence import quiet
 from avtr_cli.streaming.engine import Engine
@@ -49,7 +49,7 @@ def at_once(*tasks: Callable[[], Answer]) -> list[Answer]:
 
 
 def call(engine: Engine, identity: Identity, seed: int, samples: np.ndarray) -> np.ndarray:
-    session = StreamingSession(identity, engine.generator(), engine.renderer, seed)
+    session = StreamingSession(identity, engine.generator, engine.renderer, seed)
     return np.stack([frame.pixels for frame in session.push(samples) + session.finish()])
 
 
@@ -146,11 +146,13 @@ class Broken:
     """A motion model that is of no use after the first chunk."""
 
     space = CONTROLS
+    cues: frozenset[str] = frozenset()
+    weights_files = ()
 
     def start(self, identity: Identity, seed: int) -> MotionState:
         return {}
 
-    def step(self, window: Window, state: MotionState) -> tuple[Motion, MotionState]:
+    def step(self, window: Window, state: MotionState, asked: Asked = ()) -> tuple[Motion, MotionState]:
         values = torch.zeros(5, len(CONTROLS))
         values[3, 7] = float("nan") if window.index else 0.0
         return Motion(CONTROLS, values, 5 * window.index), state

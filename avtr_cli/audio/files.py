@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from avtr_cli.core.errors import ConfigError
+from avtr_cli.core.files import paths_from_strings
 from avtr_cli.core.timing import FPS
 
 SHORTEST_SECONDS = 1 / FPS  # one video frame
@@ -28,6 +29,7 @@ class DialogueFiles:
     duration_s: float | None = None
 
     def __post_init__(self) -> None:
+        paths_from_strings(self, "dialogue", "partner")
         if self.avatar_channel not in (1, 2):
             raise ConfigError(f"{self.dialogue}: --avatar-channel is 1 or 2, not {self.avatar_channel}")
         if self.solo and self.partner is not None:

@@ -18,7 +18,7 @@ from avtr_cli.core.interruption import interruptible, interruptions_held
 from avtr_cli.jobs.checking import check
 from avtr_cli.jobs.forecast import measure
 from avtr_cli.jobs.job import Job
-from avtr_cli.jobs.preparation import prepare_avatar, warnings_of
+from avtr_cli.jobs.preparation import prepare, prepare_avatar, warnings_of
 from avtr_cli.jobs.production import OnFrames, Production, render_next_chunks
 from avtr_cli.streaming.engine import Engine
 
@@ -142,7 +142,7 @@ class Worker:
                 f"{job.out}: this worker has other weights than the one that checked the job; "
                 "install the same avtr and pull the same weights everywhere"
             )
-        return Production(job, engine, watch)
+        return Production(prepare(check(job), engine), watch)
 
     def _end(self, order: Order, production: Production) -> Answer:
         out = order.job.out

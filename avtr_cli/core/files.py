@@ -137,6 +137,14 @@ def reason(error: OSError) -> str:
     return error.strerror or str(error)
 
 
+def paths_from_strings(value: object, *names: str) -> None:
+    """In a frozen dataclass that is being made, turn the fields `names` into paths where somebody gave strings."""
+    for name in names:
+        given = getattr(value, name)
+        if isinstance(given, str):
+            object.__setattr__(value, name, Path(given))
+
+
 def file_sha256(path: Path) -> str:
     """SHA-256 (hex) of a file's bytes. Raises InputError where it cannot be read."""
     try:

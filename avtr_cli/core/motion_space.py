@@ -1,22 +1,63 @@
-"""Motion spaces: what the numbers of a `Motion` mean, one name per channel."""
+"""Motion spaces: what the numbers of a `Motion` mean, one name per channel, and what a viewer would read off them.
+
+Nobody else asks which space a motion is in: who wants mouth, lids or head takes its `readings`, and whoever wants
+another space takes a bridge (motion/bridges).
+"""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+@dataclass(frozen=True)
+class Readings:
+    """What some frames of motion show; arrays over T frames, None where the space cannot tell.
+
+    mouth, blink   (T,) how far the lips are parted and the lids shut: 0 to 1 in a `scaled` space, else in its own unit
+    head_degrees   (T, 3) pitch, yaw, roll away from the photo: nods down, to the left of the picture, clockwise
+    smile, brow    (T,) how far corners and brows are raised, 0 to 1; left and right averaged
+    gaze_degrees   (T, 2) where the eyes point besides the head: to the left of the picture, down
+    """
+
+    mouth: np.ndarray
+    blink: np.ndarray
+    head_degrees: np.ndarray
+    smile: np.ndarray | None = None
+    brow: np.ndarray | None = None
+    gaze_degrees: np.ndarray | None = None
+
+
+Read = Callable[["MotionSpace", "np.ndarray", "np.ndarray"], Readings]
 
 
 @dataclass(frozen=True)
 class MotionSpace:
-    """What the numbers of a `Motion` mean: one name per channel, in order."""
+    """What the numbers of a `Motion` mean: one name per channel, in order.
+
+    `scaled` says that openings have a scale of their own (0 to 1); others compare only within one video.
+    """
 
     name: str
     channels: tuple[str, ...]
+    read: Read
+    scaled: bool = True
 
     def __len__(self) -> int:
         return len(self.channels)
 
     def index(self, channel: str) -> int:
+        """The column of a channel. Raises ValueError."""
         return self.channels.index(channel)
+
+    def readings(self, values: np.ndarray, neutral: np.ndarray) -> Readings:
+        """What motion (T, C) shows of an avatar whose motion at rest is `neutral` (C,)."""
+        return self.read(self, values, neutral)
 
 
 ARKIT_BLENDSHAPES = (
@@ -32,7 +73,35 @@ ARKIT_BLENDSHAPES = (
 )  # fmt: skip
 HEAD_CHANNELS = ("headPitch", "headYaw", "headRoll", "headX", "headY", "headZ")
 
-CONTROLS = MotionSpace("controls", ARKIT_BLENDSHAPES + HEAD_CHANNELS)
+EYE_RANGE_DEGREES = 35.0  # of eye rotation for an ARKit look weight of 1
+
+
+def _read_controls(space: MotionSpace, values: np.ndarray, neutral: np.ndarray) -> Readings:
+    """Of weights as they are: zeros are the photo."""
+
+    def weight(name: str) -> np.ndarray:
+        column: np.ndarray = values[:, space.index(name)]
+        return column
+
+    def both(name: str) -> np.ndarray:
+        return (weight(f"{name}Left") + weight(f"{name}Right")) / 2
+
+    head, gaze = values[:, [space.index(name) for name in HEAD_CHANNELS[:3]]], values[:, :2].copy()
+    # A right eye that looks out and a left eye that looks in both turn towards the left of the picture.
+    outwards = weight("eyeLookOutRight") - weight("eyeLookOutLeft")
+    gaze[:, 0] = (outwards + weight("eyeLookInLeft") - weight("eyeLookInRight")) / 2
+    gaze[:, 1] = both("eyeLookDown") - both("eyeLookUp")
+    return Readings(
+        mouth=(weight("jawOpen") - weight("mouthClose")).clip(0),
+        blink=both("eyeBlink"),
+        head_degrees=head * (180 / math.pi),
+        smile=both("mouthSmile"),
+        brow=(weight("browInnerUp") + 2 * both("browOuterUp")) / 3,
+        gaze_degrees=gaze * EYE_RANGE_DEGREES,
+    )
+
+
+CONTROLS = MotionSpace("controls", ARKIT_BLENDSHAPES + HEAD_CHANNELS, _read_controls)
 """58 channels, all relative to the photo: zeros return the photo.
 
 0-51   ARKit blendshape weights in [0, 1] (Left = the subject's left = the right side of the picture).
@@ -41,11 +110,33 @@ CONTROLS = MotionSpace("controls", ARKIT_BLENDSHAPES + HEAD_CHANNELS)
 55-57  head translation in units of the outer-eye-corner distance (about 92 mm), same axes.
 """
 
+LIP_KEYPOINTS = (6, 12, 14, 17, 19, 20)
+EYE_KEYPOINTS = (11, 13, 15, 16, 18)
+"""Which of LivePortrait's 21 move with lips and lids: learned, not labelled; read off its editor and driving modes."""
+
+
+def _read_keypoints(space: MotionSpace, values: np.ndarray, neutral: np.ndarray) -> Readings:
+    """Of departures from the portrait: how far the lips' and the lids' keypoints have moved."""
+    moved = values - neutral
+    points = moved[:, 3:].reshape(len(moved), -1, 3)
+
+    def departure(keypoints: tuple[int, ...]) -> np.ndarray:
+        squares: np.ndarray = (points[:, list(keypoints)] ** 2).mean((1, 2))
+        return squares**0.5
+
+    return Readings(departure(LIP_KEYPOINTS), departure(EYE_KEYPOINTS), moved[:, :3] * (180 / math.pi))
+
+
 KEYPOINTS = MotionSpace(
     "keypoints",
     ("rotX", "rotY", "rotZ", *(f"exp{k}{axis}" for k in range(21) for axis in "xyz")),
+    _read_keypoints,
+    scaled=False,
 )
 """66 channels of LivePortrait's networks: head rotation R (so3 vector, absolute, radians) and the 21 x 3 expression.
 
 The expression turns with the head, as AVTR-1 has it: the drawn keypoints are scale * ((kp + exp) R) + t, row vectors.
 """
+
+SPACES = {space.name: space for space in (CONTROLS, KEYPOINTS)}
+"""By the name that motion files carry."""

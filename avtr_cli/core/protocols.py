@@ -1,41 +1,75 @@
-"""The two verbs between the rooms: a motion generator hears, a renderer draws; neither knows the other."""
+"""The two verbs between the rooms: a motion generator hears, a renderer draws; neither knows the other.
+
+Both hold weights and scratch memory, no history, and may serve several threads at once. What a stream remembers is a
+value: the state that `step` takes and gives.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
+from avtr_cli.core.camera import FRONT, Camera
 from avtr_cli.core.motion_space import MotionSpace
-from avtr_cli.core.types import Identity, Motion, MotionState, Portrait, Window
+from avtr_cli.core.types import Asked, Identity, Motion, MotionState, Portrait, Window
 
 if TYPE_CHECKING:
     import numpy as np
 
 
 class MotionGenerator(Protocol):
-    """Audio into motion, a chunk at a time. Networks hold weights only; the state is a value handed on."""
+    """Audio into motion, a chunk at a time.
 
-    space: MotionSpace
+    space          what it speaks
+    cues           names of the cues that it can do; others must not be asked of it
+    weights_files  files that shape its motion; part of a job's key
+    """
+
+    @property
+    def space(self) -> MotionSpace: ...
+
+    @property
+    def cues(self) -> frozenset[str]: ...
+
+    @property
+    def weights_files(self) -> tuple[Path, ...]: ...
 
     def start(self, identity: Identity, seed: int) -> MotionState:
         """The state before the first chunk."""
 
-    def step(self, window: Window, state: MotionState) -> tuple[Motion, MotionState]:
-        """The 5 frames of one chunk and the state after it. The same window and state give the same bits."""
+    def step(self, window: Window, state: MotionState, asked: Asked = ()) -> tuple[Motion, MotionState]:
+        """The 5 frames of one chunk and the state after it; `asked` are the cues at these frames.
+
+        The same window, state and cues give the same bits.
+        """
 
 
 class Renderer(Protocol):
-    """Motion into pictures of one identity. Holds weights and scratch memory, no history."""
+    """Motion into pictures of one identity.
 
-    space: MotionSpace
+    space          what it draws
+    free_camera    whether it can be seen from anywhere; otherwise from FRONT alone
+    weights_files  files that shape its pictures; part of a job's key
+    """
+
+    @property
+    def space(self) -> MotionSpace: ...
+
+    @property
+    def free_camera(self) -> bool: ...
+
+    @property
+    def weights_files(self) -> tuple[Path, ...]: ...
 
     def prepare(self, portrait: Portrait) -> Identity:
         """Everything that depends on the photo alone."""
 
-    def draw(self, identity: Identity, motion: Motion) -> np.ndarray:
+    def draw(self, identity: Identity, motion: Motion, camera: Camera = FRONT) -> np.ndarray:
         """uint8 (T, H, W, 3 or 4) pictures of the T frames, view and background applied.
 
-        The array may be scratch memory that the next call overwrites.
+        The array may be scratch memory that the next call of this thread overwrites. Raises ConfigError for a camera
+        that it cannot look through.
         """
 
 
@@ -44,7 +78,7 @@ class JointGenerator(Protocol):
     """A motion generator that moves several sessions in one forward; each as alone, up to rounding."""
 
     def step_together(
-        self, windows: Sequence[Window], states: Sequence[MotionState]
+        self, windows: Sequence[Window], states: Sequence[MotionState], asked: Sequence[Asked]
     ) -> list[tuple[Motion, MotionState]]:
         """`step` of every session. Sessions of one chunk index need not go together."""
 
@@ -53,5 +87,7 @@ class JointGenerator(Protocol):
 class JointRenderer(Protocol):
     """A renderer that draws several identities in one forward; each as alone, up to rounding."""
 
-    def draw_together(self, identities: Sequence[Identity], motions: Sequence[Motion]) -> list[np.ndarray]:
-        """`draw` of every identity with its motion."""
+    def draw_together(
+        self, identities: Sequence[Identity], motions: Sequence[Motion], cameras: Sequence[Camera]
+    ) -> list[np.ndarray]:
+        """`draw` of every identity with its motion through its camera."""

@@ -1,8 +1,8 @@
 """Device, threads, precision, `torch.compile`, CUDA graphs: the only file that knows what the program runs on.
 
 What makes a chunk quicker here has its plain twin: `compiled` and `Graphs` take a function and give one that answers
-the same, and tests compare the two. `settle()` must run before torch is imported: on a shared two-core machine two
-spinning OpenMP threads were 3 to 15 times slower than one, so waiting threads are told to sleep.
+the same, and tests compare the two. `set_library_environment()` must run before torch is imported: on a shared two-core
+machine two spinning OpenMP threads were 3 to 15 times slower than one, so waiting threads are told to sleep.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import os
 import platform
 import resource
 import sys
+import warnings
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -42,6 +43,17 @@ def set_library_environment() -> None:
     """Set what torch and MediaPipe read once, when they load. The user's own environment wins."""
     for key, value in _QUIET.items():
         os.environ.setdefault(key, value)
+
+
+def warn_if_torch_was_first() -> None:
+    """A RuntimeWarning where torch was imported before `set_library_environment` could tell its threads to sleep."""
+    if "torch" in sys.modules and "OMP_WAIT_POLICY" not in os.environ:
+        warnings.warn(
+            "torch was imported before avtr_cli, so its waiting threads spin and slow rendering down: use avtr_cli "
+            "first, or set OMP_WAIT_POLICY=PASSIVE",
+            RuntimeWarning,
+            stacklevel=3,
+        )
 
 
 def cores() -> int:

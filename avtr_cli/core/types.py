@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from avtr_cli.core.errors import ConfigError
 from avtr_cli.core.motion_space import MotionSpace
 
 if TYPE_CHECKING:
@@ -43,7 +44,9 @@ class Identity:
 
     neutral  float32 (C,): the motion that returns the photo, in the renderer's space
     kept     the renderer's own tensors and tables; nobody else looks inside
-    size     (width, height) of the frames that `draw` returns
+    size     (width, height) of the frames that `draw` returns from the front
+    anatomy  what motion models and bridges may know of the person, by name, on the renderer's device:
+             keypoints: canonical_keypoints (21, 3), rotation (3, 3), expression (21, 3), scale (1,)
     """
 
     space: MotionSpace
@@ -51,6 +54,7 @@ class Identity:
     kept: Any
     size: tuple[int, int]
     warnings: tuple[str, ...] = ()
+    anatomy: Mapping[str, Tensor] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -88,11 +92,28 @@ CUE_STRENGTH = (0.0, 3.0)  # least and most: 1 as people do, 0 not at all
 
 @dataclass(frozen=True)
 class Cue:
-    """A time-stamped wish from the user: at `frame`, do `name` (of CUES) with `strength` (within CUE_STRENGTH)."""
+    """A time-stamped wish from the user: at `frame`, do `name` with `strength`.
+
+    Raises ConfigError for a name that is none of CUES, a frame before the first, a strength beyond CUE_STRENGTH.
+    """
 
     frame: int
     name: str
     strength: float = 1.0
+
+    def __post_init__(self) -> None:
+        if self.name not in CUES:
+            raise ConfigError(f"no cue is called '{self.name}'; there are {', '.join(CUES)}")
+        low, high = CUE_STRENGTH
+        if self.frame < 0 or not low <= self.strength <= high:
+            raise ConfigError(
+                f"cue '{self.name}' at frame {self.frame} with strength {self.strength}: "
+                f"the frame must not be negative, the strength lies between {low:g} and {high:g}"
+            )
+
+
+Asked = tuple[Cue, ...]
+"""What is asked of the avatar during one chunk, in the order of its frames: nothing outside the chunk."""
 
 
 @dataclass(frozen=True)

@@ -96,7 +96,7 @@ def bench_sessions(preset: Preset, seconds: float, count: int) -> dict[str, Any]
     def sessions() -> list[StreamingSession]:
         cuda = engine.device.type == "cuda"
         return [
-            StreamingSession(identity, engine.generator(), engine.renderer, seed, ChunkClock(cuda))
+            StreamingSession(identity, engine.generator, engine.renderer, seed, ChunkClock(cuda))
             for seed, identity in enumerate(identities)
         ]
 

@@ -132,7 +132,7 @@ def _mediapipe() -> Iterator[Check]:
 
 
 def _embedded_model() -> Iterator[Check]:
-    from avtr_cli.motion.lmfm.generator import SHIPPED, load_lmfm
+    from avtr_cli.motion.lmfm.checkpoint import SHIPPED, load_lmfm
 
     try:
         model, _ = load_lmfm(SHIPPED)

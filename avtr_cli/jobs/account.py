@@ -13,7 +13,7 @@ from avtr_cli.jobs.preparation import PreparedJob, warnings_of
 from avtr_cli.jobs.workfolder import WorkFolder
 from avtr_cli.output.sequence import SUFFIX, is_sequence, sequence_sha256
 from avtr_cli.output.video import frames_hash
-from avtr_cli.provenance import marks as provenance
+from avtr_cli.provenance import marks
 from avtr_cli.provenance.origin import Origin
 from avtr_cli.report.report import Report, timing_entry
 from avtr_cli.weights.registry import notices
@@ -40,7 +40,7 @@ def report_of(
     prepared: PreparedJob,
     folder: WorkFolder,
     made: Sequence[Path],
-    marks: dict[str, Any],
+    marked: dict[str, Any],
     resumed: int,
     wall_s: float,
     rendering_s: float,
@@ -52,7 +52,7 @@ def report_of(
     timing["pace"] = feed.pace.entry() if feed.pace is not None else {"mode": "max"}
     return Report(
         {
-            "avtr": provenance.made_by(job.preset, job.seed, job.command),
+            "avtr": marks.made_by(job.preset, job.seed, job.command),
             "settings": job.preset.as_dict(),
             "device": runtime.describe_device(engine.device, engine.precision, engine.threads),
             "inputs": _inputs(prepared),
@@ -74,7 +74,7 @@ def report_of(
                 "peak_gpu_mb": round(runtime.peak_gpu_mb(engine.device), 1),
             },
             "cues": [{"frame": cue.frame, "cue": cue.name, "strength": cue.strength} for cue in job.cues],
-            "provenance": marks,
+            "provenance": marked,
             "attribution": notices(job.preset),
             "warnings": list(warnings_of(job, prepared.avatars, prepared.health, prepared.total)),
         }

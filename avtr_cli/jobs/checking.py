@@ -13,6 +13,7 @@ import itertools
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,6 +51,7 @@ class CheckedJob:
     source: DialogueSource
     frames: int
     signer: Signer | None  # of the mark; None where none is wanted, or can be
+    began: float  # perf_counter when the work on it began
 
     def __enter__(self) -> CheckedJob:
         return self
@@ -60,6 +62,7 @@ class CheckedJob:
 
 def check(job: Job) -> CheckedJob:
     """Refuse what is known to fail: raises ConfigError, InputError or OutputError. Writes nothing that stays."""
+    began = time.perf_counter()
     check_inputs_exist(job)
     form = format_of(job.out, job.preset.output)
     _check_settings(job, form)
@@ -69,13 +72,13 @@ def check(job: Job) -> CheckedJob:
     try:
         frames = frames_of(source.facts.samples)
         check_space(job.out, form, _frame_size(job, photos), frames)
-        from avtr_cli.provenance import marks as provenance  # after all that is cheap
+        from avtr_cli.provenance import marks  # after all that is cheap
 
-        signer = provenance.choose_signer(job.certificate, job.private_key) if job.provenance else None
+        signer = marks.choose_signer(job.certificate, job.private_key) if job.provenance else None
     except BaseException:
         source.__exit__(None, None, None)
         raise
-    return CheckedJob(job, form, source, frames, signer)
+    return CheckedJob(job, form, source, frames, signer, began)
 
 
 def check_space(out: Path, form: Format, size: tuple[int, int], frames: int) -> None:

@@ -22,7 +22,7 @@ from avtr_cli.motion.live_link import write_live_link_csv
 from avtr_cli.output.finished import Finished
 from avtr_cli.output.sequence import FIRST, PictureSequence, is_sequence
 from avtr_cli.output.video import SoundWriter, assemble
-from avtr_cli.provenance import marks as provenance
+from avtr_cli.provenance import marks
 from avtr_cli.report.page import job_page
 from avtr_cli.report.report import Report
 
@@ -39,18 +39,18 @@ def video(
         sound = folder.path / "sound.w64"
         write_sound(prepared.source, job.preset.output.sound, prepared.total, sound)
     segments = [folder.video(index) for index in range(len(folder.closed))]
-    marks, origin = provenance.unmarked(job.label), origin_of(prepared)
+    told, origin = marks.unmarked(job.label), origin_of(prepared)
 
     def mark(path: Path) -> None:
         on_step(Step.SIGN)
-        marks.update(provenance.mark(path, origin, prepared.checked.signer))
-        if marks["c2pa"] and (why := marks["c2pa"].get("ingredient_left_out")):
-            marks["c2pa"]["ingredient_left_out"] = job.true_names(why)
+        told.update(marks.mark(path, origin, prepared.checked.signer))
+        if told["c2pa"] and (why := told["c2pa"].get("ingredient_left_out")):
+            told["c2pa"]["ingredient_left_out"] = job.true_names(why)
 
-    logger.info("%s: %d segments are joined, the sound is %s", job.out, len(segments), job.preset.output.sound)
-    metadata = provenance.metadata(origin) if job.provenance else {}
+    logger.info("%s: segments to join: %d; sound: %s", job.out, len(segments), job.preset.output.sound)
+    metadata = marks.metadata(origin) if job.provenance else {}
     kbps, marked = job.preset.output.audio_kbps, mark if job.provenance else None
-    return assemble(segments, prepared.total, sound, job.out, form, kbps, metadata, marked), marks
+    return assemble(segments, prepared.total, sound, job.out, form, kbps, metadata, marked), told
 
 
 def motion(prepared: PreparedJob, folder: WorkFolder) -> Iterator[Finished]:

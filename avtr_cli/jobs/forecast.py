@@ -15,9 +15,9 @@ from typing import Any
 
 from avtr_cli.audio.health import Health, examine
 from avtr_cli.core.timing import FPS
-from avtr_cli.jobs.checking import CheckedJob
+from avtr_cli.jobs.checking import CheckedJob, check
 from avtr_cli.jobs.job import Job
-from avtr_cli.jobs.preparation import PreparedAvatar, prepare_avatar, warnings_of
+from avtr_cli.jobs.preparation import PreparedAvatar, prepare, prepare_avatar, warnings_of
 from avtr_cli.jobs.production import Production, render_next_chunks
 from avtr_cli.streaming.engine import Engine
 
@@ -91,12 +91,10 @@ def measure(job: Job, engine: Engine, copies: int = 1) -> Speed:
     nothing: dict[str, Any] = {"from_motion": None, "motion_out": None, "report": None, "page": None}
     began = time.perf_counter()
     with tempfile.TemporaryDirectory(prefix="avtr-measure-") as folder, contextlib.ExitStack() as stack:
-        productions = [
-            stack.enter_context(
-                Production(dataclasses.replace(job, sound=short, out=_name(job, folder, number), **nothing), engine)
-            )
-            for number in range(copies)
+        copied = [
+            dataclasses.replace(job, sound=short, out=_name(job, folder, number), **nothing) for number in range(copies)
         ]
+        productions = [stack.enter_context(Production(prepare(check(one), engine))) for one in copied]
         while under_way := [one for one in productions if one.under_way]:
             render_next_chunks(under_way)
         # The last was made ready last, so nothing but rendering fell into its time.

@@ -14,7 +14,7 @@ from avtr_cli import __version__
 from avtr_cli.audio.files import DialogueFiles
 from avtr_cli.core.config import Preset
 from avtr_cli.core.errors import ConfigError
-from avtr_cli.core.files import file_sha256
+from avtr_cli.core.files import file_sha256, paths_from_strings
 from avtr_cli.core.types import Cue
 
 if TYPE_CHECKING:
@@ -52,6 +52,8 @@ class Job:
     copies: dict[Path, Path] = field(default_factory=dict)  # copy of a pipe -> what it is of
 
     def __post_init__(self) -> None:
+        paths_from_strings(self, "photo", "out", "from_motion", "motion_out", "report", "page")
+        paths_from_strings(self, "certificate", "private_key")
         if self.pace not in ("max", "realtime"):
             raise ConfigError(f"--pace is '{self.pace}', but must be max or realtime")
 

@@ -4,34 +4,40 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
-from avtr_cli.audio.health import Health
+from avtr_cli.audio.health import Health, examine
 from avtr_cli.audio.source import DialogueSource
 from avtr_cli.core.clocks import ChunkClock
-from avtr_cli.core.errors import InputError
+from avtr_cli.core.errors import ConfigError, InputError
+from avtr_cli.core.files import file_sha256
+from avtr_cli.core.interruption import interruptible
 from avtr_cli.core.protocols import MotionGenerator
 from avtr_cli.core.timing import FIRST_CHUNK_SAMPLES, frames_of
 from avtr_cli.core.types import Identity, Portrait
-from avtr_cli.jobs.checking import CheckedJob, check_space
+from avtr_cli.jobs.checking import CheckedJob, check_space, taken
 from avtr_cli.jobs.feed import Feed
 from avtr_cli.jobs.job import Job
+from avtr_cli.jobs.placement import refuse_taken
 from avtr_cli.jobs.steps import OnStep, Step, unwatched
+from avtr_cli.jobs.workfolder import WorkFolder
 from avtr_cli.motion.file import ReplayGenerator
 from avtr_cli.output.label import Label
 from avtr_cli.prompts.reading import check_cues
 from avtr_cli.streaming.engine import Engine
-from avtr_cli.streaming.session import StreamingSession
+from avtr_cli.streaming.session import StreamingSession, check_known
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class PreparedAvatar:
-    """Who appears, moved by what, and for how many frames: a job that is known to be possible."""
+    """Who appears, moved by what, and for how many frames: known to be possible."""
 
     portrait: Portrait
     identity: Identity
@@ -41,7 +47,10 @@ class PreparedAvatar:
 
 @dataclass(frozen=True)
 class PreparedJob:
-    """What a job needs while it is rendered."""
+    """All that `produce` needs: models loaded, sessions at the frame to go on from, the output locked.
+
+    A context: at its end the lock is let go, the sound closed, and what is of no use to a later run removed.
+    """
 
     checked: CheckedJob
     engine: Engine
@@ -51,13 +60,17 @@ class PreparedJob:
     size: tuple[int, int]  # (width, height)
     startup_s: dict[str, float]
     label: Label | None
+    folder: WorkFolder
+    undo: ExitStack
 
     @property
     def job(self) -> Job:
+        """What is to be rendered."""
         return self.checked.job
 
     @property
     def source(self) -> DialogueSource:
+        """The sound, opened."""
         return self.checked.source
 
     @property
@@ -65,11 +78,64 @@ class PreparedJob:
         """Frames."""
         return self.checked.frames
 
+    def __enter__(self) -> PreparedJob:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.undo.close()
+
+
+def prepare(checked: CheckedJob, engine: Engine | None = None, on_step: OnStep = unwatched) -> PreparedJob:
+    """Lock the output, hear the sound, find the faces, load the models, go on from what an earlier run left.
+
+    `engine` must be of the job's preset; one is made where none is given. Takes `checked` over. Raises AvtrError.
+    """
+    job = checked.job
+    with ExitStack() as undo:
+        undo.enter_context(checked)
+        folder = undo.enter_context(WorkFolder(job.out))
+        with interruptible():
+            read = {path: file_sha256(path) for path in job.read_once}
+            on_step(Step.LISTEN)
+            health = examine(checked.source, job.sound)
+            on_step(Step.LOAD)
+            engine = _engine_for(job, engine)
+            on_step(Step.FACE)
+            began = time.perf_counter()
+            avatars = tuple(prepare_avatar(side, engine, checked.source) for side in job.sides())
+            portrait_s = time.perf_counter() - began
+            layout = job.arrange([one.identity.size for one in avatars], checked.source)
+            size = layout.size if layout is not None else avatars[0].identity.size
+            label = Label(job.label, size) if job.label else None
+            check_space(job.out, checked.form, size, checked.frames)
+            on_step(Step.WARM_UP)
+            began = time.perf_counter()
+            _warm_up(engine, avatars[0])
+            startup_s = {"load": engine.load_s, "portrait": portrait_s, "warmup": time.perf_counter() - began}
+            key = _key(checked, engine, avatars, read)
+        folder.claim(key, job.resume)
+        if not job.overwrite:
+            refuse_taken(taken(job), folder.placed)
+        feed = Feed(_sessions(job, engine, avatars), checked.source, layout, job.pace)
+        if folder.closed:
+            feed.restore(folder, len(folder.closed) - 1)
+        logger.info("%s: frames of %dx%d, encoded by %s", job.out, *size, checked.form.encoder)
+        logger.info("%s: %s", job.out, _resumption(folder.frames, checked.frames))
+        kept = undo.pop_all()
+        return PreparedJob(checked, engine, health, avatars, feed, size, startup_s, label, folder, kept)
+
+
+def _resumption(resumed: int, total: int) -> str:
+    if not resumed:
+        return f"{total} frames from the beginning"
+    return f"goes on from frame {resumed} of {total}, that an interrupted run had closed"
+
 
 def prepare_avatar(job: Job, engine: Engine, source: DialogueSource) -> PreparedAvatar:
     """Find the face, prepare the avatar, choose what moves it. Raises AvtrError where they do not go together."""
     portrait, identity = engine.avatar(job.photo, job.face)
-    generator = ReplayGenerator(job.from_motion) if job.from_motion else engine.generator(job.cues)
+    generator = ReplayGenerator(job.from_motion) if job.from_motion else engine.generator
+    check_known(generator, job.cues)
     total = frames_of(source.facts.samples)
     if isinstance(generator, ReplayGenerator) and generator.frames != total:
         raise InputError(
@@ -86,38 +152,45 @@ def warnings_of(job: Job, avatars: Sequence[PreparedAvatar], health: Health, fra
     return tuple(job.true_names(said) for said in dict.fromkeys((*of_photos, *health.warnings, *late)))
 
 
-def prepare(checked: CheckedJob, engine: Engine, health: Health, on_step: OnStep = unwatched) -> PreparedJob:
-    """Prepare the avatars and their sessions. Raises AvtrError."""
-    job, source = checked.job, checked.source
-    sides = job.sides()
-    on_step(Step.FACE)
-    began = time.perf_counter()
-    avatars = tuple(prepare_avatar(side, engine, source) for side in sides)
-    portrait_s = time.perf_counter() - began
-    layout = job.arrange([one.identity.size for one in avatars], source)
-    size = layout.size if layout is not None else avatars[0].identity.size
-    label = Label(job.label, size) if job.label else None
-    check_space(job.out, checked.form, size, checked.frames)
-    on_step(Step.WARM_UP)
-    began = time.perf_counter()
-    _warm_up(engine, avatars[0].generator, avatars[0].identity)
-    warmup_s = time.perf_counter() - began
-    logger.info(
-        "%s: frames of %dx%d, encoded by %s; portrait %.1f s, first chunk %.1f s",
-        job.out, *size, checked.form.encoder, portrait_s, warmup_s,
-    )  # fmt: skip
+def _engine_for(job: Job, engine: Engine | None) -> Engine:
+    """The engine given, or one of the job's preset. Raises ConfigError where it is of other settings."""
+    if engine is None:
+        return Engine(job.preset)
+    ours, theirs = job.preset, engine.preset
+    if (ours.motion, ours.render) != (theirs.motion, theirs.render):
+        raise ConfigError(f"{job.out}: the engine given was made with other settings ({theirs.name}) than the job's")
+    return engine
+
+
+def _sessions(job: Job, engine: Engine, avatars: Sequence[PreparedAvatar]) -> list[StreamingSession]:
+    """One for every side, asked for its cues."""
     cuda = engine.device.type == "cuda"
-    sessions = [
-        StreamingSession(one.identity, one.generator, engine.renderer, side.seed, ChunkClock(cuda))
-        for one, side in zip(avatars, sides, strict=True)
-    ]
-    feed = Feed(sessions, source, layout, job.pace)
-    startup = {"load": engine.load_s, "portrait": portrait_s, "warmup": warmup_s}
-    return PreparedJob(checked, engine, health, avatars, feed, size, startup, label)
+    sessions = []
+    for one, side in zip(avatars, job.sides(), strict=True):
+        session = StreamingSession(one.identity, one.generator, engine.renderer, side.seed, ChunkClock(cuda))
+        session.ask(side.cues)
+        sessions.append(session)
+    return sessions
 
 
-def _warm_up(engine: Engine, generator: MotionGenerator, identity: Identity) -> None:
+def _warm_up(engine: Engine, avatar: PreparedAvatar) -> None:
     """One silent chunk, so that the first real one is timed like the others."""
-    session = StreamingSession(identity, generator, engine.renderer)
+    session = StreamingSession(avatar.identity, avatar.generator, engine.renderer)
     for _ in session.stream(np.zeros((2, FIRST_CHUNK_SAMPLES), np.float32)):
         pass
+
+
+def _key(checked: CheckedJob, engine: Engine, avatars: Sequence[PreparedAvatar], read: Mapping[Path, str]) -> str:
+    """The job's key, of the bytes that were in fact read; on another kind of device it is another job."""
+    job = checked.job
+    known = dict(zip(job.sound.paths, checked.source.sha256, strict=True))
+    known |= {photo: one.portrait.sha256 for photo, one in zip(job.photos, avatars, strict=True)}
+    for path, digest in read.items():
+        if file_sha256(path) != digest:
+            raise InputError(f"{path}: changed while it was read; run it again")
+    known |= read
+
+    def sha256(path: Path) -> str:
+        return known[path] if path in known else engine.sha256(path)
+
+    return f"{job.key(engine.weights_files(), sha256)}-{engine.device.type}"

@@ -10,26 +10,24 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors import SafetensorError
 
-from avtr_cli.audio.health import examine
-from avtr_cli.core.errors import ConfigError, InputError, OutputError
-from avtr_cli.core.files import file_sha256, is_stream, reason
-from avtr_cli.core.interruption import each_interruptible, interruptible, interruptions_held
-from avtr_cli.core.interruption import raise_if_interrupted as check_interruption
+from avtr_cli.core.errors import OutputError
+from avtr_cli.core.files import is_stream, reason
+from avtr_cli.core.interruption import each_interruptible, interruptible, interruptions_held, raise_if_interrupted
 from avtr_cli.core.timing import CHUNK_FRAMES, FPS
 from avtr_cli.core.types import Chunk
 from avtr_cli.jobs import finishing
 from avtr_cli.jobs.account import report_of
-from avtr_cli.jobs.checking import CheckedJob, check, taken
+from avtr_cli.jobs.checking import CheckedJob, check
 from avtr_cli.jobs.feed import FedChunk
 from avtr_cli.jobs.job import Job
-from avtr_cli.jobs.placement import place_outputs, refuse_taken, write_stream
+from avtr_cli.jobs.placement import place_outputs, write_stream
 from avtr_cli.jobs.preparation import PreparedJob, prepare
 from avtr_cli.jobs.steps import OnStep, Step, unwatched
 from avtr_cli.jobs.workfolder import Segment, WorkFolder
@@ -61,7 +59,13 @@ def render_file(
     any, wait beside it for the same job to be run again. The same holds for KeyboardInterrupt, which comes where
     nothing is half made.
     """
-    with interruptions_held(), Production(job, engine, watch, checked, on_step) as production:
+    with interruptions_held():
+        return produce(prepare(checked or check(job), engine, on_step), watch, on_step)
+
+
+def produce(prepared: PreparedJob, watch: OnFrames | None = None, on_step: OnStep = unwatched) -> Report:
+    """Render what is left of a job that is ready, finish its outputs, let go of it. Raises AvtrError."""
+    with Production(prepared, watch, on_step) as production:
         while production.under_way:
             render_next_chunks([production])
         return production.finish()
@@ -73,7 +77,7 @@ def render_next_chunks(productions: Sequence[Production]) -> None:
     What goes wrong with one job alone stops that one, and its `finish` raises it; what goes wrong with the forward
     of all is raised here, as is an interruption.
     """
-    check_interruption()
+    raise_if_interrupted()
     owners: dict[StreamingSession, Production] = {}
     heard: list[SessionWindow] = []
     for production in productions:
@@ -87,60 +91,20 @@ def render_next_chunks(productions: Sequence[Production]) -> None:
 
 
 class Production:
-    """One job under way, from a stage made ready to the report; `render_next_chunks` takes it on by a chunk.
+    """A prepared job under way, which it takes over; `render_next_chunks` takes it on by a chunk.
 
     A context: whatever ends it early, half a segment is thrown away and closed ones remain. Raises AvtrError.
     """
 
-    def __init__(
-        self,
-        job: Job,
-        engine: Engine | None = None,
-        watch: OnFrames | None = None,
-        checked: CheckedJob | None = None,
-        on_step: OnStep = unwatched,
-    ):
-        self._began = time.perf_counter()
-        self._job, self._watch, self._on_step = job, watch, on_step
+    def __init__(self, prepared: PreparedJob, watch: OnFrames | None = None, on_step: OnStep = unwatched):
+        self._prepared, self._watch, self._on_step = prepared, watch, on_step
+        self._job, self._folder = prepared.job, prepared.folder
         self._failure: Exception | None = None
-        with ExitStack() as undo:
-            checked = undo.enter_context(checked or check(job))
-            self._folder = undo.enter_context(WorkFolder(job.out))
-            with interruptible():
-                read = {path: file_sha256(path) for path in job.read_once}
-                on_step(Step.LISTEN)
-                health = examine(checked.source, job.sound)
-                on_step(Step.LOAD)
-                engine = _engine_for(job, engine)
-                self._prepared = prepare(checked, engine, health, on_step)
-                key = self._key(engine, read)
-            self._folder.claim(key, job.resume)
-            if not job.overwrite:
-                refuse_taken(taken(job), self._folder.placed)
-            self._resumed = self._done = self._folder.frames
-            logger.info("%s: %s", job.out, _resumption(self._resumed, self._prepared.total))
-            on_step(Step.RENDER)
-            self._rendering = time.perf_counter()
-            if self._folder.closed:
-                self._prepared.feed.restore(self._folder, len(self._folder.closed) - 1)
-            self._heard = self._prepared.feed.heard()
-            self._segment: _Segment | None = None
-            self._undo = undo.pop_all()
-
-    def _key(self, engine: Engine, read: Mapping[Path, str]) -> str:
-        """The job's key, of the bytes that were in fact read; on another kind of device it is another job."""
-        job, prepared = self._job, self._prepared
-        known = dict(zip(job.sound.paths, prepared.source.sha256, strict=True))
-        known |= {photo: one.portrait.sha256 for photo, one in zip(job.photos, prepared.avatars, strict=True)}
-        for path, digest in read.items():
-            if file_sha256(path) != digest:
-                raise InputError(f"{path}: changed while it was read; run it again")
-        known |= read
-
-        def sha256(path: Path) -> str:
-            return known[path] if path in known else engine.sha256(path)
-
-        return f"{job.key(engine.weights_files(), sha256)}-{engine.device.type}"
+        self._resumed = self._done = self._folder.frames
+        on_step(Step.RENDER)
+        self._began = time.perf_counter()
+        self._heard = prepared.feed.heard()
+        self._segment: _Segment | None = None
 
     @property
     def under_way(self) -> bool:
@@ -192,7 +156,7 @@ class Production:
             video, marks = finishing.video(prepared, folder, self._on_step)
             ended = time.perf_counter()
             with interruptible():
-                walls = ended - self._began, ended - self._rendering
+                walls = ended - prepared.checked.began, ended - self._began
                 report = report_of(prepared, folder, [one.made for one in video], marks, self._resumed, *walls)
             report |= about or {}
             others = [*finishing.motion(prepared, folder)]
@@ -203,7 +167,7 @@ class Production:
         folder.remove()
         for text, stream in streams:
             write_stream(text, stream)
-        spent = (rendered - self._rendering, ended - rendered, time.perf_counter() - ended)
+        spent = (rendered - self._began, ended - rendered, time.perf_counter() - ended)
         logger.info("%s: rendered in %.1f s, joined and marked in %.1f s, told in %.1f s", job.out, *spent)
         return report
 
@@ -212,7 +176,7 @@ class Production:
         if self._segment is not None:
             self._segment.abandon()
             self._segment = None
-        self._undo.close()
+        self._prepared.undo.close()
 
     def __enter__(self) -> Production:
         return self
@@ -259,12 +223,6 @@ class _Segment:
             self._writer.abandon()
 
 
-def _resumption(resumed: int, total: int) -> str:
-    if not resumed:
-        return f"{total} frames from the beginning"
-    return f"goes on from frame {resumed} of {total}, that an interrupted run had closed"
-
-
 @contextmanager
 def _writing(out: Path) -> Iterator[None]:
     """What the disk refuses inside, to whichever library, is one sentence about `out`."""
@@ -273,13 +231,3 @@ def _writing(out: Path) -> Iterator[None]:
     except (OSError, SafetensorError) as error:
         said = reason(error) if isinstance(error, OSError) else str(error)
         raise OutputError(f"{out}: cannot be written ({said}); mend that and run it again") from error
-
-
-def _engine_for(job: Job, engine: Engine | None) -> Engine:
-    """The engine given, or one of the job's preset. Raises ConfigError where it is of other settings."""
-    if engine is None:
-        return Engine(job.preset)
-    ours, theirs = job.preset, engine.preset
-    if (ours.motion, ours.render) != (theirs.motion, theirs.render):
-        raise ConfigError(f"{job.out}: the engine given was made with other settings ({theirs.name}) than the job's")
-    return engine

@@ -9,7 +9,6 @@ from avtr_cli.core.motion_space import MotionSpace
 from avtr_cli.core.timing import FPS, SAMPLES_PER_FRAME
 from avtr_cli.jobs.workfolder import WorkFolder
 from avtr_cli.motion.file import load_motion
-from avtr_cli.render.liveportrait.regions import EYE_KEYPOINTS, LIP_KEYPOINTS
 from avtr_cli.report.timeline import BINS, LONG_BIN_S, QUIETEST_DB, SMALLEST_MOVEMENT, Curves, Timeline
 
 
@@ -46,7 +45,7 @@ def _curves(folder: WorkFolder, avatar: int, neutral: np.ndarray, frames: int, b
         at += len(rows)
     means = (sums / np.maximum(counts, 1)).astype(np.float32)
     opened = widest if frames / FPS / bins <= LONG_BIN_S else means[:, :2]
-    if space.name == "keypoints":  # a learned unit without a scale: relative to the widest of this video
+    if not space.scaled:  # relative to the widest of this video
         opened = opened / np.maximum(opened.max(0), SMALLEST_MOVEMENT)
     mouth, blink = opened.astype(np.float32).clip(0, 1).T
     return Curves(mouth, blink, *means[:, 2:].T)
@@ -54,13 +53,5 @@ def _curves(folder: WorkFolder, avatar: int, neutral: np.ndarray, frames: int, b
 
 def _movement(space: MotionSpace, values: np.ndarray, neutral: np.ndarray) -> np.ndarray:
     """Mouth, blink, and pitch, yaw, roll in degrees, (T, 5), of float32 (T, C)."""
-    if space.name == "controls":
-        mouth = np.maximum(values[:, space.index("jawOpen")] - values[:, space.index("mouthClose")], 0)
-        blink = values[:, [space.index("eyeBlinkLeft"), space.index("eyeBlinkRight")]].mean(1)
-        angles = values[:, [space.index(name) for name in ("headPitch", "headYaw", "headRoll")]]
-    else:
-        moved = values - neutral
-        points = moved[:, 3:].reshape(len(moved), -1, 3)
-        mouth, blink = (np.sqrt((points[:, list(kept)] ** 2).mean((1, 2))) for kept in (LIP_KEYPOINTS, EYE_KEYPOINTS))
-        angles = moved[:, :3]
-    return np.column_stack([mouth, blink, np.degrees(angles)])
+    seen = space.readings(values, neutral)
+    return np.column_stack([seen.mouth, seen.blink, seen.head_degrees])

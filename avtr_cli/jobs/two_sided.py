@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from avtr_cli.core.errors import ConfigError
-from avtr_cli.core.files import file_sha256
+from avtr_cli.core.files import file_sha256, paths_from_strings
 from avtr_cli.jobs.job import Job
 from avtr_cli.output.layouts import LAYOUTS, layout_size
 
@@ -33,6 +33,7 @@ class TwoSidedJob(Job):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        paths_from_strings(self, "photo_b")
         if self.layout not in LAYOUTS:
             raise ConfigError(f"--layout is '{self.layout}', but must be one of {', '.join(LAYOUTS)}")
         if self.sound.solo:

@@ -15,11 +15,10 @@ from torch import Tensor
 
 from avtr_cli.core.errors import InputError, OutputError
 from avtr_cli.core.files import reason, replacing
-from avtr_cli.core.motion_space import CONTROLS, KEYPOINTS, MotionSpace
+from avtr_cli.core.motion_space import SPACES, MotionSpace
 from avtr_cli.core.timing import CHUNK_FRAMES, FPS
-from avtr_cli.core.types import Identity, Motion, MotionState, Window
+from avtr_cli.core.types import Asked, Identity, Motion, MotionState, Window
 
-SPACES = {space.name: space for space in (CONTROLS, KEYPOINTS)}
 FORMAT = 1
 LARGEST = 100.0  # of any number: weights end at 1, radians at 3, shifts at a few eye distances
 
@@ -91,6 +90,9 @@ def _read(path: Path) -> tuple[dict[str, Any], Tensor]:
 class ReplayGenerator:
     """A MotionGenerator that speaks what a motion file holds, whatever it hears; the last frame holds on."""
 
+    cues: frozenset[str] = frozenset()
+    weights_files: tuple[Path, ...] = ()
+
     def __init__(self, path: Path):
         self.space, self._values, self.header = load_motion(path)
 
@@ -101,7 +103,7 @@ class ReplayGenerator:
     def start(self, identity: Identity, seed: int) -> MotionState:
         return {}
 
-    def step(self, window: Window, state: MotionState) -> tuple[Motion, MotionState]:
+    def step(self, window: Window, state: MotionState, asked: Asked = ()) -> tuple[Motion, MotionState]:
         first = window.index * CHUNK_FRAMES
         rows = torch.arange(first, first + CHUNK_FRAMES).clamp(max=len(self._values) - 1)
         return Motion(self.space, self._values[rows], first), state

@@ -126,7 +126,8 @@ def works(encoder: str) -> bool:
             encoder,
         )
     except OutputError as error:
-        logger.info("encoder %s does not work here: %s", encoder, error)
+        logger.info("encoder %s does not work here", encoder)
+        logger.debug("%s", error)
         return False
     logger.info("encoder %s works here", encoder)
     return True

@@ -11,19 +11,19 @@ import logging
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from avtr_cli.core import runtime
 from avtr_cli.core.config import Preset
-from avtr_cli.core.errors import ConfigError
 from avtr_cli.core.files import file_sha256
 from avtr_cli.core.motion_space import MotionSpace
 from avtr_cli.core.protocols import MotionGenerator, Renderer
 from avtr_cli.core.types import Cue, Identity, Portrait
 from avtr_cli.perception.photo import read_bytes
 from avtr_cli.perception.portrait import find_portrait
+from avtr_cli.streaming.session import StreamingSession
 
 if TYPE_CHECKING:
     import torch
@@ -41,7 +41,9 @@ class Engine:
     Several threads may use one engine, each with sessions of its own.
     """
 
-    def __init__(self, preset: Preset):
+    def __init__(self, preset: Preset | None = None):
+        """Load the models of `preset` (None: the default). Raises ConfigError, WeightsError."""
+        preset = preset or Preset()
         began = time.perf_counter()
         self.preset = preset
         self.threads = runtime.use_threads(preset.runtime.threads)
@@ -49,7 +51,7 @@ class Engine:
         self.precision = runtime.precision_on(self.device, preset.runtime.precision)
         runtime.check_runtime(preset.runtime, self.device)
         self.renderer: Renderer = _renderer(preset, self.device)
-        self._generator = motion_generator(preset, self.renderer.space, self.device)
+        self.generator = motion_generator(preset, self.renderer.space, self.device)
         self._avatars: OrderedDict[tuple[str, int | None], tuple[Path, Portrait, Identity]] = OrderedDict()
         self._avatars_lock = threading.Lock()
         self._weights_sha256: dict[Path, str] = {}
@@ -65,15 +67,6 @@ class Engine:
         logger.info("preset %s: %s; loaded in %.1f s", self.preset.name, what, self.load_s)
         for path in self.weights_files():
             logger.info("weights %s", path)
-
-    def generator(self, cues: Sequence[Cue] = ()) -> MotionGenerator:
-        """The motion model with a job's cues. Raises ConfigError where the model knows none."""
-        if not cues:
-            return self._generator
-        with_cues = getattr(self._generator, "with_cues", None)
-        if with_cues is None:
-            raise ConfigError("cues need motion.generator 'lmfm' on the mesh renderer; leave the cue list out")
-        return with_cues(cues)
 
     def avatar(self, photo: Path, face: int | None = None) -> tuple[Portrait, Identity]:
         """Find the face in `photo` and prepare it, or take what is kept for a photo of the same bytes.
@@ -97,10 +90,22 @@ class Engine:
             first, portrait, identity = self._avatars[key]
         return _with_photo_named(photo, portrait, first), _with_photo_named(photo, identity, first)
 
+    def session(
+        self, photo: Path | str, seed: int = 0, face: int | None = None, cues: Iterable[Cue] = ()
+    ) -> StreamingSession:
+        """A call with the person in `photo` (face number `face` from the left, from 1; None: the largest).
+
+        Push sound into it, take frames out. Sessions of one engine may run in threads of their own, one thread a
+        session. Raises PhotoError, and ConfigError for cues that the motion model cannot do.
+        """
+        _, identity = self.avatar(Path(photo), face)
+        session = StreamingSession(identity, self.generator, self.renderer, seed)
+        session.ask(cues)
+        return session
+
     def weights_files(self) -> tuple[Path, ...]:
         """The files of weights that shape the frames; their content is part of a job's key."""
-        parts = (self._generator, self.renderer)
-        return tuple(path for part in parts for path in getattr(part, "weights_files", ()))
+        return self.generator.weights_files + self.renderer.weights_files
 
     def sha256(self, path: Path) -> str:
         """As `file_sha256`, but files of weights, which may be gigabytes, are read once."""
@@ -130,16 +135,14 @@ def _renderer(preset: Preset, device: torch.device) -> Renderer:
 
 
 def motion_generator(preset: Preset, space: MotionSpace, device: torch.device) -> MotionGenerator:
-    """The preset's motion model, speaking `space` where a bridge to it is known."""
+    """The preset's motion model, speaking `space`. Raises ConfigError where no bridge leads there."""
+    from avtr_cli.motion.bridges.table import bridged
+
     if preset.motion.generator == "avtr1":
         from avtr_cli.motion.avtr1.generator import Avtr1Generator
 
-        return Avtr1Generator.from_store(preset.motion, device, graphs=preset.runtime.cuda_graphs)
+        published = Avtr1Generator.from_store(preset.motion, device, graphs=preset.runtime.cuda_graphs)
+        return bridged(published, space)
     from avtr_cli.motion.lmfm.generator import LmfmGenerator
 
-    generator: MotionGenerator = LmfmGenerator(preset.motion)
-    if space.name == "keypoints":
-        from avtr_cli.motion.bridges.controls_to_keypoints import Retargeted
-
-        generator = Retargeted(generator)
-    return generator
+    return bridged(LmfmGenerator(preset.motion), space)

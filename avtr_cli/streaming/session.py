@@ -7,19 +7,22 @@ chunk of each in one forward where the models can, and one session alone is the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import astuple, replace
 from pathlib import Path
 
 import numpy as np
 import torch
 from safetensors.torch import load, save
 
+from avtr_cli.core.camera import FRONT, Camera, check_front
 from avtr_cli.core.clocks import ChunkClock, timed
 from avtr_cli.core.errors import AudioError, AvtrError, ConfigError
 from avtr_cli.core.files import replacing
 from avtr_cli.core.protocols import JointGenerator, JointRenderer, MotionGenerator, Renderer
-from avtr_cli.core.timing import frames_of
-from avtr_cli.core.types import Chunk, Frame, Identity, Motion, MotionState, Window
+from avtr_cli.core.timing import CHUNK_FRAMES, frames_of
+from avtr_cli.core.types import Asked, Chunk, Cue, Frame, Identity, Motion, MotionState, Window
 from avtr_cli.streaming.windows import Windows
 
 
@@ -38,13 +41,17 @@ class StreamingSession:
         renderer: Renderer,
         seed: int = 0,
         clock: ChunkClock | None = None,
+        camera: Camera = FRONT,
     ):
-        if motion.space.name != renderer.space.name:
+        if motion.space != renderer.space:
             raise ConfigError(
                 f"this motion model speaks '{motion.space.name}' and this renderer draws '{renderer.space.name}': "
                 "choose another motion.generator or render.renderer"
             )
-        self._identity, self._motion, self._renderer = identity, motion, renderer
+        if not renderer.free_camera:
+            check_front(camera, "chosen")
+        self._identity, self._motion, self._renderer, self._camera = identity, motion, renderer, camera
+        self._asked: Asked = ()  # and not yet done, by frame
         self._windows = Windows()
         self._state: MotionState = motion.start(identity, seed)
         self._owed: int | None = None  # frames in all, once the call is over
@@ -59,6 +66,22 @@ class StreamingSession:
     def heard(self) -> int:
         """How many samples a side it has heard."""
         return self._windows.heard
+
+    def ask(self, cues: Iterable[Cue]) -> None:
+        """Do these too, each at its frame; what comes too late for its frame is done in the next chunk.
+
+        Raises ConfigError for a cue that the motion model cannot do.
+        """
+        cues = tuple(cues)
+        check_known(self._motion, cues)
+        self._asked = tuple(sorted((*self._asked, *cues), key=lambda cue: cue.frame))
+
+    def _due(self, window: Window) -> Asked:
+        """What is asked of the chunk that `window` is of; from now on it is done."""
+        first = window.index * CHUNK_FRAMES
+        due = tuple(cue for cue in self._asked if cue.frame < first + CHUNK_FRAMES)
+        self._asked = self._asked[len(due) :]
+        return tuple(replace(cue, frame=max(cue.frame, first)) for cue in due)
 
     def push(self, samples: np.ndarray) -> list[Frame]:
         """Hear `samples`, float32 (2, n) in [-1, 1] at 16 kHz, rows (avatar, partner), any n.
@@ -103,6 +126,7 @@ class StreamingSession:
         """Write what the session remembers to `path` (safetensors); `restore` goes on bit for bit."""
         tensors = {f"motion.{name}": tensor.contiguous().cpu() for name, tensor in self._state.items()}
         tensors |= {f"windows.{name}": torch.from_numpy(array) for name, array in self._windows.state().items()}
+        tensors["asked"] = _as_tensor(self._asked)
         with replacing(path) as partial:
             partial.write_bytes(save(tensors))
 
@@ -112,6 +136,27 @@ class StreamingSession:
         windows = {n.removeprefix("windows."): t.numpy() for n, t in tensors.items() if n.startswith("windows.")}
         self._windows = Windows.restored(windows)
         self._state = {name: tensors[f"motion.{name}"].to(tensor.device) for name, tensor in self._state.items()}
+        self._asked = _from_tensor(tensors["asked"])
+
+
+def check_known(motion: MotionGenerator, cues: Iterable[Cue]) -> None:
+    """Raises ConfigError for a cue that `motion` cannot do."""
+    if unknown := sorted({cue.name for cue in cues} - motion.cues):
+        known = f"it knows {', '.join(sorted(motion.cues))}" if motion.cues else "it knows none"
+        raise ConfigError(
+            f"the cue '{unknown[0]}' is none that this motion model can do ({known}); "
+            "leave it out, or use motion.generator lmfm"
+        )
+
+
+def _as_tensor(asked: Asked) -> torch.Tensor:
+    """Cues as the bytes of a JSON list, to lie beside other tensors."""
+    text = json.dumps([astuple(cue) for cue in asked])
+    return torch.frombuffer(bytearray(text, "utf-8"), dtype=torch.uint8)
+
+
+def _from_tensor(tensor: torch.Tensor) -> Asked:
+    return tuple(Cue(*entry) for entry in json.loads(bytes(tensor.tolist())))
 
 
 SessionWindow = tuple[StreamingSession, Window]
@@ -155,10 +200,11 @@ def _moved(company: Sequence[SessionWindow]) -> list[Motion]:
         sessions, windows = zip(*group, strict=True)
         states = [session._state for session in sessions]
         generator = sessions[0]._motion
+        asked = [session._due(window) for session, window in group]
         if isinstance(generator, JointGenerator):
-            steps = generator.step_together(windows, states)
+            steps = generator.step_together(windows, states, asked)
         else:
-            steps = [generator.step(windows[0], states[0])]
+            steps = [generator.step(windows[0], states[0], asked[0])]
         for session, (motion, after) in zip(sessions, steps, strict=True):
             motions[session], session._state = motion, after
     made = [motions[session] for session, _ in company]
@@ -182,8 +228,9 @@ def _check_numbers(motions: Sequence[Motion], late: bool) -> None:
 def _drawn(sessions: Sequence[StreamingSession], motions: Sequence[Motion]) -> list[np.ndarray]:
     renderer = sessions[0]._renderer
     if isinstance(renderer, JointRenderer):
-        return renderer.draw_together([session._identity for session in sessions], motions)
-    return [renderer.draw(sessions[0]._identity, motions[0])]
+        identities = [session._identity for session in sessions]
+        return renderer.draw_together(identities, motions, [session._camera for session in sessions])
+    return [renderer.draw(sessions[0]._identity, motions[0], sessions[0]._camera)]
 
 
 def _copied_frames(chunks: Iterator[Chunk]) -> list[Frame]:

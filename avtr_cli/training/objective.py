@@ -14,8 +14,7 @@ from torch.nn import functional as F
 
 from avtr_cli.core.timing import CHUNK_FRAMES
 from avtr_cli.motion import flow
-from avtr_cli.motion.lmfm import event_head as listening
-from avtr_cli.motion.lmfm import hearing
+from avtr_cli.motion.lmfm import event_head, hearing
 from avtr_cli.motion.lmfm.articulation import MOUTH
 from avtr_cli.motion.lmfm.log_mel import SILENCE
 from avtr_cli.motion.lmfm.network import NOISE_CORRELATION, NOISE_LIMIT, NOISE_SD, Conditions, Lmfm, Track
@@ -226,10 +225,10 @@ def _face_loss(
 
 
 def _event_losses(model: Lmfm, batch: dict[str, Tensor], flags: Tensor, person: Tensor) -> dict[str, Tensor]:
-    memory = model.events.recall(F.pad(flags, (0, 0, listening.HISTORY, 0)))
+    memory = model.events.recall(F.pad(flags, (0, 0, event_head.HISTORY, 0)))
     hazards, gaze = (part.float() for part in model.events(memory, batch["since"], person))
     starts = batch["starts"]
-    begun = starts[:, _UNHEARD:, list(listening.EVENTS).index("gaze")] > 0
+    begun = starts[:, _UNHEARD:, list(event_head.EVENTS).index("gaze")] > 0
     cells = batch["gaze_cell"][:, _UNHEARD:][begun]
     looked = F.cross_entropy(gaze[:, _UNHEARD:][begun], cells) if len(cells) else gaze.sum() * 0
     return {

@@ -26,6 +26,7 @@ from torch import Tensor
 from avtr_cli.core.errors import AvtrError
 from avtr_cli.core.timing import CHUNK_FRAMES
 from avtr_cli.motion import flow
+from avtr_cli.motion.lmfm.checkpoint import FORMAT
 from avtr_cli.motion.lmfm.network import Lmfm, LmfmShape
 from avtr_cli.training.dataset import Corpus
 from avtr_cli.training.objective import AUDIO_FREE, Dropout, Weights, losses, total
@@ -190,7 +191,7 @@ def export(runs: Sequence[Path], out: Path, notes: dict[str, str] | None = None)
     averages = [_under(tensors, "average.") for tensors, _ in held]
     mean = {name: torch.stack([one[name] for one in averages]).mean(0) for name in averages[0]}
     headers = [header for _, header in held]
-    about = {"format": "avtr-lmfm-1", **LmfmShape().as_strings(), "step": headers[0]["step"],
+    about = {"format": FORMAT, **LmfmShape().as_strings(), "step": headers[0]["step"],
              "minutes": str(sum(float(header["minutes"]) for header in headers)),
              "training": ", ".join(header["config"] for header in headers), **(notes or {})}  # fmt: skip
     write_tensors(out, mean, about)

@@ -29,14 +29,14 @@ def serve(photo: Path, settings: list[str]) -> None:
     from avtr_cli.batch import worker
     from avtr_cli.cli import batch, main
     from avtr_cli.core.config import load_preset
-    from avtr_cli.jobs import production as offline
+    from avtr_cli.jobs import production
     from avtr_cli.streaming.engine import Engine
     from tests.batches import Here
 
     engine = Engine(load_preset("default", settings))
     engine.avatar(photo)
-    offline.Engine = worker.Engine = lambda preset: engine
-    offline.SEGMENT_FRAMES = SEGMENT_FRAMES
+    production.Engine = worker.Engine = lambda preset: engine
+    production.SEGMENT_FRAMES = SEGMENT_FRAMES
     batch._workers = lambda *_: lambda *_: Here(fresh=True)
     shim = ctypes.CDLL(None)
     print("ready", flush=True)

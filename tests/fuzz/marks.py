@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import imageio_ffmpeg
 
-from avtr_cli.provenance import marks as provenance
-from avtr_cli.provenance import signing
+from avtr_cli.provenance import marks, signing
 from avtr_cli.provenance.origin import Origin
 from avtr_cli.provenance.verification import verify
 from tests.fuzz.mutators import VALUES, mutated
@@ -33,7 +32,7 @@ def targets() -> list[Target]:
     found = [Target("report", _report, lambda case, _: verify(case[0], case[1]))]
     if signing.installed():
         found += [
-            Target("--cert --key", _pems, lambda case, _: provenance.choose_signer(*case)),
+            Target("--cert --key", _pems, lambda case, _: marks.choose_signer(*case)),
             Target("--trust", _anchors, lambda case, _: verify(case[0], anchors=case[1])),
             Target("identity", _identity, _choose),
         ]
@@ -53,12 +52,12 @@ def _films() -> tuple[tuple[str, bytes], ...]:
         os.environ.setdefault("AVTR_IDENTITY", str(Path(name) / "identity.pem"))
         for suffix in (".mp4", ".mov", ".webm", ".png"):
             path = Path(name) / f"film{suffix}"
-            pairs = [w for key, value in provenance.metadata(ORIGIN).items() for w in ("-metadata", f"{key}={value}")]
+            pairs = [w for key, value in marks.metadata(ORIGIN).items() for w in ("-metadata", f"{key}={value}")]
             source = ["-f", "lavfi", "-i", "testsrc2=size=64x64:rate=25:duration=0.08"]
             once = ["-frames:v", "1"] if suffix == ".png" else []
             command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", *source, *once, *pairs, str(path)]
             subprocess.run(command, check=True, capture_output=True)
-            provenance.mark(path, ORIGIN, signing.local_signer() if signing.installed() else None)
+            marks.mark(path, ORIGIN, signing.local_signer() if signing.installed() else None)
             found.append((suffix, path.read_bytes()))
     return tuple(found)
 
@@ -103,7 +102,7 @@ def _choose(path: Path, folder: Path) -> object:
     before = os.environ.get("AVTR_IDENTITY")
     os.environ["AVTR_IDENTITY"] = str(path)
     try:
-        return provenance.choose_signer(None, None)
+        return marks.choose_signer(None, None)
     finally:
         if before is None:
             del os.environ["AVTR_IDENTITY"]

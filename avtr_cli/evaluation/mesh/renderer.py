@@ -9,26 +9,24 @@ from pathlib import Path
 
 import torch
 
-from avtr_cli.evaluation.mesh import face as renderer_face
-from avtr_cli.evaluation.mesh import picture as renderer_picture
-from avtr_cli.evaluation.mesh import workings as renderer_workings
+from avtr_cli.evaluation.mesh import face, picture, workings
 from avtr_cli.evaluation.mesh.studio import Numbers, Studio
 from avtr_cli.perception.portrait import find_portrait
 
 CHECKS: tuple[Callable[[Studio], Numbers], ...] = (
-    renderer_picture.neutral,
-    renderer_picture.continuity,
-    renderer_face.lips,
-    renderer_face.lids,
-    renderer_face.pose,
-    renderer_picture.background,
-    renderer_workings.flow,
-    renderer_picture.whiskers,
-    renderer_picture.sharpness,
-    renderer_face.expressions,
-    renderer_picture.colour,
-    renderer_workings.speed,
-    renderer_workings.stress,
+    picture.neutral,
+    picture.continuity,
+    face.lips,
+    face.lids,
+    face.pose,
+    picture.background,
+    workings.flow,
+    picture.whiskers,
+    picture.sharpness,
+    face.expressions,
+    picture.colour,
+    workings.speed,
+    workings.stress,
 )
 
 

@@ -6,10 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from avtr_cli.core.motion_space import CONTROLS
+from avtr_cli.core.motion_space import CONTROLS, EYE_RANGE_DEGREES
 from avtr_cli.core.timing import FPS
 
-EYE_RANGE_DEGREES = 35.0  # of eye rotation for a look weight of 1
 ARTICULATION = (
     "jawOpen", "mouthClose", "mouthFunnel", "mouthPucker", "mouthStretchLeft", "mouthStretchRight", "mouthRollLower",
     "mouthRollUpper", "mouthPressLeft", "mouthPressRight", "mouthLowerDownLeft", "mouthLowerDownRight",

@@ -5,9 +5,12 @@ The same windows, states and cut tail as a rendered file: what is measured here 
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import torch
 
+from avtr_cli.core.camera import FRONT, Camera
 from avtr_cli.core.errors import ConfigError
 from avtr_cli.core.motion_space import CONTROLS, MotionSpace
 from avtr_cli.core.protocols import MotionGenerator
@@ -19,13 +22,16 @@ from avtr_cli.streaming.session import StreamingSession
 class _Unseen:
     """A renderer without pictures."""
 
+    free_camera = False
+    weights_files: tuple[Path, ...] = ()
+
     def __init__(self, space: MotionSpace):
         self.space = space
 
     def prepare(self, portrait: Portrait) -> Identity:
         raise NotImplementedError("an unseen motion has no portrait")
 
-    def draw(self, identity: Identity, motion: Motion) -> np.ndarray:
+    def draw(self, identity: Identity, motion: Motion, camera: Camera = FRONT) -> np.ndarray:
         return np.empty((0, 0, 0, 3), np.uint8)
 
 
@@ -33,7 +39,7 @@ class SessionPerformer:
     """A `Perform` that runs `generator` in a `StreamingSession`. Raises ConfigError unless it speaks controls."""
 
     def __init__(self, generator: MotionGenerator):
-        if generator.space.name != CONTROLS.name:
+        if generator.space != CONTROLS:
             raise ConfigError(
                 f"this motion model speaks '{generator.space.name}', but motion is measured in '{CONTROLS.name}': "
                 "choose motion.generator 'lmfm'"

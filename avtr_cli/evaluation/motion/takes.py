@@ -11,6 +11,7 @@ import numpy as np
 
 from avtr_cli.audio.source import DialogueFiles, DialogueSource
 from avtr_cli.core.errors import InputError
+from avtr_cli.core.motion_space import CONTROLS
 from avtr_cli.core.timing import SAMPLE_RATE
 from avtr_cli.evaluation.motion.face import Face, read_face
 from avtr_cli.evaluation.motion.voice import Voice, hear
@@ -118,10 +119,10 @@ def _read_truth(path: Path, samples: int) -> np.ndarray:
     from avtr_cli.motion.file import load_motion
 
     space, values, _ = load_motion(path)
-    if space.name != "controls" or len(values) != frames_of(samples):
+    if space != CONTROLS or len(values) != frames_of(samples):
         raise InputError(
             f"{path}: holds {len(values)} frames of '{space.name}', but the sound beside it needs "
-            f"{frames_of(samples)} of 'controls'"
+            f"{frames_of(samples)} of '{CONTROLS.name}'"
         )
     return values.numpy()
 

@@ -23,7 +23,7 @@ from avtr_cli.core.motion_space import KEYPOINTS
 from avtr_cli.core.rotation import vector_of
 from avtr_cli.core.runtime import Graphs
 from avtr_cli.core.timing import CHUNK_FRAMES, PAST_FRAMES
-from avtr_cli.core.types import Identity, Motion, MotionState, Window
+from avtr_cli.core.types import Asked, Identity, Motion, MotionState, Window
 from avtr_cli.motion.avtr1.archive import CHANNELS, LIPSYNC_COORDINATES, SIDE_WIDTH, Avtr1Archive, Guidance
 from avtr_cli.motion.avtr1.hubert import SpeechFeatures, load_features
 from avtr_cli.motion.flow import ar1_noise, euler
@@ -38,6 +38,7 @@ class Avtr1Generator:
     """AVTR-1 as a MotionGenerator in the keypoints space. Raises ConfigError for settings it cannot follow."""
 
     space = KEYPOINTS
+    cues: frozenset[str] = frozenset()
 
     def __init__(self, model: Avtr1Archive, features: SpeechFeatures, config: MotionConfig, graphs: str = "auto"):
         """`graphs` as `runtime.cuda_graphs`."""
@@ -68,13 +69,11 @@ class Avtr1Generator:
     def start(self, identity: Identity, seed: int) -> MotionState:
         """The neutral motion for 3 s, silence, and what the portrait says of itself.
 
-        Of `identity.kept` the renderer promises `canonical_keypoints` (21, 3), `rotation` (3, 3) and `expression`
-        (21, 3), as the motion extractor gives them.
+        Of `identity.anatomy` it takes the keypoints, rotation and expression that the motion extractor gives.
         """
         device, buffers = self._model.device, self._model.buffers
-        kept = identity.kept
         points, rotation, expression = (
-            getattr(kept, name).float().to(device) for name in ("canonical_keypoints", "rotation", "expression")
+            identity.anatomy[name].float().to(device) for name in ("canonical_keypoints", "rotation", "expression")
         )
         so3 = vector_of(rotation)
         turned = expression @ rotation.mT  # the expression in the head's own frame, in which the model speaks
@@ -97,12 +96,12 @@ class Avtr1Generator:
             "seed": torch.tensor(seed, dtype=torch.int64),
         }
 
-    def step(self, window: Window, state: MotionState) -> tuple[Motion, MotionState]:
-        """The 5 frames of one chunk and the state after it."""
-        return self.step_together([window], [state])[0]
+    def step(self, window: Window, state: MotionState, asked: Asked = ()) -> tuple[Motion, MotionState]:
+        """The 5 frames of one chunk and the state after it. It knows no cues."""
+        return self.step_together([window], [state], [asked])[0]
 
     def step_together(
-        self, windows: Sequence[Window], states: Sequence[MotionState]
+        self, windows: Sequence[Window], states: Sequence[MotionState], asked: Sequence[Asked]
     ) -> list[tuple[Motion, MotionState]]:
         """`step` of several sessions in one forward; on a CPU in turn, so with the bits of each alone."""
         together = 1 if self._in_turn else len(windows)

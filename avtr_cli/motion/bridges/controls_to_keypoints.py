@@ -8,18 +8,15 @@ without a known meaning there (cheeks puffed, tongue, nose) are left out.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import cache
-from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from avtr_cli.core.errors import ConfigError
 from avtr_cli.core.motion_space import ARKIT_BLENDSHAPES, CONTROLS, KEYPOINTS
 from avtr_cli.core.protocols import MotionGenerator
 from avtr_cli.core.rotation import matrix_of, vector_of
-from avtr_cli.core.types import Cue, Identity, Motion, MotionState, Window
+from avtr_cli.core.types import Asked, Identity, Motion, MotionState, Window
 
 Change = dict[str, float]  # of expression coordinates, as "19y"
 
@@ -50,7 +47,6 @@ JAW: Change = {"16y": -0.0113, "17z": -0.0103, "10z": -0.0062}
 LIMIT = 0.09  # of any coordinate's change; real expressions end at 0.08
 EYE_DISTANCE = 0.66  # outer eye corners, in half sides of LivePortrait's crop (2.25 times the face's height)
 CAMERA_DISTANCE = 6.5  # in outer eye distances: 0.6 m
-USUAL_SCALE = 1.45  # of keypoints, where the renderer does not tell; real portraits 1.1 to 1.7
 
 
 def _times(factor: float, change: Change) -> Change:
@@ -134,42 +130,28 @@ class Retargeted:
     space = KEYPOINTS
 
     def __init__(self, inner: MotionGenerator):
-        assert inner.space.name == CONTROLS.name
-        self._inner = inner
-
-    @property
-    def weights_files(self) -> tuple[Path, ...]:
-        return tuple(getattr(self._inner, "weights_files", ()))
-
-    def with_cues(self, cues: Sequence[Cue]) -> Retargeted:
-        """The same with a job's cues. Raises ConfigError where the inner model knows none."""
-        with_cues = getattr(self._inner, "with_cues", None)
-        if with_cues is None:
-            raise ConfigError("this motion model knows no cues; leave the cue list out")
-        return Retargeted(with_cues(cues))
+        assert inner.space == CONTROLS
+        self._inner, self.cues, self.weights_files = inner, inner.cues, inner.weights_files
 
     def start(self, identity: Identity, seed: int) -> MotionState:
-        """The inner model's state for a neutral face, and the portrait's geometry from `identity.kept`.
-
-        `kept` holds `canonical_keypoints` (21, 3), `rotation` (3, 3), `expression` (21, 3), and `scale` if it can.
-        """
+        """The inner model's state for a neutral face, and the portrait's geometry from `identity.anatomy`."""
         neutral = Identity(CONTROLS, torch.zeros(len(CONTROLS)), None, identity.size)
-        kept = identity.kept
-        scale = torch.as_tensor(getattr(kept, "scale", USUAL_SCALE)).float().reshape(1)
+        anatomy = identity.anatomy
         portrait = {
-            "portrait.points": kept.canonical_keypoints,
-            "portrait.rotation": kept.rotation,
-            "portrait.expression": kept.expression,
-            "portrait.scale": scale,
+            "portrait.points": anatomy["canonical_keypoints"],
+            "portrait.rotation": anatomy["rotation"],
+            "portrait.expression": anatomy["expression"],
+            "portrait.scale": anatomy["scale"].reshape(1),
         }
         inner = self._inner.start(neutral, seed)
         return {f"inner.{name}": tensor for name, tensor in inner.items()} | {
             name: tensor.float().cpu() for name, tensor in portrait.items()
         }
 
-    def step(self, window: Window, state: MotionState) -> tuple[Motion, MotionState]:
+    def step(self, window: Window, state: MotionState, asked: Asked = ()) -> tuple[Motion, MotionState]:
+        """The inner model's chunk, (5, 66) as keypoints, and both states after it."""
         inner = {name[len("inner.") :]: tensor for name, tensor in state.items() if name.startswith("inner.")}
-        motion, after = self._inner.step(window, inner)
+        motion, after = self._inner.step(window, inner, asked)
         values = keypoints_of(
             motion.values.float().cpu(),
             state["portrait.rotation"],

@@ -10,7 +10,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from avtr_cli.core.motion_space import CONTROLS
+from avtr_cli.core.motion_space import CONTROLS, EYE_RANGE_DEGREES
 from avtr_cli.motion.gestures import CURVES
 
 MOUTH = ("jaw", "upper", "lower", "stretch", "funnel", "pucker", "tongue")  # ARKit weights before any closure
@@ -21,7 +21,6 @@ FACE = (
 )  # fmt: skip
 
 _COLUMN = {name: k for k, name in enumerate(CONTROLS.channels)}
-_EYE_RANGE_DEGREES = 35.0  # of rotation for a look weight of 1
 _JAW_KNEE, _JAW_SLOPE = 0.30, 0.5  # loud vowels of talk stay below 0.45 (13 mm): above, a face looks like shouting
 _POSTURE_GAIN, _MURMUR_GAIN = 1.15, 0.85  # bring head speed to 1.5-3 deg/s at rest and 6-14 while speaking
 _VOR = 0.75  # share of a head turn that the eyes take back to stay on the camera
@@ -136,8 +135,8 @@ def compose(
 
     _look(
         put,
-        g["gazeX"] * gaze - _VOR * yaw / _EYE_RANGE_DEGREES,
-        g["gazeY"] * gaze - _VOR * pitch / _EYE_RANGE_DEGREES,
+        g["gazeX"] * gaze - _VOR * yaw / EYE_RANGE_DEGREES,
+        g["gazeY"] * gaze - _VOR * pitch / EYE_RANGE_DEGREES,
         blink,
     )
     out[:, : _COLUMN["headPitch"]].clamp_(0, 1)

@@ -6,12 +6,12 @@ rest. One frame after the other, because a start forbids the next for a while.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
-from avtr_cli.core.types import Cue
+from avtr_cli.core.types import Asked
 from avtr_cli.motion import gestures
 from avtr_cli.motion.gestures import CURVES, EVENTS, GAZE_CELLS, LONGEST, REFRACTORY, ROW
 from avtr_cli.motion.lmfm.event_head import SINCE_LONGEST
@@ -53,12 +53,12 @@ def decide(
     hazards: Hazards,
     numbers: np.ndarray,
     odds: np.ndarray,
-    cues: Mapping[int, list[Cue]],
+    asked: Asked,
 ) -> tuple[np.ndarray, Pending]:
     """The gesture curves of the next `frames` frames, float32 (frames, 8), and what is then pending.
 
     `numbers` (frames, NUMBERS) are uniform; `odds` (frames, 7) multiply each gesture's odds; `first` is the index of
-    the first frame, to which `cues` refer. `pending` is not changed.
+    the first frame, from which the frames of `asked` are told. `pending` is not changed.
     """
     curves = np.concatenate([pending.curves, np.zeros((frames, len(CURVES)), np.float32)])
     since, gaze = pending.since.copy(), pending.gaze.copy()
@@ -84,7 +84,9 @@ def decide(
                 if row == _GAZE:
                     target = GAZE_CELLS[0] if away else _cell(cells, numbers[frame, 0])
                 begin(frame, event, 1.0, target)
-        for cue in cues.get(first + frame, ()):
+        for cue in asked:
+            if cue.frame != first + frame:
+                continue
             event, target = event_of_cue(cue)
             begin(frame, event, cue.strength, target)
             if event == "gaze":

@@ -7,37 +7,30 @@ save in between changes a bit.
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from avtr_cli.core.config import MotionConfig
-from avtr_cli.core.errors import WeightsError
 from avtr_cli.core.motion_space import CONTROLS
-from avtr_cli.core.shipped import asset
 from avtr_cli.core.timing import CHUNK_FRAMES, PAST_FRAMES
-from avtr_cli.core.types import Cue, Identity, Motion, MotionState, Window
+from avtr_cli.core.types import CUES, Asked, Identity, Motion, MotionState, Window
 from avtr_cli.motion import flow
 from avtr_cli.motion.gestures import CURVES, EVENTS
-from avtr_cli.motion.lmfm import decisions, hearing
-from avtr_cli.motion.lmfm import event_head as listening
-from avtr_cli.motion.lmfm import person as controls
+from avtr_cli.motion.lmfm import decisions, event_head, hearing
 from avtr_cli.motion.lmfm.articulation import FACE, MOUTH, compose
+from avtr_cli.motion.lmfm.checkpoint import SHIPPED, load_lmfm
 from avtr_cli.motion.lmfm.log_mel import FEATURES, SILENCE, LogMel
-from avtr_cli.motion.lmfm.network import NOISE_CORRELATION, NOISE_LIMIT, NOISE_SD, Conditions, Lmfm, LmfmShape, Track
+from avtr_cli.motion.lmfm.network import NOISE_CORRELATION, NOISE_LIMIT, NOISE_SD, Conditions, Track
+from avtr_cli.motion.lmfm.person import person_vector
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-SHIPPED = asset("lmfm.safetensors")
-_FORMAT = "avtr-lmfm-1"
 ANSWER_GUIDANCE = 1.25  # of the event head by the partner, times the user's own: answers stand out from chance
 MOUTH_TEMPERATURE = 0.25  # of the mouth's base noise: less scatter around what is heard, closer to the true shapes
 _OPEN_BELOW, _SHUT_ABOVE = 0.1, 0.8  # closure probabilities between which the lips come together
@@ -51,13 +44,13 @@ class LmfmGenerator:
     """
 
     space = CONTROLS
+    cues = frozenset(CUES)
 
-    def __init__(self, config: MotionConfig, checkpoint: Path | None = None, cues: Sequence[Cue] = ()) -> None:
+    def __init__(self, config: MotionConfig, checkpoint: Path | None = None) -> None:
         self.config = config
-        self.weights_files = (checkpoint or SHIPPED,)  # part of a job's key
+        self.weights_files: tuple[Path, ...] = (checkpoint or SHIPPED,)
         self.model, self.about = load_lmfm(self.weights_files[0])
-        self._cues = controls.checked_cues(cues)
-        self._person = controls.person_vector(config)
+        self._person = person_vector(config)
         self._mel = LogMel()
         trained = (config.noise_correlation, config.noise_limit) == (NOISE_CORRELATION, NOISE_LIMIT)
         self._noise_sd = NOISE_SD if trained else flow.ar1_sd(config.noise_correlation, config.noise_limit)
@@ -65,12 +58,6 @@ class LmfmGenerator:
         self._biases: dict[tuple[Track, int], Tensor] = {}
         self._odds = np.ones(len(EVENTS))
         self._odds[EVENTS.index("blink")] = config.blink_rate
-
-    def with_cues(self, cues: Sequence[Cue]) -> LmfmGenerator:
-        """The same model, weights shared, that also does what `cues` ask. Raises ConfigError for unusable cues."""
-        other = copy.copy(self)
-        other._cues = controls.checked_cues(cues)
-        return other
 
     def start(self, identity: Identity | None, seed: int) -> MotionState:
         """The state before the first chunk. The controls space is relative to the photo, so identity adds nothing."""
@@ -93,12 +80,12 @@ class LmfmGenerator:
             "gaze": torch.from_numpy(pending.gaze),
         }
 
-    def step(self, window: Window, state: MotionState) -> tuple[Motion, MotionState]:
+    def step(self, window: Window, state: MotionState, asked: Asked = ()) -> tuple[Motion, MotionState]:
         """The 5 frames of one chunk, float32 (5, 58), and the state after it."""
         with torch.no_grad(), one_thread():
-            return self._step(window, state)
+            return self._step(window, state, asked)
 
-    def _step(self, window: Window, state: MotionState) -> tuple[Motion, MotionState]:
+    def _step(self, window: Window, state: MotionState, asked: Asked) -> tuple[Motion, MotionState]:
         model = self.model
         rng = np.random.default_rng([int(state["seed"]) & 0xFFFFFFFF, window.index])
         fresh = self._mel.of_window(torch.from_numpy(window.samples))
@@ -108,7 +95,7 @@ class LmfmGenerator:
         flags = model.hearing.flags(encoded[:, -hearing.FLAG_HISTORY - CHUNK_FRAMES :]).sigmoid()
         flags = torch.cat([state["flags"], torch.cat([flags[0], flags[1]], dim=-1)])
 
-        drawn, pending = self._gesture(window.index, flags, state, rng)
+        drawn, pending = self._gesture(window.index, flags, state, rng, asked)
         curves = torch.cat([state["curves"], torch.from_numpy(drawn)])
         given = self._conditions(encoded, flags, curves)
         mouth, noise = self._mouth(window.index, given, state, rng)
@@ -138,11 +125,11 @@ class LmfmGenerator:
         return Motion(CONTROLS, values, window.index * CHUNK_FRAMES), after
 
     def _gesture(
-        self, index: int, flags: Tensor, state: MotionState, rng: np.random.Generator
+        self, index: int, flags: Tensor, state: MotionState, rng: np.random.Generator, asked: Asked
     ) -> tuple[np.ndarray, decisions.Pending]:
         """Which gestures start in this chunk: the event head's hazards, guided by the partner if asked for."""
         events, person, guidance = self.model.events, self._person, self.config.partner_guidance
-        recent = flags[-listening.HISTORY - CHUNK_FRAMES :]
+        recent = flags[-event_head.HISTORY - CHUNK_FRAMES :]
         memory = events.recall(recent.unsqueeze(0))[0]
         alone = memory
         guidance = ANSWER_GUIDANCE * guidance
@@ -162,7 +149,7 @@ class LmfmGenerator:
         numbers = rng.random((CHUNK_FRAMES, decisions.NUMBERS))
         first = index * CHUNK_FRAMES
         odds = self._odds * decisions.occasions(flags[:, 0].numpy(), flags[:, hearing.FLAGS].numpy(), CHUNK_FRAMES)
-        return decisions.decide(pending, CHUNK_FRAMES, first, hazards, numbers, odds, self._cues)
+        return decisions.decide(pending, CHUNK_FRAMES, first, hazards, numbers, odds, asked)
 
     def _conditions(self, encoded: Tensor, flags: Tensor, curves: Tensor) -> dict[str, Conditions]:
         """What past and chunk are told, whole and (where guidance needs it) without one condition; batch of one."""
@@ -288,23 +275,3 @@ def one_thread() -> Iterator[None]:
     finally:
         if threads != 1:
             torch.set_num_threads(threads)
-
-
-def load_lmfm(path: Path) -> tuple[Lmfm, dict[str, str]]:
-    """The network of a checkpoint and what its header says of it. Raises WeightsError."""
-    if not path.is_file():
-        raise WeightsError(f"{path}: the motion model's weights are missing; train them with avtr train dyadic")
-    try:
-        with safe_open(path, "pt") as held:
-            about = held.metadata() or {}
-            if about.get("format") != _FORMAT:
-                raise WeightsError(f"{path}: not a checkpoint of the embedded motion model ({_FORMAT})")
-            tensors = {name: held.get_tensor(name) for name in held.keys()}  # noqa: SIM118
-        if not all(torch.isfinite(tensor).all() for tensor in tensors.values()):
-            raise ValueError("some are no numbers")
-        sizes = LmfmShape(**{key: int(about[key]) for key in LmfmShape().as_strings()})
-        model = Lmfm(sizes)
-        model.load_state_dict(tensors)
-    except (SafetensorError, KeyError, ValueError, RuntimeError, OSError) as error:
-        raise WeightsError(f"{path}: the motion model's weights are damaged ({str(error).splitlines()[0]})") from error
-    return model.requires_grad_(False).eval(), about

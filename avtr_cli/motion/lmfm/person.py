@@ -11,8 +11,7 @@ import torch
 from torch import Tensor
 
 from avtr_cli.core.config import EMOTIONS, MotionConfig
-from avtr_cli.core.errors import ConfigError
-from avtr_cli.core.types import CUE_STRENGTH, CUES, Cue
+from avtr_cli.core.types import Cue
 
 STYLE_NUMBERS = 8
 _LOOK = {
@@ -31,22 +30,6 @@ def person_vector(config: MotionConfig, style: Sequence[float] = (0.0,) * STYLE_
     if config.emotion != "neutral":
         out[STYLE_NUMBERS + EMOTIONS.index(config.emotion)] = config.emotion_intensity
     return out
-
-
-def checked_cues(cues: Sequence[Cue]) -> dict[int, list[Cue]]:
-    """Cues by frame. Raises ConfigError for an unknown name, a frame before the start or an unusable strength."""
-    by_frame: dict[int, list[Cue]] = {}
-    for cue in cues:
-        if cue.name not in CUES:
-            raise ConfigError(f"no cue is called '{cue.name}'; there are {', '.join(CUES)}")
-        low, high = CUE_STRENGTH
-        if cue.frame < 0 or not low <= cue.strength <= high:
-            raise ConfigError(
-                f"cue '{cue.name}' at frame {cue.frame} with strength {cue.strength}: "
-                f"the frame must not be negative, the strength lies between {low:g} and {high:g}"
-            )
-        by_frame.setdefault(cue.frame, []).append(cue)
-    return by_frame
 
 
 def event_of_cue(cue: Cue) -> tuple[str, tuple[float, float] | None]:

@@ -10,11 +10,11 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from avtr_cli.core.motion_space import EYE_KEYPOINTS, LIP_KEYPOINTS
+
 Region = Literal["all", "expression", "pose", "lips", "eyes"]  # as render.region in a preset
 KEYPOINTS = 21
 
-LIP_KEYPOINTS = (6, 12, 14, 17, 19, 20)
-EYE_KEYPOINTS = (11, 13, 15, 16, 18)
 AVTR1_KEYPOINTS = (1, 2, 6, *range(11, 21))  # what AVTR-1 predicts, all three axes of each
 
 

@@ -18,6 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from avtr_cli.core.camera import FRONT, Camera, check_front
 from avtr_cli.core.clocks import timed
 from avtr_cli.core.config import LEFT_AS_IT_IS, RenderConfig, RuntimeConfig
 from avtr_cli.core.errors import WeightsError
@@ -57,12 +58,8 @@ PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float
 
 @dataclass(frozen=True)
 class Avatar:
-    """What the renderer keeps of an identity. The first four are the portrait's, as M gives them, for motion models."""
+    """What the renderer keeps of an identity."""
 
-    canonical_keypoints: Tensor  # (21, 3)
-    rotation: Tensor  # (3, 3)
-    expression: Tensor  # (21, 3)
-    scale: Tensor  # (1,)
     pose: FacePose
     keypoints: Tensor  # (1, 21, 3): where the portrait's own lie in the crop
     neutral: Tensor  # (66,): as in the Identity, where the networks are
@@ -77,6 +74,7 @@ class LivePortraitRenderer:
     """See the module. `config.region` limits what the motion moves; elsewhere the portrait stays as it is."""
 
     space = KEYPOINTS
+    free_camera = False
 
     def __init__(
         self,
@@ -186,10 +184,6 @@ class LivePortraitRenderer:
         opening, closing = self._openings(keypoints, landmarks)
         frame, to_frame = self._view(portrait)
         avatar = Avatar(
-            canonical_keypoints=pose.kp[0],
-            rotation=pose.rotation[0],
-            expression=pose.exp[0],
-            scale=pose.scale[0],
             pose=pose,
             keypoints=keypoints,
             neutral=still.float(),
@@ -200,15 +194,25 @@ class LivePortraitRenderer:
             backdrop=self._backdrop(portrait, frame, to_frame),
         )
         height, width = frame.shape[:2]
-        return Identity(KEYPOINTS, still.float().cpu(), avatar, (width, height), portrait.warnings)
+        anatomy = {
+            "canonical_keypoints": pose.kp[0],
+            "rotation": pose.rotation[0],
+            "expression": pose.exp[0],
+            "scale": pose.scale[0],
+        }
+        return Identity(KEYPOINTS, still.float().cpu(), avatar, (width, height), portrait.warnings, anatomy)
 
-    def draw(self, identity: Identity, motion: Motion) -> np.ndarray:
+    def draw(self, identity: Identity, motion: Motion, camera: Camera = FRONT) -> np.ndarray:
         """uint8 (T, H, W, 3), or 4 with a transparent background: one picture per row of `motion`."""
-        return self.draw_together([identity], [motion])[0]
+        return self.draw_together([identity], [motion], [camera])[0]
 
     @torch.inference_mode()
-    def draw_together(self, identities: Sequence[Identity], motions: Sequence[Motion]) -> list[np.ndarray]:
+    def draw_together(
+        self, identities: Sequence[Identity], motions: Sequence[Motion], cameras: Sequence[Camera]
+    ) -> list[np.ndarray]:
         """`draw` of every identity, all frames in one forward; on a CPU in turn, so with the bits of each alone."""
+        for camera in cameras:
+            check_front(camera, "liveportrait")
         avatars: list[Avatar] = [identity.kept for identity in identities]
         values = [motion.values.to(self._device, torch.float32) for motion in motions]
         with self._one_at_a_time:

@@ -10,12 +10,14 @@ from __future__ import annotations
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from avtr_cli.core.camera import FRONT, Camera, check_front
 from avtr_cli.core.config import RenderConfig
 from avtr_cli.core.motion_space import CONTROLS
 from avtr_cli.core.types import Identity, Motion, Portrait
@@ -72,6 +74,8 @@ class MeshRenderer:
     """The embedded renderer; see the module."""
 
     space = CONTROLS
+    free_camera = False
+    weights_files: tuple[Path, ...] = ()
 
     def __init__(self, config: RenderConfig, device: torch.device):
         self.config = config
@@ -136,8 +140,9 @@ class MeshRenderer:
         return oversample(stage.place.of(layers.person)), stage.shown_at.of(behind), self._finish(person, plate)
 
     @torch.inference_mode()
-    def draw(self, identity: Identity, motion: Motion) -> np.ndarray:
+    def draw(self, identity: Identity, motion: Motion, camera: Camera = FRONT) -> np.ndarray:
         """uint8 (T, H, W, 3), or 4 with a transparent background: one picture per row of `motion`."""
+        check_front(camera, "mesh")
         avatar: Avatar = identity.kept
         rows = motion.values.detach().cpu().numpy().astype(np.float64)
         np.clip(rows, LOWEST, HIGHEST, out=rows)

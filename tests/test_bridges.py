@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from types import SimpleNamespace
+from pathlib import Path
 
 import pytest
 import torch
@@ -11,10 +11,11 @@ from scipy.spatial.transform import Rotation
 from torch.testing import assert_close
 
 from avtr_cli.core.errors import ConfigError
-from avtr_cli.core.motion_space import ARKIT_BLENDSHAPES, CONTROLS, KEYPOINTS
+from avtr_cli.core.motion_space import ARKIT_BLENDSHAPES, CONTROLS, KEYPOINTS, MotionSpace
 from avtr_cli.core.rotation import matrix_of, vector_of
-from avtr_cli.core.types import Identity, Motion, Window
-from avtr_cli.motion.bridges.controls_to_keypoints import LIMIT, Retargeted, expression_matrix, keypoints_of
+from avtr_cli.core.types import Cue, Identity, Motion, Window
+from avtr_cli.motion.bridges.controls_to_keypoints import LIMIT, expression_matrix, keypoints_of
+from avtr_cli.motion.bridges.table import bridged
 
 random = torch.Generator().manual_seed(3)
 POINTS = 0.25 * torch.randn(21, 3, generator=random)
@@ -116,33 +117,61 @@ class Swaying:
     """A generator of controls: the head sways with the chunk, the jaw opens with the sound."""
 
     space = CONTROLS
+    cues = frozenset(("nod",))
+    weights_files = (Path("sway.safetensors"),)
+
+    def __init__(self):
+        self.asked = []
 
     def start(self, identity: Identity, seed: int):
         assert identity.space is CONTROLS
         assert float(identity.neutral.abs().max()) == 0
         return {"count": torch.tensor(0)}
 
-    def step(self, window: Window, state):
+    def step(self, window: Window, state, asked=()):
+        self.asked.append(asked)
         values = torch.zeros(5, len(CONTROLS))
         values[:, CONTROLS.index("headYaw")] = 0.1 * math.sin(int(state["count"]))
         values[:, CONTROLS.index("jawOpen")] = float(abs(window.samples).mean())
         return Motion(CONTROLS, values, window.index * 5), {"count": state["count"] + 1}
 
 
+IDENTITY = Identity(
+    KEYPOINTS,
+    torch.zeros(66),
+    None,
+    (512, 512),
+    anatomy={
+        "canonical_keypoints": POINTS,
+        "rotation": ROTATION,
+        "expression": EXPRESSION,
+        "scale": torch.tensor([SCALE]),
+    },
+)
+
+
 def test_a_generator_of_controls_drives_keypoints(dialogue):
-    kept = SimpleNamespace(canonical_keypoints=POINTS, rotation=ROTATION, expression=EXPRESSION)
-    generator = Retargeted(Swaying())
-    state = generator.start(Identity(KEYPOINTS, torch.zeros(66), kept, (512, 512)), seed=0)
-    for index in range(2):
-        motion, state = generator.step(Window(dialogue[:, :8400], index), state)
+    inner = Swaying()
+    generator = bridged(inner, KEYPOINTS)
+    state = generator.start(IDENTITY, seed=0)
+    nod = (Cue(7, "nod"),)
+    for index, asked in enumerate([(), nod]):
+        motion, state = generator.step(Window(dialogue[:, :8400], index), state, asked)
     assert motion.space is KEYPOINTS
     assert motion.values.shape == (5, 66)
     assert motion.first == 5
     turned = ROTATION @ matrix_of(torch.tensor([0.0, -0.1 * math.sin(1), 0.0]))
     assert_close(matrix_of(motion.values[:, :3]), turned.expand(5, 3, 3))
     assert int(state["inner.count"]) == 2
+    assert inner.asked == [(), nod]
+    assert (generator.cues, generator.weights_files) == (inner.cues, inner.weights_files)
 
 
-def test_cues_for_a_model_without_cues_are_refused():
-    with pytest.raises(ConfigError, match="knows no cues"):
-        Retargeted(Swaying()).with_cues([])
+def test_a_generator_that_speaks_the_space_already_needs_no_bridge():
+    generator = Swaying()
+    assert bridged(generator, CONTROLS) is generator
+
+
+def test_spaces_without_a_bridge_do_not_meet():
+    with pytest.raises(ConfigError, match="speaks 'controls' and this renderer draws 'elsewhere'"):
+        bridged(Swaying(), MotionSpace("elsewhere", ("x",), lambda space, values, neutral: None))

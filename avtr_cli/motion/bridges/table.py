@@ -1,0 +1,27 @@
+"""Which motion space can be spoken as which: every generator drives every renderer that a bridge leads to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from avtr_cli.core.errors import ConfigError
+from avtr_cli.core.motion_space import CONTROLS, KEYPOINTS, MotionSpace
+from avtr_cli.core.protocols import MotionGenerator
+from avtr_cli.motion.bridges.controls_to_keypoints import Retargeted
+
+BRIDGES: dict[tuple[MotionSpace, MotionSpace], Callable[[MotionGenerator], MotionGenerator]] = {
+    (CONTROLS, KEYPOINTS): Retargeted,
+}
+
+
+def bridged(generator: MotionGenerator, space: MotionSpace) -> MotionGenerator:
+    """`generator` speaking `space`: itself where it does already. Raises ConfigError where no bridge leads there."""
+    if generator.space == space:
+        return generator
+    bridge = BRIDGES.get((generator.space, space))
+    if bridge is None:
+        raise ConfigError(
+            f"this motion model speaks '{generator.space.name}' and this renderer draws '{space.name}': "
+            "choose another motion.generator or render.renderer"
+        )
+    return bridge(generator)
