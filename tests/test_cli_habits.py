@@ -15,6 +15,7 @@ import pytest
 import typer.main
 
 from avtr_cli import cli
+from avtr_cli.batch.summary import table
 from avtr_cli.cli import voice
 from avtr_cli.cli.command import PANELS
 from avtr_cli.core import logs
@@ -232,3 +233,13 @@ def test_the_command_line_is_documented(avtr):
     page = (Path(cli.__file__).parents[2] / "docs" / "command_line.md").read_text()
     for name in ("AVTR_PRESET", "AVTR_DEVICE", "--log-file", "--progress json", "--install-completion"):
         assert name in page
+
+
+@pytest.mark.parametrize("name", ["a", "n" * 40])
+def test_a_table_is_wrapped_between_words_where_a_terminal_is_narrow(name):
+    reason = "the header promises more sound than there is; copy it again"
+    rows = [("job", "exit", "reason"), (name, "3", reason)]
+    assert table(rows)[1].endswith(reason)
+    lines = table(rows, 60)
+    assert max(map(len, lines)) <= 60
+    assert " ".join(" ".join(lines[1:]).split()) == f"{name} 3 {reason}"

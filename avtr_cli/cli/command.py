@@ -81,6 +81,7 @@ class _Ours:
 
     params: list[Any]
     rest: tuple[str, ...] = ()  # of the usage line
+    panel_order = PANELS  # of --help
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         check_json_words(args)

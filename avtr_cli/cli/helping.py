@@ -38,7 +38,7 @@ def text(command: Any, context: Any) -> str:
 
 
 def _panels(command: Any, context: Any) -> dict[str, list[Row]]:
-    """What each panel holds: arguments, then commands, then options."""
+    """What each panel holds: arguments, then commands, then options in the order of the command's `panel_order`."""
     panels: dict[str, list[Row]] = {}
     shown = [one for one in command.get_params(context) if not getattr(one, "hidden", False)]
     for one in shown:
@@ -50,10 +50,12 @@ def _panels(command: Any, context: Any) -> dict[str, list[Row]]:
             if inner is not None and not inner.hidden:
                 said = " ".join((inner.help or "").split("\n\n")[0].split())
                 panels.setdefault(inner.rich_help_panel or COMMANDS, []).append((name, said))
+    options: dict[str, list[Row]] = {}
     for one in shown:
         if one.param_type_name != "argument":
-            panels.setdefault(one.rich_help_panel or OPTIONS, []).append((_option(one), _said(one)))
-    return panels
+            options.setdefault(one.rich_help_panel or OPTIONS, []).append((_option(one), _said(one)))
+    order = [OPTIONS, *command.panel_order]
+    return panels | {panel: options[panel] for panel in sorted(options, key=order.index)}
 
 
 def _argument(argument: Any) -> str:
