@@ -6,6 +6,7 @@ fetched from their rooms when they are first used. docs/library.md shows how; do
 
 from __future__ import annotations
 
+import logging
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +36,8 @@ __all__ = [
     "load_preset",
     "render_file",
 ]
+
+logging.getLogger(__name__).addHandler(logging.NullHandler())  # silent until somebody listens; see core/logs.py
 
 _HOMES = {
     "AvtrError": "core.errors",

@@ -171,9 +171,12 @@ def test_a_label_file_with_a_bad_line_is_refused(tmp_path):
 def test_the_command_writes_report_and_curves(wav, tmp_path):
     report, curves = tmp_path / "report.json", tmp_path / "curves.png"
     arguments = ["eval", "motion", str(wav), "--follower", "--seeds", "1", "--minutes", "0"]
-    done = CliRunner().invoke(app, [*arguments, "--json", str(report), "--plot", str(curves)])
+    done = CliRunner().invoke(app, [*arguments, "--report", str(report), "--plot", str(curves)])
     assert done.exit_code == 0, done.output
     assert "mouth.energy_r" in done.output
+    met = [row["met"] for row in json.loads(report.read_text())["measures"].values() if row["met"] is not None]
+    assert done.output.endswith(f"{sum(met)} of {len(met)} bounds met\n")
+    assert max(map(len, done.output.splitlines())) <= 80
     assert json.loads(report.read_text())["measures"]["mouth.energy_r"]["mean"] > 0.95
     assert curves.read_bytes().startswith(b"\x89PNG")
 
@@ -182,7 +185,7 @@ def test_a_folder_stands_for_its_wav_files(wav, tmp_path):
     soundfile.write(tmp_path / "second.wav", CALLS[1].sound.T, SAMPLE_RATE)
     report = tmp_path / "report.json"
     arguments = ["eval", "motion", str(tmp_path), "--follower", "--seeds", "1", "--minutes", "0", "--quiet"]
-    done = CliRunner().invoke(app, [*arguments, "--json", str(report)])
+    done = CliRunner().invoke(app, [*arguments, "--report", str(report)])
     assert done.exit_code == 0, done.output
     assert [one["name"] for one in json.loads(report.read_text())["dialogues"]] == ["second", "talk"]
 
@@ -218,7 +221,7 @@ def test_a_folder_without_recordings_is_refused(tmp_path):
 
 
 def test_a_report_that_cannot_be_written_is_refused_before_the_work(wav, tmp_path):
-    arguments = ["eval", "motion", str(wav), "--follower", "--json", str(tmp_path / "none" / "report.json")]
+    arguments = ["eval", "motion", str(wav), "--follower", "--report", str(tmp_path / "none" / "report.json")]
     done = CliRunner().invoke(app, arguments)
     assert isinstance(done.exception, OutputError)
 
@@ -227,15 +230,15 @@ def test_what_is_measured_and_what_is_somebody_else_s_is_never_written_over(wav,
     mine, earlier = tmp_path / "mine.json", tmp_path / "earlier.json"
     mine.write_text('{"of": "mine"}')
     earlier.write_text('{"command": "avtr eval motion"}')
-    check_written({"--json": earlier, "--plot": tmp_path / "new.png"}, [wav, None])
+    check_written({"--report": earlier, "--plot": tmp_path / "new.png"}, [wav, None])
     for target, says in ((wav, "is to be measured"), (mine, "exists already"), (tmp_path, "is a folder")):
         before = target.read_bytes() if target.is_file() else b""
-        done = CliRunner().invoke(app, ["eval", "motion", str(wav), "--follower", "--json", str(target)])
+        done = CliRunner().invoke(app, ["eval", "motion", str(wav), "--follower", "--report", str(target)])
         assert isinstance(done.exception, OutputError)
         assert says in str(done.exception)
         assert not before or target.read_bytes() == before
     with pytest.raises(OutputError, match="exists already"):
-        check_written({"--json": mine})
+        check_written({"--report": mine})
 
 
 @pytest.mark.parametrize("options", [("--minutes", "inf"), ("--minutes", "0.01"), ("--plot", "curves.mp4")])

@@ -123,7 +123,7 @@ def test_a_rendered_face_shows_what_it_was_told(portrait, photo, tmp_path):
 
     report = tmp_path / "report.json"
     done = CliRunner().invoke(
-        app, ["eval", "video", str(path), "--photo", str(photo), "--json", str(report), "--quiet"]
+        app, ["eval", "video", str(path), "--photo", str(photo), "--report", str(report), "--quiet"]
     )
     assert done.exit_code == 0, done.output
     rows = json.loads(report.read_text())["measures"]

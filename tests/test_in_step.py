@@ -321,7 +321,7 @@ def test_the_compiled_networks_are_asked_what_the_fast_ones_are(on_a_cpu, monkey
 @pytest.mark.slow
 def test_the_benchmark_counts_the_frames_of_all_sessions(tmp_path):
     told = tmp_path / "told.json"
-    words = ["bench", "--sessions", "2", "--seconds", "0.6", "--set", "render.size=96", "--json", str(told)]
+    words = ["bench", "--sessions", "2", "--seconds", "0.6", "--set", "render.size=96", "--report", str(told)]
     done = subprocess.run(
         [sys.executable, "-c", "from avtr_cli.cli import main; main()", *words], capture_output=True, text=True
     )

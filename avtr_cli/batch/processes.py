@@ -7,9 +7,11 @@ render does; one whose batch was killed does the same by itself. What a killed w
 from __future__ import annotations
 
 import contextlib
+import logging
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 import time
 from collections import deque
@@ -23,12 +25,15 @@ from typing import TYPE_CHECKING
 
 from avtr_cli.batch.ledger import Lock
 from avtr_cli.batch.messages import Began, Ended, Lost, Moved, Order, WorkerEvent
-from avtr_cli.core import runtime
+from avtr_cli.core import logs, runtime
+from avtr_cli.core.errors import OutputError
 from avtr_cli.core.interruption import interruptible, interruptions_held
 from avtr_cli.jobs.workfolder import remove_if_useless
 
 if TYPE_CHECKING:
     from avtr_cli.batch.worker import Worker
+
+logger = logging.getLogger(__name__)
 
 CORES_PER_WORKER = 2  # one draws, one encodes
 GRACE_S = 20.0  # for a worker to put down its work
@@ -166,6 +171,7 @@ class Processes:
             name=f"avtr-worker-{number}",
         )
         process.start()
+        logger.info("worker %d is process %d", number, process.pid)
         theirs.close()  # so that its death ends the pipe
         return _Member(process, ours, number)
 
@@ -178,6 +184,7 @@ class Processes:
             _bury(member)
             self._members.remove(member)
             reason = _how_it_ended(member.process.exitcode)
+            logger.info("worker %d: %s", member.number, reason)
             yield from [Lost(order, reason) for order in member.orders]
             return
         member.heard_at = time.monotonic()
@@ -206,12 +213,22 @@ def _how_it_ended(code: int | None) -> str:
     return f"the worker ended by itself (exit code {code})"
 
 
+def _told(record: logging.LogRecord, line: str) -> None:
+    """A worker's line of the log, on the batch's stderr; warnings go by the answers."""
+    if record.levelno < logging.WARNING and sys.stderr is not None:
+        with contextlib.suppress(OSError):
+            print(f"[{os.getpid()}] {line}", file=sys.stderr, flush=True)
+
+
 def _serve(pipe: Connection, lock: Lock | None, threads: int, sessions: int, gpu: str | None) -> None:
     """A worker's whole life: answer calls until the pipe ends. `lock` is only kept, to be held as long as this."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's signals reach the batch too, which tells its workers
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, _stop)
     set_threads(threads)
+    with contextlib.suppress(OutputError):  # the log's disk is full; the batch has said so or will
+        logs.follow(_told)
+    logger.info("a worker with %d threads%s", threads, f" on GPU {gpu}" if gpu is not None else "")
     if gpu is not None:
         os.environ["CUDA_VISIBLE_DEVICES"] = gpu
     threading.Thread(target=_end_with_parent, daemon=True).start()

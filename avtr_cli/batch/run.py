@@ -6,6 +6,7 @@ goes on: finished jobs are skipped and a job cut short resumes from its last clo
 
 from __future__ import annotations
 
+import logging
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -22,6 +23,8 @@ from avtr_cli.batch.preflight import Forecast, lost_orders_resubmitted, prefligh
 from avtr_cli.core.errors import OutputError
 from avtr_cli.core.interruption import interruptible, interruptions_held
 from avtr_cli.jobs.workfolder import remove_if_useless
+
+logger = logging.getLogger(__name__)
 
 HASHES = ".batch-hashes.json"
 
@@ -103,6 +106,7 @@ def render_batch(
         items = plan(entries, ledger.history, batch.hashes, options.resume, options.overwrite)
         batch.hashes.save()
         for item in items:
+            logger.debug("%s: %s %s", item.name, item.state, item.why)
             if item.state == "finished":
                 remove_if_useless(item.out)  # of a run that was killed, or whose disk failed, while cleaning up
         watch.planned(items)
@@ -115,6 +119,7 @@ def render_batch(
             with interruptions_held():  # a second Ctrl-C must not cut the end of the first short
                 workers = make_workers(count, ledger.lock)
                 crew = (workers.kind, workers.count)
+                logger.info("%d jobs for %d workers (%s)", count, workers.count, workers.kind)
                 try:
                     with interruptible():
                         estimate = batch.work(items, workers, folder)
@@ -187,10 +192,12 @@ class _Batch:
 
     def _failed(self, item: Item, failure: Failure, workers: Workers) -> None:
         self._failures[item.name] += 1
+        logger.info("%s: attempt %d failed: %s", item.name, item.attempts, failure.reason)
         if failure.permanent or self._failures[item.name] > self._options.retries:
             item.fail(failure, "rendering")
             self.settle_failure(item)
         else:
+            logger.info("%s: is tried again", item.name)
             self._write_failure(item, failure)
             workers.submit(self._order(item))
 

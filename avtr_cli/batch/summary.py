@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,6 +17,7 @@ from avtr_cli.core.timing import FPS
 SUMMARY = "batch.json"
 INDEX = "index.html"
 WIDEST_NAME = 40  # characters of a table's first column
+LEAST_ROOM = 30  # columns that a sentence needs beside others
 
 
 def index_is_due(outcome: Outcome, folder: Path) -> bool:
@@ -56,7 +58,7 @@ def summary_of(outcome: Outcome, folder: Path, source: Path, command: str = "") 
     }
 
 
-def plan_table(items: list[Item]) -> list[str]:
+def plan_table(items: list[Item], width: int | None = None) -> list[str]:
     """A line a job: what will be done with it, why, how long it is, how long it may take."""
     rows = [("job", "plan", "video", "time", "")]
     for item in items:
@@ -66,24 +68,37 @@ def plan_table(items: list[Item]) -> list[str]:
         note = item.failure.reason if item.failure else item.why
         warned = item.checked.warnings if item.checked and not item.failure else ()
         rows.append((item.name, plan, length, time, "; ".join((note, *warned))))
-    return table(rows)
+    return table(rows, width)
 
 
-def failures_table(items: list[Item]) -> list[str]:
+def failures_table(items: list[Item], width: int | None = None) -> list[str]:
     """A line for every job that failed, with the exit code that it would have ended `avtr render` with."""
     rows = [("job", "exit", "reason")]
     rows += [(item.name, str(item.failure.exit_code), item.failure.reason) for item in items if item.failure]
-    return table(rows)
+    return table(rows, width)
 
 
-def table(rows: Sequence[tuple[str, ...]]) -> list[str]:
-    """Left-aligned columns; the last one is as wide as it likes."""
+def table(rows: Sequence[tuple[str, ...]], width: int | None = None) -> list[str]:
+    """Left-aligned columns; the last one is as wide as it likes, or wrapped between words to fit `width` in all."""
     widths = [min(WIDEST_NAME, max(map(len, column))) for column in zip(*rows, strict=True)]
     lines = []
     for row in rows:
         cells = [cell.ljust(width) for cell, width in zip(row[:-1], widths[:-1], strict=True)]
-        lines.append("  ".join([*cells, row[-1]]).rstrip())
+        lines += _wrapped("  ".join([*cells, ""]), row[-1], width)
     return lines
+
+
+def _wrapped(before: str, last: str, width: int | None) -> list[str]:
+    """A row whose last cell goes on below itself, or near the left edge where the columns before leave no room."""
+    if width is None or len(before) + len(last) <= width:
+        return [(before + last).rstrip()]
+    roomy = width - len(before) >= LEAST_ROOM
+    indent = " " * (len(before) if roomy else 4)
+    first = before if roomy else indent
+    lines = textwrap.wrap(
+        last, width, initial_indent=first, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+    )
+    return lines if roomy else [before.rstrip(), *lines]
 
 
 def duration_text(seconds: float) -> str:

@@ -7,12 +7,10 @@ Exit codes: 0 done; 1 another error the user can act on; 2 usage or settings; 3 
 from __future__ import annotations
 
 import contextlib
-import errno
 import io
 import os
 import signal
 import sys
-import tempfile
 import traceback
 from types import FrameType
 from typing import Any
@@ -20,33 +18,67 @@ from typing import Any
 import typer
 
 from avtr_cli import __version__
-from avtr_cli.cli import batch, bench, demo, dialogue, doctor, evaluate, render, train, verify, weights
+from avtr_cli.cli import (
+    batch,
+    bench,
+    config,
+    cues,
+    demo,
+    dialogue,
+    doctor,
+    evaluate,
+    presets,
+    render,
+    train,
+    unforeseen,
+    verify,
+    voice,
+    weights,
+)
+from avtr_cli.cli.command import Command, Group, epilog
+from avtr_cli.core import logs
 from avtr_cli.core.errors import EXIT_INTERRUPTED, AvtrError, ConfigError
-from avtr_cli.core.files import reason
 from avtr_cli.core.renamed import name_now
 
 _ClickException: Any = typer.BadParameter.__mro__[2]  # typer brings click along, from some releases on as its own copy
 
 _MAY_BE_EMPTY = ("--label", "--set")  # no label; of a setting the sentence is better that says how it is written
 
+MAKE, ASK, MEASURE, DEVELOP = "Make videos", "Settings and files", "This machine, and how good it is", "Developers"
+
 app = typer.Typer(
     name="avtr",
+    cls=Group,
     help="Render talking and listening avatars: one photo and a two-channel WAV become a video.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
+    epilog=epilog("avtr render photo.jpg call.wav -o avatar.mp4", "avtr render --help"),
 )
-app.command("render")(render.render)
-app.command("dialogue")(dialogue.dialogue)
-app.command("batch", cls=batch.BatchCommand)(batch.batch)
-app.command("demo")(demo.demo)
-app.command("verify")(verify.verify)
-app.command("doctor")(doctor.doctor)
-app.add_typer(bench.app, name="bench")
-app.add_typer(weights.app, name="weights")
-app.add_typer(train.app, name="train")
-app.add_typer(evaluate.app, name="eval")
+
+
+def _add(panel: str, name: str, command: Any, *examples: str, cls: Any = Command) -> None:
+    app.command(name, cls=cls, rich_help_panel=panel, epilog=epilog(*examples))(command)
+
+
+_add(
+    MAKE, "render", render.render,
+    "avtr render photo.jpg call.wav -o avatar.mp4",
+    "avtr render photo.jpg me.wav --partner them.wav -o two.mp4",
+    "avtr render photo.jpg monday.wav tuesday.wav -o videos/",
+)  # fmt: skip
+_add(MAKE, "dialogue", dialogue.dialogue, "avtr dialogue me.jpg them.jpg call.wav -o call.mp4")
+_add(MAKE, "batch", batch.batch, "avtr batch calls/ -o videos/", cls=batch.BatchCommand)
+_add(MAKE, "demo", demo.demo, "avtr demo --list", "avtr demo astronaut-speaking -o out")
+_add(ASK, "presets", presets.presets)
+app.add_typer(config.app, name="config", rich_help_panel=ASK)
+_add(ASK, "cues", cues.cues)
+_add(ASK, "verify", verify.verify, "avtr verify avatar.mp4")
+app.add_typer(weights.app, name="weights", rich_help_panel=ASK)
+_add(MEASURE, "doctor", doctor.doctor)
+app.add_typer(bench.app, name="bench", rich_help_panel=MEASURE)
+app.add_typer(evaluate.app, name="eval", rich_help_panel=MEASURE)
+app.add_typer(train.app, name="train", rich_help_panel=DEVELOP)
 
 
 def _version(wanted: bool) -> None:
@@ -71,31 +103,54 @@ def main() -> None:
     signal.signal(signal.SIGTERM, _interrupt)
     if signal.getsignal(signal.SIGHUP) == signal.SIG_DFL:  # nohup makes us deaf to it
         signal.signal(signal.SIGHUP, _interrupt)
-    code: Any = 0
+    voice.begin()
+    logs.listen(voice.logged)
+    try:
+        code = _exit_code()
+    finally:
+        logs.fall_silent()
+    if code == EXIT_INTERRUPTED:  # newer typers turn Ctrl-C into this code themselves
+        voice.interrupted()
+    sys.exit(code or 0)
+
+
+def _exit_code() -> Any:
+    """Run what was typed; every error becomes a sentence and a code here."""
     try:
         _check_surroundings(sys.argv[1:])
-        code = _command()(standalone_mode=False)
+        return _command()(prog_name="avtr", standalone_mode=False)
     except _ClickException as error:
-        with contextlib.suppress(OSError):
-            error.show()
-        code = error.exit_code
+        _say_usage(error)
+        return error.exit_code
     except AvtrError as error:
-        _say(f"error: {error}")
-        code = error.exit_code
+        voice.error(str(error), error.exit_code)
+        return error.exit_code
     except (KeyboardInterrupt, typer.Abort):
-        code = EXIT_INTERRUPTED
+        return EXIT_INTERRUPTED
     except BrokenPipeError:  # whoever read our output has heard enough
         _speak_to_nobody()
+        return 0
     except SystemExit as ended:
         if not isinstance(ended.__context__, BrokenPipeError):  # some typers make this of it
             raise
         _speak_to_nobody()
+        return 0
     except Exception as error:
-        _say(f"error: {_unforeseen(error)}")
-        code = 1
-    if code == EXIT_INTERRUPTED:  # newer typers turn Ctrl-C into this code themselves
-        _say("interrupted: nothing half-written is left")
-    sys.exit(code or 0)
+        if logs.tells_details():
+            voice.note("".join(traceback.format_exception(error)).rstrip())
+        voice.error(unforeseen.sentence(error), 1)
+        return 1
+
+
+def _say_usage(error: Any) -> None:
+    """A mistyped option in one sentence; help, where nothing was typed at all."""
+    context = getattr(error, "ctx", None)
+    if context is None or type(error).__name__ == "NoArgsIsHelpError":
+        with contextlib.suppress(OSError):
+            error.show()
+        return
+    said = error.format_message().replace("\n", " ").rstrip(".")
+    voice.error(f"{said}; see {context.command_path} --help", error.exit_code)
 
 
 def _command() -> Any:
@@ -129,12 +184,6 @@ def _check_surroundings(words: list[str]) -> None:
         raise ConfigError(f"{named}; name what you mean (is a variable not set?), or leave it out")
 
 
-def _say(line: str) -> None:
-    """To stderr, if anybody can be told; the exit code says it too."""
-    with contextlib.suppress(OSError):
-        typer.echo(line, err=True)
-
-
 def _speak_to_nobody() -> None:
     """Nobody reads our output any more: what is still to be written goes nowhere."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
@@ -157,21 +206,3 @@ def _open_standard_streams() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="surrogateescape")
-
-
-def _unforeseen(error: Exception) -> str:
-    """One sentence about what should not happen, and where the rest of it is."""
-    if isinstance(error, MemoryError):
-        said = "there is not enough memory; free some, or take a smaller --size"
-    elif isinstance(error, OSError):
-        hint = "; allow more with ulimit -n" if error.errno in (errno.EMFILE, errno.ENFILE) else ""
-        where = f"{os.fsdecode(error.filename)}: " if isinstance(error.filename, str | bytes) else ""
-        said = f"{where}the system says: {reason(error)}{hint}"
-    else:
-        said = f"a bug in avtr, please report it: {type(error).__name__}: {error}".splitlines()[0]
-    with contextlib.suppress(OSError):
-        handle, path = tempfile.mkstemp(prefix="avtr-bug-", suffix=".txt")
-        with open(handle, "w", errors="backslashreplace") as file:
-            traceback.print_exception(error, file=file)
-        said += f" (the whole trace is in {path})"
-    return said

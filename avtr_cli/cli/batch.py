@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-import typer.core
 
-from avtr_cli.cli import options
+from avtr_cli.cli import completions, options, voice
+from avtr_cli.cli.command import INPUT, OUTPUT, RUN, SETTINGS, TOLD, Command
+from avtr_cli.cli.options import option
 from avtr_cli.core.errors import BatchError, ConfigError
 
 if TYPE_CHECKING:
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
     from avtr_cli.batch.run import MakeWorkers, Outcome
 
 
-class BatchCommand(typer.core.TyperCommand):
+class BatchCommand(Command):
     """Takes `--ray` without an address too, as the last word or before another option."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
@@ -40,60 +42,82 @@ def batch(
     ],
     out: Annotated[
         Path,
-        typer.Option(
-            "-o", "--out", metavar="FOLDER", help="Folder for videos, reports and ledger.", show_default=False
+        option(
+            OUTPUT, "-o", "--out", metavar="FOLDER", help="Folder for videos, reports and ledger.", show_default=False
         ),
     ],
     photo: Annotated[
-        Path | None, typer.Option(metavar="PHOTO", help="The photo of every job that has none of its own.")
+        Path | None, option(INPUT, "--photo", metavar="PHOTO", help="The photo of every job that has none of its own.")
     ] = None,
     avatar_channel: Annotated[
-        int | None, typer.Option(metavar="1|2", help="The avatar's channel (1 if left out).", min=1, max=2)
+        int | None,
+        option(INPUT, "--avatar-channel", metavar="1|2", min=1, max=2, help="The avatar's channel (1 if left out)."),
     ] = None,
-    solo: Annotated[bool, typer.Option("--solo", help="The sound files are the avatar's voice alone (mono).")] = False,
-    preset: Annotated[str | None, typer.Option(metavar="NAME|FILE", help="Settings: default, fast, quality, …")] = None,
-    settings: options.Settings = None,
-    seed: Annotated[
-        int | None, typer.Option(metavar="N", help="Seed of jobs that name none.", min=0, max=2**31 - 1)
+    solo: Annotated[
+        bool, option(INPUT, "--solo", help="The sound files are the avatar's voice alone (mono).")
+    ] = False,
+    start: Annotated[float | None, option(INPUT, "--start", metavar="SECONDS", min=0, help="Begin here.")] = None,
+    duration: Annotated[
+        float | None, option(INPUT, "--duration", metavar="SECONDS", help="Render so much of each.")
     ] = None,
-    device: options.Device = None,
-    start: Annotated[float | None, typer.Option(metavar="SECONDS", help="Begin here (seconds).", min=0)] = None,
-    duration: Annotated[float | None, typer.Option(metavar="SECONDS", help="Render so much of each (seconds).")] = None,
     size: options.Size = None,
     view: options.View = None,
     background: options.Background = None,
-    sound: options.Sound = None,
-    form: Annotated[
-        str | None, typer.Option("--format", metavar="NAME", help="mp4, or with alpha webm or mov.")
-    ] = None,
     label: options.Label = "",
+    sound: options.Sound = None,
+    preset: Annotated[
+        str | None,
+        option(
+            SETTINGS, "--preset", metavar="NAME|FILE", envvar="AVTR_PRESET", autocompletion=completions.preset_names,
+            help="Settings of jobs that name none: default, fast, … (see avtr presets).",
+        ),
+    ] = None,
+    settings: options.Settings = None,
+    seed: Annotated[
+        int | None, option(SETTINGS, "--seed", metavar="N", min=0, max=2**31 - 1, help="Seed of jobs that name none.")
+    ] = None,
+    device: options.Device = None,
+    form: Annotated[
+        str | None,
+        option(
+            OUTPUT, "--format", metavar="NAME", autocompletion=completions.among(options.FORMATS[:4]),
+            help="mp4, or with alpha webm or mov.",
+        ),
+    ] = None,
+    overwrite: options.Overwrite = False,
+    pages: Annotated[
+        bool, option(TOLD, "--html", help="A report page for each job, beside FOLDER/index.html.")
+    ] = False,
     provenance: options.Provenance = True,
     certificate: options.Certificate = None,
     private_key: options.Key = None,
-    pages: Annotated[bool, typer.Option("--html", help="A report page for each job, beside DIR/index.html.")] = False,
-    jobs: Annotated[str, typer.Option(metavar="N|auto", help="Workers; auto: one per GPU, or per two cores.")] = "auto",
+    jobs: Annotated[
+        str, option(RUN, "--jobs", metavar="N|auto", help="Workers; auto: one per GPU, or per two cores.")
+    ] = "auto",
     sessions: Annotated[
         int,
-        typer.Option(
-            metavar="N", help="Jobs that each worker renders in step; on a GPU one forward serves them all.", min=1
-        ),
+        option(RUN, "--sessions", metavar="N", min=1, help="Jobs in step in each worker; a GPU draws them together."),
     ] = 1,
     ray: Annotated[
         str | None,
-        typer.Option(
-            metavar="ADDRESS", help="Use this Ray cluster: host:port, auto (the one here), local (start one)."
+        option(
+            RUN, "--ray", metavar="ADDRESS",
+            help="Use this Ray cluster: host:port, auto (the one here), local (start one).",
         ),
     ] = None,
     retries: Annotated[
-        int, typer.Option(metavar="N", help="Further attempts at a job that fails for a passing reason.", min=0)
+        int,
+        option(RUN, "--retries", metavar="N", min=0, help="Further attempts at a job that fails for a passing reason."),
     ] = 1,
-    resume: Annotated[bool, typer.Option(help="Skip what is done; otherwise do everything anew.")] = True,
+    resume: Annotated[
+        bool, option(RUN, "--resume/--no-resume", help="Skip what is done; otherwise do everything anew.")
+    ] = True,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Check everything, print the plan, render nothing.")
+        bool, option(RUN, "--dry-run", help="Check everything, print the plan, render nothing.")
     ] = False,
-    overwrite: options.Overwrite = False,
-    quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing but the path of the summary.")] = False,
-) -> None:
+    as_json: options.AsJson = False,
+    quiet: options.Quiet = False,
+) -> None:  # fmt: skip
     """Render many jobs. Run again, it skips what is done and goes on where it stopped.
 
     Ends with exit code 6 and a table when some jobs failed; the others are done.
@@ -105,7 +129,7 @@ def batch(
     from avtr_cli.batch.run import BatchOptions, plan_batch, render_batch
     from avtr_cli.batch.summary import SUMMARY, index_is_due, plan_table, summary_of
     from avtr_cli.core.files import write_json
-    from avtr_cli.core.textfile import printable
+    from avtr_cli.core.textfile import json_text, printable
     from avtr_cli.output.label import check_label
     from avtr_cli.provenance.marks import choose_signer
 
@@ -135,17 +159,20 @@ def batch(
         outcome = (plan_batch if dry_run else render_batch)(entries, out, make_workers, how, progress)
     finally:
         progress.close()
+    summary = summary_of(outcome, out, source, command)
     if dry_run:
-        for line in plan_table(outcome.items):
+        for line in [] if as_json else plan_table(outcome.items, voice.terminal_width(sys.stdout)):
             typer.echo(printable(line))
     else:
-        summary = summary_of(outcome, out, source, command)
         write_json(out / SUMMARY, summary)
         if index_is_due(outcome, out):
             from avtr_cli.batch.index import write_index  # draws charts, so only where there is something new
 
             write_index(outcome.items, out, summary)
-        typer.echo(printable(str(out / SUMMARY) if quiet else _last_line(outcome, out / SUMMARY)))
+        last = printable(str(out / SUMMARY) if quiet else _last_line(outcome, out / SUMMARY))
+        voice.note(last) if as_json else typer.echo(last)
+    if as_json:
+        typer.echo(json_text(summary, 2))
     if outcome.interrupted:
         raise KeyboardInterrupt
     _complain(outcome, dry_run)
@@ -191,5 +218,5 @@ def _complain(outcome: Outcome, plan_batch: bool) -> None:
     failed = [item for item in outcome.items if item.failure is not None]
     if failed:
         verb = "cannot be rendered" if plan_batch else "failed"
-        lines = printable("\n".join(failures_table(failed)))
+        lines = printable("\n".join(failures_table(failed, voice.terminal_width(sys.stderr))))
         raise BatchError(f"{len(failed)} of {len(outcome.items)} jobs {verb}\n{lines}")

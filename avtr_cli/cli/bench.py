@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from avtr_cli.cli import bench_render, options
+from avtr_cli.cli.command import Command, Group
+from avtr_cli.cli.measured import tell_numbers
 
-app = typer.Typer(help="Per-stage timing of a whole job on this machine.", invoke_without_command=True)
-app.command("render")(bench_render.bench_render)
+app = typer.Typer(cls=Group, help="Per-stage timing of a whole job on this machine.", invoke_without_command=True)
+app.command("render", cls=Command)(bench_render.bench_render)
 
 
 @app.callback()
@@ -27,15 +28,16 @@ def bench(
     sessions: Annotated[
         int | None, typer.Option(help="Instead of whole jobs: so many avatars in step, not encoded, once.", min=1)
     ] = None,
-    json_file: Annotated[Path | None, typer.Option("--json", help="Write all reports here.")] = None,
+    report: options.NumbersFile = None,
+    as_json: options.AsJson = False,
+    quiet: options.Quiet = False,
 ) -> None:
     """Render a demo clip several times and show medians of every stage."""
     if context.invoked_subcommand is not None:
         return
-    from avtr_cli.core.files import write_json
     from avtr_cli.diagnostics.benchmark import bench_job, bench_sessions, median_lines, published_lines, sessions_lines
 
-    options.check_written({"--json": json_file})
+    options.check_written({"--report": report})
     if random_weights:
         from avtr_cli.diagnostics.made_up.weight_set import use_made_up
 
@@ -48,10 +50,6 @@ def bench(
     else:
         measured = bench_sessions(chosen, seconds, sessions)
         told, lines = {"sessions": measured}, sessions_lines(measured)
-    for line in lines:
-        typer.echo(line)
     if chosen.render.renderer == "liveportrait":
-        for line in published_lines():
-            typer.echo(line)
-    if json_file is not None:
-        write_json(json_file, told)
+        lines = [*lines, *published_lines()]
+    tell_numbers(lines, told, report, as_json)

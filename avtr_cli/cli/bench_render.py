@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from avtr_cli.cli import options
+from avtr_cli.cli.measured import tell_numbers
 
 
 def bench_render(
@@ -16,20 +17,18 @@ def bench_render(
     settings: options.Settings = None,
     device: options.Device = None,
     frames: Annotated[int, typer.Option(help="How many frames to draw.", min=10)] = 100,
-    json_file: Annotated[Path | None, typer.Option("--json", help="Write the numbers here.")] = None,
+    report: options.NumbersFile = None,
+    as_json: options.AsJson = False,
+    quiet: options.Quiet = False,
 ) -> None:
     """Draw a talking face frame by frame and show what each stage takes."""
     from avtr_cli.core import runtime
-    from avtr_cli.core.files import write_json
     from avtr_cli.diagnostics.render_timing import time_renderer, timing_lines
 
-    options.check_written({"--json": json_file}, (photo,))
+    options.check_written({"--report": report}, (photo,))
     chosen = options.preset_of(preset, settings, device)
     threads = runtime.use_threads(chosen.runtime.threads)
     where = runtime.choose_device(chosen.runtime.device)
     timing = time_renderer(photo, chosen.render, where, frames)
-    typer.echo(f"{runtime.describe_device(where, chosen.runtime.precision, threads)['name']}, {threads} thread(s)")
-    for line in timing_lines(timing):
-        typer.echo(line)
-    if json_file is not None:
-        write_json(json_file, timing)
+    machine = runtime.describe_device(where, chosen.runtime.precision, threads)["name"]
+    tell_numbers([f"{machine}, {threads} thread(s)", *timing_lines(timing)], timing, report, as_json)

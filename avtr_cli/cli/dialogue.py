@@ -2,14 +2,61 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from avtr_cli.cli import options
+from avtr_cli.cli import completions, options
+from avtr_cli.cli.command import DRAWN, INPUT, OUTPUT, SOUND, takes
+from avtr_cli.cli.options import option
+from avtr_cli.output.layouts import LAYOUTS
+
+DEFAULT_OUT = "dialogue.mp4"
 
 
+@dataclass(frozen=True, kw_only=True)
+class DialogueOptions(options.JobOptions):
+    """What dialogue has besides, or says in other words."""
+
+    out: Annotated[
+        str,
+        option(
+            OUTPUT, "-o", "--out", metavar="FILE",
+            help="The video: .mp4, .webm or .mov; clip_%06d.png or FOLDER/ for pictures.",
+        ),
+    ] = DEFAULT_OUT  # fmt: skip
+    layout: Annotated[
+        str,
+        option(
+            DRAWN, "--layout", metavar="NAME", autocompletion=completions.among(LAYOUTS),
+            help="side-by-side, active-speaker or stack.",
+        ),
+    ] = "side-by-side"  # fmt: skip
+    avatar_channel: Annotated[
+        int, option(INPUT, "--avatar-channel", metavar="1|2", min=1, max=2, help="The channel of PHOTO_A.")
+    ] = 1
+    partner: Annotated[
+        Path | None,
+        option(INPUT, "--partner", metavar="FILE", help="PHOTO_B's mono file; DIALOGUE is then PHOTO_A's."),
+    ] = None
+    sound: Annotated[
+        str | None,
+        option(
+            SOUND, "--sound", metavar="NAME", autocompletion=completions.among(options.SOUNDS[1:]),
+            help="stereo (A left, B right), mix or none.",
+        ),
+    ] = None  # fmt: skip
+    face_a: Annotated[
+        int | None, option(INPUT, "--face-a", metavar="N", min=1, help="Which face of PHOTO_A, from 1, left to right.")
+    ] = None
+    face_b: Annotated[
+        int | None, option(INPUT, "--face-b", metavar="N", min=1, help="Which face of PHOTO_B, from 1, left to right.")
+    ] = None
+
+
+@takes(DialogueOptions)
 def dialogue(
     photo_a: Annotated[
         Path, typer.Argument(metavar="PHOTO_A", help="A picture of the person on channel 1.", show_default=False)
@@ -18,70 +65,31 @@ def dialogue(
         Path, typer.Argument(metavar="PHOTO_B", help="A picture of the person on channel 2.", show_default=False)
     ],
     dialogue: Annotated[Path, typer.Argument(metavar="DIALOGUE", help="Sound with two channels.", show_default=False)],
-    out: options.Out = Path("dialogue.mp4"),
-    layout: Annotated[
-        str, typer.Option(metavar="NAME", help="side-by-side, active-speaker or stack.")
-    ] = "side-by-side",
-    avatar_channel: Annotated[int, typer.Option(metavar="1|2", help="The channel of PHOTO_A.", min=1, max=2)] = 1,
-    partner: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="PHOTO_B's mono file; DIALOGUE is then PHOTO_A's.")
-    ] = None,
-    preset: options.PresetName = "default",
-    settings: options.Settings = None,
-    seed: options.Seed = 0,
-    device: options.Device = None,
-    start: Annotated[float, typer.Option(metavar="SECONDS", help="Begin here (seconds).", min=0)] = 0.0,
-    duration: Annotated[float | None, typer.Option(metavar="SECONDS", help="Render so much (seconds).")] = None,
-    size: options.Size = None,
-    view: options.View = None,
-    background: options.Background = None,
-    sound: Annotated[str | None, typer.Option(metavar="NAME", help="stereo (A left, B right), mix or none.")] = None,
-    face_a: Annotated[
-        int | None, typer.Option(metavar="N", help="Which face of PHOTO_A, from 1, left to right.", min=1)
-    ] = None,
-    face_b: Annotated[
-        int | None, typer.Option(metavar="N", help="Which face of PHOTO_B, from 1, left to right.", min=1)
-    ] = None,
-    report: options.ReportFile = None,
-    page: options.Page = None,
-    label: options.Label = "",
-    provenance: options.Provenance = True,
-    certificate: options.Certificate = None,
-    private_key: options.Key = None,
-    pace: options.Pace = "max",
-    resume: Annotated[bool, typer.Option(help="Go on from the last whole minute of an interrupted run.")] = True,
-    overwrite: options.Overwrite = False,
-    dry_run: options.DryRun = False,
-    preview: options.Preview = None,
-    quiet: options.Quiet = False,
+    shared: DialogueOptions,
 ) -> None:
     """Render both sides of DIALOGUE in one video: each person speaks their own channel and hears the other's."""
     from avtr_cli.audio.files import DialogueFiles
+    from avtr_cli.cli import outputs, running
     from avtr_cli.jobs.two_sided import TwoSidedJob
 
     files = DialogueFiles(
-        dialogue=dialogue, partner=partner, avatar_channel=avatar_channel, start_s=start, duration_s=duration
+        dialogue=dialogue,
+        partner=shared.partner,
+        avatar_channel=shared.avatar_channel,
+        start_s=shared.start,
+        duration_s=shared.duration,
     )
     job = TwoSidedJob(
         photo=photo_a,
         photo_b=photo_b,
-        face=face_a,
-        face_b=face_b,
-        layout=layout,
+        face=shared.face_a,
+        face_b=shared.face_b,
+        layout=shared.layout,
         sound=files,
-        out=out,
-        preset=options.preset_of(preset, settings, device, size, view, background, sound),
-        seed=seed,
-        provenance=provenance,
-        certificate=certificate,
-        private_key=private_key,
-        label=label,
-        pace=pace,
-        report=report,
-        page=page,
-        overwrite=overwrite,
-        resume=resume,
-        settings_files=options.files_of_settings(preset),
-        command=options.typed(),
+        out=outputs.output(shared.out, shared.form, DEFAULT_OUT),
+        report=Path(shared.report) if shared.report is not None else None,
+        page=Path(shared.page) if shared.page is not None else None,
+        settings_files=options.files_of_settings(shared.preset),
+        **shared.of_a_job(),
     )
-    options.render_and_print(job, quiet, options.plan_of(dry_run, preview))
+    running.run(job, shared)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from avtr_cli.cli import eval_renderer, eval_temporal, options
+from avtr_cli.cli import eval_renderer, eval_temporal, options, voice
+from avtr_cli.cli.command import Command, Group
+from avtr_cli.cli.measured import tell_numbers, watched
 from avtr_cli.core.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -16,20 +19,18 @@ if TYPE_CHECKING:
 
 SHORTEST_MINUTES = 0.1  # of a take that borders and drift can be told from
 
-app = typer.Typer(help="Measures of motion, pictures and videos, with their bounds.", no_args_is_help=True)
-app.command("renderer")(eval_renderer.renderer)
-app.command("temporal")(eval_temporal.temporal)
+app = typer.Typer(cls=Group, help="Measures of motion, pictures and videos, with their bounds.", no_args_is_help=True)
+app.command("renderer", cls=Command)(eval_renderer.renderer)
+app.command("temporal", cls=Command)(eval_temporal.temporal)
 
 AvatarChannel = Annotated[int, typer.Option(help="The avatar's channel.", min=1, max=2)]
 Partner = Annotated[Path | None, typer.Option(help="The partner's mono file; DIALOGUE is then the avatar's.")]
 Solo = Annotated[bool, typer.Option("--solo", help="DIALOGUE is the avatar's voice alone (mono).")]
 Start = Annotated[float, typer.Option(help="Begin here (seconds).", min=0)]
 Duration = Annotated[float | None, typer.Option(help="Take so much (seconds).")]
-JsonFile = Annotated[Path | None, typer.Option("--json", help="Write the report here.")]
-Quiet = Annotated[bool, typer.Option("--quiet", help="Show no progress.")]
 
 
-@app.command("motion")
+@app.command("motion", cls=Command)
 def motion(
     dialogues: Annotated[
         list[Path], typer.Argument(help="Sound files as for avtr render, or folders of .wav files.", show_default=False)
@@ -50,12 +51,12 @@ def motion(
     ] = None,
     weights: Annotated[Path | None, typer.Option(help="Judge this LMFM checkpoint, not the shipped one.")] = None,
     follower: Annotated[bool, typer.Option("--follower", help="Judge the plain loudness follower instead.")] = False,
-    json_file: JsonFile = None,
+    report: options.NumbersFile = None,
+    as_json: options.AsJson = False,
     plot: Annotated[Path | None, typer.Option(help="Draw the first dialogue's curves here (.png, .svg, .pdf).")] = None,
-    quiet: Quiet = False,
+    quiet: options.Quiet = False,
 ) -> None:
     """Judge the motion model on dialogues: mouth, head, listening, life, independence of the two sides."""
-    from avtr_cli.core.files import write_json
     from avtr_cli.evaluation.motion.curves import check_plot, draw_take
     from avtr_cli.evaluation.motion.suite import evaluate_motion
     from avtr_cli.evaluation.motion.takes import load_dialogue, take
@@ -64,7 +65,7 @@ def motion(
     if 0 < minutes < SHORTEST_MINUTES:
         raise ConfigError(f"--minutes is {minutes:g}, but must be 0 or at least {SHORTEST_MINUTES:g}")
     sounds = [path for given in dialogues for path in _expanded(given)]
-    options.check_written({"--json": json_file, "--plot": plot}, (*sounds, partner, phones, weights))
+    options.check_written({"--report": report, "--plot": plot}, (*sounds, partner, phones, weights))
     if plot is not None:
         check_plot(plot)
     files = [_files(path, partner, solo, avatar_channel, start, duration) for path in sounds]
@@ -72,17 +73,14 @@ def motion(
         raise ConfigError("--partner and --phones go with one DIALOGUE, not with several")
     loaded = [load_dialogue(one, phones) for one in files]
     perform = _performer(preset, settings, device, weights, follower)
-    with options.progress(quiet, "takes") as watch:
-        report = {"command": options.typed()} | evaluate_motion(loaded, perform, seeds, minutes, seed, watch)
-    for line in table_lines(report):
-        typer.echo(line)
-    if json_file is not None:
-        write_json(json_file, report)
+    with watched("takes", quiet) as watch:
+        told = {"command": options.typed()} | evaluate_motion(loaded, perform, seeds, minutes, seed, watch)
+    tell_numbers(table_lines(told, voice.width(sys.stdout)), told, report, as_json)
     if plot is not None:
         draw_take(take(loaded[0], perform, seed), plot, f"{loaded[0].name}, seed {seed}")
 
 
-@app.command("video")
+@app.command("video", cls=Command)
 def video(
     file: Annotated[Path, typer.Argument(help="A video that avtr rendered.", show_default=False)],
     photo: Annotated[Path, typer.Option(help="The photo it was made from.", show_default=False)],
@@ -95,30 +93,27 @@ def video(
     solo: Solo = False,
     start: Start = 0.0,
     duration: Duration = None,
-    json_file: JsonFile = None,
-    quiet: Quiet = False,
+    report: options.NumbersFile = None,
+    as_json: options.AsJson = False,
+    quiet: options.Quiet = False,
 ) -> None:
     """Measure a rendered video with Face Mesh: face, lips against sound, blinks, head, a background that stays."""
-    from avtr_cli.core.files import write_json
     from avtr_cli.evaluation.motion.takes import load_dialogue
     from avtr_cli.evaluation.table import table_lines
     from avtr_cli.evaluation.video import evaluate_video
     from avtr_cli.perception.portrait import find_portrait
 
-    options.check_written({"--json": json_file}, (file, photo, dialogue, partner))
+    options.check_written({"--report": report}, (file, photo, dialogue, partner))
     sound = None
     if dialogue is not None:
         sound = load_dialogue(_files(dialogue, partner, solo, avatar_channel, start, duration)).sound
     portrait = find_portrait(photo, face)
-    with options.progress(quiet, file.name) as watch:
-        report: dict[str, Any] = {"command": options.typed()} | evaluate_video(file, portrait, sound, watch)
-    for line in table_lines(report):
-        typer.echo(line)
-    if json_file is not None:
-        write_json(json_file, report)
+    with watched(file.name, quiet) as watch:
+        told: dict[str, Any] = {"command": options.typed()} | evaluate_video(file, portrait, sound, watch)
+    tell_numbers(table_lines(told, voice.width(sys.stdout)), told, report, as_json)
 
 
-@app.command("stage")
+@app.command("stage", cls=Command)
 def stage(
     avatar: Annotated[Path, typer.Argument(help="Folder of recordings of one voice.", show_default=False)],
     partners: Annotated[list[Path], typer.Argument(help="Folders of other voices, by turns.", show_default=False)],

@@ -1,84 +1,213 @@
-"""Options that several commands share, and how they become settings, sound files and a progress bar."""
+"""Options that several commands share, each written once, and how they become settings and outputs."""
 
 from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated, Any
 
 import typer
 
+from avtr_cli.cli import completions, progress, voice
+from avtr_cli.cli.command import DRAWN, INPUT, OUTPUT, RUN, SETTINGS, SOUND, TOLD
+from avtr_cli.core import presets
 from avtr_cli.core.config import PRESET_SUFFIXES, Preset, load_preset
 from avtr_cli.core.errors import ConfigError, OutputError
-from avtr_cli.core.files import is_stream, lies_there, reason, same_file
-from avtr_cli.core.timing import FPS
+from avtr_cli.core.files import is_stream, lies_there, same_file
 
-if TYPE_CHECKING:
-    from avtr_cli.jobs.checking import CheckedJob
-    from avtr_cli.jobs.job import Job
-    from avtr_cli.jobs.production import OnFrames
-    from avtr_cli.report.report import Report
+VIEWS = ("crop", "photo")
+BACKGROUNDS = ("none", "blur", "transparent")
+SOUNDS = ("avatar", "mix", "stereo", "none")
+FORMATS = ("mp4", "webm", "mov", "mkv", "png")
+DEVICES = ("auto", "cpu", "cuda")
 
-PresetName = Annotated[str, typer.Option("--preset", metavar="NAME|FILE", help="Settings: default, fast, quality, …")]
+
+def _progress_kind(kind: str) -> str:
+    """Callback of --progress: from now on all that is said on stderr is for a program, if that was asked for."""
+    if kind not in progress.KINDS:
+        raise ConfigError(f"--progress is '{kind}', but must be one of {', '.join(progress.KINDS)}")
+    voice.manner.as_json = kind == "json"
+    return kind
+
+
+def _hush(quiet: bool) -> bool:
+    """Callback of --quiet."""
+    voice.manner.hush = quiet
+    return quiet
+
+
+def option(panel: str, *names: str, **about: Any) -> Any:
+    """An option of `--help`'s `panel`."""
+    return typer.Option(*names, rich_help_panel=panel, **about)
+
+
+PresetName = Annotated[
+    str,
+    option(
+        SETTINGS, "--preset", metavar="NAME|FILE", envvar="AVTR_PRESET", autocompletion=completions.preset_names,
+        help="Settings: default, fast, quality, … (see avtr presets).",
+    ),
+]  # fmt: skip
 Settings = Annotated[
-    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change one setting, as in render.size=256.")
-]
+    list[str] | None,
+    option(
+        SETTINGS, "--set", metavar="KEY=VALUE", autocompletion=completions.settings,
+        help="Change one setting, as in render.size=256; may be repeated.",
+    ),
+]  # fmt: skip
 Seed = Annotated[
-    int, typer.Option(metavar="N", help="Another seed moves the head and eyes another way.", min=0, max=2**31 - 1)
+    int,
+    option(SETTINGS, "--seed", metavar="N", min=0, max=2**31 - 1, help="Another one moves head and eyes another way."),
 ]
-Device = Annotated[str | None, typer.Option(metavar="NAME", help="auto, cpu, cuda or cuda:N.")]
-Size = Annotated[int | None, typer.Option(metavar="PIXELS", help="Side of the crop, or longer side of the photo view.")]
-View = Annotated[str | None, typer.Option(metavar="NAME", help="crop: around the head. photo: the whole picture.")]
+Device = Annotated[
+    str | None,
+    option(
+        SETTINGS, "--device", metavar="NAME", envvar="AVTR_DEVICE", autocompletion=completions.among(DEVICES),
+        help="auto, cpu, cuda or cuda:N.",
+    ),
+]  # fmt: skip
+Size = Annotated[
+    int | None, option(DRAWN, "--size", metavar="PIXELS", help="Side of the crop, or longer side of the photo view.")
+]
+View = Annotated[
+    str | None,
+    option(
+        DRAWN, "--view", metavar="NAME", autocompletion=completions.among(VIEWS),
+        help="crop: around the head. photo: the whole picture.",
+    ),
+]  # fmt: skip
 Background = Annotated[
-    str | None, typer.Option(metavar="NAME|FILE", help="none, blur, transparent, #RRGGBB or an image file.")
+    str | None,
+    option(
+        DRAWN, "--background", metavar="NAME|FILE", autocompletion=completions.among(BACKGROUNDS),
+        help="none, blur, transparent, #RRGGBB or an image file.",
+    ),
+]  # fmt: skip
+Sound = Annotated[
+    str | None,
+    option(
+        SOUND, "--sound", metavar="NAME", autocompletion=completions.among(SOUNDS),
+        help="Whose voice the video carries: avatar, mix, stereo or none.",
+    ),
+]  # fmt: skip
+Label = Annotated[
+    str, option(DRAWN, "--label", metavar="TEXT", help="Write this on every frame, such as 'AI-generated'.")
 ]
-Sound = Annotated[str | None, typer.Option(metavar="NAME", help="avatar, mix, stereo or none.")]
-Label = Annotated[str, typer.Option(metavar="TEXT", help="Write this on every frame, such as 'AI-generated'.")]
-Provenance = Annotated[bool, typer.Option(help="Mark the file as AI-generated (metadata, XMP, C2PA).")]
+Provenance = Annotated[
+    bool, option(TOLD, "--provenance/--no-provenance", help="Mark the file as AI-generated (metadata, XMP, C2PA).")
+]
 Certificate = Annotated[
     Path | None,
-    typer.Option("--cert", metavar="FILE", help="Sign the C2PA mark with this chain (PEM); else AVTR_CERT."),
+    option(TOLD, "--cert", metavar="FILE", help="Sign the C2PA mark with this chain (PEM); else AVTR_CERT."),
 ]
 Key = Annotated[
-    Path | None, typer.Option("--key", metavar="FILE", help="The certificate's private key (PEM); else AVTR_KEY.")
+    Path | None, option(TOLD, "--key", metavar="FILE", help="The certificate's private key (PEM); else AVTR_KEY.")
 ]
-Pace = Annotated[str, typer.Option(metavar="NAME", help="max, or realtime: hear the sound at the speed of a call.")]
-Page = Annotated[
-    Path | None, typer.Option("--html", metavar="FILE", help="Write a report page here (one self-contained file).")
-]
-
-
-def _named_output(text: str | Path) -> Path:
-    """Of what was typed, and of the option's default, which typer hands to the parser too."""
-    from avtr_cli.output.sequence import named_output
-
-    return named_output(text)
-
-
-Out = Annotated[
-    Path,
-    typer.Option(
-        "-o",
-        "--out",
-        parser=_named_output,
-        metavar="FILE",
-        help="The video to write: .mp4, .webm or .mov; clip_%06d.png or FOLDER/ for pictures one by one.",
+Quiet = Annotated[
+    bool,
+    option(
+        RUN, "-q", "--quiet", is_eager=True, callback=_hush, help="No progress, no warnings; only the result's path."
     ),
 ]
-Quiet = Annotated[bool, typer.Option("--quiet", help="Print nothing but the path of the result.")]
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace outputs that exist.")]
-ReportFile = Annotated[Path | None, typer.Option("--report", metavar="FILE", help="Write the report here (JSON).")]
-DryRun = Annotated[
-    bool, typer.Option("--dry-run", help="Look at photo, sound and disk, say what would be done, render nothing.")
-]
-Preview = Annotated[
-    Path | None,
-    typer.Option(metavar="FILE", help="With --dry-run: write a picture (.png) of the faces found and what is cut out."),
-]
+AsJson = Annotated[bool, option(RUN, "--json", help="Print JSON on stdout, and nothing else there.")]
+Progress = Annotated[
+    str,
+    option(
+        RUN, "--progress", metavar="KIND", callback=_progress_kind, is_eager=True,
+        autocompletion=completions.among(progress.KINDS),
+        help="auto: a bar, or a line a minute. json: lines for programs. none.",
+    ),
+]  # fmt: skip
+Overwrite = Annotated[bool, option(OUTPUT, "-y", "--overwrite", help="Replace outputs that exist.")]
+Start = Annotated[float, option(INPUT, "--start", metavar="SECONDS", min=0, help="Begin here.")]
+Duration = Annotated[float | None, option(INPUT, "--duration", metavar="SECONDS", help="Render so much.")]
+Format = Annotated[
+    str | None,
+    option(
+        OUTPUT, "--format", metavar="NAME", autocompletion=completions.among(FORMATS),
+        help="mp4, or with alpha webm or mov; else as -o ends.",
+    ),
+]  # fmt: skip
+NumbersFile = Annotated[Path | None, option(OUTPUT, "--report", metavar="FILE", help="Write all numbers here (JSON).")]
+"""Of a command that measures."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobOptions:
+    """What render and dialogue have in common; see `command.takes`."""
+
+    avatar_channel: Annotated[
+        int, option(INPUT, "--avatar-channel", metavar="1|2", min=1, max=2, help="The avatar's channel.")
+    ] = 1
+    partner: Annotated[
+        Path | None,
+        option(INPUT, "--partner", metavar="FILE", help="The partner's mono file; DIALOGUE is then the avatar's."),
+    ] = None
+    start: Start = 0.0
+    duration: Duration = None
+    size: Size = None
+    view: View = None
+    background: Background = None
+    label: Label = ""
+    sound: Sound = None
+    preset: PresetName = "default"
+    settings: Settings = None
+    seed: Seed = 0
+    device: Device = None
+    out: Annotated[str, option(OUTPUT, "-o", "--out", metavar="FILE", help="The video.")] = ""
+    form: Format = None
+    overwrite: Overwrite = False
+    report: Annotated[str | None, option(TOLD, "--report", metavar="FILE", help="Write the report here (JSON).")] = None
+    page: Annotated[
+        str | None, option(TOLD, "--html", metavar="FILE", help="Write a report page here (one self-contained file).")
+    ] = None
+    provenance: Provenance = True
+    certificate: Certificate = None
+    private_key: Key = None
+    pace: Annotated[
+        str,
+        option(
+            RUN, "--pace", metavar="NAME", autocompletion=completions.among(("max", "realtime")),
+            help="max, or realtime: hear the sound at the speed of a call.",
+        ),
+    ] = "max"  # fmt: skip
+    resume: Annotated[
+        bool, option(RUN, "--resume/--no-resume", help="Go on from the last whole minute of an interrupted run.")
+    ] = True
+    dry_run: Annotated[
+        bool, option(RUN, "--dry-run", help="Look at photo, sound and disk, say what would be done, render nothing.")
+    ] = False
+    preview: Annotated[
+        Path | None,
+        option(RUN, "--preview", metavar="FILE", help="With --dry-run: a picture (.png) of faces and crop."),
+    ] = None
+    progress: Progress = "auto"
+    as_json: Annotated[
+        bool, option(RUN, "--json", help="Print the report as JSON on stdout, and nothing else there.")
+    ] = False
+    quiet: Quiet = False
+
+    def chosen(self) -> Preset:
+        """The settings that these options come to. Raises ConfigError."""
+        return preset_of(self.preset, self.settings, self.device, self.size, self.view, self.background, self.sound)
+
+    def of_a_job(self) -> dict[str, Any]:
+        """The fields of a Job that are the same for every job of the command. Raises ConfigError."""
+        return {
+            "preset": self.chosen(),
+            "seed": self.seed,
+            "provenance": self.provenance,
+            "certificate": self.certificate,
+            "private_key": self.private_key,
+            "label": self.label,
+            "pace": self.pace,
+            "overwrite": self.overwrite,
+            "resume": self.resume,
+            "command": typed(),
+        }
 
 
 def preset_of(
@@ -104,98 +233,10 @@ def preset_of(
 
 def files_of_settings(preset: str, cues: Path | None = None) -> tuple[Path, ...]:
     """The files of the user that `--preset` and `--cues` name."""
+    own = {one.name: one.path for one in presets.listed() if not one.shipped}
     files = (Path(preset),) if Path(preset).suffix.lower() in PRESET_SUFFIXES else ()
+    files = (own[preset],) if preset in own else files
     return files if cues is None else (*files, cues)
-
-
-@contextmanager
-def progress(quiet: bool, name: str) -> Iterator[OnFrames | None]:
-    """A bar on stderr with the time left, when that is a terminal."""
-    if quiet or not sys.stderr.isatty():
-        yield None
-        return
-    from tqdm import tqdm
-
-    with tqdm(desc=name, unit="frame", dynamic_ncols=True, leave=False) as bar:
-
-        def watch(done: int, total: int) -> None:
-            bar.total = total
-            bar.update(done - bar.n)
-
-        yield watch
-
-
-def render_and_print(job: Job, quiet: bool, plan: Plan | None = None) -> None:
-    """Render one job and say what a person wants to know of it; with a `plan`, only what would be done."""
-    from avtr_cli.jobs.glance import check_inputs_exist
-
-    check_inputs_exist(job)
-    from avtr_cli.jobs.checking import check
-    from avtr_cli.jobs.spooling import spooled
-
-    with spooled(job) as job, check(job) as checked:
-        if plan is not None:
-            _print_plan(checked, plan)
-            return
-        from avtr_cli.jobs.production import render_file
-
-        try:
-            with progress(quiet, job.out.name) as watch:
-                done = render_file(job, watch=watch, checked=checked)
-        except KeyboardInterrupt:
-            _print_kept(job.out)
-            raise
-    print_report(done, quiet)
-
-
-def _print_kept(out: Path) -> None:
-    from avtr_cli.jobs.workfolder import frames_kept
-
-    if kept := frames_kept(out):
-        typer.echo(
-            f"{kept / FPS:g} s of {out} are kept: run the same command again and it goes on from there", err=True
-        )
-
-
-def print_report(done: Report, quiet: bool) -> None:
-    """Say what came of a job. Raises OutputError where nobody can be told; the video is there."""
-    try:
-        print_warnings([] if quiet else done["warnings"])
-        for line in [done["output"]["path"]] if quiet else done.summary():
-            typer.echo(line)
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        raise OutputError(f"{done['output']['path']}: is there, but cannot be told ({reason(error)})") from error
-
-
-def _print_plan(checked: CheckedJob, plan: Plan) -> None:
-    from avtr_cli.jobs.forecast import forecast
-
-    foretold = forecast(checked, plan.preview)
-    print_warnings(foretold.warnings)
-    for line in foretold.lines():
-        typer.echo(line)
-
-
-@dataclass(frozen=True)
-class Plan:
-    """`--dry-run`: look, and render nothing; `preview` is where a picture of what was found is written."""
-
-    preview: Path | None = None
-
-
-def plan_of(dry_run: bool, preview: Path | None) -> Plan | None:
-    """What `--dry-run` and `--preview` ask for together. Raises ConfigError for a preview of a real run."""
-    if preview is not None and not dry_run:
-        raise ConfigError("--preview goes with --dry-run: it shows what was found in the photo")
-    return Plan(preview) if dry_run else None
-
-
-def print_warnings(warnings: Iterable[str]) -> None:
-    """Each on a line of its own on the standard error."""
-    for warning in warnings:
-        typer.echo(f"warning: {warning}", err=True)
 
 
 def check_written(written: Mapping[str, Path | None], read: Iterable[Path | None] = ()) -> None:

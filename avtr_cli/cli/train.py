@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from avtr_cli.cli.command import Command, Group
+
 if TYPE_CHECKING:
     from avtr_cli.training.stages import TrainConfig
 
-app = typer.Typer(no_args_is_help=True, help="Train the embedded motion model.")
+app = typer.Typer(cls=Group, no_args_is_help=True, help="Train the embedded motion model.")
 
 _Data = Annotated[Path, typer.Argument(help="Folder of the corpus, as `avtr train data` fills it.")]
 _Steps = Annotated[int, typer.Option(help="Optimiser steps in all; a resumed run goes on to this number.")]
@@ -22,7 +24,7 @@ _Voices = Annotated[Path, typer.Option(help="Folder of the neural voices, as `av
 _Run = Annotated[Path, typer.Option("--run", help="Folder of the run; an unfinished run there is resumed.")]
 
 
-@app.command(name="voices")
+@app.command(cls=Command, name="voices")
 def gather_voices(
     folder: Annotated[Path, typer.Argument(help="Where they go: 107 MB.")] = Path("runs/voices"),
 ) -> None:
@@ -32,7 +34,7 @@ def gather_voices(
     typer.echo(f"{folder}: {' '.join(gather(folder))}")
 
 
-@app.command()
+@app.command(cls=Command)
 def data(
     folder: Annotated[Path, typer.Argument(help="Where the corpus goes; what is there already is kept.")] = Path(
         "runs/data"
@@ -61,7 +63,7 @@ def data(
     typer.echo(str(folder))
 
 
-@app.command()
+@app.command(cls=Command)
 def validation(
     folder: Annotated[Path, typer.Argument(help="Where the calls go, for `avtr eval motion`.")] = Path(
         "runs/validation"
@@ -86,7 +88,7 @@ def validation(
         typer.echo(str(path))
 
 
-@app.command()
+@app.command(cls=Command)
 def prior(
     folder: _Data = Path("runs/data"),
     run: _Run = Path("runs/prior"),
@@ -102,7 +104,7 @@ def prior(
     _train(folder, run, TrainConfig(stage="prior", steps=steps, batch=batch, seed=seed), None, device, threads)
 
 
-@app.command()
+@app.command(cls=Command)
 def dyadic(
     folder: _Data = Path("runs/data"),
     run: _Run = Path("runs/dyadic"),
@@ -134,7 +136,7 @@ def dyadic(
         typer.echo(str(out))
 
 
-@app.command(name="export")
+@app.command(cls=Command, name="export")
 def export_checkpoint(
     run: Annotated[list[Path], typer.Option("--run", help="Folder of a run; of several, the mean is written.")],
     out: Annotated[Path, typer.Argument(help="The checkpoint to write.")],

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from avtr_cli.cli import options
 from avtr_cli.core.errors import InputError
 
 
@@ -23,7 +24,8 @@ def verify(
         Path | None, typer.Option(metavar="FILE", help="The job's report (JSON): compare the file with it.")
     ] = None,
     trust: Annotated[Path | None, typer.Option(help="Root certificates to trust as well (PEM).")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Machine-readable.")] = False,
+    as_json: options.AsJson = False,
+    quiet: options.Quiet = False,
 ) -> None:
     """Say what FILE is, by whom it was made, and whether it was altered.
 
@@ -44,7 +46,7 @@ def verify(
     if as_json:
         typer.echo(json_text([verdict.as_dict() for verdict in verdicts], indent=2))
     else:
-        for verdict in verdicts:
+        for verdict in [one for one in verdicts if not (quiet and one.good)]:
             typer.echo(printable("\n    ".join(verdict.lines)))
     if refused:
         raise InputError(printable("\n".join(refused)))

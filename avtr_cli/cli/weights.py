@@ -9,21 +9,35 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from avtr_cli.cli import completions, options, voice
+from avtr_cli.cli.command import Command, Group, epilog
 from avtr_cli.core.errors import ConfigError, WeightsError
 
 if TYPE_CHECKING:
     from avtr_cli.weights.registry import Licence, WeightFile
     from avtr_cli.weights.store import Store
 
-app = typer.Typer(help="Published weights: what there is, where from, under which licence, and whether it is here.")
+app = typer.Typer(
+    cls=Group,
+    no_args_is_help=True,
+    help="Published weights: what there is, where from, under which licence, and whether it is here.",
+)
 
-Names = Annotated[list[str] | None, typer.Argument(help="Sets (avtr1, liveportrait) or single files; all if none.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Machine-readable.")]
+Names = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[NAME]...", help="Sets (avtr1, liveportrait) or single files; all if none.", show_default=False,
+        autocompletion=completions.weights_names,
+    ),
+]  # fmt: skip
 
 
-@app.command("list")
-def list_command(as_json: AsJson = False) -> None:
-    """What there is: size, licence, state here; then every licence with its attribution."""
+@app.command("list", cls=Command)
+def list_command(as_json: options.AsJson = False, quiet: options.Quiet = False) -> None:
+    """What there is, a line a file: size, licence, state here; then the licences in short.
+
+    `avtr weights pull` shows each licence whole; --json has everything.
+    """
     from avtr_cli.weights.store import Store
 
     store = Store()
@@ -34,15 +48,24 @@ def list_command(as_json: AsJson = False) -> None:
         ]
         typer.echo(json.dumps({"root": str(store.root), "files": rows, "licences": licences}, indent=1))
         return
+    if quiet:
+        for row in rows:
+            typer.echo(row["name"])
+        return
     typer.echo(f"weights folder: {store.root}  (AVTR_WEIGHTS chooses another)\n")
+    names = max(len(str(row["name"])) for row in rows)
+    legend = {licence: f"[{number}]" for number, licence in enumerate(store.registry.licences, 1)}
     for row in rows:
-        typer.echo(f"{row['name']:<42} {row['size_text']:>11}  {row['licence']:<17} {row['state']}")
-        typer.echo(f"    {row['what']}\n    {row['repo']}: {row['path']}")
+        typer.echo(f"{row['name']:<{names}} {row['size_text']:>10}  {legend[str(row['licence'])]}  {row['state']}")
+    typer.echo("")
     for licence in store.registry.licences.values():
-        typer.echo(f"\n{licence_text(licence, store.accepted(licence))}")
+        accepted = "" if not licence.accept else ", accepted" if store.accepted(licence) else ", not accepted yet"
+        said = f"{legend[licence.id]} {licence.id}: {licence.name}{accepted}; commercial use: {licence.commercial}"
+        typer.echo(voice.wrapped(said, voice.width(sys.stdout), "    "))
+        typer.echo(f"    {licence.url}")
 
 
-@app.command("pull")
+@app.command("pull", cls=Command, epilog=epilog("avtr weights pull avtr1 --accept-licence"))
 def pull_command(
     names: Names = None,
     accept_licence: Annotated[
@@ -58,6 +81,7 @@ def pull_command(
         bool, typer.Option("--offline", help="Never use the network; HF_HUB_OFFLINE=1 works too.")
     ] = False,
     renew: Annotated[bool, typer.Option("--renew", help="Forget what earlier pulls pinned and fetch again.")] = False,
+    quiet: options.Quiet = False,
 ) -> None:
     """Fetch weights from the hub, or import files you have. Run again, it goes on where it stopped."""
     if not names:
@@ -75,16 +99,18 @@ def pull_command(
     store = Store()
     files = store.registry.choose(names)
     for licence in store.registry.licences_of(files):
-        typer.echo(licence_text(licence, store.accepted(licence)) + "\n", err=True)
+        if not quiet or not store.accepted(licence):
+            typer.echo(licence_text(licence, store.accepted(licence)) + "\n", err=True)
+    say = (lambda line: None) if quiet else typer.echo
     terms = Terms(licence_policy, accept_licence, _ask if sys.stdin.isatty() and sys.stderr.isatty() else None)
     if source is not None:
-        bring(store, files, source, terms, typer.echo)
+        bring(store, files, source, terms, say)
     else:
-        pull(store, files, terms, Hub(endpoint, token, offline), renew, typer.echo)
+        pull(store, files, terms, Hub(endpoint, token, offline), renew, say)
 
 
-@app.command("verify")
-def verify_command(names: Names = None, as_json: AsJson = False) -> None:
+@app.command("verify", cls=Command)
+def verify_command(names: Names = None, as_json: options.AsJson = False, quiet: options.Quiet = False) -> None:
     """Read every file whole and compare it with what was published. Exit code 4 when one is damaged or absent."""
     from avtr_cli.weights.store import Store
 
@@ -95,14 +121,29 @@ def verify_command(names: Names = None, as_json: AsJson = False) -> None:
             json.dumps([{"name": f.name, "usable": good, "finding": text} for f, good, text in findings], indent=1)
         )
     else:
-        for file, _, text in findings:
-            typer.echo(f"{file.name:<42} {text}")
-    bad = [file.name for file, good, _ in findings if not good]
+        widest = max(len(file.name) for file, _, _ in findings)
+        for file, good, text in findings:
+            if not (quiet and good):
+                typer.echo(f"{file.name:<{widest}}  {text}")
+    bad = [file for file, good, _ in findings if not good]
     if bad:
-        raise WeightsError(f"not usable: {', '.join(bad)}; fetch them with `avtr weights pull {' '.join(bad)}`")
+        raise WeightsError(_not_usable(store, bad, len(findings)))
 
 
-@app.command("where")
+def _not_usable(store: Store, bad: list[WeightFile], count: int) -> str:
+    """One sentence about files that are named above it already."""
+    from avtr_cli.core.config import Preset
+
+    names = {file.name for file in bad}
+    sets = {name: {one.name for one in store.registry.choose([name])} for name in store.registry.sets()}
+    whole = [name for name, held in sorted(sets.items(), key=lambda entry: len(entry[1])) if names <= held]
+    fetch = whole[0] if whole else " ".join(sorted(names))
+    needed = {file.name for file in store.registry.needed(Preset())}
+    default = "" if needed & names else "; the default preset needs none of them"
+    return f"{len(bad)} of {count} files are not usable; fetch them with `avtr weights pull {fetch}`{default}"
+
+
+@app.command("where", cls=Command)
 def where_command(
     name: Annotated[str | None, typer.Argument(help="A file of the list; none: the folder.")] = None,
 ) -> None:

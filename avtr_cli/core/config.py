@@ -14,13 +14,13 @@ from dataclasses import dataclass, field, fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
+from avtr_cli.core import presets
 from avtr_cli.core.errors import ConfigError
 from avtr_cli.core.limits import check_all, check_value, is_background, is_device, like, one_of, within
 from avtr_cli.core.renamed import name_now, value_now
-from avtr_cli.core.shipped import shipped_folder
 from avtr_cli.core.textfile import quoted
 
-PRESET_SUFFIXES = (".yaml", ".yml")  # of a file; anything else is a name
+PRESET_SUFFIXES = presets.SUFFIXES  # of a file; anything else is a name
 LEFT_AS_IT_IS = -1.0  # of a wanted opening: none is wanted
 EMOTIONS = ("neutral", "happy", "serious", "surprised", "sad")
 SPEEDS = ("ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow")
@@ -129,13 +129,8 @@ class Preset:
         return dataclasses.asdict(self)
 
 
-def preset_names() -> list[str]:
-    """Names of the shipped presets, sorted."""
-    return sorted(path.stem for path in shipped_folder("presets").glob("*.yaml"))
-
-
 def load_preset(name_or_file: str | Path = "default", settings: list[str] | tuple[str, ...] = ()) -> Preset:
-    """The preset called NAME, or the YAML FILE, with `key.sub=value` settings on top.
+    """The preset called NAME (core/presets.py), or the YAML FILE, with `key.sub=value` settings on top.
 
     Raises ConfigError for an unknown name, file, key, or a value of the wrong kind.
     """
@@ -143,12 +138,13 @@ def load_preset(name_or_file: str | Path = "default", settings: list[str] | tupl
 
     path = Path(name_or_file)
     if path.suffix.lower() not in PRESET_SUFFIXES:
-        known = preset_names()
-        if str(name_or_file) not in known:
+        found = presets.find(str(name_or_file))
+        if found is None:
+            known = presets.names()
             there = f"there are {', '.join(known)}, or give a .yaml file"
             meant = _hint(str(name_or_file), known)
             raise ConfigError(f"no preset is called {quoted(str(name_or_file))}; {there}{meant and f'; {meant}'}")
-        path = shipped_folder("presets") / f"{name_or_file}.yaml"
+        path = found
     loaded = load_file(path) or {}
     if not isinstance(loaded, dict):
         raise ConfigError(f"{path}: a preset is a table of settings, this is {quoted(loaded)}")

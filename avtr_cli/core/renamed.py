@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from avtr_cli.core.errors import ConfigError
+
 RENAMED = {
     "self_guidance": "avatar_guidance",
     "motion.self_guidance": "motion.avatar_guidance",
@@ -22,3 +26,12 @@ def value_now(setting: str, value: object) -> str:
     """The same for the value of a setting."""
     now = RENAMED_VALUES.get((setting, value)) if isinstance(value, str) else None
     return f"it is called {now} now" if now else ""
+
+
+def check_json_words(words: Sequence[str]) -> None:
+    """Of a command's words: `--json` named a file before 0.2. Raises ConfigError where it seems to."""
+    for at, word in enumerate(words):
+        after = words[at + 1] if at + 1 < len(words) else ""
+        named = word.partition("=")[2] if word.startswith("--json=") else after if word == "--json" else ""
+        if named and (word != "--json" or named.lower().endswith(".json")):
+            raise ConfigError(f"--json takes no file now, it prints on stdout; write {named} with --report {named}")

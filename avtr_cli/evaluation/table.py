@@ -144,21 +144,52 @@ def plain(value: Any) -> Any:
 
 
 _COLUMNS = ("value", "sd", "chance", "follower", "shifted", "silent")
+_SPARED = ("sd", "silent", "shifted", "follower", "chance")  # which go first where a terminal is narrow
 
 
-def table_lines(report: Mapping[str, Any]) -> Iterator[str]:
-    """The report's measures for a terminal: one line each, `ok` or `NO` where bounds are given."""
-    yield f"{'':36}{'':3}" + "".join(f"{name:>10}" for name in _COLUMNS) + "  needed"
-    for name, row in report["measures"].items():
-        mark = {True: "ok", False: "NO", None: ""}[row["met"]]
-        cells = (row["mean"], *(row.get(column) for column in _COLUMNS[1:]))
-        yield f"{name:36}{mark:3}" + "".join(f"{_number(cell):>10}" for cell in cells) + f"  {_bounds(row['needed'])}"
-    apart = report.get("told_apart")
+def table_lines(report: Mapping[str, Any], width: int = 80) -> Iterator[str]:
+    """The report's measures for a terminal of `width` columns: one line each, `ok` or `NO` where bounds are given.
+
+    Columns that hold nothing are left out, and those that do not fit, which the report has all the same. The last line
+    counts the bounds that are met.
+    """
+    rows = {name: _cells(row) for name, row in report["measures"].items()}
+    columns = [name for at, name in enumerate(_COLUMNS) if at == 0 or any(cells[at] for cells in rows.values())]
+    needed = {name: _bounds(row["needed"]) for name, row in report["measures"].items()}
+    first = max((len(name) for name in rows), default=0) + 1
+    left = width - first - 3 - 2 - max((len(text) for text in needed.values()), default=0)
+    for spared in _SPARED:
+        if sum(_wide(name) for name in columns) > left and spared in columns:
+            columns.remove(spared)
+    yield " " * (first + 3) + "".join(f"{name:>{_wide(name)}}" for name in columns) + "  needed"
+    for name, cells in rows.items():
+        mark = {True: "ok", False: "NO", None: ""}[report["measures"][name]["met"]]
+        shown = "".join(f"{cells[_COLUMNS.index(column)] or '-':>{_wide(column)}}" for column in columns)
+        yield f"{name:{first}}{mark:3}{shown}  {needed[name]}".rstrip()
+    yield from _told_apart(report.get("told_apart"))
+    met = [row["met"] for row in report["measures"].values() if row["met"] is not None]
+    yield f"{sum(met)} of {len(met)} bounds met"
+
+
+def _cells(row: Mapping[str, Any]) -> list[str]:
+    """A measure's numbers, in the order of _COLUMNS; empty for what was not measured."""
+    values = (row["mean"], *(row.get(column) for column in _COLUMNS[1:]))
+    return ["" if value is None else _number(value) for value in values]
+
+
+def _wide(column: str) -> int:
+    return max(8, len(column) + 1)
+
+
+def _told_apart(apart: Mapping[str, Any] | None) -> Iterator[str]:
     if apart:
         low, high = apart["interval_95"]
         yield (
             f"real partner told from another: AUC {_number(apart['auc'])} ({_number(low)} to {_number(high)}, "
-            f"chance 0.5), p {_number(apart['p'])}, {apart['dialogues']} dialogues"
+            f"chance 0.5),"
+        )
+        yield (
+            f"  p {_number(apart['p'])}, {apart['dialogues']} dialogues"
             + ("" if apart["enough_dialogues"] else " (30 are needed to show it)")
         )
 

@@ -6,7 +6,8 @@ import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
-from avtr_cli.core.config import Preset, load_preset, preset_names
+from avtr_cli.core.config import Preset, load_preset
+from avtr_cli.core.presets import shipped_names
 from avtr_cli.jobs.job import Job
 
 
@@ -40,7 +41,7 @@ def _number(value: float) -> str:
 
 def _settings(preset: Preset) -> Iterator[str]:
     """`--preset` where it is a shipped one, and `--set` for all that differs from it."""
-    base = load_preset(preset.name) if preset.name in preset_names() else Preset()
+    base = load_preset(preset.name) if preset.name in shipped_names() else Preset()
     if base.name != Preset().name:
         yield from ("--preset", base.name)
     was = base.as_dict()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from avtr_cli.core.interruption import each_interruptible, interruptible
 from avtr_cli.core.textfile import json_text
 from avtr_cli.jobs.account import neutrals_of, origin_of, sound_rate
 from avtr_cli.jobs.preparation import PreparedJob
+from avtr_cli.jobs.steps import OnStep, Step, unwatched
 from avtr_cli.jobs.timeline import collect
 from avtr_cli.jobs.workfolder import WorkFolder
 from avtr_cli.motion.file import load_motion, save_motion
@@ -24,8 +26,12 @@ from avtr_cli.provenance import marks
 from avtr_cli.report.job_page import job_page
 from avtr_cli.report.report import Report
 
+logger = logging.getLogger(__name__)
 
-def video(prepared: PreparedJob, folder: WorkFolder) -> tuple[list[Finished], dict[str, Any]]:
+
+def video(
+    prepared: PreparedJob, folder: WorkFolder, on_step: OnStep = unwatched
+) -> tuple[list[Finished], dict[str, Any]]:
     """The video, or the sound and pictures of a sequence, marked; and the report's `provenance` entry."""
     job, form = prepared.job, prepared.checked.form
     sound = None
@@ -36,10 +42,12 @@ def video(prepared: PreparedJob, folder: WorkFolder) -> tuple[list[Finished], di
     told, origin = marks.unmarked(job.label), origin_of(prepared)
 
     def mark(path: Path) -> None:
+        on_step(Step.SIGN)
         told.update(marks.mark(path, origin, prepared.checked.signer))
         if told["c2pa"] and (why := told["c2pa"].get("ingredient_left_out")):
             told["c2pa"]["ingredient_left_out"] = job.true_names(why)
 
+    logger.info("%s: segments to join: %d; sound: %s", job.out, len(segments), job.preset.output.sound)
     metadata = marks.metadata(origin) if job.provenance else {}
     kbps, marked = job.preset.output.audio_kbps, mark if job.provenance else None
     return assemble(segments, prepared.total, sound, job.out, form, kbps, metadata, marked), told
@@ -59,12 +67,19 @@ def motion(prepared: PreparedJob, folder: WorkFolder) -> Iterator[Finished]:
     yield Finished(path, job.motion_out)
 
 
-def account(prepared: PreparedJob, folder: WorkFolder, report: Report, video: Sequence[Finished]) -> Iterator[Finished]:
+def account(
+    prepared: PreparedJob,
+    folder: WorkFolder,
+    report: Report,
+    video: Sequence[Finished],
+    on_step: OnStep = unwatched,
+) -> Iterator[Finished]:
     """Report and page of the finished `video`, where they were asked for."""
     job = prepared.job
     if job.report is not None:
         yield Finished(_written(folder, "staged-report", json_text(report, 2) + "\n"), job.report)
     if job.page is not None:
+        on_step(Step.PAGE)
         with interruptible():
             timeline = collect(prepared.source, folder, neutrals_of(prepared))
             page = job_page(job.page, report, _to_look_at(video), timeline)

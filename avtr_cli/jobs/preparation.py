@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
@@ -23,12 +24,15 @@ from avtr_cli.jobs.checking import CheckedJob, check_space, taken
 from avtr_cli.jobs.feed import Feed
 from avtr_cli.jobs.job import Job
 from avtr_cli.jobs.placement import refuse_taken
+from avtr_cli.jobs.steps import OnStep, Step, unwatched
 from avtr_cli.jobs.workfolder import WorkFolder
 from avtr_cli.motion.file import ReplayGenerator
 from avtr_cli.output.label import Label
 from avtr_cli.prompts.reading import check_cues
 from avtr_cli.streaming.engine import Engine
 from avtr_cli.streaming.session import StreamingSession, check_known
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -81,7 +85,7 @@ class PreparedJob:
         self.undo.close()
 
 
-def prepare(checked: CheckedJob, engine: Engine | None = None) -> PreparedJob:
+def prepare(checked: CheckedJob, engine: Engine | None = None, on_step: OnStep = unwatched) -> PreparedJob:
     """Lock the output, hear the sound, find the faces, load the models, go on from what an earlier run left.
 
     `engine` must be of the job's preset; one is made where none is given. Takes `checked` over. Raises AvtrError.
@@ -92,8 +96,11 @@ def prepare(checked: CheckedJob, engine: Engine | None = None) -> PreparedJob:
         folder = undo.enter_context(WorkFolder(job.out))
         with interruptible():
             read = {path: file_sha256(path) for path in job.read_once}
+            on_step(Step.LISTEN)
             health = examine(checked.source, job.sound)
+            on_step(Step.LOAD)
             engine = _engine_for(job, engine)
+            on_step(Step.FACE)
             began = time.perf_counter()
             avatars = tuple(prepare_avatar(side, engine, checked.source) for side in job.sides())
             portrait_s = time.perf_counter() - began
@@ -101,6 +108,7 @@ def prepare(checked: CheckedJob, engine: Engine | None = None) -> PreparedJob:
             size = layout.size if layout is not None else avatars[0].identity.size
             label = Label(job.label, size) if job.label else None
             check_space(job.out, checked.form, size, checked.frames)
+            on_step(Step.WARM_UP)
             began = time.perf_counter()
             _warm_up(engine, avatars[0])
             startup_s = {"load": engine.load_s, "portrait": portrait_s, "warmup": time.perf_counter() - began}
@@ -111,8 +119,16 @@ def prepare(checked: CheckedJob, engine: Engine | None = None) -> PreparedJob:
         feed = Feed(_sessions(job, engine, avatars), checked.source, layout, job.pace)
         if folder.closed:
             feed.restore(folder, len(folder.closed) - 1)
+        logger.info("%s: frames of %dx%d, encoded by %s", job.out, *size, checked.form.encoder)
+        logger.info("%s: %s", job.out, _resumption(folder.frames, checked.frames))
         kept = undo.pop_all()
         return PreparedJob(checked, engine, health, avatars, feed, size, startup_s, label, folder, kept)
+
+
+def _resumption(resumed: int, total: int) -> str:
+    if not resumed:
+        return f"{total} frames from the beginning"
+    return f"goes on from frame {resumed} of {total}, that an interrupted run had closed"
 
 
 def prepare_avatar(job: Job, engine: Engine, source: DialogueSource) -> PreparedAvatar:

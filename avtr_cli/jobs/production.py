@@ -7,6 +7,7 @@ Several jobs on one device go in step, a chunk of each at a time (`render_next_c
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -28,12 +29,15 @@ from avtr_cli.jobs.feed import FedChunk
 from avtr_cli.jobs.job import Job
 from avtr_cli.jobs.placement import place_outputs, write_stream
 from avtr_cli.jobs.preparation import PreparedJob, prepare
+from avtr_cli.jobs.steps import OnStep, Step, unwatched
 from avtr_cli.jobs.workfolder import Segment, WorkFolder
 from avtr_cli.motion.file import save_motion
 from avtr_cli.output.video import SegmentWriter
 from avtr_cli.report.report import Report
 from avtr_cli.streaming.engine import Engine
 from avtr_cli.streaming.session import SessionWindow, StreamingSession, in_step
+
+logger = logging.getLogger(__name__)
 
 SEGMENT_FRAMES = 60 * FPS // CHUNK_FRAMES * CHUNK_FRAMES  # a minute, in whole chunks
 
@@ -42,7 +46,11 @@ OnFrames = Callable[[int, int], None]
 
 
 def render_file(
-    job: Job, engine: Engine | None = None, watch: OnFrames | None = None, checked: CheckedJob | None = None
+    job: Job,
+    engine: Engine | None = None,
+    watch: OnFrames | None = None,
+    checked: CheckedJob | None = None,
+    on_step: OnStep = unwatched,
 ) -> Report:
     """Render `job`; returns its report (docs/report.md).
 
@@ -52,12 +60,12 @@ def render_file(
     nothing is half made.
     """
     with interruptions_held():
-        return produce(prepare(checked or check(job), engine), watch)
+        return produce(prepare(checked or check(job), engine, on_step), watch, on_step)
 
 
-def produce(prepared: PreparedJob, watch: OnFrames | None = None) -> Report:
+def produce(prepared: PreparedJob, watch: OnFrames | None = None, on_step: OnStep = unwatched) -> Report:
     """Render what is left of a job that is ready, finish its outputs, let go of it. Raises AvtrError."""
-    with Production(prepared, watch) as production:
+    with Production(prepared, watch, on_step) as production:
         while production.under_way:
             render_next_chunks([production])
         return production.finish()
@@ -88,11 +96,12 @@ class Production:
     A context: whatever ends it early, half a segment is thrown away and closed ones remain. Raises AvtrError.
     """
 
-    def __init__(self, prepared: PreparedJob, watch: OnFrames | None = None):
-        self._prepared, self._watch = prepared, watch
+    def __init__(self, prepared: PreparedJob, watch: OnFrames | None = None, on_step: OnStep = unwatched):
+        self._prepared, self._watch, self._on_step = prepared, watch, on_step
         self._job, self._folder = prepared.job, prepared.folder
         self._failure: Exception | None = None
         self._resumed = self._done = self._folder.frames
+        on_step(Step.RENDER)
         self._began = time.perf_counter()
         self._heard = prepared.feed.heard()
         self._segment: _Segment | None = None
@@ -121,6 +130,7 @@ class Production:
             with _writing(self._job.out):
                 self._segment.close()
             self._segment = None
+            logger.debug("%s: %d of %d frames are closed", self._job.out, self._done, self._prepared.total)
 
     @contextmanager
     def failures_kept(self) -> Iterator[None]:
@@ -141,19 +151,24 @@ class Production:
         with _writing(job.out):
             with interruptible():
                 prepared.source.check_unchanged()
-            video, marks = finishing.video(prepared, folder)
+            self._on_step(Step.JOIN)
+            rendered = time.perf_counter()
+            video, marks = finishing.video(prepared, folder, self._on_step)
             ended = time.perf_counter()
             with interruptible():
                 walls = ended - prepared.checked.began, ended - self._began
                 report = report_of(prepared, folder, [one.made for one in video], marks, self._resumed, *walls)
             report |= about or {}
-            others = [*finishing.motion(prepared, folder), *finishing.account(prepared, folder, report, video)]
+            others = [*finishing.motion(prepared, folder)]
+            others += finishing.account(prepared, folder, report, video, self._on_step)
             streams = [(made.read_bytes(), target) for made, target in others if is_stream(target)]
             files = [*(one for one in others if not is_stream(one.target)), *video]
             place_outputs(folder, files, job.overwrite, finishing.outdated(job.out, prepared.total))
         folder.remove()
         for text, stream in streams:
             write_stream(text, stream)
+        spent = (rendered - self._began, ended - rendered, time.perf_counter() - ended)
+        logger.info("%s: rendered in %.1f s, joined and marked in %.1f s, told in %.1f s", job.out, *spent)
         return report
 
     def close(self) -> None:

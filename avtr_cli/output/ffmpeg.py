@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import logging
 import re
 import subprocess
 import tempfile
@@ -19,6 +20,8 @@ from avtr_cli.core import ffmpeg_program
 from avtr_cli.core.errors import OutputError
 from avtr_cli.core.files import reason
 from avtr_cli.core.interruption import interruptible
+
+logger = logging.getLogger(__name__)
 
 PATIENCE_S = 10.0  # with an ffmpeg whose pipe is broken, until its last words are written
 TAIL_LINES = 6  # of ffmpeg's stderr, shown when it fails
@@ -49,6 +52,7 @@ def capture(arguments: list[str], purpose: str, folder: Path | None = None) -> b
 def _started(
     arguments: list[str], purpose: str, folder: Path | None, stdin: int, stdout: int, stderr: int | IO[bytes]
 ) -> subprocess.Popen[bytes]:
+    logger.debug("ffmpeg %s", " ".join(arguments))
     try:
         return ffmpeg_program.start([*_COMMON, *arguments], stdin=stdin, stdout=stdout, stderr=stderr, cwd=folder)
     except OSError as error:
@@ -122,6 +126,9 @@ def works(encoder: str) -> bool:
             ["-f", "lavfi", "-i", "color=size=256x256:rate=25:duration=0.2", "-c:v", encoder, "-f", "null", "-"],
             encoder,
         )
-    except OutputError:
+    except OutputError as error:
+        logger.info("encoder %s does not work here", encoder)
+        logger.debug("%s", error)
         return False
+    logger.info("encoder %s works here", encoder)
     return True

@@ -30,6 +30,11 @@ class Format:
     most_kbps: int = 512  # of a channel, that the audio encoder takes
     finish: tuple[str, ...] = ()  # arguments of the container
 
+    @property
+    def encoder(self) -> str:
+        """ffmpeg's name of the video encoder."""
+        return self.video[self.video.index("-c:v") + 1]
+
     def audio_arguments(self, kbps: int, channels: int) -> list[str]:
         """ffmpeg's options for `channels` of sound at `kbps`, or at the most that the codec takes."""
         return [*self.audio, *(("-b:a", f"{min(kbps, channels * self.most_kbps)}k") if self.lossy else ())]

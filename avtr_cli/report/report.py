@@ -21,19 +21,25 @@ class Report(dict[str, Any]):
         write_json(path, self)
 
     def summary(self) -> list[str]:
-        """The lines a person wants to see when a job is done."""
+        """The lines a person wants to see when a job is done; deadlines only where it ran at the speed of a call."""
         timing, output = self["timing"], self["output"]
-        startup, size = sum(timing["startup_s"].values()), f"{output['width']}x{output['height']}"
+        chunk, made = timing["chunk_ms"], output["frames"] - output["resumed_from_frame"]
+        rendering_s = made / output["fps"] / timing["realtime_factor"] if made else 0.0
+        startup = timing["wall_s"] - rendering_s
+        size = f"{output['width']}x{output['height']}"
         lines = [
             f"{output['path']}: {output['frames']} frames, {size}, {output['duration_s']:.2f} s, "
             f"{output['bytes'] / 1e6:.1f} MB",
             f"{timing['realtime_factor']:.2f} times real time "
             f"({timing['wall_s']:.1f} s in all, {startup:.1f} s start-up)",
         ]
-        chunk, pace = timing["chunk_ms"], timing["pace"]
+        pace = timing["pace"]
         if pace["mode"] == "realtime":
             latency, delay = pace["frame_latency_ms"], pace["chunk_delay_ms"]
-            lines.append(f"a chunk of 200 ms took p50 {chunk['p50']:.0f} ms, p99 {chunk['p99']:.0f} ms")
+            lines.append(
+                f"a chunk of 200 ms took p50 {chunk['p50']:.0f} ms, p99 {chunk['p99']:.0f} ms; "
+                f"{timing['deadline_misses']} of {chunk['count']} missed the deadline"
+            )
             lines.append(
                 f"at the speed of a call frames left p50 {latency['p50']:.0f} ms, p99 {latency['p99']:.0f} ms after "
                 f"their sound began; {pace['deadline_misses']} of {delay['count']} chunks came too late"

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from html import escape
 from typing import Any, NamedTuple
 
-from avtr_cli.core.config import Preset, load_preset, preset_names
+from avtr_cli.core.config import Preset, load_preset
+from avtr_cli.core.presets import shipped_names
 from avtr_cli.report.elements import facts, flat, folded, section
 
 
@@ -23,11 +24,11 @@ def changes(report: Mapping[str, Any]) -> list[Change]:
     """Every setting that differs from its default, those that the shipped preset does not explain first."""
     name = report["avtr"]["preset"]
     default = _settings(Preset())
-    shipped = _settings(load_preset(name)) if name in preset_names() else default
+    shipped = _settings(load_preset(name)) if name in shipped_names() else default
     found = []
     for key, value in _set(report).items():
         if key in default and value != default[key]:
-            by_preset = name in preset_names() and value == shipped.get(key)
+            by_preset = name in shipped_names() and value == shipped.get(key)
             found.append(Change(key, value, default[key], f"preset {name}" if by_preset else _others(name)))
         elif value != shipped.get(key, value):  # set back to the default, against the preset
             found.append(Change(key, value, shipped[key], _others(name)))
@@ -61,4 +62,4 @@ def _settings(preset: Preset) -> dict[str, Any]:
 
 
 def _others(name: str) -> str:
-    return "this job" if name in preset_names() else f"{name}.yaml or this job"
+    return "this job" if name in shipped_names() else f"{name}.yaml or this job"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import logging
 import threading
 import time
 from collections import OrderedDict
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     import torch
 
 _Kept = TypeVar("_Kept", Portrait, Identity)
+
+logger = logging.getLogger(__name__)
 
 AVATARS_KEPT = 4  # prepared avatars in memory, about 60 MB each
 
@@ -53,6 +56,17 @@ class Engine:
         self._avatars_lock = threading.Lock()
         self._weights_sha256: dict[Path, str] = {}
         self.load_s = time.perf_counter() - began
+        self._tell()
+
+    def _tell(self) -> None:
+        if not logger.isEnabledFor(logging.INFO):
+            return
+        name = runtime.describe_device(self.device, self.precision, self.threads)["name"]
+        what = f"motion by {self.preset.motion.generator}, pictures by {self.preset.render.renderer}"
+        logger.info("device %s (%s), %d threads, %s", self.device, name, self.threads, self.precision)
+        logger.info("preset %s: %s; loaded in %.1f s", self.preset.name, what, self.load_s)
+        for path in self.weights_files():
+            logger.info("weights %s", path)
 
     def avatar(self, photo: Path, face: int | None = None) -> tuple[Portrait, Identity]:
         """Find the face in `photo` and prepare it, or take what is kept for a photo of the same bytes.
@@ -63,8 +77,13 @@ class Engine:
         key = (hashlib.sha256(data).hexdigest(), face)
         with self._avatars_lock:
             if key not in self._avatars:
+                began = time.perf_counter()
                 portrait = find_portrait(photo, face, data)
+                found = time.perf_counter()
                 self._avatars[key] = (photo, portrait, self.renderer.prepare(portrait))
+                height, width = portrait.photo.shape[:2]
+                spent = (found - began, time.perf_counter() - found)
+                logger.info("%s (%dx%d): face found in %.1f s, avatar prepared in %.1f s", photo, width, height, *spent)
                 while len(self._avatars) > AVATARS_KEPT:
                     self._avatars.popitem(last=False)
             self._avatars.move_to_end(key)

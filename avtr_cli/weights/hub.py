@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import logging
 import os
 import re
 import shutil
@@ -25,6 +26,8 @@ from avtr_cli.core.files import SPARE_BYTES
 from avtr_cli.weights.registry import WeightFile
 from avtr_cli.weights.store import Record
 from avtr_cli.weights.transfer import BrokenLine, Refused, append
+
+logger = logging.getLogger(__name__)
 
 READ_BYTES = 1 << 20
 NETWORK_PACKAGES = ("huggingface_hub", "httpx", "httpx2", "httpcore", "httpcore2", "requests", "urllib3")
@@ -88,6 +91,7 @@ class Hub:
         `revision` and `sha256` are the pins that are known. Raises WeightsError, and then `target` is untouched.
         """
         remote = self.describe(file, revision)
+        logger.info("%s: commit %s of %s, %d bytes", file.name, remote.commit, self.address, remote.size)
         self._compare(file, remote, sha256)
         part = target.with_name(f"{target.name}.{remote.etag[:16]}.part")
         try:
@@ -95,6 +99,8 @@ class Hub:
             for stale in set(target.parent.glob(f"{target.name}.*.part")) - {part}:
                 stale.unlink()  # of a file that the hub has replaced since
             held = part.stat().st_size if part.exists() else 0
+            if held:
+                logger.info("%s: goes on after %d bytes that are here", file.name, held)
         except OSError as error:
             raise _disk_error(target, error) from error
         check_space(target, remote.size - held)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import logging
 import os
 import sys
 from collections.abc import Mapping
@@ -19,6 +20,8 @@ from pathlib import Path
 from avtr_cli.core.errors import InputError, WeightsError
 from avtr_cli.core.files import file_sha256, reason, replacing
 from avtr_cli.weights.registry import Licence, Registry, WeightFile, registry
+
+logger = logging.getLogger(__name__)
 
 POLICIES = ("any", "commercial")
 MADE_UP = "made up"  # the source of files that hold no published weights (diagnostics/made_up)
@@ -90,6 +93,7 @@ class Store:
             self.allow([self.registry.licences[file.licence]], policy)
         if problem := self.wrong_size(file, path):
             raise WeightsError(f"{path}: {problem}; fetch it again with `avtr weights pull {name}`")
+        logger.info("%s: %s (%s)", name, path, record.source if record else "put there by hand")
         return path
 
     def find_optional(self, name: str, policy: str = "") -> Path | None:

@@ -117,8 +117,21 @@ def kept_share(results: Mapping[str, Numbers], bounds: Mapping[str, Bound] = BOU
     return sum(one is True for one in kept), sum(one is not None for one in kept)
 
 
-def renderer_table(results: Mapping[str, Numbers], bounds: Mapping[str, Bound] = BOUNDS) -> Iterator[str]:
-    """A line for each measure, a column for each photo; a broken bound is marked by an asterisk."""
+def renderer_table(
+    results: Mapping[str, Numbers], bounds: Mapping[str, Bound] = BOUNDS, width: int = 80
+) -> Iterator[str]:
+    """A line for each measure, a column for each photo; a broken bound is marked by an asterisk.
+
+    Photos that do not fit beside each other in `width` characters come below. The last line counts the bounds kept.
+    """
+    names, beside = list(results), max(1, (width - 48) // 11)
+    for at in range(0, len(names), beside):
+        yield from _block({name: results[name] for name in names[at : at + beside]}, bounds)
+    kept, measured = kept_share(results, bounds)
+    yield f"{kept} of {measured} bounds met"
+
+
+def _block(results: Mapping[str, Numbers], bounds: Mapping[str, Bound]) -> Iterator[str]:
     yield f"{'':4}{'':28}{'needed':>16}" + "".join(f"{name[:10]:>11}" for name in results)
     for name, bound in bounds.items():
         cells = []
@@ -127,5 +140,3 @@ def renderer_table(results: Mapping[str, Numbers], bounds: Mapping[str, Bound] =
             text = "-" if math.isnan(value) else f"{value:.3g}"
             cells.append(f"{text + ('*' if bound.kept(value) is False else ' '):>11}")
         yield f"{bound.line:>2}  {name:28}{bound.text:>16}" + "".join(cells)
-    kept, measured = kept_share(results, bounds)
-    yield f"{kept} of {measured} bounds kept"
