@@ -153,7 +153,7 @@ def test_files_that_a_manifest_names_lie_beside_it(tmp_path):
         ("{dialogue: a.wav, out: /}", "which names no file"),
         ("{dialogue: a.wav, out: a.gif}", "no video format is called '.gif'"),
         ("{dialogue: a.wav, out: a.png}", "a batch writes videos"),
-        ("{dialogue: a.wav, format: /x}", "format is '/x', but must be one of mp4, webm, mov"),
+        ("{dialogue: a.wav, format: /x}", "format is '/x', but must be one of mp4, mkv, webm, mov"),
         ("{dialogue: a.wav, format: gif}", "format is 'gif', but must be one of"),
         ("{dialogue: a.wav, format: 4}", "format is 4, but must be one of"),
         ("{dialogue: a.wav, photo: 7}", "photo must be the name of a file, not 7; put it in quotes"),
@@ -267,7 +267,7 @@ def test_any_name_is_a_place_inside_the_folder_or_one_sentence(tmp_path_factory,
     assert "\n" not in refused
     if name:
         assert Path(os.path.normpath(out)).is_relative_to(folder)
-        assert out.suffix.lower() in (".mp4", ".webm", ".mov")
+        assert out.suffix.lower() in (".mp4", ".mkv", ".webm", ".mov")
         with TemporaryDirectory(dir=tmp_path_factory.getbasetemp()) as place:  # so it can be written
             path = Path(place) / out.relative_to(folder)
             path.parent.mkdir(parents=True, exist_ok=True)

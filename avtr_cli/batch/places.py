@@ -12,7 +12,7 @@ from avtr_cli.core.errors import ConfigError
 from avtr_cli.core.limits import can_name_a_file
 from avtr_cli.core.textfile import quoted
 
-FORMATS = ("mp4", "webm", "mov")
+FORMATS = ("mp4", "mkv", "webm", "mov")
 RESERVED = ("batch", "index", ".batch-hashes")  # DIR/batch.json and its like are about all jobs
 LONGEST_NAME = 200  # bytes: beside the video lie files whose names are longer
 

@@ -81,7 +81,7 @@ def batch(
         str | None,
         option(
             OUTPUT, "--format", metavar="NAME", autocompletion=completions.among(options.FORMATS[:4]),
-            help="mp4, or with alpha webm or mov.",
+            help="mp4, mkv, or with alpha webm or mov.",
         ),
     ] = None,
     overwrite: options.Overwrite = False,
