@@ -168,6 +168,20 @@ def test_motion_is_made_when_it_is_asked_for_later_and_never_over_a_file_of_the_
     assert item.state == "finished"
 
 
+def test_a_page_that_is_asked_for_later_is_never_written_over_one_of_the_user_s(finished, tmp_path):
+    entry, _ = finished
+    wants = dataclasses.replace(entry, job=dataclasses.replace(entry.job, page=entry.out.with_suffix(".html")))
+    entry.out.with_suffix(".html").write_text("mine")
+    begun = {"event": "started", "name": "a", "out": "a.mp4"}
+    for told, fate in (
+        ({"also": []}, "failed"),
+        ({"also": ["a.html"]}, "to do"),
+        ({}, "to do"),
+    ):  # the last: an older avtr
+        (item,) = plan([wants], History([begun | told]), Hashes(tmp_path / "none"))
+        assert item.state == fate, told
+
+
 def test_a_job_that_was_begun_under_another_file_s_name_may_not_write_over_this_one(finished, tmp_path):
     entry, _ = finished
     begun = {"event": "started", "name": "a", "inputs": ""}

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from avtr_cli.batch.entries import Entry
 from avtr_cli.batch.events import Events
 from avtr_cli.batch.index import write_index
 from avtr_cli.batch.messages import Order
@@ -395,6 +396,21 @@ def test_a_doubt_carries_its_job_s_name_in_the_summary_the_plan_and_on_the_index
     assert f"both: {html.escape(doubt)}" in index
     assert "avtr dialogue" in index  # how to look at the failed one alone
     assert "told/one.html" in index
+
+
+def test_videos_of_one_name_in_two_folders_are_told_apart_on_the_index(told, tmp_path):
+    made = told[1].items[0]
+    for day in ("monday", "tuesday"):
+        (tmp_path / day).mkdir()
+        for suffix in (".mp4", ".json"):
+            shutil.copy(made.out.with_suffix(suffix), tmp_path / day / f"call{suffix}")
+    outs = [tmp_path / day / "call.mp4" for day in ("monday", "tuesday")]
+    jobs = [dataclasses.replace(made.job, out=out, report=out.with_suffix(".json")) for out in outs]
+    items = [Item(Entry(job.out.parent.name, job.out, job), state="finished") for job in jobs]
+    write_index(items, tmp_path)
+    index = (tmp_path / INDEX).read_text(encoding="utf-8")
+    assert "<h3>monday/call.mp4</h3>" in index
+    assert "<h3>tuesday/call.mp4</h3>" in index
 
 
 def test_a_program_hears_of_every_job_in_order(talks, tmp_path):

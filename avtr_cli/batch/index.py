@@ -37,7 +37,8 @@ def write_index(items: list[Item], folder: Path, summary: Mapping[str, Any] | No
             reason = f"the video is done, but its report {described} is damaged"
             failed.append(Failed(printable(item.name), printable(reason)))
             continue
-        made.append(Made(report, page if os.path.isfile(page) else None))
+        title = printable(os.path.relpath(item.out, folder))  # two folders may hold videos of one name
+        made.append(Made(report, page if os.path.isfile(page) else None, title))
     about = _about(folder, summary) if summary is not None else About(printable(folder.resolve().name))
     write_text(folder / INDEX, index_page(folder / INDEX, made, failed, about))
 

@@ -123,10 +123,8 @@ def recheck(item: Item, hashes: Hashes, resume: bool) -> None:
 
 
 def ledger_name(job: Job, path: Path) -> str:
-    """What the ledger calls an output of the job: as seen from its video, whose name stands for those beside it too."""
-    if path == job.out or path in (job.out.with_suffix(".json"), job.out.with_suffix(".html")):
-        return job.out.name
-    return os.path.relpath(path, job.out.parent)
+    """What the ledger calls an output of the job: as seen from its video, whose name stands for its report's too."""
+    return job.out.name if path == job.out.with_suffix(".json") else os.path.relpath(path, job.out.parent)
 
 
 def weights_root() -> str:

@@ -246,8 +246,8 @@ class _Batch:
 
 def _outputs(item: Item) -> dict[str, object]:
     """The names of what the job writes: from now on they are the batch's own."""
-    names = {ledger_name(item.job, path) for path in item.job.outputs.values()} - {item.out.name}
-    return {"out": item.out.name} | ({"also": sorted(names)} if names else {})
+    names = {ledger_name(item.job, path) for path in item.job.outputs.values()}
+    return {"out": item.out.name, "also": sorted(names - {item.out.name})}
 
 
 def _by_preset(items: list[Item]) -> list[Item]:
