@@ -19,6 +19,7 @@ from avtr_cli.batch.plan import Item
 from avtr_cli.batch.progress import Progress
 from avtr_cli.batch.run import BatchOptions, Outcome, plan_batch, render_batch
 from avtr_cli.batch.summary import INDEX, failures_table, index_is_due, plan_table, summary_of
+from avtr_cli.batch.worker import Worker
 from avtr_cli.core.errors import OutputError
 from avtr_cli.jobs.production import render_file
 from avtr_cli.jobs.workfolder import beside
@@ -411,6 +412,19 @@ def test_videos_of_one_name_in_two_folders_are_told_apart_on_the_index(told, tmp
     index = (tmp_path / INDEX).read_text(encoding="utf-8")
     assert "<h3>monday/call.mp4</h3>" in index
     assert "<h3>tuesday/call.mp4</h3>" in index
+
+
+def test_a_call_of_two_goes_in_step_with_another_job_to_the_frames_of_each_alone(told, tmp_path):
+    _, outcome = told
+    worker, hashes = Worker(1, sessions=2), {}
+    for name in ("both", "one"):
+        job = item_of(outcome, name).job
+        moved = {"out": tmp_path / job.out.name, "report": None, "page": None, "motion_out": None}
+        assert worker.take(Order("render", name, dataclasses.replace(job, **moved))) is None
+    while worker.busy:
+        for order, answer in worker.render_next_chunks():
+            hashes[order.name] = answer.frames_sha256
+    assert hashes == {name: item_of(outcome, name).rendered.frames_sha256 for name in ("both", "one")}
 
 
 def test_a_program_hears_of_every_job_in_order(talks, tmp_path):

@@ -230,3 +230,13 @@ def test_what_cannot_go_together_is_refused_with_its_name(tree, tmp_path):
     ):
         with pytest.raises(ConfigError, match=says):
             read_sources(paths, choice)
+
+
+def test_the_command_says_in_one_sentence_what_no_source_gives(avtr, tree, tmp_path):
+    for arguments, says in (
+        ((tree, "--recursive", "--include", "carl*"), f"--include 'carl*': no sound is called so in {tree}"),
+        ((tree / "anna.wav", tree / "no.wav"), f"{tree}/no.wav: there is no such folder, manifest or sound"),
+    ):
+        code, stdout, said = avtr("batch", *arguments, "-o", tmp_path / "videos")
+        assert (code, stdout, said) == (2, "", f"error: {says}\n")
+    assert not (tmp_path / "videos").exists()

@@ -148,8 +148,10 @@ def _job(row: Row, said: dict[str, Any], out: Path, preset: Callable[[str], Pres
 
 
 def _refuse_contradictions(row: Row, said: dict[str, Any]) -> None:
-    """Raises ConfigError for what goes with one person alone, or with two. Defaults may speak of the second person
-    where a job has none."""
+    """Raises ConfigError for what goes with one person alone, or with two alone.
+
+    Defaults may speak of a second person; a job that has none passes over it.
+    """
     if "photo_b" not in said:
         if alone := [key for key in ("face_b", "layout") if key in row.values]:
             raise ConfigError(f"{row.where}: {alone[0]} goes with a second person; add photo_b, or leave it out")
