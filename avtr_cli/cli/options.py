@@ -21,7 +21,7 @@ from avtr_cli.core.files import is_stream, lies_there, same_file
 VIEWS = ("crop", "photo")
 BACKGROUNDS = ("none", "blur", "transparent")
 SOUNDS = ("avatar", "mix", "stereo", "none")
-FORMATS = ("mp4", "webm", "mov", "mkv", "png")
+FORMATS = ("mp4", "mkv", "webm", "mov", "png")
 DEVICES = ("auto", "cpu", "cuda")
 
 
@@ -128,7 +128,7 @@ Format = Annotated[
     str | None,
     option(
         OUTPUT, "--format", metavar="NAME", autocompletion=completions.among(FORMATS),
-        help="mp4, or with alpha webm or mov; else as -o ends.",
+        help="mp4, mkv, or with alpha webm or mov; else as -o ends.",
     ),
 ]  # fmt: skip
 NumbersFile = Annotated[Path | None, option(OUTPUT, "--report", metavar="FILE", help="Write all numbers here (JSON).")]

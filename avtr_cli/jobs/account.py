@@ -21,7 +21,13 @@ from avtr_cli.provenance.origin import Origin
 from avtr_cli.report.report import Report, timing_entry
 from avtr_cli.weights.registry import notices
 
-CODECS = {".mp4": ("H.264", "AAC"), ".webm": ("VP9", "Opus"), ".mov": ("ProRes 4444", "PCM"), SUFFIX: ("PNG", "PCM")}
+CODECS = {
+    ".mp4": ("H.264", "AAC"),
+    ".mkv": ("H.264", "AAC"),
+    ".webm": ("VP9", "Opus"),
+    ".mov": ("ProRes 4444", "PCM"),
+    SUFFIX: ("PNG", "PCM"),
+}
 
 
 def sound_rate(file_rate: int) -> int:

@@ -1,4 +1,4 @@
-"""Which codec a file name asks for: `.mp4` H.264, with an alpha channel VP9 or ProRes, and PNG pictures."""
+"""Which codec a file name asks for: `.mp4`, `.mkv` H.264, with an alpha channel VP9 or ProRes, and PNG pictures."""
 
 from __future__ import annotations
 
@@ -49,6 +49,8 @@ def format_of(out: Path, config: OutputConfig) -> Format:
     suffix = out.suffix.lower()
     if suffix == ".mp4":
         return Format(".mp4", "mp4", _h264(config), ("-c:a", "aac"), False, 2.0, finish=("-movflags", "+faststart"))
+    if suffix == ".mkv":
+        return Format(".mkv", "matroska", _h264(config), ("-c:a", "aac"), False, 2.0)
     if suffix == ".webm":
         video: tuple[str, ...] = ("-vf", _BT709.format("yuva420p"), *_TAGS, "-c:v", "libvpx-vp9", "-b:v", "0")
         video += ("-crf", str(config.crf + 8), "-deadline", "realtime", "-cpu-used", "6", "-row-mt", "1")
@@ -63,7 +65,7 @@ def format_of(out: Path, config: OutputConfig) -> Format:
         return Format(SUFFIX, "image2", video, ("-c:a", "pcm_s16le"), True, 100.0, lossy=False)
     raise OutputError(
         f"{out}: no video format is called '{out.suffix or out.name}'; "
-        "name it .mp4, with an alpha channel .webm or .mov, or .png for pictures one by one"
+        "name it .mp4 or .mkv, with an alpha channel .webm or .mov, or .png for pictures one by one"
     )
 
 
