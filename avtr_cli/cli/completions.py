@@ -18,6 +18,7 @@ def among(words: Iterable[str]) -> Offer:
 
 
 def preset_names(incomplete: str) -> list[str]:
+    """`--preset`: shipped and own ones."""
     from avtr_cli.core import presets
 
     return among(presets.names())(incomplete)
@@ -32,12 +33,14 @@ def settings(incomplete: str) -> list[str]:
 
 
 def demo_names(incomplete: str) -> list[str]:
+    """Clips of `avtr demo`."""
     from avtr_cli.jobs.demos import choose_demos
 
     return among([*(demo.name for demo in choose_demos(None)), "avtr1-page"])(incomplete)
 
 
 def weights_names(incomplete: str) -> list[str]:
+    """Sets and files of `avtr weights`."""
     from avtr_cli.weights.registry import registry
 
     known = registry()

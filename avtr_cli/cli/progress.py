@@ -36,11 +36,14 @@ class Display(Protocol):
 class Silence:
     """Shows nothing."""
 
-    def step(self, step: Step) -> None: ...
+    def step(self, step: Step) -> None:
+        """Nothing is shown."""
 
-    def frames(self, done: int, total: int) -> None: ...
+    def frames(self, done: int, total: int) -> None:
+        """Nothing is shown."""
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Nothing is left."""
 
 
 class Pace:
@@ -67,6 +70,7 @@ class Pace:
         return 1 / FPS / each, each * (total - done)
 
     def elapsed(self) -> float:
+        """Seconds since the beginning."""
         return self._clock() - self.began
 
 
@@ -79,18 +83,21 @@ class Lines:
         self._next = clock() + LINE_EVERY_S
 
     def step(self, step: Step) -> None:
+        """A line when a step has lasted so long that one is due."""
         if step is Step.RENDER:
             self._pace.rendering()
         if self._due():
             self._say(f"{self._name}: {step.value}")
 
     def frames(self, done: int, total: int) -> None:
+        """A line a minute."""
         factor, left = self._pace.at(done, total)
         if self._due() and done < total:
             rendered = f"{done / FPS:.1f} s of {total / FPS:.1f} s rendered"
             self._say(f"{self._name}: {rendered}, {factor:.1f}x real time, about {left:.0f} s left")
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Nothing is left."""
 
     def _due(self) -> bool:
         now = self._clock()
@@ -109,12 +116,14 @@ class Events:
         self._next = 0.0
 
     def step(self, step: Step) -> None:
+        """An event for every step."""
         if step is Step.RENDER:
             self._pace.rendering()
         elapsed = round(self._pace.elapsed(), 3)
         self._say("step", job=self._name, step=step.name.lower(), text=step.value, elapsed_s=elapsed)
 
     def frames(self, done: int, total: int) -> None:
+        """An event for every chunk, a few a second at most."""
         factor, left = self._pace.at(done, total)
         if self._clock() < self._next and done < total:
             return
@@ -122,7 +131,8 @@ class Events:
         facts = {"realtime_factor": round(factor, 3), "left_s": round(left, 1)}
         self._say("frames", job=self._name, done=done, total=total, elapsed_s=round(self._pace.elapsed(), 3), **facts)
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Nothing is left."""
 
 
 class Bar:
@@ -140,6 +150,7 @@ class Bar:
         self._bar: Any = tqdm(total=1, dynamic_ncols=True, leave=False, bar_format=self._STEP, desc=self._name)
 
     def step(self, step: Step) -> None:
+        """The bar names the step."""
         if step is Step.RENDER:
             self._pace.rendering()
         self._counting = False
@@ -147,6 +158,7 @@ class Bar:
         self._bar.set_description_str(f"{self._name}: {step.value}")
 
     def frames(self, done: int, total: int) -> None:
+        """The bar grows, with the time left."""
         if not self._counting:
             self._counting = True
             self._bar.bar_format = self._FRAMES
@@ -158,6 +170,7 @@ class Bar:
         self._bar.update(done - self._bar.n)
 
     def close(self) -> None:
+        """The bar disappears."""
         self._bar.close()
 
 

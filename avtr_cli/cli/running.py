@@ -33,6 +33,7 @@ class Manner:
 
     @classmethod
     def of(cls, shared: JobOptions) -> Manner:
+        """As the options of a command ask for it."""
         return cls(shared.quiet, shared.as_json, shared.progress)
 
 
@@ -125,6 +126,7 @@ def tell(say: Callable[[], None], out: Path) -> None:
 
 
 def warn(warnings: Iterable[str]) -> None:
+    """Each as a line of its own on the standard error."""
     for warning in warnings:
         voice.warning(warning)
 

@@ -95,6 +95,7 @@ def painted(text: str, colour: str, stream: TextIO) -> str:
 
 
 def is_terminal(stream: TextIO | None) -> bool:
+    """Whether a person reads the stream as it is written."""
     with contextlib.suppress(ValueError, AttributeError):  # closed, or a stand-in
         return stream is not None and stream.isatty()
     return False
