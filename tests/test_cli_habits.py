@@ -12,7 +12,6 @@ import tempfile
 from pathlib import Path
 
 import pytest
-import typer.main
 
 from avtr_cli import cli
 from avtr_cli.batch.summary import table
@@ -32,7 +31,7 @@ def every_command() -> list[tuple[str, ...]]:
         for name, inner in getattr(command, "commands", {}).items():
             yield from below(inner, (*words, name))
 
-    return list(below(typer.main.get_command(cli.app), ()))
+    return list(below(cli.assembled(), ()))
 
 
 @pytest.mark.parametrize("words", every_command(), ids=" ".join)
@@ -138,7 +137,7 @@ class Terminal(list):
         return True
 
     def write(self, text: str) -> None:
-        self.append(text)
+        self.append("" + text)  # bytes are refused, as by a terminal: so libraries tell one from a file
 
     def flush(self) -> None: ...
 
@@ -219,7 +218,7 @@ def test_json_is_json_and_quiet_is_short_in_every_command(avtr, words, tmp_path,
 def test_no_command_types_an_option_of_another_meaning(words):
     """-q, -v, -y, -o and --json stand for the same everywhere."""
     meant = {"-q": "--quiet", "-v": "--verbose", "-y": "--overwrite", "-o": "--out", "-h": "--help"}
-    command = typer.main.get_command(cli.app)
+    command = cli.assembled()
     for word in words:
         command = command.commands[word]
     for option in command.params:

@@ -8,9 +8,8 @@ from pathlib import Path
 
 import pytest
 import soundfile
-import typer.main
 
-from avtr_cli.cli import app
+from avtr_cli.cli import assembled
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", ROOT / "examples" / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -28,7 +27,7 @@ def commands(page: Path) -> list[list[str]]:
     "words", [words for page in PAGES for words in commands(page)], ids=lambda words: " ".join(words)[:60]
 )
 def test_a_documented_command_is_understood(words):
-    command, arguments = typer.main.get_command(app), words[1:]
+    command, arguments = assembled(), words[1:]
     context = command.make_context("avtr", list(arguments), resilient_parsing=False)
     while hasattr(command, "resolve_command") and (rest := [*context._protected_args, *context.args]):
         name, command, arguments = command.resolve_command(context, rest)
