@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -128,12 +126,10 @@ def test_what_a_dialogue_cannot_be_is_said_at_once(more, said):
         TwoSidedJob(**(wanted | {"out": Path("o.mp4")} | more))
 
 
-def test_the_command_renders_it(second_photo, wav, tmp_path):
+def test_the_command_renders_it(avtr, second_photo, wav, tmp_path):
     out = tmp_path / "d.mp4"
-    words = [sys.executable, "-c", "from avtr_cli.cli import main; main()", "dialogue", str(second_photo)]
-    words += [str(second_photo), str(wav(0.4)), "-o", str(out), "--size", "128", "--layout", "stack", "--quiet"]
-    done = subprocess.run(words, capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stdout.strip()) == (0, str(out)), done.stderr
+    words = ["dialogue", second_photo, second_photo, wav(0.4), "-o", out, "--size", 128, "--layout", "stack", "--quiet"]
+    assert avtr(*words) == (0, f"{out}\n", "")
     assert videos.decode(out).shape == (10, 256, 128, 3)
 
 

@@ -73,11 +73,11 @@ def test_an_ffmpeg_that_does_not_work_fails_with_exit_code_1_and_the_rest_is_sti
     assert {"disk", "extra demo"} <= states.keys()
 
 
-def test_the_exit_code_says_what_the_text_says():
-    done = doctor()
-    assert done.returncode in (0, 1)
-    assert (done.returncode == 0) == ("avtr can render here" in done.stdout.splitlines()[-1])
-    assert (done.returncode == 1) == any(line.startswith("FAIL") for line in done.stdout.splitlines())
+def test_the_exit_code_says_what_the_text_says(avtr):
+    code, stdout, _ = avtr("doctor")
+    assert code in (0, 1)
+    assert (code == 0) == ("avtr can render here" in stdout.splitlines()[-1])
+    assert (code == 1) == any(line.startswith("FAIL") for line in stdout.splitlines())
 
 
 def test_a_full_disk_is_a_failure(monkeypatch):
@@ -104,6 +104,9 @@ def test_a_library_that_the_system_lacks_is_installed_with_the_system(monkeypatc
     assert "reinstall" not in check.fix
 
 
-def test_its_lines_fit_80_columns_as_far_as_words_can_be_broken():
-    for line in doctor(AVTR_WEIGHTS="/nowhere").stdout.splitlines():
+def test_its_lines_fit_80_columns_as_far_as_words_can_be_broken(avtr, monkeypatch):
+    monkeypatch.setenv("AVTR_WEIGHTS", "/nowhere")
+    lines = avtr("doctor")[1].splitlines()
+    assert len(lines) > 10
+    for line in lines:
         assert len(line) <= 80 or len(line.split()) == 1, line

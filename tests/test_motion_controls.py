@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 import pytest
 import torch
@@ -181,6 +183,7 @@ def test_an_emotion_is_its_intensity_in_its_own_place():
     assert float(neutral.abs().sum()) == 0.0
 
 
+@cache
 def perform(config, seconds=8, seed=4):
     """Controls of the shipped model in silence, (T, 58)."""
     generator = LmfmGenerator(config)

@@ -19,15 +19,15 @@ from avtr_cli.core.motion_space import CONTROLS
 from avtr_cli.core.timing import WINDOW_SAMPLES
 from avtr_cli.core.types import Motion, Portrait, Window
 from avtr_cli.motion import flow
-from avtr_cli.motion.ignored import IGNORES as MOTION_IGNORES
-from avtr_cli.motion.ignored import ignored as motion_ignored
 from avtr_cli.motion.lmfm.checkpoint import SHIPPED, load_lmfm
 from avtr_cli.motion.lmfm.generator import LmfmGenerator
 from avtr_cli.motion.lmfm.network import NOISE_SD
+from avtr_cli.motion.table import GENERATORS
+from avtr_cli.motion.table import ignored as motion_ignored
 from avtr_cli.perception.portrait import find_portrait
-from avtr_cli.render.ignored import IGNORES as RENDER_IGNORES
-from avtr_cli.render.ignored import ignored as render_ignored
 from avtr_cli.render.mesh.renderer import MeshRenderer
+from avtr_cli.render.table import RENDERERS
+from avtr_cli.render.table import ignored as render_ignored
 
 CPU = torch.device("cpu")
 BACKGROUNDS = ("none", "blur", "transparent", "#204060")
@@ -39,7 +39,7 @@ def cases(config: type) -> list[tuple[str, object]]:
     made: list[tuple[str, object]] = []
     for field in dataclasses.fields(config):
         limit = limit_of(field)
-        if field.name in (*ELSEWHERE, *RENDER_IGNORES["mesh"]):
+        if field.name in (*ELSEWHERE, *RENDERERS["mesh"].ignores):
             continue
         if isinstance(limit, Within):
             made += [(field.name, type(field.default)(end)) for end in (limit.low, limit.high)]
@@ -143,14 +143,21 @@ def test_the_trained_noise_keeps_the_number_it_was_trained_with():
 
 
 def test_settings_that_do_nothing_are_known_by_name():
-    assert set(MOTION_IGNORES) == {"lmfm", "avtr1"}
     assert motion_ignored(MotionConfig(generator="avtr1", gaze=0.5)) == ("gaze",)
     assert motion_ignored(MotionConfig(gaze=0.5)) == ()
     assert render_ignored(RenderConfig(region="lips")) == ("region",)
     assert render_ignored(RenderConfig(renderer="liveportrait", breathing=0.5, region="lips")) == ("breathing",)
-    for names, config in ((MOTION_IGNORES, MotionConfig), (RENDER_IGNORES, RenderConfig)):
+    for table, config in ((GENERATORS, MotionConfig), (RENDERERS, RenderConfig)):
         known = {field.name for field in dataclasses.fields(config)}
-        assert {name for ignored in names.values() for name in ignored} <= known
+        assert {name for entry in table.values() for name in entry.ignores} <= known
+
+
+@pytest.mark.parametrize(
+    ("table", "config", "name"), [(GENERATORS, MotionConfig, "generator"), (RENDERERS, RenderConfig, "renderer")]
+)
+def test_a_setting_takes_the_words_that_its_table_has_entries_for(table, config, name):
+    (setting,) = [field for field in dataclasses.fields(config) if field.name == name]
+    assert limit_of(setting).words == tuple(table)
 
 
 def test_a_checkpoint_without_numbers_is_refused(tmp_path: Path):

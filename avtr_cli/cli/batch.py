@@ -80,7 +80,7 @@ def batch(
     form: Annotated[
         str | None,
         option(
-            OUTPUT, "--format", metavar="NAME", autocompletion=completions.among(options.FORMATS[:4]),
+            OUTPUT, "--format", metavar="NAME", autocompletion=completions.video_formats,
             help="mp4, or with alpha webm or mov.",
         ),
     ] = None,
