@@ -17,7 +17,7 @@ from avtr_cli.core.errors import WeightsError
 from avtr_cli.core.limits import OneOf, Within, limit_of
 from avtr_cli.core.motion_space import CONTROLS
 from avtr_cli.core.timing import WINDOW_SAMPLES
-from avtr_cli.core.types import Motion, Portrait, Window
+from avtr_cli.core.types import Identity, Motion, Portrait, Window
 from avtr_cli.motion import flow
 from avtr_cli.motion.lmfm.checkpoint import SHIPPED, load_lmfm
 from avtr_cli.motion.lmfm.generator import LmfmGenerator
@@ -62,9 +62,19 @@ def speaking(dialogue: np.ndarray) -> list[Window]:
     return [Window(dialogue[:, k * step : k * step + WINDOW_SAMPLES].copy(), k) for k in range(12)]
 
 
+@pytest.fixture(scope="module")
+def small(portrait: Portrait) -> tuple[MeshRenderer, Identity]:
+    """A renderer of 64 px and the portrait prepared by it."""
+    renderer = MeshRenderer(RenderConfig(size=64), CPU)
+    return renderer, renderer.prepare(portrait)
+
+
 def drawn(portrait: Portrait, values: torch.Tensor, config: RenderConfig) -> np.ndarray:
     renderer = MeshRenderer(config, CPU)
-    identity = renderer.prepare(portrait)
+    return drawn_by(renderer, renderer.prepare(portrait), values)
+
+
+def drawn_by(renderer: MeshRenderer, identity: Identity, values: torch.Tensor) -> np.ndarray:
     frames = renderer.draw(identity, Motion(CONTROLS, values, 0))
     assert frames.shape[2:0:-1] == identity.size
     assert not any(side % 2 for side in identity.size)
@@ -73,7 +83,7 @@ def drawn(portrait: Portrait, values: torch.Tensor, config: RenderConfig) -> np.
 
 
 @pytest.mark.parametrize(("name", "value"), cases(MotionConfig), ids=str)
-def test_every_motion_setting_moves_a_face_at_its_ends(portrait, speaking, name, value):
+def test_every_motion_setting_moves_a_face_at_its_ends(small, speaking, name, value):
     generator = LmfmGenerator(MotionConfig(**{name: value}))
     state = generator.start(None, 3)
     for window in speaking[: 3 if name == "euler_steps" else 12]:
@@ -81,7 +91,7 @@ def test_every_motion_setting_moves_a_face_at_its_ends(portrait, speaking, name,
         assert torch.isfinite(motion.values).all()
         assert motion.values[:, :52].min() >= 0
         assert motion.values[:, :52].max() <= 1
-    drawn(portrait, motion.values[:2], RenderConfig(size=64))
+    drawn_by(*small, motion.values[:2])
 
 
 @pytest.mark.parametrize(("name", "value"), cases(RenderConfig), ids=str)
@@ -107,21 +117,28 @@ def test_the_photo_view_of_a_long_picture_is_drawn(photo: Path, tmp_path: Path, 
     assert sorted(frames.shape[1:3]) == [64, 512]
 
 
-@pytest.mark.parametrize("size", [64, 96, 128, 160])
-def test_teeth_that_the_photo_shows_are_seen_in_small_frames_as_in_large_ones(portrait, size):
+def teeth_of(portrait: Portrait, size: int) -> float:
+    """How bright the photo's own teeth are in an opened mouth of a frame of `size` px, 0 .. 255."""
     row = torch.zeros(1, len(CONTROLS))
     row[0, CONTROLS.index("jawOpen")] = 0.3
-    seen = []
-    for side in (size, 256):
-        renderer = MeshRenderer(RenderConfig(size=side, breathing=0), CPU)
-        identity = renderer.prepare(portrait)
-        assert identity.kept.mouth.interior.own_upper
-        frame = renderer.draw(identity, Motion(CONTROLS, row, 0))[0]
-        stage = identity.kept.stage
-        x, y = (stage.points[13, :2] - (stage.frame.x, stage.frame.y)).astype(int)
-        half, down = round(0.16 * stage.unit), round(0.14 * stage.unit)
-        seen.append(np.percentile(frame[y : y + down, x - half : x + half].mean(axis=2), 90))
-    assert seen[0] > 0.75 * seen[1]
+    renderer = MeshRenderer(RenderConfig(size=size, breathing=0), CPU)
+    identity = renderer.prepare(portrait)
+    assert identity.kept.mouth.interior.own_upper
+    frame = renderer.draw(identity, Motion(CONTROLS, row, 0))[0]
+    stage = identity.kept.stage
+    x, y = (stage.points[13, :2] - (stage.frame.x, stage.frame.y)).astype(int)
+    half, down = round(0.16 * stage.unit), round(0.14 * stage.unit)
+    return float(np.percentile(frame[y : y + down, x - half : x + half].mean(axis=2), 90))
+
+
+@pytest.fixture(scope="module")
+def large_teeth(portrait: Portrait) -> float:
+    return teeth_of(portrait, 256)
+
+
+@pytest.mark.parametrize("size", [64, 96, 128, 160])
+def test_teeth_that_the_photo_shows_are_seen_in_small_frames_as_in_large_ones(portrait, large_teeth, size):
+    assert teeth_of(portrait, size) > 0.75 * large_teeth
 
 
 def test_one_euler_step_keeps_its_noise_and_more_steps_are_what_they_were():
