@@ -253,6 +253,7 @@ def test_an_output_is_never_what_the_batch_reads(tmp_path):
 NAMES = some.text(max_size=40) | some.text("abc./\\ -:%\n\0é\udce9\u2028~", max_size=12) | some.text(max_size=400)
 
 
+@pytest.mark.slow
 @given(key=some.sampled_from(["name", "out", "dialogue"]), said=NAMES, form=some.sampled_from([None, "webm", ".MOV"]))
 @settings(max_examples=400, deadline=None, database=None)
 def test_any_name_is_a_place_inside_the_folder_or_one_sentence(tmp_path_factory, key, said, form):

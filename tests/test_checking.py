@@ -290,6 +290,7 @@ REFUSED = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", REFUSED)
 def test_a_refusal_loads_neither_torch_nor_mediapipe_nor_opencv(given, tmp_path, what):
     soundfile.write(given["call.wav"], np.zeros((16_000, 2)), 16_000)

@@ -55,6 +55,7 @@ def test_help_of_render_has_panels_examples_and_exit_codes_in_order(avtr):
     assert "[env: AVTR_PRESET]" in said
 
 
+@pytest.mark.slow
 def test_help_loads_neither_rich_nor_torch():
     lines = ["import sys; sys.argv=['avtr', 'render', '-h']", "from avtr_cli.cli import main"]
     code = "\n".join([*lines, "try: main()", "except SystemExit: print(*sys.modules)"])
@@ -70,6 +71,7 @@ def test_a_mistyped_option_is_one_sentence_that_says_where_help_is(avtr):
     assert "avtr render --help" in said
 
 
+@pytest.mark.slow
 def test_verbose_tells_decisions_and_the_log_file_keeps_them(avtr, photo, wav, tmp_path):
     log = tmp_path / "logs" / "a.log"
     arguments = ("render", photo, wav(0.3), "-o", tmp_path / "a.mp4", *SMALL, "-v", "--log-file", log)
@@ -93,6 +95,7 @@ def test_verbose_tells_decisions_and_the_log_file_keeps_them(avtr, photo, wav, t
     assert len(log.read_text()) > len(before)
 
 
+@pytest.mark.slow
 def test_a_log_file_alone_leaves_stderr_as_it_is(avtr, photo, wav, tmp_path):
     log = tmp_path / "a.log"
     code, _, said = avtr("--log-file", log, "render", photo, wav(0.3), "-o", tmp_path / "a.mp4", *SMALL)
@@ -175,6 +178,7 @@ def complete(*words: str) -> list[str]:
     return done.stdout.split()
 
 
+@pytest.mark.slow
 def test_tab_completes_names_that_are_known():
     assert complete("render", "--preset", "f") == ["fast"]
     assert complete("dialogue", "--layout", "") == ["side-by-side", "active-speaker", "stack"]
@@ -182,6 +186,7 @@ def test_tab_completes_names_that_are_known():
     assert complete("weights", "pull", "avtr1/m") == ["avtr1/motion", "avtr1/modnet"]
 
 
+@pytest.mark.slow
 def test_the_report_as_json_is_all_there_is_on_stdout(avtr, photo, wav, tmp_path):
     report = tmp_path / "r.json"
     code, stdout, said = avtr("render", photo, wav(0.3), "-o", tmp_path / "a.mp4", *SMALL, "--json", "--report", report)
@@ -190,6 +195,7 @@ def test_the_report_as_json_is_all_there_is_on_stdout(avtr, photo, wav, tmp_path
     assert "times real time" in said
 
 
+@pytest.mark.slow
 def test_deadlines_are_told_only_at_the_speed_of_a_call(avtr, photo, wav, tmp_path):
     arguments = ("render", photo, wav(0.3), "-o", tmp_path / "a.mp4", *SMALL, "-y")
     assert "missed the deadline" not in avtr(*arguments)[1]

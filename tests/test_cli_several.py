@@ -24,6 +24,7 @@ def sounds(tmp_path, dialogue):
     return paths
 
 
+@pytest.mark.slow
 def test_every_sound_becomes_a_video_as_it_would_alone(avtr, photo, sounds, tmp_path):
     folder, alone = tmp_path / "videos", tmp_path / "alone.json"
     code, stdout, _ = avtr(
@@ -41,12 +42,14 @@ def test_every_sound_becomes_a_video_as_it_would_alone(avtr, photo, sounds, tmp_
     assert hashes[0] == hashes[1]
 
 
+@pytest.mark.slow
 def test_a_folder_that_is_there_needs_no_slash_and_a_format_chooses_the_ending(avtr, photo, sounds, tmp_path):
     (tmp_path / "videos").mkdir()
     code, stdout, _ = avtr("render", photo, *sounds[:2], "-o", tmp_path / "videos", *SMALL, "--format", "webm", "-q")
     assert (code, stdout) == (0, f"{tmp_path}/videos/a.webm\n{tmp_path}/videos/b.webm\n")
 
 
+@pytest.mark.slow
 def test_a_failure_is_told_and_the_others_are_rendered(avtr, photo, sounds, tmp_path, monkeypatch):
     from avtr_cli.jobs import production
 
@@ -81,6 +84,7 @@ def test_all_that_is_wrong_is_said_before_the_first_frame(avtr, photo, sounds, t
     assert (videos / "a.mp4").read_bytes() == b"precious"
 
 
+@pytest.mark.slow
 def test_a_photo_without_a_face_is_said_once(avtr, sounds, tmp_path):
     import cv2
     import numpy as np
@@ -119,12 +123,14 @@ def test_what_can_only_mean_one_video_is_refused(avtr, photo, sounds, more, code
     assert says in said
 
 
+@pytest.mark.slow
 def test_the_plan_of_several_is_one_after_the_other(avtr, photo, sounds, tmp_path):
     code, stdout, _ = avtr("render", photo, *sounds[:2], "-o", f"{tmp_path}/videos/", *SMALL, "--dry-run")
     assert (code, stdout.count("would be 8 frames")) == (0, 2)
     assert not (tmp_path / "videos").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("typed", "name"),
     [

@@ -62,6 +62,7 @@ def test_damaged_weights_are_a_failure_and_absent_ones_are_not(tmp_path, monkeyp
     assert "avtr weights pull liveportrait" in damaged.fix
 
 
+@pytest.mark.slow
 def test_an_ffmpeg_that_does_not_work_fails_with_exit_code_1_and_the_rest_is_still_looked_at():
     done = doctor("--json", IMAGEIO_FFMPEG_EXE="/bin/false")
     told = json.loads(done.stdout)
@@ -73,6 +74,7 @@ def test_an_ffmpeg_that_does_not_work_fails_with_exit_code_1_and_the_rest_is_sti
     assert {"disk", "extra demo"} <= states.keys()
 
 
+@pytest.mark.slow
 def test_the_exit_code_says_what_the_text_says(avtr):
     code, stdout, _ = avtr("doctor")
     assert code in (0, 1)
@@ -104,6 +106,7 @@ def test_a_library_that_the_system_lacks_is_installed_with_the_system(monkeypatc
     assert "reinstall" not in check.fix
 
 
+@pytest.mark.slow
 def test_its_lines_fit_80_columns_as_far_as_words_can_be_broken(avtr, monkeypatch):
     monkeypatch.setenv("AVTR_WEIGHTS", "/nowhere")
     lines = avtr("doctor")[1].splitlines()

@@ -69,6 +69,7 @@ def test_a_listener_meets_the_listening_bounds_and_its_controls_stand_beside(lis
     assert listener["told_apart"]["auc"] > 0.9
 
 
+@pytest.mark.slow
 def test_one_who_nods_at_any_time_does_not():
     report = evaluate_motion(CALLS, fidgety, seeds=2, long_minutes=0)
     assert report["measures"]["nod.ratio"]["met"] is False
@@ -76,6 +77,7 @@ def test_one_who_nods_at_any_time_does_not():
     assert not any(name.startswith("long.") for name in report["measures"])
 
 
+@pytest.mark.slow
 def test_a_control_as_high_as_the_number_itself_spoils_it():
     whole = {dialogue.sound[0].tobytes(): dialogue.sound for dialogue in CALLS}
 
@@ -168,6 +170,7 @@ def test_a_label_file_with_a_bad_line_is_refused(tmp_path):
         read_phones(labels)
 
 
+@pytest.mark.slow
 def test_the_command_writes_report_and_curves(wav, tmp_path):
     report, curves = tmp_path / "report.json", tmp_path / "curves.png"
     arguments = ["eval", "motion", str(wav), "--follower", "--seeds", "1", "--minutes", "0"]
@@ -181,6 +184,7 @@ def test_the_command_writes_report_and_curves(wav, tmp_path):
     assert curves.read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.slow
 def test_a_folder_stands_for_its_wav_files(wav, tmp_path):
     soundfile.write(tmp_path / "second.wav", CALLS[1].sound.T, SAMPLE_RATE)
     report = tmp_path / "report.json"

@@ -24,6 +24,8 @@ from avtr_cli.evaluation.video import evaluate_video, sound_of, track_face
 from avtr_cli.perception.portrait import find_portrait
 from tests.evaluation_signals import add_blinks, call, put
 
+pytestmark = pytest.mark.slow
+
 
 def write_video(path: Path, pictures: list[np.ndarray], sound: np.ndarray | None = None, fps: int = 25) -> Path:
     """H.264 of uint8 (H, W, 3) pictures, with (n,) sound at 16 kHz where given."""
@@ -101,7 +103,6 @@ def test_the_sound_of_a_video_is_read_at_16_khz(portrait, tmp_path):
     assert np.argmax(np.abs(np.fft.rfft(heard[4000:20_000]))) == 440
 
 
-@pytest.mark.slow
 def test_a_rendered_face_shows_what_it_was_told(portrait, photo, tmp_path):
     from avtr_cli.render.mesh.renderer import MeshRenderer
 

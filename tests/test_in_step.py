@@ -84,6 +84,7 @@ def test_sessions_of_joint_models_are_drawn_in_one_forward_each_with_its_own_sta
         assert [frame.pixels.item() for frame in together[session]] == [frame.pixels.item() for frame in frames]
 
 
+@pytest.mark.slow
 def test_embedded_sessions_in_step_give_the_bits_they_give_alone(engine, identity, dialogue):
     def session(seed: int) -> StreamingSession:
         return StreamingSession(identity, engine.generator, engine.renderer, seed)
@@ -111,6 +112,7 @@ def job_of(photo, sound, out, engine, **more) -> Job:
     return Job(photo=photo, sound=DialogueFiles(dialogue=sound), out=out, preset=engine.preset, **more)
 
 
+@pytest.mark.slow
 def test_jobs_of_different_length_in_step_give_the_videos_they_give_alone(engine, photo, wav, tmp_path):
     alone, jobs = [], []
     for number, seconds in enumerate((0.3, 0.7)):
@@ -128,6 +130,7 @@ def test_jobs_of_different_length_in_step_give_the_videos_they_give_alone(engine
         assert len(videos.decode(job.out)) == report["output"]["frames"]
 
 
+@pytest.mark.slow
 def test_a_job_that_fails_stops_no_other(engine, photo, wav, tmp_path):
     def stop(done: int, total: int) -> None:
         raise OSError("the encoder is gone")
@@ -212,6 +215,7 @@ def test_one_portrait_alone_is_not_copied_for_its_frames():
     assert WarpSource.joined([one, two]).heat.shape == (2,)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("in_turn", [True, False])
 def test_avtr1_moves_several_sessions_as_each_alone(in_turn, dialogue, tmp_path):
     pytest.importorskip("onnx")

@@ -126,6 +126,7 @@ def test_a_click_on_a_heading_sorts_rows_and_cards_and_nothing_scrolls_sideways(
 # The index of a real batch
 
 
+@pytest.mark.slow
 def test_a_batch_of_one_good_and_one_bad_job_ends_in_an_index_of_both(avtr, photo, wav, tmp_path):
     import numpy as np
     import skimage.io

@@ -29,6 +29,8 @@ from avtr_cli.provenance import c2pa_manifest, marks
 from avtr_cli.streaming.session import StreamingSession
 from tests.batches import Here, entries, ledger, make_folder, nothing_half_written
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(autouse=True)
 def segments_of_a_chunk(monkeypatch):

@@ -17,6 +17,8 @@ from avtr_cli.jobs.job import Job
 from avtr_cli.jobs.preparation import prepare
 from avtr_cli.jobs.production import produce, render_file
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parent.parent
 
 

@@ -10,6 +10,8 @@ from liveportrait_goldens import CHAINED, SINGLE, contract, error, inputs, keypo
 from avtr_cli.diagnostics.made_up import numbers as made_up
 from avtr_cli.render.liveportrait import networks
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("name", networks.NAMES)
 def test_state_dicts_have_the_published_keys_order_shapes_and_types(name):
@@ -85,7 +87,6 @@ def test_the_warping_module_meets_its_golden():
         assert error(result[name], "warping_module", name) < SINGLE, name
 
 
-@pytest.mark.slow
 def test_the_spade_generator_meets_its_golden():
     module = network("spade_generator")
     feature = inputs("spade_generator/feature", made_up.volume, (1, 256, 64, 64))
@@ -100,7 +101,6 @@ def test_the_keypoint_perceptrons_meet_their_goldens(name, width):
     assert error(out, "stitching_retargeting_module", f"{name}/out") < SINGLE
 
 
-@pytest.mark.slow
 def test_two_unrelated_portraits_share_a_batch_without_mixing():
     feature = inputs("batch2/feature_3d", made_up.volume, (2, 32, 16, 64, 64))
     source, driving = keypoints("batch2", 2, 2)

@@ -179,12 +179,14 @@ def test_a_picture_without_a_face_leaves_everything_uncalibrated():
     assert calibrate(lambda row: np.zeros((128, 128, 3), np.uint8)) is UNCALIBRATED
 
 
+@pytest.mark.slow
 def test_after_calibration_the_head_turns_as_far_as_told(studio: Studio):
     numbers = renderer_face.pose(studio)
     for name, value in numbers.items():
         assert BOUNDS[name].kept(value), f"{name} {value:.3f}, needed {BOUNDS[name].text}"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "check",
     [

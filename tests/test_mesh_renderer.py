@@ -83,6 +83,7 @@ def eye_opening(frame: np.ndarray) -> float:
     return float(np.mean(ratios))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [256, 500, 512, 640])
 def test_zero_controls_return_the_crop_bit_for_bit(portrait: Portrait, size: int):
     renderer = MeshRenderer(RenderConfig(size=size, breathing=0), CPU)
@@ -95,6 +96,7 @@ def test_zero_controls_return_the_crop_bit_for_bit(portrait: Portrait, size: int
     assert np.abs(frame.astype(int) - plain).mean() < 0.5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [300, 512, 1280])
 def test_zero_controls_return_the_whole_photo_bit_for_bit(portrait: Portrait, size: int):
     renderer = MeshRenderer(RenderConfig(view="photo", size=size, breathing=0), CPU)
@@ -106,6 +108,7 @@ def test_zero_controls_return_the_whole_photo_bit_for_bit(portrait: Portrait, si
         assert np.array_equal(frame, portrait.photo)
 
 
+@pytest.mark.slow
 def test_the_photo_view_keeps_aspect_and_even_sides(portrait: Portrait):
     narrow = replace(portrait, photo=portrait.photo[:, 60:391], matte=portrait.matte[:, 60:391])
     narrow = replace(narrow, landmarks=portrait.landmarks - (60, 0, 0))
@@ -138,6 +141,7 @@ def test_a_blink_shuts_the_eyes_and_leaves_the_mouth(renderer: MeshRenderer, ide
     assert np.array_equal(frames[0][300:], frames[2][300:])
 
 
+@pytest.mark.slow
 def test_a_shut_lid_carries_the_grain_of_the_photo(renderer: MeshRenderer, portrait: Portrait):
     noise = np.random.default_rng(0).normal(0, 14, portrait.photo.shape[:2])[..., None]
     grainy = replace(portrait, photo=(portrait.photo + noise).clip(0, 255).astype(np.uint8))
@@ -203,6 +207,7 @@ def test_a_wide_open_mouth_shows_a_lit_tongue_under_a_dark_throat(renderer: Mesh
     assert tongue[0] > 1.15 * tongue[1]
 
 
+@pytest.mark.slow
 def test_the_mouth_of_a_sepia_photo_is_sepia_inside(renderer: MeshRenderer, portrait: Portrait):
     grey = cv2.cvtColor(portrait.photo, cv2.COLOR_RGB2GRAY)[..., None]
     identity = renderer.prepare(replace(portrait, photo=(grey * (1.0, 0.9, 0.7)).astype(np.uint8)))
@@ -264,6 +269,7 @@ def resample_matte(identity: Identity) -> np.ndarray:
     return np.ascontiguousarray(fine[::2, ::2, 3]).astype(np.float32) / 255
 
 
+@pytest.mark.slow
 def test_the_rest_of_the_photo_never_changes_in_the_photo_view(tmp_path: Path, portrait: Portrait):
     """A large scene with the person in its middle: everything outside the stage, and its border, is the photo."""
     from PIL import Image
@@ -283,6 +289,7 @@ def test_the_rest_of_the_photo_never_changes_in_the_photo_view(tmp_path: Path, p
     assert np.array_equal(frames[:, border], np.broadcast_to(np.asarray(scene)[border], frames[:, border].shape))
 
 
+@pytest.mark.slow
 def test_frames_depend_on_nothing_but_identity_controls_and_number(portrait: Portrait):
     renderer = MeshRenderer(RenderConfig(size=256, breathing=1), CPU)
     identity = renderer.prepare(portrait)
@@ -296,6 +303,7 @@ def test_frames_depend_on_nothing_but_identity_controls_and_number(portrait: Por
     assert np.array_equal(again.draw(again.prepare(portrait), motion(*rows, first=100)), together)
 
 
+@pytest.mark.slow
 def test_breathing_starts_at_rest_and_moves_the_shoulders_a_little(portrait: Portrait):
     renderer = MeshRenderer(RenderConfig(size=256, breathing=1), CPU)
     identity = renderer.prepare(portrait)
@@ -308,6 +316,7 @@ def test_breathing_starts_at_rest_and_moves_the_shoulders_a_little(portrait: Por
     assert change.mean() < 4
 
 
+@pytest.mark.slow
 def test_both_samplers_draw_the_same_face(portrait: Portrait):
     rows = [controls(yaw=8, jawOpen=0.4, mouthSmile=0.3), controls(eyeBlink=0.7, pitch=-6), controls(mouthPucker=0.7)]
     fast = MeshRenderer(RenderConfig(size=256, breathing=0), CPU)
@@ -320,6 +329,7 @@ def test_both_samplers_draw_the_same_face(portrait: Portrait):
     assert np.percentile(difference, 99.9) <= 4
 
 
+@pytest.mark.slow
 def test_a_transparent_background_gives_alpha(portrait: Portrait):
     renderer = MeshRenderer(RenderConfig(size=256, background="transparent"), CPU)
     identity = renderer.prepare(portrait)
@@ -329,6 +339,7 @@ def test_a_transparent_background_gives_alpha(portrait: Portrait):
     assert frame[128, 128, 3] == 255
 
 
+@pytest.mark.slow
 def test_a_coloured_background_is_that_colour_behind_the_person(portrait: Portrait):
     renderer = MeshRenderer(RenderConfig(size=256, background="#10A020", breathing=0), CPU)
     frames = renderer.draw(renderer.prepare(portrait), motion(controls(), controls(yaw=9)))
@@ -336,6 +347,7 @@ def test_a_coloured_background_is_that_colour_behind_the_person(portrait: Portra
     assert np.abs(frames[0, 128, 128].astype(int) - (0x10, 0xA0, 0x20)).max() > 40
 
 
+@pytest.mark.slow
 def test_any_controls_give_a_picture_of_a_face(renderer: MeshRenderer, identity: Identity):
     random = np.random.default_rng(11)
     rows = []

@@ -20,6 +20,8 @@ from avtr_cli.motion.lmfm.network import NOISE_CORRELATION, NOISE_LIMIT, NOISE_S
 from avtr_cli.training import objective
 from avtr_cli.training.stages import write_tensors
 
+pytestmark = pytest.mark.slow
+
 CHUNKS = 22  # 110 frames: more than the 75 that are remembered
 
 

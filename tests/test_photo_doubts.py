@@ -97,6 +97,7 @@ def test_a_photo_that_does_not_stand_upright_is_refused_with_the_right_advice(
         found(np.ascontiguousarray(np.rot90(portrait.photo, -quarters)))
 
 
+@pytest.mark.slow
 def test_a_tilted_head_stands_upright(photo: Path):
     picture = Image.open(photo).convert("RGB")
     for degrees in (-35, 35):
@@ -118,6 +119,7 @@ def test_a_mouth_that_shows_moves(portrait: Portrait):
     assert mouth_moves(portrait)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("draw", [masked, fingers, microphone])
 def test_a_covered_mouth_is_named_and_stays_as_it_is(portrait: Portrait, draw: Draw):
     covered = found(draw(portrait.photo, portrait.landmarks))
@@ -126,6 +128,7 @@ def test_a_covered_mouth_is_named_and_stays_as_it_is(portrait: Portrait, draw: D
     assert not mouth_moves(covered)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("draw", "says", "eyes"),
     [(dark_glasses, "dark glasses", 0), (hair, "the left eye is covered", 1)],
@@ -159,6 +162,7 @@ def test_a_face_that_the_picture_cuts_off_is_told_with_the_side(portrait: Portra
     assert f"cut off by the picture's {says}" in told(cut_off)
 
 
+@pytest.mark.slow
 def test_too_little_and_too_much_light_are_told(portrait: Portrait):
     assert "very dark" in told(np.rint(portrait.photo * 0.12).astype(np.uint8))
 

@@ -189,6 +189,7 @@ def test_a_local_certificate_that_is_damaged_is_told_before_anything_is_rendered
 MAKE = "from avtr_cli.provenance.signing import local_signer; print(local_signer().chain.hex()[-200:])"
 
 
+@pytest.mark.slow
 def test_processes_that_make_the_certificate_at_once_agree_on_one(tmp_path):
     words = [sys.executable, "-c", MAKE]
     running = [subprocess.Popen(words, stdout=subprocess.PIPE, text=True) for _ in range(4)]
@@ -272,6 +273,7 @@ def test_a_folder_of_numbered_pictures_is_verified_as_the_sequence_it_is(tmp_pat
         assert verify(path).generated
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "text", ["[]", "{}", '{"output": []}', '{"output": {"sha256": 1, "path": 7}}', "[" * 9000, "x"]
 )
@@ -288,6 +290,7 @@ def test_roots_that_are_none_are_refused_and_not_taken_for_an_alteration(video, 
         verify(video, anchors=tmp_path / "roots.pem")
 
 
+@pytest.mark.slow
 def test_the_command_tells_of_the_good_ones_though_another_is_none(video, tmp_path):
     marked(video, tmp_path / "none.png")
     words = [sys.executable, "-c", "from avtr_cli.cli import main; main()", "verify", str(tmp_path / "none.mp4"), video]

@@ -82,6 +82,7 @@ def drawn_by(renderer: MeshRenderer, identity: Identity, values: torch.Tensor) -
     return frames
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "value"), cases(MotionConfig), ids=str)
 def test_every_motion_setting_moves_a_face_at_its_ends(small, speaking, name, value):
     generator = LmfmGenerator(MotionConfig(**{name: value}))
@@ -94,6 +95,7 @@ def test_every_motion_setting_moves_a_face_at_its_ends(small, speaking, name, va
     drawn_by(*small, motion.values[:2])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "value"), cases(RenderConfig), ids=str)
 def test_every_render_setting_draws_at_its_ends(portrait, name, value):
     row = torch.zeros(2, len(CONTROLS))
@@ -101,6 +103,7 @@ def test_every_render_setting_draws_at_its_ends(portrait, name, value):
     drawn(portrait, row, RenderConfig(**({"size": 64} | {name: value})))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("view", ["crop", "photo"])
 @pytest.mark.parametrize("size", [65, 97, 511])
 def test_frames_are_even_whatever_size_is_asked_for(portrait, view, size):
@@ -108,6 +111,7 @@ def test_frames_are_even_whatever_size_is_asked_for(portrait, view, size):
     assert frames.shape[1:3] == (size - 1, size - 1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", [(2_400, 300), (300, 2_401)])
 def test_the_photo_view_of_a_long_picture_is_drawn(photo: Path, tmp_path: Path, shape):
     picture = Image.new("RGB", shape, (150, 140, 130))
@@ -136,6 +140,7 @@ def large_teeth(portrait: Portrait) -> float:
     return teeth_of(portrait, 256)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [64, 96, 128, 160])
 def test_teeth_that_the_photo_shows_are_seen_in_small_frames_as_in_large_ones(portrait, large_teeth, size):
     assert teeth_of(portrait, size) > 0.75 * large_teeth

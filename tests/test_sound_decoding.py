@@ -61,6 +61,7 @@ FORMS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", FORMS)
 def test_a_container_is_heard_from_its_true_first_sample_to_its_last(folder, form):
     path = folder / f"a.{form}"
@@ -73,6 +74,7 @@ def test_a_container_is_heard_from_its_true_first_sample_to_its_last(folder, for
         assert np.abs(found - SOUND.T).max() < 1 / 32_768
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", ["aac", "wma", "avi", "ts", "ac3"])
 def test_formats_that_do_not_state_their_encoder_delay_are_heard_whole(folder, form):
     path = folder / f"b.{form}"
@@ -80,6 +82,7 @@ def test_formats_that_do_not_state_their_encoder_delay_are_heard_whole(folder, f
     assert abs(heard(path).shape[1] - len(SOUND)) < 2_500
 
 
+@pytest.mark.slow
 def test_a_pause_in_the_time_stamps_is_heard_as_silence(folder):
     path = folder / "gap.mkv"
     gap = "aselect='not(between(t,1,2))'"
@@ -87,6 +90,7 @@ def test_a_pause_in_the_time_stamps_is_heard_as_silence(folder):
     assert abs(heard(path).shape[1] - len(SOUND)) < 1_000
 
 
+@pytest.mark.slow
 def test_only_what_is_asked_for_is_decoded(folder):
     path = folder / "long.m4a"
     ffmpeg("-f", "lavfi", "-i", "anoisesrc=d=20:a=0.1:r=8000", "-ac", "2", str(path))
@@ -95,6 +99,7 @@ def test_only_what_is_asked_for_is_decoded(folder):
         assert source._tracks[0]._recording.frames <= 5 * 8_000
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["plain", "partly"])
 def test_nothing_temporary_is_left(folder, tmp_path, monkeypatch, kind):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
@@ -159,6 +164,7 @@ def bad_file(kind: str, folder: Path) -> Path:
     return path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "says"),
     [
@@ -189,6 +195,7 @@ def test_a_network_address_is_never_fetched():
         DialogueSource(DialogueFiles(dialogue=Path("http://127.0.0.1:9/a.mp3")))
 
 
+@pytest.mark.slow
 def test_a_header_that_states_more_than_its_file_can_hold_is_refused(folder, monkeypatch):
     monkeypatch.setattr(decoding, "MOST_ANYWAY_S", 0.0)
     monkeypatch.setattr(decoding, "BYTES_A_SECOND", 20_000)

@@ -50,6 +50,7 @@ STREAMED = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", STREAMED)
 def test_what_was_written_as_a_stream_is_read_to_its_end(tmp_path, wav, form):
     path = tmp_path / "a.bin"
@@ -87,6 +88,7 @@ def test_recordings_of_different_rate_in_one_file_are_refused(tmp_path):
         heard(path)
 
 
+@pytest.mark.slow
 def test_mp3_frames_after_the_stated_ones_are_read_too(tmp_path, wav):
     tagged, bare = tmp_path / "a.mp3", ffmpeg("-i", str(wav), "-f", "mp3", "-")
     ffmpeg("-i", str(wav), str(tagged))
@@ -120,6 +122,7 @@ def test_an_ogg_without_its_last_page_is_read_with_a_warning(tmp_path):
         assert "may be cut off" in source.notes[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", ["mp3", "ogg", "opus", "flac", "m4a"])
 def test_a_part_begins_at_the_very_sample_that_was_asked_for(tmp_path, form):
     path = tmp_path / f"a.{form}"

@@ -108,6 +108,7 @@ def test_pitch_is_found_where_there_is_a_voice():
     assert abs(np.median(voiced) - 140) < 8
 
 
+@pytest.mark.slow
 def test_listeners_nod_after_phrases_far_more_than_elsewhere(corpus):
     after, elsewhere, nods = 0, 0, 0
     nod = gestures.EVENTS.index("nod")
