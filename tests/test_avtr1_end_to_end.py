@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import cv2
 import pytest
 
 pytest.importorskip("onnx")
@@ -78,7 +79,6 @@ def is_a_video_of_the_published_networks(out: Path, told: Mapping[str, Any], mot
 
 
 def decoded(path: Path) -> list:
-    import cv2
 
     video, frames = cv2.VideoCapture(str(path)), []
     while True:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,8 @@ from avtr_cli.batch.messages import Order
 from avtr_cli.batch.progress import Progress
 from avtr_cli.batch.run import BatchOptions, Outcome, plan_batch, render_batch
 from avtr_cli.batch.summary import INDEX, failures_table, index_is_due, plan_table, summary_of
+from avtr_cli.batch.worker import Worker
+from avtr_cli.core.config import load_preset
 from avtr_cli.core.errors import OutputError
 from avtr_cli.jobs.workfolder import beside
 from tests import videos
@@ -270,9 +273,6 @@ def test_a_disk_too_small_for_the_night_is_found_before_it(good, tmp_path, monke
 
 
 def test_workers_with_other_weights_than_the_check_saw_are_refused(source, tmp_path):
-    from dataclasses import replace
-
-    from avtr_cli.batch.worker import Worker
 
     entry = entries(source, tmp_path)[1]
     answer = Worker(1).answer(Order("render", entry.name, replace(entry.job, out=tmp_path / "a.mp4"), ("0" * 64,)))
@@ -284,9 +284,6 @@ def test_workers_with_other_weights_than_the_check_saw_are_refused(source, tmp_p
 def test_a_kept_avatar_s_warnings_name_the_photo_of_the_job(tmp_path):
     import skimage.data
     import skimage.io
-
-    from avtr_cli.batch.worker import Worker
-    from avtr_cli.core.config import load_preset
 
     worker = Worker(1)
     for name in ("one", "two"):  # small, so that there is a warning

@@ -12,6 +12,7 @@ import tempfile
 import time
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import soundfile
@@ -303,7 +304,6 @@ def test_bad_sound_is_one_sentence_exit_code_3_and_leaves_nothing(avtr, photo, t
 
 
 def bad_photo(kind: str, folder: Path) -> Path:
-    import cv2
 
     path = folder / "photo.png"
     if kind == "not a picture":

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 
+import cv2
+import numpy as np
 import pytest
 import soundfile
 
 from avtr_cli.core.errors import OutputError
+from avtr_cli.jobs import production
 from tests import videos
 
 SMALL = ("--size", "64")
@@ -51,7 +54,6 @@ def test_a_folder_that_is_there_needs_no_slash_and_a_format_chooses_the_ending(a
 
 @pytest.mark.slow
 def test_a_failure_is_told_and_the_others_are_rendered(avtr, photo, sounds, tmp_path, monkeypatch):
-    from avtr_cli.jobs import production
 
     whole = production.render_file
 
@@ -86,8 +88,6 @@ def test_all_that_is_wrong_is_said_before_the_first_frame(avtr, photo, sounds, t
 
 @pytest.mark.slow
 def test_a_photo_without_a_face_is_said_once(avtr, sounds, tmp_path):
-    import cv2
-    import numpy as np
 
     photo = tmp_path / "noise.png"
     cv2.imwrite(str(photo), np.random.default_rng(0).integers(0, 255, (300, 300, 3), np.uint8))

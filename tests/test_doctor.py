@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
+from collections import namedtuple
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from avtr_cli.diagnostics.doctor import FAIL, NOTE, OK, Check, _disk, _published_weights, examine_machine
+from avtr_cli.output import ffmpeg
 from avtr_cli.weights.store import Store
 
 
@@ -44,7 +47,6 @@ def test_whatever_is_not_well_comes_with_a_fix(checks):
 
 
 def test_nvenc_is_used_before_it_is_called_usable(checks):
-    from avtr_cli.output import ffmpeg
 
     assert (checks["encoder h264_nvenc"].state == OK) == ffmpeg.works("h264_nvenc")
 
@@ -83,8 +85,6 @@ def test_the_exit_code_says_what_the_text_says(avtr):
 
 
 def test_a_full_disk_is_a_failure(monkeypatch):
-    import shutil
-    from collections import namedtuple
 
     usage = namedtuple("usage", "total used free")
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage(10, 10, 100 << 20))

@@ -10,11 +10,13 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
 from avtr_cli.audio.source import DialogueFiles
 from avtr_cli.core.config import load_preset
+from avtr_cli.jobs import finishing
 from avtr_cli.jobs.job import Job
 from avtr_cli.jobs.production import render_file
 from avtr_cli.report import charts
@@ -211,7 +213,6 @@ def test_every_warning_is_shown(rendered, tmp_path):
 
 @pytest.mark.slow
 def test_stills_are_pictures_of_the_moments_asked_for(rendered):
-    import cv2
 
     video = Path(rendered[0]["output"]["path"])
     pictures = [cv2.imdecode(np.frombuffer(data, np.uint8), 1) for data in stills(video, still_times(4.0, 3), 96)]
@@ -235,7 +236,6 @@ def test_a_page_without_its_video_still_stands(rendered, tmp_path):
 
 @pytest.mark.slow
 def test_the_voices_of_the_timeline_are_where_the_sound_is(engine, photo, wav, tmp_path, monkeypatch):
-    from avtr_cli.jobs import finishing
 
     taken: list[Timeline] = []
     monkeypatch.setattr(finishing, "job_page", lambda path, report, video, timeline: taken.append(timeline) or "")
@@ -376,7 +376,6 @@ def test_a_browser_shows_it_without_errors_and_without_scrolling_sideways(render
 @needs_chromium
 @pytest.mark.slow
 def test_a_screenshot_has_the_pictures_and_the_curves_in_it(rendered, tmp_path):
-    import cv2
 
     path = rendered[1].with_name("shot.html")
     write_page(path, rendered[0], long_timeline())

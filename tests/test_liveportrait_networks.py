@@ -9,6 +9,7 @@ from liveportrait_goldens import CHAINED, SINGLE, contract, error, inputs, keypo
 
 from avtr_cli.diagnostics.made_up import numbers as made_up
 from avtr_cli.render.liveportrait import networks
+from avtr_cli.render.liveportrait.spade import SpectralConv2d
 
 pytestmark = pytest.mark.slow
 
@@ -113,7 +114,6 @@ def test_two_unrelated_portraits_share_a_batch_without_mixing():
 
 def test_weights_loaded_after_a_call_count_in_the_next_one():
     """The spectral norm is that of the weights loaded last, by its stored vectors."""
-    from avtr_cli.render.liveportrait.spade import SpectralConv2d
 
     torch.manual_seed(0)
     x = torch.randn(1, 4, 5, 5)

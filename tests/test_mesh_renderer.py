@@ -9,10 +9,12 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from avtr_cli.core.config import RenderConfig
 from avtr_cli.core.motion_space import CONTROLS
 from avtr_cli.core.types import Identity, Motion, Portrait
+from avtr_cli.evaluation.mesh.studio import command
 from avtr_cli.kernels.sampling import TorchSampler
 from avtr_cli.perception.crop import resample, scaled
 from avtr_cli.perception.landmarks import face_points
@@ -50,15 +52,7 @@ def identity(renderer: MeshRenderer, portrait: Portrait) -> Identity:
 
 def controls(**wanted: float) -> torch.Tensor:
     """One row; `jawOpen=0.3`, `eyeBlink=1` for both sides, head angles as `pitch`, `yaw`, `roll` in degrees."""
-    row = torch.zeros(len(CONTROLS))
-    for name, value in wanted.items():
-        if name in ("pitch", "yaw", "roll"):
-            row[CONTROLS.index(f"head{name.capitalize()}")] = np.radians(value)
-        elif name in CONTROLS.channels:
-            row[CONTROLS.index(name)] = value
-        else:
-            row[[CONTROLS.index(f"{name}Left"), CONTROLS.index(f"{name}Right")]] = value
-    return row
+    return torch.from_numpy(command(**wanted)).float()
 
 
 def motion(*rows: torch.Tensor, first: int = 0) -> Motion:
@@ -255,8 +249,6 @@ def test_the_background_stands_still(renderer: MeshRenderer, identity: Identity)
     frames = renderer.draw(identity, motion(controls(), *rows)).astype(int)
     stage = identity.kept.stage
     matte = stage.frame.of(resample_matte(identity))
-    import cv2
-
     far = cv2.dilate((matte > 0.05).astype(np.uint8), np.ones((81, 81), np.uint8)) == 0
     assert far.mean() > 0.08
     assert np.abs(frames[1:] - frames[0])[:, far].max() <= 1
@@ -272,8 +264,6 @@ def resample_matte(identity: Identity) -> np.ndarray:
 @pytest.mark.slow
 def test_the_rest_of_the_photo_never_changes_in_the_photo_view(tmp_path: Path, portrait: Portrait):
     """A large scene with the person in its middle: everything outside the stage, and its border, is the photo."""
-    from PIL import Image
-
     scene = Image.effect_noise((1600, 1200), 60).convert("RGB")
     scene.paste(Image.fromarray(portrait.photo), (500, 500))
     scene.save(tmp_path / "scene.png")

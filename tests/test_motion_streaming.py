@@ -14,6 +14,7 @@ from avtr_cli.core.motion_space import CONTROLS
 from avtr_cli.core.timing import CHUNK_FRAMES, SAMPLES_PER_FRAME, TAIL_FRAMES, WINDOW_SAMPLES
 from avtr_cli.core.types import Window
 from avtr_cli.motion import flow
+from avtr_cli.motion.lmfm import decisions
 from avtr_cli.motion.lmfm.articulation import FACE, MOUTH
 from avtr_cli.motion.lmfm.generator import MOUTH_TEMPERATURE, LmfmGenerator
 from avtr_cli.motion.lmfm.network import NOISE_CORRELATION, NOISE_LIMIT, NOISE_SD, Lmfm, LmfmShape
@@ -129,7 +130,6 @@ def test_streaming_with_carried_state_equals_the_training_graph(checkpoint, soun
 
 def base_noise(seed: int, steps: int) -> tuple[torch.Tensor, torch.Tensor]:
     """The base noise of every chunk, drawn as the generator draws it: gestures first, then mouth, then face."""
-    from avtr_cli.motion.lmfm import decisions
 
     mouth, face, last = [], [], None
     for index in range(CHUNKS):

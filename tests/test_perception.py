@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageCms
 
 from avtr_cli.core.errors import PhotoError
 from avtr_cli.core.types import Portrait
@@ -72,7 +72,6 @@ def test_transparent_parts_are_laid_on_white(tmp_path: Path, picture: Image.Imag
 
 
 def test_a_wide_gamut_profile_is_converted(tmp_path: Path, picture: Image.Image):
-    from PIL import ImageCms
 
     lab = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     picture.save(tmp_path / "profile.png", icc_profile=lab)

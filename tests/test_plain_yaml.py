@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 
 import pytest
@@ -87,7 +88,6 @@ def test_any_text_gives_a_value_or_one_sentence(text):
 
 
 def test_what_is_no_text_file_is_refused_without_waiting_for_it(tmp_path):
-    import os
 
     os.mkfifo(tmp_path / "pipe.yaml")
     (tmp_path / "folder.yaml").mkdir()

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from avtr_cli.core.errors import ConfigError, InputError
+from avtr_cli.core.files import file_sha256
 from avtr_cli.output import isobmff
 from avtr_cli.provenance import marks, signing, xmp
 from avtr_cli.provenance.origin import DIGITAL_SOURCE_TYPE, Origin
@@ -380,7 +381,6 @@ def test_an_unmarked_video_is_said_to_tell_nothing(video):
 
 @pytest.mark.slow
 def test_the_report_tells_an_unsigned_file_from_another(video, tmp_path):
-    from avtr_cli.core.files import file_sha256
 
     path, report = video(), tmp_path / "report.json"
     marks.mark(path, ORIGIN, None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
 import os
 import subprocess
 import sys
@@ -53,7 +54,6 @@ def picture(kind: str = "PNG") -> bytes:
 
 def signed(data: bytes) -> bytes:
     """Another program's picture, signed with a certificate of this machine."""
-    import json
 
     import c2pa
 

@@ -19,6 +19,7 @@ from avtr_cli.core.types import Cue
 from avtr_cli.jobs.job import Job
 from avtr_cli.jobs.production import render_file
 from avtr_cli.jobs.two_sided import TwoSidedJob
+from avtr_cli.motion.lmfm.generator import SHIPPED
 from avtr_cli.provenance import signing
 
 DOCUMENT = Path(__file__).parent.parent / "docs" / "report.md"
@@ -118,7 +119,6 @@ def test_what_is_told_of_the_files_is_what_is_in_them(reports):
 
 @pytest.mark.slow
 def test_a_report_knows_the_weights_and_the_moment(reports):
-    from avtr_cli.motion.lmfm.generator import SHIPPED
 
     told = reports[0]
     assert told["weights"] == [{"file": SHIPPED.name, "sha256": hashlib.sha256(SHIPPED.read_bytes()).hexdigest()}]

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import subprocess
 from pathlib import Path
 
-import imageio_ffmpeg
 import numpy as np
 import pytest
 import soundfile
@@ -13,14 +11,10 @@ import soundfile
 from avtr_cli.audio.source import DialogueFiles, DialogueSource
 from avtr_cli.core.errors import AudioError
 from tests.fuzz.sounds import originals, two_sides
+from tests.sounds import ffmpeg, heard
 
 SECONDS = 2.5
 SOUND = two_sides(40_000)
-
-
-def ffmpeg(*arguments: str) -> bytes:
-    program = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-y", "-nostdin", *arguments]
-    return subprocess.run(program, check=True, capture_output=True).stdout
 
 
 @pytest.fixture(scope="module")
@@ -28,14 +22,6 @@ def wav(tmp_path_factory) -> Path:
     path = tmp_path_factory.mktemp("sound") / "a.wav"
     soundfile.write(path, SOUND, 16_000)
     return path
-
-
-def heard(path: Path, **more) -> np.ndarray:
-    with DialogueSource(DialogueFiles(dialogue=path, **more)) as source:
-        once, again = (np.concatenate(list(source.blocks()), axis=1) for _ in range(2))
-        assert once.shape[1] == source.facts.samples
-    assert np.array_equal(once, again)
-    return once
 
 
 STREAMED = {

@@ -14,6 +14,7 @@ from typing import TypeVar
 import numpy as np
 import pytest
 import torch
+from PIL import Image, ImageOps
 
 from avtr_cli.core.config import load_preset
 from avtr_cli.core.errors import AvtrError
@@ -82,7 +83,6 @@ def test_two_threads_that_ask_for_one_avatar_prepare_it_once(photo: Path, monkey
 
 @pytest.mark.slow
 def test_two_threads_find_two_faces_as_one_would(photo: Path, tmp_path: Path):
-    from PIL import Image, ImageOps
 
     mirrored = tmp_path / "mirrored.png"
     ImageOps.mirror(Image.open(photo)).save(mirrored)

@@ -14,6 +14,7 @@ from avtr_cli.core.timing import SAMPLE_RATE
 from avtr_cli.evaluation.motion.face import lip_aperture
 from avtr_cli.motion import gestures
 from avtr_cli.motion.lmfm.articulation import compose
+from avtr_cli.motion.lmfm.log_mel import FEATURES, SILENCE
 from avtr_cli.training import augment, behaviour, conversation, dataset, phones, recordings, speech, text, voices
 from avtr_cli.training.mouth import mouth_truth
 from avtr_cli.training.prosody import analyse, pitch
@@ -273,7 +274,6 @@ def _side(utterance):
 
 
 def test_other_throats_and_rooms_leave_times_alone_and_differ_by_side():
-    from avtr_cli.motion.lmfm.log_mel import FEATURES, SILENCE
     from avtr_cli.training.perturb import perturb
 
     features = torch.full((3, 2, 40, FEATURES), SILENCE)
