@@ -39,7 +39,7 @@ def numbers(portrait):
 
 @pytest.mark.slow
 def test_a_talking_breathing_photo_keeps_every_bound(numbers):
-    kept = {name: bound.kept(numbers[name]) for name, bound in temporal.TEMPORAL_BOUNDS.items()}
+    kept = {name: bound.met(numbers[name]) for name, bound in temporal.TEMPORAL_BOUNDS.items()}
     assert all(kept.values()), numbers
 
 
@@ -62,7 +62,7 @@ def test_noise_behind_the_person_is_flicker_and_a_drifting_picture_swims(portrai
 
     monkeypatch.setattr(temporal, "_draw", trembling)
     numbers = temporal.measure_take(portrait, np.zeros((11, len(CONTROLS))), CONFIG, CPU)
-    broken = [name for name, bound in temporal.TEMPORAL_BOUNDS.items() if bound.kept(numbers[name]) is False]
+    broken = [name for name, bound in temporal.TEMPORAL_BOUNDS.items() if bound.met(numbers[name]) is False]
     assert set(broken) >= {"background.flicker", "background.swim_px", "shoulders.flicker"}
 
 

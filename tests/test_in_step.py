@@ -14,6 +14,7 @@ from avtr_cli.core import runtime
 from avtr_cli.core.camera import FRONT
 from avtr_cli.core.clocks import ChunkClock, timed
 from avtr_cli.core.config import MotionConfig, RuntimeConfig
+from avtr_cli.core.cuda_graphs import Graphs
 from avtr_cli.core.errors import ConfigError
 from avtr_cli.core.motion_space import KEYPOINTS
 from avtr_cli.core.protocols import JointGenerator, JointRenderer
@@ -268,7 +269,7 @@ def test_without_a_gpu_a_graph_is_the_plain_call():
         calls.append(factor)
         return [factor * tensor for tensor in inputs]
 
-    graphs = runtime.Graphs(scaled, CPU, "auto", tolerance=0.0)
+    graphs = Graphs(scaled, CPU, "auto", tolerance=0.0)
     assert graphs([3], [torch.ones(2)])[0].tolist() == [3, 3]
     assert calls == [3]
 
@@ -283,7 +284,7 @@ def test_a_replayed_graph_answers_as_the_plain_call():
         calls.append(1)
         return [torch.relu(tensor @ weight + bias) for tensor in inputs]
 
-    graphs = runtime.Graphs(layer, cuda, "on", tolerance=1e-5)
+    graphs = Graphs(layer, cuda, "on", tolerance=1e-5)
     bias = torch.randn(64, device=cuda)
     first = [torch.randn(8, 64, device=cuda)]
     torch.testing.assert_close(graphs([bias], first)[0], layer(bias, first)[0])
@@ -303,9 +304,9 @@ def test_what_cannot_be_captured_stays_plain_or_is_refused():
         return [inputs[0] * inputs[0].sum().item()]
 
     given = [torch.ones(3, device=cuda)]
-    assert runtime.Graphs(waits, cuda, "auto", tolerance=0.0)([], given)[0].tolist() == [3, 3, 3]
+    assert Graphs(waits, cuda, "auto", tolerance=0.0)([], given)[0].tolist() == [3, 3, 3]
     with pytest.raises(ConfigError, match="cannot be captured"):
-        runtime.Graphs(waits, cuda, "on", tolerance=0.0)([], given)
+        Graphs(waits, cuda, "on", tolerance=0.0)([], given)
 
 
 @pytest.mark.slow

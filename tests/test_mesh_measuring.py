@@ -183,7 +183,7 @@ def test_a_picture_without_a_face_leaves_everything_uncalibrated():
 def test_after_calibration_the_head_turns_as_far_as_told(studio: Studio):
     numbers = renderer_face.pose(studio)
     for name, value in numbers.items():
-        assert BOUNDS[name].kept(value), f"{name} {value:.3f}, needed {BOUNDS[name].text}"
+        assert BOUNDS[name].met(value), f"{name} {value:.3f}, needed {BOUNDS[name].needed}"
 
 
 @pytest.mark.slow
@@ -200,7 +200,7 @@ def test_after_calibration_the_head_turns_as_far_as_told(studio: Studio):
     ],
 )
 def test_the_acceptance_list_holds_on_the_astronaut(studio: Studio, check):
-    broken = {name: value for name, value in check(studio).items() if BOUNDS[name].kept(value) is False}
+    broken = {name: value for name, value in check(studio).items() if BOUNDS[name].met(value) is False}
     assert broken == {}
 
 

@@ -100,24 +100,24 @@ def test_streaming_with_carried_state_equals_the_training_graph(checkpoint, soun
     mouth_noise, face_noise = base_noise(5, steps)
     mean, scale = model.guess_mouth(given)
     track = model.mouth_track
-    memories = track.remember(mouth, objective.before(mouth), given.avatar)
+    memories = track.past_memory(mouth, objective.before(mouth), given.avatar)
     bias = objective.track_bias(track, frames, False)
 
     def mouth_velocity(x, t):
         times = torch.full((1, frames), t)
-        departure = track(x, track.listen(given.avatar), track.modulations(times, person), memories, bias)
+        departure = track(x, track.sound_tokens(given.avatar), track.modulations(times, person), memories, bias)
         return departure + flow.gaussian_skip(x, t, mean, scale, NOISE_SD)
 
     assert_close(flow.euler(mouth_velocity, mouth_noise[None], steps), mouth, atol=1e-4, rtol=0)
 
     track = model.face_track
-    memories = track.remember(face, objective.before(face), given.fused)
+    memories = track.past_memory(face, objective.before(face), given.fused)
     bias = objective.track_bias(track, frames, False)
     face_scale = model.scale_face(person)
 
     def face_velocity(x, t):
         times = torch.full((1, frames), t)
-        departure = track(x, track.listen(given.fused), track.modulations(times, person), memories, bias)
+        departure = track(x, track.sound_tokens(given.fused), track.modulations(times, person), memories, bias)
         return departure + flow.gaussian_skip(x, t, torch.zeros_like(x), face_scale, 1.0)
 
     codes = flow.euler(face_velocity, face_noise[None], steps).clamp(-6, 6)

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from avtr_cli.core.camera import Camera
+from avtr_cli.core.clocks import ChunkClock, statistics, timed
 from avtr_cli.core.errors import AudioError, ConfigError
 from avtr_cli.core.motion_space import CONTROLS, KEYPOINTS
 from avtr_cli.core.types import Cue, Motion
@@ -160,3 +161,12 @@ def test_a_flat_renderer_shows_the_photos_own_view_alone(engine, identity):
         StreamingSession(identity, engine.generator, engine.renderer, camera=aside)
     with pytest.raises(ConfigError, match="the mesh renderer draws the photo's own view alone"):
         engine.renderer.draw(identity, Motion(CONTROLS, torch.zeros(1, len(CONTROLS))), aside)
+
+
+def test_a_call_without_an_end_remembers_the_times_of_its_last_chunks_alone():
+    clock = ChunkClock(keep=10)
+    for _ in range(1000):
+        with clock.chunk(), timed("motion"):
+            pass
+        assert len(clock.chunk_ms) == len(clock.stages_ms["motion"]) < 22
+    assert statistics(clock.chunk_ms)["count"] >= 10

@@ -28,6 +28,6 @@ def renderer(
     runtime.use_threads(threads)
     results = evaluate_renderer(photos, runtime.choose_device(device or "auto"), voice.note)
     kept, measured = kept_share(results)
-    bounds = {name: {"line": bound.line, "what": bound.what, "needed": bound.text} for name, bound in BOUNDS.items()}
+    bounds = {name: {"line": bound.line, "what": bound.what, "needed": bound.needed} for name, bound in BOUNDS.items()}
     told = {"command": options.typed(), "bounds": bounds, "photos": results, "kept": kept, "measured": measured}
     tell_numbers(renderer_table(results, width=voice.width(sys.stdout)), told, report, as_json)

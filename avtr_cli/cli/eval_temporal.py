@@ -52,7 +52,7 @@ def temporal(
     controls = SessionPerformer(motion_generator(chosen, CONTROLS, where))(repeated([call], seconds).sound, seed)
     results = evaluate_temporal(photos, controls, chosen.render, where, voice.note)
     kept, measured = kept_share(results, TEMPORAL_BOUNDS)
-    bounds = {name: {"what": bound.what, "needed": bound.text} for name, bound in TEMPORAL_BOUNDS.items()}
+    bounds = {name: {"what": bound.what, "needed": bound.needed} for name, bound in TEMPORAL_BOUNDS.items()}
     told = {"command": options.typed(), "frames": len(controls), "bounds": bounds, "photos": results}
     told |= {"kept": kept, "measured": measured}
     lines = renderer_table(results, TEMPORAL_BOUNDS, voice.width(sys.stdout))

@@ -94,7 +94,7 @@ class Lines:
         factor, left = self._pace.at(done, total)
         if self._due() and done < total:
             rendered = f"{done / FPS:.1f} s of {total / FPS:.1f} s rendered"
-            self._say(f"{self._name}: {rendered}, {factor:.1f}x real time, about {left:.0f} s left")
+            self._say(f"{self._name}: {rendered}, {factor:.2g}x real time, about {left:.0f} s left")
 
     def close(self) -> None:
         """Nothing is left."""
@@ -166,7 +166,7 @@ class Bar:
             self._bar.initial = self._bar.n = max(0, done - CHUNK_FRAMES)
             self._bar.set_description_str(self._name, refresh=False)
         factor, _ = self._pace.at(done, total)
-        self._bar.set_postfix_str(f"{factor:.1f}x real time", refresh=False)
+        self._bar.set_postfix_str(f"{factor:.2g}x real time", refresh=False)
         self._bar.update(done - self._bar.n)
 
     def close(self) -> None:

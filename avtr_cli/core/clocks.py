@@ -21,7 +21,9 @@ _running: ContextVar[ChunkClock | None] = ContextVar("stage clock", default=None
 class ChunkClock:
     """Milliseconds per chunk of every stage. `chunk()` brackets a chunk, `stage()` what happens inside."""
 
-    def __init__(self, cuda: bool = False):
+    def __init__(self, cuda: bool = False, keep: int | None = None):
+        """`keep` is how many of the last chunks are remembered at least; None: all, as a report of a file wants."""
+        self._keep = keep
         self.chunk_ms: list[float] = []
         self.stages_ms: dict[str, list[float]] = {name: [] for name in STEPS}
         self._cuda = cuda
@@ -50,6 +52,7 @@ class ChunkClock:
                     clock.stages_ms[name].append(self._spent.get(name, 0.0))
                 if self._cuda:
                     clock._read_events(before=len(clock.chunk_ms) - 1)
+                clock._forget()
 
     def add(self, name: str, ms: float) -> None:
         """A stage that was clocked elsewhere, such as the encoder's thread."""
@@ -83,6 +86,16 @@ class ChunkClock:
         event = torch.cuda.Event(enable_timing=True)
         event.record()
         return event
+
+    def _forget(self) -> None:
+        """Drop the oldest chunks of a call without an end, now and then."""
+        if self._keep is None or len(self.chunk_ms) < 2 * self._keep + 2:
+            return
+        gone = len(self.chunk_ms) - self._keep
+        del self.chunk_ms[:gone]
+        for times in self.stages_ms.values():
+            del times[: max(0, len(times) - self._keep)]
+        self._events = [(chunk - gone, *rest) for chunk, *rest in self._events if chunk >= gone]
 
     def _read_events(self, before: int) -> None:
         waiting = []

@@ -8,29 +8,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from avtr_cli.evaluation.measure import Measure
 from avtr_cli.evaluation.motion.takes import Finding
-
-
-@dataclass(frozen=True)
-class Measure:
-    """`low` and `high` are the bounds needed, `control_high` what the shifted partner's motion may reach."""
-
-    what: str
-    low: float | None = None
-    high: float | None = None
-    control_high: float | None = None
-
-    def met(self, value: float) -> bool | None:
-        """Whether `value` lies within the bounds; None where there are none, or nothing was measured."""
-        if (self.low is None and self.high is None) or not math.isfinite(value):
-            return None
-        return (self.low is None or value >= self.low) and (self.high is None or value <= self.high)
-
 
 MEASURES: dict[str, Measure] = {
     "mouth.energy_r": Measure("aperture with own level in dB, all frames, at the best lag", 0.65, 0.92),

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from avtr_cli.core import runtime
+from avtr_cli.core.clocks import ChunkClock
 from avtr_cli.core.config import Preset
 from avtr_cli.core.files import file_sha256
 from avtr_cli.core.motion_space import MotionSpace
@@ -34,6 +35,7 @@ _Kept = TypeVar("_Kept", Portrait, Identity)
 
 logger = logging.getLogger(__name__)
 
+CHUNKS_TIMED = 1500  # of a live call, the last five minutes: a day has half a million
 AVATARS_KEPT = 4  # prepared avatars in memory, about 60 MB each
 
 
@@ -101,7 +103,8 @@ class Engine:
         session. Raises PhotoError, and ConfigError for cues that the motion model cannot do.
         """
         _, identity = self.avatar(Path(photo), face)
-        session = StreamingSession(identity, self.generator, self.renderer, seed)
+        clock = ChunkClock(self.device.type == "cuda", CHUNKS_TIMED)
+        session = StreamingSession(identity, self.generator, self.renderer, seed, clock)
         session.ask(cues)
         return session
 

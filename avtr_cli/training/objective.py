@@ -171,10 +171,10 @@ def _mouth_loss(
     x = torch.lerp(noise, z, t.unsqueeze(-1))
     skip = flow.gaussian_skip(x, t.unsqueeze(-1), *guess, NOISE_SD)
     track = model.mouth_track
-    memories = track.remember(past, before(past), given.avatar)
+    memories = track.past_memory(past, before(past), given.avatar)
     velocity = skip + track(
         x,
-        track.listen(given.avatar),
+        track.sound_tokens(given.avatar),
         track.modulations(t, given.person),
         memories,
         track_bias(track, frames, hidden_past),
@@ -214,10 +214,10 @@ def _face_loss(
     track = model.face_track
     first_innovation = innovations.colour[:, 0].square().sum(-1).sqrt()
     past = z + torch.randn(z.shape, generator=generator).to(z) * _SETTLE_FACE * first_innovation
-    memories = track.remember(past, before(past), given.fused)
+    memories = track.past_memory(past, before(past), given.fused)
     velocity = skip + track(
         x,
-        track.listen(given.fused),
+        track.sound_tokens(given.fused),
         track.modulations(t, given.person),
         memories,
         track_bias(track, frames, hidden_past),
@@ -227,7 +227,7 @@ def _face_loss(
 
 
 def _event_losses(model: Lmfm, batch: dict[str, Tensor], flags: Tensor, person: Tensor) -> dict[str, Tensor]:
-    memory = model.events.recall(F.pad(flags, (0, 0, event_head.HISTORY, 0)))
+    memory = model.events.history_memory(F.pad(flags, (0, 0, event_head.HISTORY, 0)))
     hazards, gaze = (part.float() for part in model.events(memory, batch["since"], person))
     starts = batch["starts"]
     begun = starts[:, _UNHEARD:, list(EVENTS).index("gaze")] > 0

@@ -19,7 +19,7 @@ from avtr_cli.core.arrays import AnyArray, Floats, Grey, Image, Mask, Reals
 from avtr_cli.core.config import RenderConfig
 from avtr_cli.core.motion_space import CONTROLS, HEAD_CHANNELS
 from avtr_cli.core.types import Identity, Motion, Portrait
-from avtr_cli.evaluation.mesh.renderer import Bound
+from avtr_cli.evaluation.measure import Measure
 from avtr_cli.evaluation.mesh.studio import Numbers
 from avtr_cli.perception.crop import resample
 from avtr_cli.perception.portrait import find_portrait
@@ -38,13 +38,23 @@ MOST_MARKS = 80  # points followed in a region
 LOST_PX = 0.5  # a mark followed there and back that misses its start by more is not believed
 FEWEST_MARKS = 4
 
-TEMPORAL_BOUNDS: dict[str, Bound] = {
-    "background.flicker": Bound(15, "change between frames of what never moves, worst frame's mean, of 255", high=0.3),
-    "background.swim_px": Bound(15, "displacement of background marks by optical flow, 95 % below, px", high=0.1),
-    "shoulders.flicker": Bound(15, "change in the rate of change of the shoulders, mean, of 255", high=0.3),
-    "shoulders.swim_eo": Bound(15, "displacement of shoulder marks beyond breath, 95 % below, EO", high=0.02),
-    "shoulders.wobble_eo": Bound(15, "of that, what the shoulders do not do as one, 95 % below, EO", high=0.006),
-    "identity.ssim": Bound(16, "likeness to the photo beyond the face, head and breath at neutral, least", low=0.98),
+TEMPORAL_BOUNDS: dict[str, Measure] = {
+    "background.flicker": Measure(
+        line=15, what="change between frames of what never moves, worst frame's mean, of 255", high=0.3
+    ),
+    "background.swim_px": Measure(
+        line=15, what="displacement of background marks by optical flow, 95 % below, px", high=0.1
+    ),
+    "shoulders.flicker": Measure(line=15, what="change in the rate of change of the shoulders, mean, of 255", high=0.3),
+    "shoulders.swim_eo": Measure(
+        line=15, what="displacement of shoulder marks beyond breath, 95 % below, EO", high=0.02
+    ),
+    "shoulders.wobble_eo": Measure(
+        line=15, what="of that, what the shoulders do not do as one, 95 % below, EO", high=0.006
+    ),
+    "identity.ssim": Measure(
+        line=16, what="likeness to the photo beyond the face, head and breath at neutral, least", low=0.98
+    ),
 }
 
 

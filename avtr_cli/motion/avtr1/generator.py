@@ -18,10 +18,10 @@ from torch import Tensor
 
 from avtr_cli.core.clocks import timed
 from avtr_cli.core.config import MotionConfig
+from avtr_cli.core.cuda_graphs import Graphs
 from avtr_cli.core.errors import ConfigError
 from avtr_cli.core.motion_space import KEYPOINTS
 from avtr_cli.core.rotation import vector_of
-from avtr_cli.core.runtime import Graphs
 from avtr_cli.core.timing import CHUNK_FRAMES, PAST_FRAMES
 from avtr_cli.core.types import Asked, Identity, Motion, MotionState, Window
 from avtr_cli.motion.avtr1.archive import CHANNELS, LIPSYNC_COORDINATES, SIDE_WIDTH, Avtr1Archive, Guidance

@@ -75,63 +75,97 @@ def compose(
     mouth (T, 7), closures and activity (T,) in [0, 1] (how much the avatar's own voice opens the mouth at all),
     face (T, 18), curves (T, 8).
     """
-    out = face.new_zeros(face.shape[0], len(CONTROLS))
+    controls = _Controls(face.new_zeros(face.shape[0], len(CONTROLS)))
+    f = dict(zip(FACE, face.unbind(-1), strict=True))
+    g = dict(zip(CURVES, curves.unbind(-1), strict=True))
+    lips = _speak(controls, mouth, bilabial, labiodental, activity, expressiveness)
+    _show_mood(controls, f, g, lips["mouthPucker"], expressiveness, smile)
+    pitch, yaw = _turn_head(controls, f, g, activity, head_gain)
+    x = g["gazeX"] * gaze - _VOR * yaw / EYE_RANGE_DEGREES
+    y = g["gazeY"] * gaze - _VOR * pitch / EYE_RANGE_DEGREES
+    _look(controls.put, x, y, g["blink"].clamp(0, 1))
+    controls.values[:, : _COLUMN["headPitch"]].clamp_(0, 1)
+    return controls.values
 
-    def put(name: str, value: Tensor) -> None:
-        out[:, _COLUMN[name]] = value
 
-    def both(name: str, left: Tensor, right: Tensor | None = None) -> None:
-        put(name + "Left", left)
-        put(name + "Right", left if right is None else right)
+class _Controls:
+    """Controls (T, 58) that are filled channel by channel."""
 
+    def __init__(self, values: Tensor):
+        self.values = values
+
+    def put(self, name: str, value: Tensor) -> None:
+        self.values[:, _COLUMN[name]] = value
+
+    def both(self, name: str, left: Tensor, right: Tensor | None = None) -> None:
+        """Both sides of the face alike, or each its own."""
+        self.put(name + "Left", left)
+        self.put(name + "Right", left if right is None else right)
+
+
+def _speak(
+    controls: _Controls,
+    mouth: Tensor,
+    bilabial: Tensor,
+    labiodental: Tensor,
+    activity: Tensor,
+    expressiveness: float,
+) -> dict[str, Tensor]:
+    """The mouth's open shapes with the closures on top; returns what `close_lips` made of them."""
     open_mouth = mouth.clamp(0, 1)
     open_mouth[:, 0] = soft_jaw(open_mouth[:, 0])
     open_mouth = open_mouth * (activity * expressiveness).unsqueeze(-1)
     lips = close_lips(open_mouth, bilabial * activity, labiodental * activity)
-    f = dict(zip(FACE, face.unbind(-1), strict=True))
-    g = dict(zip(CURVES, curves.unbind(-1), strict=True))
-
     for name in ("jawOpen", "mouthClose", "mouthFunnel", "mouthPucker", "tongueOut", "mouthRollLower"):
-        put(name, lips[name])
-    put("mouthRollUpper", lips["mouthRoll"])
+        controls.put(name, lips[name])
+    controls.put("mouthRollUpper", lips["mouthRoll"])
     for name in ("mouthUpperUp", "mouthLowerDown", "mouthStretch", "mouthPress"):
-        both(name, lips[name])
+        controls.both(name, lips[name])
+    return lips
 
+
+def _show_mood(
+    controls: _Controls,
+    f: dict[str, Tensor],
+    g: dict[str, Tensor],
+    pucker: Tensor,
+    expressiveness: float,
+    smile: float,
+) -> None:
+    """Corners of the mouth, brows and the openness of the eyes."""
     corners = (f["smile"] + g["smile"]) * expressiveness + smile
     side = f["smileSide"] * expressiveness
-    rounding = 1 - 0.6 * lips["mouthPucker"]  # pursed lips cannot smile widely
-    both("mouthSmile", (corners + side).clamp(min=0) * rounding, (corners - side).clamp(min=0) * rounding)
-    both("mouthFrown", (f["frown"] * expressiveness - 0.7 * corners.clamp(max=0)).clamp(min=0))
-    both("mouthDimple", 0.3 * corners.clamp(min=0))
-    both("cheekSquint", 0.5 * corners.clamp(min=0))
-    put("mouthLeft", (f["mouthSide"] * expressiveness).clamp(min=0))
-    put("mouthRight", (-f["mouthSide"] * expressiveness).clamp(min=0))
+    rounding = 1 - 0.6 * pucker  # pursed lips cannot smile widely
+    controls.both("mouthSmile", (corners + side).clamp(min=0) * rounding, (corners - side).clamp(min=0) * rounding)
+    controls.both("mouthFrown", (f["frown"] * expressiveness - 0.7 * corners.clamp(max=0)).clamp(min=0))
+    controls.both("mouthDimple", 0.3 * corners.clamp(min=0))
+    controls.both("cheekSquint", 0.5 * corners.clamp(min=0))
+    controls.put("mouthLeft", (f["mouthSide"] * expressiveness).clamp(min=0))
+    controls.put("mouthRight", (-f["mouthSide"] * expressiveness).clamp(min=0))
 
     raise_brow = g["brow"] * expressiveness
-    put("browInnerUp", (f["browInner"] * expressiveness + raise_brow).clamp(min=0))
-    both("browOuterUp", (f["browOuter"] * expressiveness + 0.8 * raise_brow).clamp(min=0))
-    both("browDown", ((f["browDown"]) * expressiveness - raise_brow).clamp(min=0))
+    controls.put("browInnerUp", (f["browInner"] * expressiveness + raise_brow).clamp(min=0))
+    controls.both("browOuterUp", (f["browOuter"] * expressiveness + 0.8 * raise_brow).clamp(min=0))
+    controls.both("browDown", ((f["browDown"]) * expressiveness - raise_brow).clamp(min=0))
     blink = g["blink"].clamp(0, 1)
-    both("eyeSquint", (f["squint"] * expressiveness + 0.35 * corners.clamp(min=0)).clamp(min=0))
-    both("eyeWide", (f["wide"] * expressiveness + 0.35 * raise_brow).clamp(min=0) * (1 - blink))
+    controls.both("eyeSquint", (f["squint"] * expressiveness + 0.35 * corners.clamp(min=0)).clamp(min=0))
+    controls.both("eyeWide", (f["wide"] * expressiveness + 0.35 * raise_brow).clamp(min=0) * (1 - blink))
 
+
+def _turn_head(
+    controls: _Controls, f: dict[str, Tensor], g: dict[str, Tensor], activity: Tensor, head_gain: float
+) -> tuple[Tensor, Tensor]:
+    """Posture, the murmur of speech and gestures add up; returns pitch and yaw in degrees."""
     murmur = _MURMUR_GAIN * activity
-    pitch = (_POSTURE_GAIN * f["pitch"] + murmur * f["talkPitch"] + g["pitch"]) * head_gain
-    yaw = (_POSTURE_GAIN * f["yaw"] + murmur * f["talkYaw"] + g["yaw"]) * head_gain
-    roll = (_POSTURE_GAIN * f["roll"] + murmur * f["talkRoll"] + g["roll"]) * head_gain
-    for name, value in (("headPitch", pitch), ("headYaw", yaw), ("headRoll", roll)):
-        put(name, torch.deg2rad(value))
-    for name in "xyz":
-        put("head" + name.upper(), 0.01 * f[name] * head_gain)
-
-    _look(
-        put,
-        g["gazeX"] * gaze - _VOR * yaw / EYE_RANGE_DEGREES,
-        g["gazeY"] * gaze - _VOR * pitch / EYE_RANGE_DEGREES,
-        blink,
+    pitch, yaw, roll = (
+        (_POSTURE_GAIN * f[axis] + murmur * f[f"talk{axis.title()}"] + g[axis]) * head_gain
+        for axis in ("pitch", "yaw", "roll")
     )
-    out[:, : _COLUMN["headPitch"]].clamp_(0, 1)
-    return out
+    for name, value in (("headPitch", pitch), ("headYaw", yaw), ("headRoll", roll)):
+        controls.put(name, torch.deg2rad(value))
+    for name in "xyz":
+        controls.put("head" + name.upper(), 0.01 * f[name] * head_gain)
+    return pitch, yaw
 
 
 def _look(put: Callable[[str, Tensor], None], x: Tensor, y: Tensor, blink: Tensor) -> None:

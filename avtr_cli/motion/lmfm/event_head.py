@@ -34,7 +34,7 @@ class EventHead(nn.Module):
         with torch.no_grad():
             last.bias[: len(EVENTS)] = _RARE
 
-    def recall(self, flags: Tensor) -> Tensor:
+    def history_memory(self, flags: Tensor) -> Tensor:
         """Flag probabilities (B, HISTORY + T, 12) -> memory (B, T, 60)."""
         x = flags.transpose(1, 2)
         y = F.gelu(self.first(x))

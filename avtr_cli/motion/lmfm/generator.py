@@ -132,13 +132,13 @@ class LmfmGenerator:
         """Which gestures start in this chunk: the event head's hazards, guided by the partner if asked for."""
         events, person, guidance = self.model.events, self._person, self.config.partner_guidance
         recent = flags[-event_head.HISTORY - CHUNK_FRAMES :]
-        memory = events.recall(recent.unsqueeze(0))[0]
+        memory = events.history_memory(recent.unsqueeze(0))[0]
         alone = memory
         guidance = ANSWER_GUIDANCE * guidance
         if guidance != 1.0:
             deaf = recent.clone()
             deaf[:, hearing.FLAGS :] = 0
-            alone = events.recall(deaf.unsqueeze(0))[0]
+            alone = events.history_memory(deaf.unsqueeze(0))[0]
 
         def hazards(frame: int, since: Floats) -> tuple[Doubles, Doubles]:
             ages = torch.from_numpy(since.astype(np.float32))
@@ -229,11 +229,11 @@ class LmfmGenerator:
         past, before = history[1:][None, PAST_FRAMES - frames :], history[:-1][None, PAST_FRAMES - frames :]
         bias = self._bias(track, frames)
         memories = {
-            name: track.remember(past, before, sound[:, PAST_FRAMES - frames : PAST_FRAMES])
+            name: track.past_memory(past, before, sound[:, PAST_FRAMES - frames : PAST_FRAMES])
             for name, sound in heard.items()
         }
 
-        told = {name: track.listen(sound[:, -CHUNK_FRAMES:]) for name, sound in heard.items()}
+        told = {name: track.sound_tokens(sound[:, -CHUNK_FRAMES:]) for name, sound in heard.items()}
         others = [name for name in given if name != "all"]
         weights = [self._weight(name) for name in others]
 

@@ -122,7 +122,7 @@ class Track(nn.Module):
     def _layers(self) -> Iterator[Layer]:
         return (layer for layer in self.layers if isinstance(layer, Layer))
 
-    def remember(self, motion: Tensor, before: Tensor, heard: Tensor) -> list[tuple[Tensor, Tensor]]:
+    def past_memory(self, motion: Tensor, before: Tensor, heard: Tensor) -> list[tuple[Tensor, Tensor]]:
         """Clean frames (B, P, C), the frame before each (B, P, C), what was heard then -> each layer's memory."""
         tokens = self.past(torch.cat([motion, motion - before, heard], dim=-1))
         return [layer.memory(tokens) for layer in self._layers()]
@@ -151,7 +151,7 @@ class Track(nn.Module):
             made.append(tuple(part + 1 if k % 3 else part for k, part in enumerate(parts)))
         return made
 
-    def listen(self, heard: Tensor) -> Tensor:
+    def sound_tokens(self, heard: Tensor) -> Tensor:
         """What the tokens of (B, N, H) know before they see their noise: (B, N, D)."""
         now: Tensor = self.now(heard) + self.place.repeat(heard.shape[1] // CHUNK_FRAMES, 1)
         return now
@@ -164,7 +164,7 @@ class Track(nn.Module):
         memories: list[tuple[Tensor, Tensor]],
         bias: Tensor,
     ) -> Tensor:
-        """x (B, N, C), N whole chunks, with what `listen`, `modulations`, `remember` and `bias` made of the rest.
+        """x (B, N, C), N whole chunks; the rest as `sound_tokens`, `modulations`, `past_memory` and `bias` give it.
 
         Returns the departure from the Gaussian velocity (B, N, C).
         """

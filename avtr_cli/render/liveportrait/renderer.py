@@ -22,10 +22,11 @@ from avtr_cli.core.arrays import Affine, Frames, Image, Points
 from avtr_cli.core.camera import FRONT, Camera, check_front
 from avtr_cli.core.clocks import timed
 from avtr_cli.core.config import LEFT_AS_IT_IS, RenderConfig, RuntimeConfig
+from avtr_cli.core.cuda_graphs import Graphs, to_host
 from avtr_cli.core.errors import WeightsError
 from avtr_cli.core.motion_space import KEYPOINTS
 from avtr_cli.core.rotation import matrix_of, vector_of
-from avtr_cli.core.runtime import Graphs, precision_on, to_host
+from avtr_cli.core.runtime import precision_on
 from avtr_cli.core.types import Identity, Motion, Portrait
 from avtr_cli.perception.crop import resample, scale_of
 from avtr_cli.perception.template import fit_pose
