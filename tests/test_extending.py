@@ -14,11 +14,11 @@ from avtr_cli.core.motion_space import CONTROLS
 from avtr_cli.core.timing import CHUNK_FRAMES, SAMPLES_PER_FRAME
 from avtr_cli.core.types import Identity, Motion
 from avtr_cli.evaluation import table
+from avtr_cli.evaluation.measure import Measure
 from avtr_cli.evaluation.motion import lips
 from avtr_cli.evaluation.motion.follower import follow_loudness
 from avtr_cli.evaluation.motion.suite import evaluate_motion
 from avtr_cli.evaluation.motion.takes import Dialogue, Finding
-from avtr_cli.evaluation.table import Measure
 from avtr_cli.motion.table import GENERATORS, GeneratorEntry
 from avtr_cli.output.formats import FORMATS, Format
 from avtr_cli.render.table import RENDERERS, RendererEntry

@@ -209,7 +209,7 @@ def test_the_table_marks_what_is_broken():
     lines = list(renderer_table({"someone": numbers}))
     assert kept_share({"someone": numbers}) == (1, 2)
     assert next(line for line in lines if "lips.gap_r" in line).rstrip().endswith("*")
-    assert "1 of 2 bounds kept" in lines[-1]
+    assert "1 of 2 bounds met" in lines[-1]
 
 
 def test_a_render_uses_the_calibration_it_measured(photo: Path):
