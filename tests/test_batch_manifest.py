@@ -240,7 +240,7 @@ NAMES = some.text(max_size=40) | some.text("abc./\\ -:%\n\0é\udce9\u2028~", max
 
 @pytest.mark.slow
 @given(key=some.sampled_from(["name", "out", "dialogue"]), said=NAMES, form=some.sampled_from([None, "webm", ".MOV"]))
-@settings(max_examples=400, deadline=None, database=None)
+@settings(max_examples=200)
 def test_any_name_is_a_place_inside_the_folder_or_one_sentence(tmp_path_factory, key, said, form):
     folder = tmp_path_factory.getbasetemp() / "out"
     values = {key: said} | ({"format": form} if form else {})

@@ -57,7 +57,7 @@ def test_an_orientation_that_cannot_be_read_leaves_the_picture_as_it_lies(capfd:
     assert capfd.readouterr() == ("", "")
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.binary(max_size=200), st.sampled_from(["JPEG", "PNG", "WEBP"]))
 def test_no_exif_block_can_do_more_than_turn_the_picture(block: bytes, kind: str):
     data = as_file(SMALL, kind, exif=b"Exif\0\0II*\0\x08\0\0\0" + block)

@@ -19,7 +19,7 @@ def path(tmp_path_factory):
 
 
 @pytest.mark.slow
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 @given(rate=st.sampled_from(RATES), samples=st.integers(1, 100_000))
 def test_a_sound_of_any_length_is_heard_whole_and_twice_the_same(path, rate, samples):
     check(Case(samples, rate), path)
