@@ -352,6 +352,7 @@ def test_a_report_that_cannot_be_written_is_exit_code_5_and_the_video_stays(avtr
     assert (tmp_path / "a.mp4").is_file()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.geteuid() != 0, reason="mounting a tiny disk needs root")
 def test_a_full_disk_is_one_sentence_exit_code_5_and_leaves_nothing(avtr, photo, wav, tmp_path):
     disk = tmp_path / "disk"

@@ -224,12 +224,14 @@ def test_a_signed_picture_whose_pixels_changed_is_altered(tmp_path):
     assert verify(tmp_path / "a.jpg").integrity == ALTERED
 
 
+@pytest.mark.slow
 def test_a_signed_sound_is_told_to_be_signed(tmp_path):
     videos.ffmpeg("-f", "lavfi", "-i", "sine=440:duration=0.2", str(tmp_path / "plain.wav"))
     (tmp_path / "a.wav").write_bytes(signed((tmp_path / "plain.wav").read_bytes()))
     assert verify(tmp_path / "a.wav").integrity == INTACT
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [*KINDS, "BMP", "wav", "mp3", "m4a", "text", "nothing", "damaged"])
 def test_what_is_no_video_and_holds_no_manifest_is_said_to_be_no_video(tmp_path, kind):
     path = tmp_path / "a.mp4"

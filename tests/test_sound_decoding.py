@@ -20,8 +20,16 @@ from avtr_cli.core.errors import AudioError
 from tests.fuzz.sounds import originals, two_sides
 from tests.sounds import ffmpeg, heard
 
+pytestmark = pytest.mark.slow
+
 SOUND = two_sides(48_001)
 PICTURE = ["-f", "lavfi", "-i", "color=size=64x64:rate=25:duration=3"]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def whole_ffmpeg() -> None:
+    """What the tests spoil is made before one of them takes ffmpeg away."""
+    originals()
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +57,6 @@ FORMS = {
 }
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("form", FORMS)
 def test_a_container_is_heard_from_its_true_first_sample_to_its_last(folder, form):
     path = folder / f"a.{form}"
@@ -62,7 +69,6 @@ def test_a_container_is_heard_from_its_true_first_sample_to_its_last(folder, for
         assert np.abs(found - SOUND.T).max() < 1 / 32_768
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("form", ["aac", "wma", "avi", "ts", "ac3"])
 def test_formats_that_do_not_state_their_encoder_delay_are_heard_whole(folder, form):
     path = folder / f"b.{form}"
@@ -70,7 +76,6 @@ def test_formats_that_do_not_state_their_encoder_delay_are_heard_whole(folder, f
     assert abs(heard(path).shape[1] - len(SOUND)) < 2_500
 
 
-@pytest.mark.slow
 def test_a_pause_in_the_time_stamps_is_heard_as_silence(folder):
     path = folder / "gap.mkv"
     gap = "aselect='not(between(t,1,2))'"
@@ -78,7 +83,6 @@ def test_a_pause_in_the_time_stamps_is_heard_as_silence(folder):
     assert abs(heard(path).shape[1] - len(SOUND)) < 1_000
 
 
-@pytest.mark.slow
 def test_only_what_is_asked_for_is_decoded(folder):
     path = folder / "long.m4a"
     ffmpeg("-f", "lavfi", "-i", "anoisesrc=d=20:a=0.1:r=8000", "-ac", "2", str(path))
@@ -87,7 +91,6 @@ def test_only_what_is_asked_for_is_decoded(folder):
         assert source._tracks[0]._recording.frames <= 5 * 8_000
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["plain", "partly"])
 def test_nothing_temporary_is_left(folder, tmp_path, monkeypatch, kind):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
@@ -102,7 +105,6 @@ def test_nothing_temporary_is_left(folder, tmp_path, monkeypatch, kind):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.slow
 def test_ctrl_c_while_ffmpeg_works_ends_it_and_leaves_nothing(folder, tmp_path, monkeypatch):
     path = folder / "d.m4a"
     path.write_bytes(originals()["m4a"])
@@ -153,7 +155,6 @@ def bad_file(kind: str, folder: Path) -> Path:
     return path
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "says"),
     [
@@ -184,7 +185,6 @@ def test_a_network_address_is_never_fetched():
         DialogueSource(DialogueFiles(dialogue=Path("http://127.0.0.1:9/a.mp3")))
 
 
-@pytest.mark.slow
 def test_a_header_that_states_more_than_its_file_can_hold_is_refused(folder, monkeypatch):
     monkeypatch.setattr(decoding, "MOST_ANYWAY_S", 0.0)
     monkeypatch.setattr(decoding, "BYTES_A_SECOND", 20_000)

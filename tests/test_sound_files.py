@@ -97,6 +97,7 @@ def test_rights_that_are_missing_are_named(tmp_path, monkeypatch):
         OpenedFile(tmp_path / "a.wav")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["caf\udce9.wav", "名.wav", "a b'\"$.wav", "-x.wav", "a:b.wav", "a.raw", "a.mp3", "a"])
 @pytest.mark.parametrize("form", ["wav", "m4a"])
 def test_any_name_is_opened(tmp_path, monkeypatch, name, form):
