@@ -70,6 +70,7 @@ def test_one_failure_never_stops_the_rest(night):
     assert [path.name for path in out.iterdir() if path.name.startswith(".")] in ([], [".batch-hashes.json"])
 
 
+@pytest.mark.slow
 def test_every_failure_is_reported_with_its_reason(night):
     _, outcome = night
     table = "\n".join(failures_table(outcome.items))
@@ -87,6 +88,7 @@ def test_every_job_is_checked_before_any_is_rendered(source, tmp_path):
     assert kinds == ["check"] * 6 + ["measure"] + ["render"] * 3
 
 
+@pytest.mark.slow
 def test_the_summary_counts_and_points(night):
     out, outcome = night
     summary = json.loads(json.dumps(summary_of(outcome, out, Path("in"))))
@@ -98,6 +100,7 @@ def test_the_summary_counts_and_points(night):
     assert first["frames_sha256"] == videos.report_of(out / first["report"])["output"]["frames_sha256"]
 
 
+@pytest.mark.slow
 def test_a_second_run_renders_nothing_and_says_the_same(source, night, morning):
     before = (morning / "batch.jsonl").read_bytes()
     entries_now = entries(source, morning)
@@ -113,6 +116,7 @@ def test_a_second_run_renders_nothing_and_says_the_same(source, night, morning):
     assert (morning / "batch.jsonl").read_bytes() == before
 
 
+@pytest.mark.slow
 def test_the_index_is_written_where_something_is_new_or_a_killed_run_left_it_unwritten(source, night, morning):
     outcome = night[1]
     again = conduct(source, morning)
@@ -126,6 +130,7 @@ def test_the_index_is_written_where_something_is_new_or_a_killed_run_left_it_unw
     assert not index_is_due(again, morning)
 
 
+@pytest.mark.slow
 def test_what_a_finished_job_left_half_cleaned_up_goes_with_the_next_run(source, night, morning):
     left = beside(morning / f"{GOOD[0]}.mp4")
     left.mkdir()

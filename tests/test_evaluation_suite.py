@@ -41,12 +41,14 @@ def listener(watched):
     return evaluate_motion(CALLS, attentive, 2, 0.5, watch=lambda done, total: watched.append((done, total)))
 
 
+@pytest.mark.slow
 def test_progress_ends_at_what_was_announced(listener, watched):
     done, totals = zip(*watched, strict=True)
     assert list(done) == sorted(set(done))
     assert set(totals) == {done[-1]}
 
 
+@pytest.mark.slow
 def test_every_measure_of_the_report_is_described(listener):
     assert set(listener["measures"]) <= set(MEASURES)
     assert {"mouth.lag_frames", "head.jitter", "nod.ratio", "blink.per_minute", "seeds.head_r"} <= set(
@@ -56,10 +58,12 @@ def test_every_measure_of_the_report_is_described(listener):
         assert {"what", "mean", "sd", "values", "chance", "follower", "needed", "met"} <= set(row)
 
 
+@pytest.mark.slow
 def test_the_report_is_json_without_nan(listener):
     assert json.loads(json.dumps(listener, allow_nan=False)) == listener
 
 
+@pytest.mark.slow
 def test_a_listener_meets_the_listening_bounds_and_its_controls_stand_beside(listener):
     row = listener["measures"]["nod.ratio"]
     assert row["met"] is True
@@ -97,6 +101,7 @@ def test_what_a_dialogue_cannot_tell_is_null_and_neither_met_nor_failed():
     assert row["met"] is None
 
 
+@pytest.mark.slow
 def test_the_table_has_a_line_for_every_measure(listener):
     lines = list(table_lines(listener))
     for name in listener["measures"]:

@@ -91,6 +91,7 @@ def test_a_renderer_a_motion_model_and_a_format_are_an_entry_each(avtr, photo, w
     assert (code, "motion.gaze does nothing" in said) == (2, True)
 
 
+@pytest.mark.slow
 def test_a_measure_is_a_finding_and_a_row_and_one_without_its_row_is_noticed(dialogue, monkeypatch):
     def measured(takes, usual=lips.measure):
         widest = max(float(take.face.aperture.max()) for take in takes)

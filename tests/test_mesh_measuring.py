@@ -115,6 +115,7 @@ def test_one_faint_line_under_one_eye_is_no_glasses(stage: Stage):
     assert not wears_glasses(cv2.addWeighted(picture, 0.5, line, 0.5, 0), stage.points, stage.unit)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("stretch", "down"), [(1.0, 0.0), (1.0, 6.0), (0.8, -3.0), (1.25, 4.0)])
 def test_a_lip_is_found_again_by_its_pixels_moved_and_stretched(studio: Studio, stretch: float, down: float):
     band = LipBand(studio, upper=True)
@@ -127,6 +128,7 @@ def test_a_lip_is_found_again_by_its_pixels_moved_and_stretched(studio: Studio, 
     assert seen_stretch == pytest.approx(stretch, abs=0.07)
 
 
+@pytest.mark.slow
 def test_a_dark_line_beside_the_open_mouth_counts_as_a_whisker(studio: Studio, monkeypatch: pytest.MonkeyPatch):
     honest = studio.frame
 
@@ -144,6 +146,7 @@ def test_a_dark_line_beside_the_open_mouth_counts_as_a_whisker(studio: Studio, m
     assert renderer_picture.whiskers(studio)["lips.whisker"] > 6
 
 
+@pytest.mark.slow
 def test_the_collar_under_an_opening_jaw_stays(studio: Studio):
     down = np.array([[0.0, 0.0], [0.0, 0.55]]) * studio.unit
     places = studio.points[CHIN, :2] + down
@@ -212,6 +215,7 @@ def test_the_table_marks_what_is_broken():
     assert "1 of 2 bounds met" in lines[-1]
 
 
+@pytest.mark.slow
 def test_a_render_uses_the_calibration_it_measured(photo: Path):
     identity = MeshRenderer(RenderConfig(size=256), torch.device("cpu")).prepare(find_portrait(photo))
     calibration = identity.kept.calibration

@@ -112,6 +112,7 @@ def test_the_photo_view_keeps_aspect_and_even_sides(portrait: Portrait):
     assert identity.size == (194, 300) or identity.size == (194, 302)
 
 
+@pytest.mark.slow
 def test_the_jaw_opens_the_lips_as_far_as_told(renderer: MeshRenderer, identity: Identity):
     steps = np.array([0.0, 0.15, 0.3, 0.45, 0.6])
     frames = renderer.draw(identity, motion(*(controls(jawOpen=float(jaw)) for jaw in steps)))
@@ -121,12 +122,14 @@ def test_the_jaw_opens_the_lips_as_far_as_told(renderer: MeshRenderer, identity:
     assert 0.8 < slope < 1.3
 
 
+@pytest.mark.slow
 def test_mouth_close_seals_lips_even_where_the_photo_smiles(renderer: MeshRenderer, identity: Identity):
     frames = renderer.draw(identity, motion(controls(), controls(jawOpen=0.4, mouthClose=0.4)))
     assert lip_gap(frames[0]) > 0.05
     assert lip_gap(frames[1]) < 0.025
 
 
+@pytest.mark.slow
 def test_a_blink_shuts_the_eyes_and_leaves_the_mouth(renderer: MeshRenderer, identity: Identity):
     frames = renderer.draw(identity, motion(controls(), controls(eyeBlink=0.5), controls(eyeBlink=1.0)))
     opened = [eye_opening(frame) for frame in frames]
@@ -155,6 +158,7 @@ def test_a_shut_lid_carries_the_grain_of_the_photo(renderer: MeshRenderer, portr
         assert 0.62 < grain(lid) / grain(below) < 1.5
 
 
+@pytest.mark.slow
 def test_the_tongue_comes_up_between_the_teeth_when_told(renderer: MeshRenderer, identity: Identity):
     frames = renderer.draw(identity, motion(controls(jawOpen=0.3), controls(jawOpen=0.3, tongueOut=0.4)))
     points = face_points(frames[0])
@@ -165,6 +169,7 @@ def test_the_tongue_comes_up_between_the_teeth_when_told(renderer: MeshRenderer,
     assert raised[0] - raised[2] > low[0] - low[2]  # it is redder than the hollow
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "wanted",
     [
@@ -184,6 +189,7 @@ def test_the_mouths_inside_is_drawn_wherever_the_lips_gap(
     assert np.array_equal(renderer.draw(identity, motion(controls(**wanted))), frame)
 
 
+@pytest.mark.slow
 def test_a_wide_open_mouth_shows_a_lit_tongue_under_a_dark_throat(renderer: MeshRenderer, identity: Identity):
     frame = renderer.draw(identity, motion(controls(jawOpen=0.6)))[0]
     points = face_points(frame)
@@ -214,6 +220,7 @@ def test_the_mouth_of_a_sepia_photo_is_sepia_inside(renderer: MeshRenderer, port
     assert 1.0 < red / green < 1.25
 
 
+@pytest.mark.slow
 def test_a_smile_widens_and_lifts_the_corners(renderer: MeshRenderer, identity: Identity):
     frames = renderer.draw(identity, motion(controls(), controls(mouthFrown=0.6), controls(mouthSmile=0.6)))
     rest, frown, smile = (face_points(frame)[list(MOUTH_CORNERS), :2] for frame in frames)
@@ -221,6 +228,7 @@ def test_a_smile_widens_and_lifts_the_corners(renderer: MeshRenderer, identity: 
     assert smile[:, 1].mean() < rest[:, 1].mean() < frown[:, 1].mean()
 
 
+@pytest.mark.slow
 def test_eyes_look_where_they_are_told(renderer: MeshRenderer, identity: Identity):
     right_of_picture = controls(eyeLookOutLeft=0.8, eyeLookInRight=0.8)
     left_of_picture = controls(eyeLookInLeft=0.8, eyeLookOutRight=0.8)
@@ -232,6 +240,7 @@ def test_eyes_look_where_they_are_told(renderer: MeshRenderer, identity: Identit
     assert places[0] < places[1] < places[2]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("axis", "name"), list(enumerate(("pitch", "yaw", "roll"))))
 @pytest.mark.parametrize("degrees", [-8, 8])
 def test_the_head_turns_about_the_axis_and_way_it_is_told(
@@ -244,6 +253,7 @@ def test_the_head_turns_about_the_axis_and_way_it_is_told(
     assert np.abs(np.delete(turned, axis)).max() < 3
 
 
+@pytest.mark.slow
 def test_the_background_stands_still(renderer: MeshRenderer, identity: Identity):
     rows = [controls(yaw=12), controls(pitch=-9), controls(roll=6), controls(jawOpen=0.6, mouthSmile=1, browInnerUp=1)]
     frames = renderer.draw(identity, motion(controls(), *rows)).astype(int)

@@ -115,6 +115,7 @@ def mouth_moves(portrait: Portrait) -> bool:
     return bool(np.abs(moved - rest).max() > 30)
 
 
+@pytest.mark.slow
 def test_a_mouth_that_shows_moves(portrait: Portrait):
     assert mouth_moves(portrait)
 

@@ -198,6 +198,7 @@ def test_a_name_that_is_not_utf_8_is_a_name(tmp_path: Path):
     assert load_photo(path).shape == (64, 96, 3)
 
 
+@pytest.mark.slow
 def test_known_bytes_are_not_read_again(photo: Path, tmp_path: Path):
     portrait = find_portrait(tmp_path / "gone.png", None, photo.read_bytes())
     assert portrait.sha256 == find_portrait(photo).sha256

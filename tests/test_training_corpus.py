@@ -70,6 +70,7 @@ def test_phrases_often_end_as_everyday_talk_does():
     assert all(line[-1] in ".?!" and line[0].isupper() for line in text.everyday())
 
 
+@pytest.mark.slow
 def test_lips_close_at_every_bilabial_and_open_at_open_vowels(made):
     shut, wide = [], []
     for side in (0, 1):
@@ -82,6 +83,7 @@ def test_lips_close_at_every_bilabial_and_open_at_open_vowels(made):
     assert np.median(wide) > 0.2
 
 
+@pytest.mark.slow
 def test_a_mouth_is_exactly_still_while_its_side_says_nothing(made, call):
     for side in (0, 1):
         t = (np.arange(made["activity"].shape[1]) + 0.5) / 25
@@ -160,6 +162,7 @@ def test_augmentation_keeps_length_and_stays_in_range():
         assert np.isfinite(heard).all()
 
 
+@pytest.mark.slow
 def test_a_call_is_made_again_to_the_same_bits(corpus):
     def once():
         rng = np.random.default_rng(21)
