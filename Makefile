@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 EXTRAS := neural,ray,train,provenance,demo,dev
 READY := $(VENV)/.installed
 
-.PHONY: install demo test lint bench clean
+.PHONY: install demo quick test lint bench clean
 
 install: $(READY)
 
@@ -19,6 +19,10 @@ $(READY): pyproject.toml constraints.txt
 
 demo: $(READY)
 	$(BIN)/avtr demo -o out
+
+# Before each commit: about a minute on two cores. `slow` is half a second of work, or another program at work.
+quick: lint
+	$(BIN)/python -m pytest -m 'not slow' -n 2 --dist loadfile
 
 # Two at a time, a file's tests together: their fixtures are shared, and many are one thread's work.
 test: $(READY)

@@ -52,6 +52,22 @@ def entries(source: Path, out: Path, **common: Any) -> list[Entry]:
     return entries_of(read_source(source), Row("the test", Path(), said), out)
 
 
+def planned(source: Path, folder: Path, **common: object) -> list[Entry]:
+    """The jobs of a folder or manifest as the command line plans them into `folder`/out, `common` said for all."""
+    return entries_of(read_source(source), Row("the command line", Path(), common), folder / "out")
+
+
+def the_only(source: Path, folder: Path, **common: object) -> Entry:
+    (entry,) = planned(source, folder, **common)
+    return entry
+
+
+def written(folder: Path, name: str, text: str) -> Path:
+    path = folder / name
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
 def command(*arguments: object) -> list[str]:
     return [sys.executable, "-c", "from avtr_cli.cli import main; main()", "batch", *map(str, arguments)]
 

@@ -16,6 +16,11 @@ from pathlib import Path  # noqa: E402
 import numpy as np  # noqa: E402
 import pytest  # noqa: E402
 import soundfile  # noqa: E402
+from hypothesis import settings  # noqa: E402
+
+# The same examples in every run, however slow the machine is: what fails here fails everywhere.
+settings.register_profile("avtr", derandomize=True, deadline=None, database=None)
+settings.load_profile("avtr")
 
 
 def pytest_configure() -> None:

@@ -7,13 +7,13 @@ import re
 import subprocess
 import sys
 from functools import cache
-from pathlib import Path
 
 import pytest
 
-PACKAGE = Path(__file__).parent.parent / "avtr_cli"
+from tests import sources
+from tests.sources import PACKAGE, ROOT, modules
 
-PLAN = PACKAGE.parent / "docs" / "architecture.md"
+PLAN = ROOT / "docs" / "architecture.md"
 TABLE = re.findall(r"^\| (\d+) \| ([^|]+) \|", PLAN.read_text(), re.MULTILINE)
 FLOORS = [
     re.findall(r"`([a-z_]+)/`", rooms) for _, rooms in TABLE
@@ -23,18 +23,9 @@ APART = re.findall(r"^- `([a-z0-9_/]+)` never imports ((?:`[a-z0-9_/]+`(?:, | or
 
 @cache
 def imports() -> list[tuple[str, str]]:
-    """(file, imported module), both as paths in the package, for every import of our own, also inside functions."""
-    found = []
-    for path in PACKAGE.rglob("*.py"):
-        file = path.relative_to(PACKAGE).as_posix()
-        for node in ast.walk(ast.parse(path.read_text())):
-            names = []
-            if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("avtr_cli"):
-                names = [f"{node.module}.{alias.name}" for alias in node.names]
-            elif isinstance(node, ast.Import):
-                names = [alias.name for alias in node.names if alias.name.startswith("avtr_cli")]
-            found += [(file, name.removeprefix("avtr_cli.").replace(".", "/")) for name in names]
-    return found
+    """(file, imported module), both as paths in the package, for every import of our own."""
+    ours = [(file, name) for file, name in sources.imports() if name.split(".")[0] == "avtr_cli"]
+    return [(file, name.removeprefix("avtr_cli.").replace(".", "/")) for file, name in ours]
 
 
 def room(path: str) -> str:
@@ -56,8 +47,8 @@ def test_no_module_lies_outside_a_room():
 
 
 def test_every_room_says_what_it_is_for():
-    silent = [path for path in PACKAGE.rglob("__init__.py") if ast.get_docstring(ast.parse(path.read_text())) is None]
-    assert silent == []
+    rooms = {file: tree for file, tree in modules().items() if file.endswith("__init__.py")}
+    assert [file for file, tree in rooms.items() if ast.get_docstring(tree) is None] == []
 
 
 def test_imports_go_down_only_and_rooms_of_one_floor_do_not_meet():
@@ -76,17 +67,8 @@ def test_rules_within_a_room_and_beyond_floors(place, others):
 
 
 def test_only_one_module_imports_torchaudio():
-    users = [p.relative_to(PACKAGE).as_posix() for p in PACKAGE.rglob("*.py") if _imports_torchaudio(p)]
-    assert set(users) <= {"audio/torchaudio_cpu.py"}
-
-
-def _imports_torchaudio(path: Path) -> bool:
-    for node in ast.walk(ast.parse(path.read_text())):
-        names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
-        names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
-        if any(name.split(".")[0] == "torchaudio" for name in names):
-            return True
-    return False
+    users = {file for file, name in sources.imports() if name.split(".")[0] == "torchaudio"}
+    assert users <= {"audio/torchaudio_cpu.py"}
 
 
 def loaded_by(statement: str) -> set[str]:

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import cv2
 import pytest
 
 pytest.importorskip("onnx")
@@ -23,6 +24,8 @@ from avtr_cli.jobs.job import Job
 from avtr_cli.jobs.production import render_file
 from avtr_cli.motion.file import load_motion
 from avtr_cli.weights.registry import registry
+
+pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parent.parent
 
@@ -42,7 +45,6 @@ def avtr(*arguments: object, weights: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.slow
 def test_a_dialogue_is_rendered_by_the_published_networks(weights, photo, wav, tmp_path):
     out, report, motion = (tmp_path / name for name in ("out.mp4", "out.json", "motion.safetensors"))
     done = avtr(
@@ -53,7 +55,6 @@ def test_a_dialogue_is_rendered_by_the_published_networks(weights, photo, wav, t
     is_a_video_of_the_published_networks(out, json.loads(report.read_text()), motion)
 
 
-@pytest.mark.slow
 def test_a_dialogue_moves_a_published_portrait_by_our_own_model(weights, photo, wav, tmp_path, monkeypatch):
     """In this process, and without the chunk that only warms up: the networks take seconds for every frame."""
     monkeypatch.setenv("AVTR_WEIGHTS", str(weights.root))
@@ -78,7 +79,6 @@ def is_a_video_of_the_published_networks(out: Path, told: Mapping[str, Any], mot
 
 
 def decoded(path: Path) -> list:
-    import cv2
 
     video, frames = cv2.VideoCapture(str(path)), []
     while True:
@@ -88,7 +88,6 @@ def decoded(path: Path) -> list:
         frames.append(picture)
 
 
-@pytest.mark.slow
 def test_verify_tells_the_set_from_the_published_files(weights):
     done = avtr("weights", "verify", weights=weights.root)
     assert done.returncode == 0
@@ -104,7 +103,6 @@ def test_without_weights_a_render_ends_with_one_sentence_and_exit_code_4(preset,
     assert not (tmp_path / "out.mp4").exists()
 
 
-@pytest.mark.slow
 def test_a_damaged_weight_file_ends_a_render_with_one_sentence_and_exit_code_4(weights, photo, wav, tmp_path):
     store = weights
     path = store.target(registry().files["avtr1/motion"])

@@ -26,6 +26,8 @@ from avtr_cli.motion.avtr1.hubert import OnnxHubert, load_features
 from avtr_cli.motion.avtr1.rows import frame_rows
 from avtr_cli.weights.store import Store
 
+pytestmark = pytest.mark.slow
+
 CPU = torch.device("cpu")
 CONFIG = MotionConfig(generator="avtr1", avatar_guidance=2.0, partner_guidance=2.5, identity_guidance=3.0)
 random = torch.Generator().manual_seed(5)

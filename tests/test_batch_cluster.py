@@ -147,6 +147,7 @@ def test_the_cluster_s_address_may_be_left_out(typed, understood, monkeypatch):
     assert seen == [understood]
 
 
+@pytest.mark.slow
 def test_no_cluster_is_said_in_a_sentence(tmp_path, photo, dialogue):
     pytest.importorskip("ray")
     source = make_folder(tmp_path / "in", photo, dialogue, broken=False)

@@ -81,6 +81,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.slow
 def test_the_lock_lives_until_the_last_worker_of_a_killed_batch_is_gone(tmp_path, monkeypatch):
     monkeypatch.setattr(ledger_module, "ORPHANS_PATIENCE_S", 0.3)
     script = tmp_path / "batch.py"

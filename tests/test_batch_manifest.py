@@ -11,27 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
-from avtr_cli.batch.entries import Entry, entries_of
+from avtr_cli.batch.entries import entries_of
 from avtr_cli.batch.manifest import Row, read_source
 from avtr_cli.batch.places import place_of
 from avtr_cli.core.errors import ConfigError
 from avtr_cli.jobs.two_sided import TwoSidedJob
-
-
-def entries(source: Path, tmp_path: Path, **common: object) -> list[Entry]:
-    return entries_of(read_source(source), Row("the command line", Path(), common), tmp_path / "out")
-
-
-def only(source: Path, tmp_path: Path, **common: object) -> Entry:
-    (entry,) = entries(source, tmp_path, **common)
-    return entry
-
-
-def written(tmp_path: Path, name: str, text: str) -> Path:
-    path = tmp_path / name
-    path.write_text(text, encoding="utf-8")
-    return path
-
+from tests.batches import planned, the_only, written
 
 YAML = """
 defaults: {photo: anna.png, seed: 3, set: {render.size: 256, motion.smile: 0.5}}
@@ -58,7 +43,7 @@ two.wav;bert.png;4;1;2.5;second;"render.size=64; motion.smile=0.5";128
     ("name", "text"), [("m.yaml", YAML), ("m.jsonl", JSONL), ("m.csv", CSV), ("spreadsheet.csv", SPREADSHEET)]
 )
 def test_every_kind_of_manifest_says_the_same(tmp_path, name, text):
-    one, two = entries(written(tmp_path, name, text), tmp_path)
+    one, two = planned(written(tmp_path, name, text), tmp_path)
     assert (one.name, one.job.photo, one.job.seed) == ("one", tmp_path / "anna.png", 3)
     assert (one.job.preset.render.size, one.job.preset.motion.smile) == (256, 0.5)
     assert (two.name, two.out.name, two.job.seed) == ("second", "second.mp4", 4)
@@ -73,7 +58,7 @@ def test_a_job_counts_before_the_command_line_and_that_before_the_defaults(tmp_p
         "defaults: {photo: a.png, seed: 1, preset: fast, avatar_channel: 2}\n"
         "jobs: [{dialogue: a.wav}, {dialogue: b.wav, seed: 3}]",
     )
-    a, b = entries(manifest, tmp_path, seed=2, preset="quality")
+    a, b = planned(manifest, tmp_path, seed=2, preset="quality")
     assert (a.job.seed, b.job.seed) == (2, 3)
     assert (a.job.preset.name, a.job.sound.avatar_channel) == ("quality", 2)
 
@@ -86,7 +71,7 @@ def test_roles_cues_and_outputs_are_taken_over(tmp_path):
         "   cues: [{at: 2, cue: nod}], from_motion: m.safetensors}\n"
         "- {dialogue: me.wav, solo: true, photo: a.png, name: alone}",
     )
-    first, alone = entries(manifest, tmp_path, format="mov")
+    first, alone = planned(manifest, tmp_path, format="mov")
     assert (first.name, first.out) == ("night/first", tmp_path / "out/night/first.webm")
     assert first.job.sound.partner == tmp_path / "you.wav"
     assert (first.job.face, first.job.cues[0].frame, first.job.from_motion) == (2, 50, tmp_path / "m.safetensors")
@@ -101,7 +86,7 @@ def test_who_answers_is_one_question_and_the_job_s_own_word_counts(tmp_path):
         "jobs: [{dialogue: me.wav, partner: you.wav}, {dialogue: b.wav},\n"
         "       {dialogue: c.wav, solo: true, partner: d.wav}]",
     )
-    asked, alone, both = entries(manifest, tmp_path, solo=True)
+    asked, alone, both = planned(manifest, tmp_path, solo=True)
     assert (asked.job.sound.solo, asked.job.sound.partner) == (False, tmp_path / "you.wav")
     assert (alone.job.sound.solo, alone.job.sound.partner) == (True, None)
     assert "--partner who does" in str(both.problem)
@@ -110,7 +95,7 @@ def test_who_answers_is_one_question_and_the_job_s_own_word_counts(tmp_path):
 def test_a_format_that_is_none_ends_the_batch_where_all_jobs_share_it(tmp_path):
     manifest = written(tmp_path, "m.yaml", "- {dialogue: a.wav, photo: a.png}")
     with pytest.raises(ConfigError, match="format is 'gif'"):
-        entries(manifest, tmp_path, format="gif")
+        planned(manifest, tmp_path, format="gif")
 
 
 def test_files_that_a_manifest_names_lie_beside_it(tmp_path):
@@ -120,7 +105,7 @@ def test_files_that_a_manifest_names_lie_beside_it(tmp_path):
     manifest = written(
         tmp_path / "sub", "m.yaml", "- {dialogue: a.wav, photo: a.png, preset: mine.yaml, render.background: sky.png}"
     )
-    preset = only(manifest, tmp_path).job.preset
+    preset = the_only(manifest, tmp_path).job.preset
     assert (preset.render.size, preset.render.background) == (200, str(tmp_path / "sub" / "sky.png"))
 
 
@@ -181,7 +166,7 @@ def test_files_that_a_manifest_names_lie_beside_it(tmp_path):
 )
 def test_what_is_wrong_with_one_job_does_not_stop_the_others(tmp_path, row, said):
     manifest = written(tmp_path, "m.yaml", f"- {row}\n- {{dialogue: b.wav, photo: b.png}}")
-    broken, fine = entries(manifest, tmp_path)
+    broken, fine = planned(manifest, tmp_path)
     assert said in str(broken.problem)
     assert "job 1" in str(broken.problem) or "nowhere.yaml" in said
     assert broken.problem.exit_code in (2, 3)
@@ -223,13 +208,13 @@ def test_what_is_wrong_with_one_job_does_not_stop_the_others(tmp_path, row, said
 )
 def test_what_is_wrong_with_the_manifest_stops_all_before_the_night(tmp_path, name, text, said):
     with pytest.raises(ConfigError, match=re.escape(said)):
-        entries(written(tmp_path, name, text), tmp_path)
+        planned(written(tmp_path, name, text), tmp_path)
 
 
 def test_words_of_yaml_1_1_are_names(tmp_path):
     for name in ("no", "12:30", "on", "2024-05-01", "1e"):
         manifest = written(tmp_path, "m.yaml", f"- {{dialogue: a.wav, photo: a.png, name: {name}}}")
-        assert only(manifest, tmp_path).out.name == f"{name}.mp4"
+        assert the_only(manifest, tmp_path).out.name == f"{name}.mp4"
 
 
 def test_an_output_is_never_what_the_batch_reads(tmp_path):
@@ -254,8 +239,9 @@ def test_an_output_is_never_what_the_batch_reads(tmp_path):
 NAMES = some.text(max_size=40) | some.text("abc./\\ -:%\n\0é\udce9\u2028~", max_size=12) | some.text(max_size=400)
 
 
+@pytest.mark.slow
 @given(key=some.sampled_from(["name", "out", "dialogue"]), said=NAMES, form=some.sampled_from([None, "webm", ".MOV"]))
-@settings(max_examples=400, deadline=None, database=None)
+@settings(max_examples=200)
 def test_any_name_is_a_place_inside_the_folder_or_one_sentence(tmp_path_factory, key, said, form):
     folder = tmp_path_factory.getbasetemp() / "out"
     values = {key: said} | ({"format": form} if form else {})
@@ -284,13 +270,13 @@ def test_a_row_with_a_second_photo_is_a_job_of_two_people(tmp_path):
         "- {dialogue: call.wav, photo: a.png, photo_b: b.png, face: 1, face_b: 2, layout: stack, seed: 3}\n"
         "- {dialogue: me.wav, partner: you.wav, photo: a.png, photo_b: b.png}"
     )
-    two, files = (entry.job for entry in entries(written(tmp_path, "m.yaml", text), tmp_path))
+    two, files = (entry.job for entry in planned(written(tmp_path, "m.yaml", text), tmp_path))
     assert isinstance(two, TwoSidedJob)
     assert two.photos == (tmp_path / "a.png", tmp_path / "b.png")
     assert (two.face, two.face_b, two.layout, two.seed) == (1, 2, "stack", 3)
     assert (files.layout, files.sound.partner) == ("side-by-side", tmp_path / "you.wav")
     table = "dialogue,photo,photo_b,face_b,layout\ncall.wav,a.png,b.png,2,active-speaker\n"
-    cells = only(written(tmp_path, "m.csv", table), tmp_path).job
+    cells = the_only(written(tmp_path, "m.csv", table), tmp_path).job
     assert (cells.photo_b, cells.face_b, cells.layout) == (tmp_path / "b.png", 2, "active-speaker")
 
 
@@ -316,7 +302,7 @@ def test_a_row_with_a_second_photo_is_a_job_of_two_people(tmp_path):
 )
 def test_a_row_that_contradicts_itself_is_that_job_s_own_failure(tmp_path, row, says):
     text = f"- {{dialogue: a.wav, photo: a.png, {row}}}\n- {{dialogue: fine.wav, photo: a.png}}"
-    wrong, fine = entries(written(tmp_path, "m.yaml", text), tmp_path)
+    wrong, fine = planned(written(tmp_path, "m.yaml", text), tmp_path)
     assert (wrong.job, wrong.problem.exit_code) == (None, 2)
     assert str(wrong.problem).startswith(f"{tmp_path}/m.yaml: job 1: ")
     assert says in str(wrong.problem)
@@ -329,11 +315,11 @@ def test_who_answers_is_one_question_in_defaults_and_rows(tmp_path):
         "defaults: {photo: a.png, photo_b: b.png, layout: stack, face_b: 1}\n"
         "jobs:\n- {dialogue: two.wav}\n- {dialogue: alone.wav, solo: true}"
     )
-    two, alone = (entry.job for entry in entries(written(tmp_path, "m.yaml", text), tmp_path))
+    two, alone = (entry.job for entry in planned(written(tmp_path, "m.yaml", text), tmp_path))
     assert (two.photo_b, two.layout) == (tmp_path / "b.png", "stack")
     assert not isinstance(alone, TwoSidedJob)
     row = written(tmp_path, "n.yaml", "- {dialogue: two.wav, photo: a.png, photo_b: b.png}")
-    assert isinstance(only(row, tmp_path, solo=True).job, TwoSidedJob)
+    assert isinstance(the_only(row, tmp_path, solo=True).job, TwoSidedJob)
 
 
 def test_what_a_job_writes_besides_lies_where_its_row_says_or_is_named_as_its_video(tmp_path):
@@ -342,7 +328,7 @@ def test_what_a_job_writes_besides_lies_where_its_row_says_or_is_named_as_its_vi
         "jobs:\n- {dialogue: a.wav, out: day/one.webm, report: r/x.json, page: p.html}\n"
         "- {dialogue: b.wav, motion_out: b.csv, label: ''}"
     )
-    one, two = (entry.job for entry in entries(written(tmp_path, "m.yaml", text), tmp_path))
+    one, two = (entry.job for entry in planned(written(tmp_path, "m.yaml", text), tmp_path))
     out = tmp_path / "out"
     assert list(one.outputs.values()) == [
         out / "day/one.webm", out / "r/x.json", out / "p.html", out / "motion/day/one.safetensors"
@@ -366,10 +352,10 @@ def test_no_two_jobs_write_one_file(tmp_path, first, second, says):
     text = f"- {{dialogue: a.wav, photo: a.png, {first}}}\n- {{dialogue: b.wav, photo: a.png, {second}}}"
     manifest = written(tmp_path, "m.yaml", text)
     if ".." in second:
-        assert says in str(entries(manifest, tmp_path)[1].problem)
+        assert says in str(planned(manifest, tmp_path)[1].problem)
         return
     with pytest.raises(ConfigError, match=says):
-        entries(manifest, tmp_path)
+        planned(manifest, tmp_path)
 
 
 def test_no_motion_is_written_over_what_another_job_reads(tmp_path):

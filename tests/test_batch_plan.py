@@ -235,6 +235,7 @@ def test_a_report_that_was_damaged_since_costs_only_its_card(finished, tmp_path)
     assert "its report" in (tmp_path / "index.html").read_text()
 
 
+@pytest.mark.slow
 def test_planning_loads_neither_torch_nor_mediapipe():
     code = (
         "import sys; import avtr_cli.cli, avtr_cli.batch.run, avtr_cli.batch.entries, avtr_cli.batch.summary, "

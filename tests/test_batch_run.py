@@ -7,6 +7,7 @@ import html
 import json
 import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ from avtr_cli.batch.progress import Progress
 from avtr_cli.batch.run import BatchOptions, Outcome, plan_batch, render_batch
 from avtr_cli.batch.summary import INDEX, failures_table, index_is_due, plan_table, summary_of
 from avtr_cli.batch.worker import Worker
+from avtr_cli.core.config import load_preset
 from avtr_cli.core.errors import OutputError
 from avtr_cli.jobs.production import render_file
 from avtr_cli.jobs.workfolder import beside
@@ -65,6 +67,7 @@ def states(outcome: Outcome) -> dict[str, str]:
     return {item.name: item.state for item in outcome.items}
 
 
+@pytest.mark.slow
 def test_one_failure_never_stops_the_rest(night):
     out, outcome = night
     assert states(outcome) == dict.fromkeys(GOOD, "done") | dict.fromkeys(BROKEN, "failed")
@@ -75,6 +78,7 @@ def test_one_failure_never_stops_the_rest(night):
     assert [path.name for path in out.iterdir() if path.name.startswith(".")] in ([], [".batch-hashes.json"])
 
 
+@pytest.mark.slow
 def test_every_failure_is_reported_with_its_reason(night):
     _, outcome = night
     table = "\n".join(failures_table(outcome.items))
@@ -84,6 +88,7 @@ def test_every_failure_is_reported_with_its_reason(night):
         assert f"{name}." in line.split(maxsplit=2)[2]  # the sentence names the file
 
 
+@pytest.mark.slow
 def test_every_job_is_checked_before_any_is_rendered(source, tmp_path):
     workers = Here()
     conduct(source, tmp_path / "out", workers)
@@ -91,6 +96,7 @@ def test_every_job_is_checked_before_any_is_rendered(source, tmp_path):
     assert kinds == ["check"] * 6 + ["measure"] + ["render"] * 3
 
 
+@pytest.mark.slow
 def test_the_summary_counts_and_points(night):
     out, outcome = night
     summary = json.loads(json.dumps(summary_of(outcome, out, Path("in"))))
@@ -102,6 +108,7 @@ def test_the_summary_counts_and_points(night):
     assert first["frames_sha256"] == videos.report_of(out / first["report"])["output"]["frames_sha256"]
 
 
+@pytest.mark.slow
 def test_a_second_run_renders_nothing_and_says_the_same(source, night, morning):
     before = (morning / "batch.jsonl").read_bytes()
     entries_now = entries(source, morning)
@@ -117,6 +124,7 @@ def test_a_second_run_renders_nothing_and_says_the_same(source, night, morning):
     assert (morning / "batch.jsonl").read_bytes() == before
 
 
+@pytest.mark.slow
 def test_the_index_is_written_where_something_is_new_or_a_killed_run_left_it_unwritten(source, night, morning):
     outcome = night[1]
     again = conduct(source, morning)
@@ -130,6 +138,7 @@ def test_the_index_is_written_where_something_is_new_or_a_killed_run_left_it_unw
     assert not index_is_due(again, morning)
 
 
+@pytest.mark.slow
 def test_what_a_finished_job_left_half_cleaned_up_goes_with_the_next_run(source, night, morning):
     left = beside(morning / f"{GOOD[0]}.mp4")
     left.mkdir()
@@ -138,6 +147,7 @@ def test_what_a_finished_job_left_half_cleaned_up_goes_with_the_next_run(source,
     assert not left.exists()
 
 
+@pytest.mark.slow
 def test_only_what_has_changed_is_done_again(good, night, morning):
     workers = Here()
     (morning / "third.mp4").unlink()
@@ -150,6 +160,7 @@ def test_only_what_has_changed_is_done_again(good, night, morning):
     assert [name for kind, name in other_seed.orders if kind == "render"] == list(GOOD)
 
 
+@pytest.mark.slow
 def test_away_from_a_terminal_there_is_a_line_a_job(source, morning, capsys):
     (morning / "third.mp4").unlink()
     out = entries(source, morning)
@@ -161,6 +172,7 @@ def test_away_from_a_terminal_there_is_a_line_a_job(source, morning, capsys):
     assert lines[-1].startswith("[1/1] third: 13 frames in ")
 
 
+@pytest.mark.slow
 def test_on_a_terminal_a_bar_shows_the_time_left(source, morning, capsys):
     (morning / "third.mp4").unlink()
     progress = Progress(terminal=True)
@@ -171,6 +183,7 @@ def test_on_a_terminal_a_bar_shows_the_time_left(source, morning, capsys):
     assert " left" in said
 
 
+@pytest.mark.slow
 def test_a_dry_run_foretells_and_writes_nothing(source, tmp_path):
     out = tmp_path / "out"
     seen = plan_batch(entries(source, out), out, lambda orders, lock: Here(), BatchOptions(), Progress(quiet=True))
@@ -192,6 +205,7 @@ def clear_away(out: Path, order: Order) -> None:
         (out / "first.json").rmdir()
 
 
+@pytest.mark.slow
 def test_a_job_that_fails_for_a_passing_reason_is_tried_again(good, tmp_path):
     out = tmp_path / "out"
     workers = Here(lambda order: (in_the_way if order.name == "first" else clear_away)(out, order))
@@ -202,6 +216,7 @@ def test_a_job_that_fails_for_a_passing_reason_is_tried_again(good, tmp_path):
     assert ledger(out)[-1] == ("done", "first")
 
 
+@pytest.mark.slow
 def test_retries_come_to_an_end(good, tmp_path):
     out = tmp_path / "out"
     workers = Here(lambda order: (out / "first.json").mkdir(exist_ok=True) if order.kind == "render" else None)
@@ -212,6 +227,7 @@ def test_retries_come_to_an_end(good, tmp_path):
     assert states(outcome)["third"] == "done"
 
 
+@pytest.mark.slow
 def test_a_job_is_given_to_another_worker_when_its_own_dies(good, tmp_path):
     deaths = iter(["the worker died"])
     workers = Here(lambda order: next(deaths, None) if order.kind == "render" else None)
@@ -220,6 +236,7 @@ def test_a_job_is_given_to_another_worker_when_its_own_dies(good, tmp_path):
     assert ("lost", "first") in ledger(tmp_path / "out")
 
 
+@pytest.mark.slow
 def test_a_job_that_kills_every_worker_fails_at_last(good, tmp_path):
     workers = Here(lambda order: "the worker died" if (order.kind, order.name) == ("render", "second") else None)
     outcome = conduct(good, tmp_path / "out", workers, BatchOptions(retries=0))
@@ -227,6 +244,7 @@ def test_a_job_that_kills_every_worker_fails_at_last(good, tmp_path):
     assert ledger(tmp_path / "out", "lost") == [("lost", "second")] * 3
 
 
+@pytest.mark.slow
 def test_ctrl_c_leaves_a_ledger_to_go_on_from(good, night, tmp_path):
     out = tmp_path / "out"
 
@@ -244,6 +262,7 @@ def test_ctrl_c_leaves_a_ledger_to_go_on_from(good, night, tmp_path):
     assert frame_hashes(out) == frame_hashes(night[0])
 
 
+@pytest.mark.slow
 def test_a_folder_that_is_taken_away_under_a_batch_ends_it_with_one_sentence(good, tmp_path):
     out = tmp_path / "out"
 
@@ -267,9 +286,6 @@ def test_a_disk_too_small_for_the_night_is_found_before_it(good, tmp_path, monke
 
 
 def test_workers_with_other_weights_than_the_check_saw_are_refused(source, tmp_path):
-    from dataclasses import replace
-
-    from avtr_cli.batch.worker import Worker
 
     entry = entries(source, tmp_path)[1]
     answer = Worker(1).answer(Order("render", entry.name, replace(entry.job, out=tmp_path / "a.mp4"), ("0" * 64,)))
@@ -277,12 +293,10 @@ def test_workers_with_other_weights_than_the_check_saw_are_refused(source, tmp_p
     assert not (tmp_path / "a.mp4").exists()
 
 
+@pytest.mark.slow
 def test_a_kept_avatar_s_warnings_name_the_photo_of_the_job(tmp_path):
     import skimage.data
     import skimage.io
-
-    from avtr_cli.batch.worker import Worker
-    from avtr_cli.core.config import load_preset
 
     worker = Worker(1)
     for name in ("one", "two"):  # small, so that there is a warning
@@ -292,6 +306,7 @@ def test_a_kept_avatar_s_warnings_name_the_photo_of_the_job(tmp_path):
         assert all(f"{name}.png" in warning for warning in (*portrait.warnings, *identity.warnings))
 
 
+@pytest.mark.slow
 def test_avatars_are_prepared_once_whatever_their_files_are_called(good, tmp_path, monkeypatch):
     from avtr_cli.streaming import engine
 

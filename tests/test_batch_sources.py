@@ -7,32 +7,18 @@ from pathlib import Path
 
 import pytest
 
-from avtr_cli.batch.entries import Entry, entries_of
+from avtr_cli.batch.entries import entries_of
 from avtr_cli.batch.folder import Choice, matches
 from avtr_cli.batch.manifest import Row, read_source
 from avtr_cli.batch.sources import read_sources
 from avtr_cli.core.errors import ConfigError, InputError
-
-
-def entries(source: Path, tmp_path: Path, **common: object) -> list[Entry]:
-    return entries_of(read_source(source), Row("the command line", Path(), common), tmp_path / "out")
-
-
-def only(source: Path, tmp_path: Path, **common: object) -> Entry:
-    (entry,) = entries(source, tmp_path, **common)
-    return entry
-
-
-def written(tmp_path: Path, name: str, text: str) -> Path:
-    path = tmp_path / name
-    path.write_text(text, encoding="utf-8")
-    return path
+from tests.batches import planned, the_only, written
 
 
 def test_a_folder_pairs_sounds_with_the_pictures_of_their_names(tmp_path):
     for name in ("a.wav", "a.png", "b.flac", "b.JPG", "notes.txt", ".hidden.wav", "unused.webp"):
         (tmp_path / name).touch()
-    a, b = entries(tmp_path, tmp_path)
+    a, b = planned(tmp_path, tmp_path)
     assert (a.name, a.job.photo, a.job.sound.dialogue) == ("a", tmp_path / "a.png", tmp_path / "a.wav")
     assert (b.name, b.job.photo.name, b.out) == ("b", "b.JPG", tmp_path / "out" / "b.mp4")
 
@@ -40,14 +26,14 @@ def test_a_folder_pairs_sounds_with_the_pictures_of_their_names(tmp_path):
 def test_one_photo_serves_those_that_have_none_of_their_own(tmp_path):
     for name in ("a.wav", "a.png", "b.wav"):
         (tmp_path / name).touch()
-    a, b = entries(tmp_path, tmp_path, photo="shared.png")
+    a, b = planned(tmp_path, tmp_path, photo="shared.png")
     assert (a.job.photo, b.job.photo) == (tmp_path / "a.png", Path("shared.png"))
 
 
 def test_a_sound_without_a_photo_is_that_job_s_own_failure(tmp_path):
     for name in ("a.wav", "a.png", "b.wav"):
         (tmp_path / name).touch()
-    a, b = entries(tmp_path, tmp_path)
+    a, b = planned(tmp_path, tmp_path)
     assert a.job is not None
     assert isinstance(b.problem, InputError)
     assert "--photo" in str(b.problem)
@@ -74,7 +60,7 @@ def test_what_is_not_there_cannot_be_listed_or_is_no_file_is_told_as_such(tmp_pa
 def test_two_pictures_for_one_sound_are_that_job_s_own_failure(tmp_path):
     for name in ("a.wav", "a.png", "a.jpg", "b.wav", "b.png"):
         (tmp_path / name).touch()
-    a, b = entries(tmp_path, tmp_path)
+    a, b = planned(tmp_path, tmp_path)
     assert "a.jpg and a.png both go with a.wav; keep one of them" in str(a.problem)
     assert b.job is not None
 
@@ -95,14 +81,14 @@ def test_two_pictures_for_one_sound_are_that_job_s_own_failure(tmp_path):
 def test_names_that_look_the_same_are_a_pair_whatever_can_be_read(tmp_path, sound, picture):
     for name in (sound, picture):
         (tmp_path / name).touch()
-    entry = only(tmp_path, tmp_path)
+    entry = the_only(tmp_path, tmp_path)
     assert (entry.job.sound.dialogue.name, entry.job.photo.name) == (sound, picture)
 
 
 def test_names_that_differ_in_case_alone_are_told_apart_where_both_are_there(tmp_path):
     for name in ("anna.wav", "Anna.wav", "anna.png"):
         (tmp_path / name).touch()
-    found = {entry.name: entry.job for entry in entries(tmp_path, tmp_path)}
+    found = {entry.name: entry.job for entry in planned(tmp_path, tmp_path)}
     assert found["anna"].photo.name == "anna.png"
     assert found["Anna"] is None
 
@@ -121,14 +107,14 @@ def test_videos_are_no_sound_by_accident_and_what_is_left_alone_is_told(tmp_path
 
 def test_a_cell_may_hold_line_breaks_and_unicode_s_own_line_ends(tmp_path):
     text = 'name,dialogue,photo\r\n"Call\u2028one",a.wav,a.png\r\ntwo,b.wav,"a, b.png"\r\n'
-    one, two = entries(written(tmp_path, "m.csv", text), tmp_path)
+    one, two = planned(written(tmp_path, "m.csv", text), tmp_path)
     assert one.name == "Call\u2028one"
     assert two.job.photo.name == "a, b.png"
-    broken = entries(written(tmp_path, "n.csv", 'name,dialogue,photo\n"a\nb",a.wav,a.png\nc,b.wav,a.png'), tmp_path)
+    broken = planned(written(tmp_path, "n.csv", 'name,dialogue,photo\n"a\nb",a.wav,a.png\nc,b.wav,a.png'), tmp_path)
     assert "cannot be the name of a file" in str(broken[0].problem)
     assert broken[1].job is not None
     lines = '{"name": "Call\u2028one", "dialogue": "a.wav", "photo": "a.png"}\r\n\r\n{"dialogue": "b.wav"}'
-    assert [entry.name for entry in entries(written(tmp_path, "m.jsonl", lines), tmp_path)] == ["Call\u2028one", "b"]
+    assert [entry.name for entry in planned(written(tmp_path, "m.jsonl", lines), tmp_path)] == ["Call\u2028one", "b"]
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
@@ -138,7 +124,7 @@ def test_a_spreadsheet_is_read_however_it_was_saved(tmp_path, encoding, separato
     lines = ["Dialogue , PHOTO,Name,render.size".replace(",", separator), "a.wav,a.png,007,128".replace(",", separator)]
     path = tmp_path / "m.csv"
     path.write_bytes((first.replace("SEPARATOR", separator) + end.join(lines) + end).encode(encoding))
-    entry = only(path, tmp_path)
+    entry = the_only(path, tmp_path)
     assert (entry.name, entry.job.photo.name, entry.job.preset.render.size) == ("007", "a.png", 128)
 
 

@@ -46,6 +46,7 @@ def change(**values: float) -> dict[str, float]:
     return {f"{i // 3}{'xyz'[i % 3]}": float(v) for i, v in enumerate(flat) if abs(v) > 1e-6}
 
 
+@pytest.mark.slow
 def test_no_motion_gives_the_portraits_own_keypoints():
     assert_close(moved(), SCALE * (POINTS @ ROTATION + EXPRESSION))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -246,7 +247,6 @@ def test_a_transparent_background_needs_a_format_that_keeps_it(job, tmp_path, na
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".webm", ".mov", ".png"])
 def test_the_disk_is_asked_for_what_the_format_takes(tmp_path, suffix, monkeypatch):
-    import shutil
 
     form = format_of(tmp_path / f"a{suffix}", load_preset().output)
     need = form.disk_bytes((512, 512), 1500) + SPARE_BYTES - 1
@@ -290,6 +290,7 @@ REFUSED = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", REFUSED)
 def test_a_refusal_loads_neither_torch_nor_mediapipe_nor_opencv(given, tmp_path, what):
     soundfile.write(given["call.wav"], np.zeros((16_000, 2)), 16_000)

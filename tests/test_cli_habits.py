@@ -12,7 +12,6 @@ import tempfile
 from pathlib import Path
 
 import pytest
-import typer.main
 
 from avtr_cli import cli
 from avtr_cli.batch.summary import table
@@ -32,7 +31,7 @@ def every_command() -> list[tuple[str, ...]]:
         for name, inner in getattr(command, "commands", {}).items():
             yield from below(inner, (*words, name))
 
-    return list(below(typer.main.get_command(cli.app), ()))
+    return list(below(cli.assembled(), ()))
 
 
 @pytest.mark.parametrize("words", every_command(), ids=" ".join)
@@ -56,6 +55,7 @@ def test_help_of_render_has_panels_examples_and_exit_codes_in_order(avtr):
     assert "[env: AVTR_PRESET]" in said
 
 
+@pytest.mark.slow
 def test_help_loads_neither_rich_nor_torch():
     lines = ["import sys; sys.argv=['avtr', 'render', '-h']", "from avtr_cli.cli import main"]
     code = "\n".join([*lines, "try: main()", "except SystemExit: print(*sys.modules)"])
@@ -71,6 +71,7 @@ def test_a_mistyped_option_is_one_sentence_that_says_where_help_is(avtr):
     assert "avtr render --help" in said
 
 
+@pytest.mark.slow
 def test_verbose_tells_decisions_and_the_log_file_keeps_them(avtr, photo, wav, tmp_path):
     log = tmp_path / "logs" / "a.log"
     arguments = ("render", photo, wav(0.3), "-o", tmp_path / "a.mp4", *SMALL, "-v", "--log-file", log)
@@ -94,6 +95,7 @@ def test_verbose_tells_decisions_and_the_log_file_keeps_them(avtr, photo, wav, t
     assert len(log.read_text()) > len(before)
 
 
+@pytest.mark.slow
 def test_a_log_file_alone_leaves_stderr_as_it_is(avtr, photo, wav, tmp_path):
     log = tmp_path / "a.log"
     code, _, said = avtr("--log-file", log, "render", photo, wav(0.3), "-o", tmp_path / "a.mp4", *SMALL)
@@ -138,7 +140,7 @@ class Terminal(list):
         return True
 
     def write(self, text: str) -> None:
-        self.append(text)
+        self.append("" + text)  # bytes are refused, as by a terminal: so libraries tell one from a file
 
     def flush(self) -> None: ...
 
@@ -176,6 +178,7 @@ def complete(*words: str) -> list[str]:
     return done.stdout.split()
 
 
+@pytest.mark.slow
 def test_tab_completes_names_that_are_known():
     assert complete("render", "--preset", "f") == ["fast"]
     assert complete("dialogue", "--layout", "") == ["side-by-side", "active-speaker", "stack"]
@@ -183,6 +186,7 @@ def test_tab_completes_names_that_are_known():
     assert complete("weights", "pull", "avtr1/m") == ["avtr1/motion", "avtr1/modnet"]
 
 
+@pytest.mark.slow
 def test_the_report_as_json_is_all_there_is_on_stdout(avtr, photo, wav, tmp_path):
     report = tmp_path / "r.json"
     code, stdout, said = avtr("render", photo, wav(0.3), "-o", tmp_path / "a.mp4", *SMALL, "--json", "--report", report)
@@ -191,6 +195,7 @@ def test_the_report_as_json_is_all_there_is_on_stdout(avtr, photo, wav, tmp_path
     assert "times real time" in said
 
 
+@pytest.mark.slow
 def test_deadlines_are_told_only_at_the_speed_of_a_call(avtr, photo, wav, tmp_path):
     arguments = ("render", photo, wav(0.3), "-o", tmp_path / "a.mp4", *SMALL, "-y")
     assert "missed the deadline" not in avtr(*arguments)[1]
@@ -219,7 +224,7 @@ def test_json_is_json_and_quiet_is_short_in_every_command(avtr, words, tmp_path,
 def test_no_command_types_an_option_of_another_meaning(words):
     """-q, -v, -y, -o and --json stand for the same everywhere."""
     meant = {"-q": "--quiet", "-v": "--verbose", "-y": "--overwrite", "-o": "--out", "-h": "--help"}
-    command = typer.main.get_command(cli.app)
+    command = cli.assembled()
     for word in words:
         command = command.commands[word]
     for option in command.params:

@@ -75,6 +75,7 @@ def test_events_come_four_times_a_second_at_most_and_the_last_always():
     }  # fmt: skip
 
 
+@pytest.mark.slow
 def test_for_a_program_every_line_is_json_and_steps_come_in_order(avtr, photo, wav, tmp_path):
     out = tmp_path / "a.mp4"
     arguments = (
@@ -112,6 +113,7 @@ def test_progress_of_an_unknown_kind_is_refused(avtr):
     assert (code, said) == (2, "error: --progress is 'loud', but must be one of auto, json, none\n")
 
 
+@pytest.mark.slow
 def test_a_terminal_shows_the_step_from_the_beginning_and_ends_clean(photo, wav, tmp_path):
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))

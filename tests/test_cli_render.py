@@ -12,6 +12,7 @@ import tempfile
 import time
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import soundfile
@@ -22,6 +23,7 @@ from tests import videos
 SMALL = ("--size", "128", "--quiet")
 
 
+@pytest.mark.slow
 def test_a_dialogue_becomes_a_video_with_sound_and_a_report(avtr, photo, wav, tmp_path):
     out, report = tmp_path / "new folder" / "a.mp4", tmp_path / "report.json"
     code, stdout, _ = avtr("render", photo, wav(2.5), "-o", out, "--size", 256, "--report", report, "--seed", 3)
@@ -37,6 +39,7 @@ def test_a_dialogue_becomes_a_video_with_sound_and_a_report(avtr, photo, wav, tm
     assert {path.name for path in out.parent.iterdir()} == {"a.mp4"}
 
 
+@pytest.mark.slow
 def test_the_same_command_gives_the_same_frames_and_another_seed_gives_others(avtr, photo, wav, tmp_path):
     hashes = []
     for seed in (1, 1, 2):
@@ -47,6 +50,7 @@ def test_the_same_command_gives_the_same_frames_and_another_seed_gives_others(av
     assert hashes[0] == hashes[1] != hashes[2]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", ["render", "dialogue"])
 def test_with_its_arguments_alone_a_command_does_what_its_help_says(avtr, photo, wav, tmp_path, monkeypatch, command):
     monkeypatch.chdir(tmp_path)
@@ -63,6 +67,7 @@ def test_with_its_arguments_alone_a_command_does_what_its_help_says(avtr, photo,
 AWKWARD = ["12:30.mp4", "a 'b' \"c\".mp4", "50% %d done.mp4", "-x.mp4", "new\nline.mp4", "é日本.mp4"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [*AWKWARD, "a:b/%06d.png", "x'\n/c.webm"])
 def test_a_name_may_hold_anything_that_the_disk_takes(avtr, photo, wav, tmp_path, monkeypatch, name):
     monkeypatch.chdir(tmp_path)
@@ -78,6 +83,7 @@ def test_a_name_may_hold_anything_that_the_disk_takes(avtr, photo, wav, tmp_path
 OTHERS = {"report": "json", "html": "html", "motion-out": "csv"}
 
 
+@pytest.mark.slow
 def test_names_need_not_be_utf_8(photo, wav, tmp_path):
     (tmp_path / "caf\udce9").mkdir()
     copies = [tmp_path / "caf\udce9" / f"\udcff{path.suffix}" for path in (photo, wav(0.2))]
@@ -94,6 +100,7 @@ def test_names_need_not_be_utf_8(photo, wav, tmp_path):
     assert os.fsencode(told) == os.fsencode(copies[1])
 
 
+@pytest.mark.slow
 def test_sound_and_photo_may_come_through_a_pipe(photo, wav, tmp_path):
     command = [sys.executable, "-c", "from avtr_cli.cli import main; main()", "render"]
     for given in ([photo, "-"], ["-", wav(0.5)]):
@@ -108,6 +115,7 @@ def test_sound_and_photo_may_come_through_a_pipe(photo, wav, tmp_path):
         assert told["sha256"] == hashlib.sha256(piped.read_bytes()).hexdigest()
 
 
+@pytest.mark.slow
 def test_a_dry_run_says_what_would_be_done_and_does_none_of_it(avtr, photo, wav, tmp_path):
     preview = tmp_path / "preview.png"
     arguments = ("render", photo, wav(2.0), "-o", tmp_path / "new" / "a.mp4", "--size", 128)
@@ -120,6 +128,7 @@ def test_a_dry_run_says_what_would_be_done_and_does_none_of_it(avtr, photo, wav,
     assert avtr(*arguments, "--preview", preview)[0] == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("device", ["/dev/zero", "/dev/urandom"])
 @pytest.mark.parametrize("role", ["photo", "sound", "standard input"])
 def test_what_never_ends_is_not_read(photo, wav, tmp_path, device, role):
@@ -159,6 +168,7 @@ def test_a_file_that_may_not_be_read_is_an_input_error_of_ours(avtr, tmp_path, m
     assert (code, stderr.count("\n")) == (3, 1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("shell", "code"),
     [
@@ -187,6 +197,7 @@ def test_what_the_system_refuses_is_not_called_a_bug(avtr, monkeypatch, tmp_path
     assert "memory" in stderr or "ulimit -n" in stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("closed", [(2,), (0, 1, 2)])
 def test_services_without_standard_streams_get_their_video_too(photo, wav, tmp_path, closed):
     out = tmp_path / "a.mp4"
@@ -213,6 +224,7 @@ def test_what_should_never_happen_is_one_sentence_that_says_where_the_rest_is(av
     assert "Traceback" in trace.read_text()
 
 
+@pytest.mark.slow
 def test_quiet_prints_the_path_alone(avtr, photo, wav, tmp_path):
     out = tmp_path / "a.mp4"
     assert avtr("render", photo, wav(0.5), "-o", out, *SMALL) == (0, f"{out}\n", "")
@@ -226,6 +238,7 @@ def test_an_existing_video_is_kept_unless_told_otherwise(avtr, photo, wav, tmp_p
     assert "--overwrite" in stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["avatar", "mix", "stereo", "none"])
 def test_the_sound_is_what_was_asked_for(avtr, photo, wav, tmp_path, kind):
     out = tmp_path / "a.mp4"
@@ -239,6 +252,7 @@ def test_the_sound_is_what_was_asked_for(avtr, photo, wav, tmp_path, kind):
     assert (late > 0.03).tolist() == {"avatar": [False], "mix": [True], "stereo": [False, True]}[kind]
 
 
+@pytest.mark.slow
 def test_an_avatar_may_be_the_second_channel_or_a_file_of_its_own(avtr, photo, dialogue, wav, tmp_path):
     own, other = tmp_path / "own.wav", tmp_path / "other.wav"
     soundfile.write(own, dialogue[1, :32_000], 16_000)
@@ -251,6 +265,7 @@ def test_an_avatar_may_be_the_second_channel_or_a_file_of_its_own(avtr, photo, d
     assert hashes[0] == hashes[1]
 
 
+@pytest.mark.slow
 def test_motion_written_to_a_file_draws_the_same_video_again(avtr, photo, wav, tmp_path):
     motion, out, reports = tmp_path / "m.safetensors", tmp_path / "a.mp4", []
     for more in (["--motion-out", motion], ["--from-motion", motion, "--seed", 77]):
@@ -289,7 +304,6 @@ def test_bad_sound_is_one_sentence_exit_code_3_and_leaves_nothing(avtr, photo, t
 
 
 def bad_photo(kind: str, folder: Path) -> Path:
-    import cv2
 
     path = folder / "photo.png"
     if kind == "not a picture":
@@ -299,6 +313,7 @@ def bad_photo(kind: str, folder: Path) -> Path:
     return path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["missing", "not a picture", "no face"])
 def test_a_bad_photo_is_one_sentence_exit_code_3_and_leaves_nothing(avtr, wav, tmp_path, kind):
     photo = bad_photo(kind, tmp_path)
@@ -329,6 +344,7 @@ def test_an_output_that_cannot_be_is_exit_code_5(avtr, photo, wav, tmp_path, out
     assert stderr.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_a_report_that_cannot_be_written_is_exit_code_5_and_the_video_stays(avtr, photo, wav, tmp_path):
     code, _, stderr = avtr("render", photo, wav(0.5), "-o", tmp_path / "a.mp4", *SMALL, "--report", "/dev/full")
     assert code == 5
@@ -336,6 +352,7 @@ def test_a_report_that_cannot_be_written_is_exit_code_5_and_the_video_stays(avtr
     assert (tmp_path / "a.mp4").is_file()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.geteuid() != 0, reason="mounting a tiny disk needs root")
 def test_a_full_disk_is_one_sentence_exit_code_5_and_leaves_nothing(avtr, photo, wav, tmp_path):
     disk = tmp_path / "disk"

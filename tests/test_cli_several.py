@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 
+import cv2
+import numpy as np
 import pytest
 import soundfile
 
 from avtr_cli.core.errors import OutputError
+from avtr_cli.jobs import production
 from tests import videos
 
 SMALL = ("--size", "64")
@@ -24,6 +27,7 @@ def sounds(tmp_path, dialogue):
     return paths
 
 
+@pytest.mark.slow
 def test_every_sound_becomes_a_video_as_it_would_alone(avtr, photo, sounds, tmp_path):
     folder, alone = tmp_path / "videos", tmp_path / "alone.json"
     code, stdout, _ = avtr(
@@ -41,14 +45,15 @@ def test_every_sound_becomes_a_video_as_it_would_alone(avtr, photo, sounds, tmp_
     assert hashes[0] == hashes[1]
 
 
+@pytest.mark.slow
 def test_a_folder_that_is_there_needs_no_slash_and_a_format_chooses_the_ending(avtr, photo, sounds, tmp_path):
     (tmp_path / "videos").mkdir()
     code, stdout, _ = avtr("render", photo, *sounds[:2], "-o", tmp_path / "videos", *SMALL, "--format", "webm", "-q")
     assert (code, stdout) == (0, f"{tmp_path}/videos/a.webm\n{tmp_path}/videos/b.webm\n")
 
 
+@pytest.mark.slow
 def test_a_failure_is_told_and_the_others_are_rendered(avtr, photo, sounds, tmp_path, monkeypatch):
-    from avtr_cli.jobs import production
 
     whole = production.render_file
 
@@ -81,9 +86,8 @@ def test_all_that_is_wrong_is_said_before_the_first_frame(avtr, photo, sounds, t
     assert (videos / "a.mp4").read_bytes() == b"precious"
 
 
+@pytest.mark.slow
 def test_a_photo_without_a_face_is_said_once(avtr, sounds, tmp_path):
-    import cv2
-    import numpy as np
 
     photo = tmp_path / "noise.png"
     cv2.imwrite(str(photo), np.random.default_rng(0).integers(0, 255, (300, 300, 3), np.uint8))
@@ -119,12 +123,14 @@ def test_what_can_only_mean_one_video_is_refused(avtr, photo, sounds, more, code
     assert says in said
 
 
+@pytest.mark.slow
 def test_the_plan_of_several_is_one_after_the_other(avtr, photo, sounds, tmp_path):
     code, stdout, _ = avtr("render", photo, *sounds[:2], "-o", f"{tmp_path}/videos/", *SMALL, "--dry-run")
     assert (code, stdout.count("would be 8 frames")) == (0, 2)
     assert not (tmp_path / "videos").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("typed", "name"),
     [

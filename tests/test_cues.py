@@ -47,7 +47,7 @@ def test_what_is_no_list_of_cues_is_refused(entries):
 
 
 @given(some.text(max_size=80))
-@settings(max_examples=100, deadline=None, database=None)
+@settings(max_examples=100)
 def test_any_text_is_a_list_of_cues_or_one_sentence(tmp_path_factory, text):
     path = tmp_path_factory.getbasetemp() / "cues.yaml"
     path.write_bytes(text.encode(errors="replace"))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -37,6 +35,7 @@ def job_of(photo: Path, photo_b: Path, sound: Path, out: Path, engine, **more) -
 # Who hears whom
 
 
+@pytest.mark.slow
 def test_each_person_is_rendered_as_if_alone_with_the_other_as_partner(engine, photo, second_photo, wav):
     identities = [engine.avatar(path)[1] for path in (photo, second_photo)]
 
@@ -58,6 +57,7 @@ def test_each_person_is_rendered_as_if_alone_with_the_other_as_partner(engine, p
         assert (picture[:, 256:] == alone[1][index].pixels).all()
 
 
+@pytest.mark.slow
 def test_one_video_has_both_people_both_voices_and_one_report(engine, photo, second_photo, wav, tmp_path):
     job = job_of(photo, second_photo, wav(1.0), tmp_path / "both.mp4", engine)
     report = render_file(job, engine)
@@ -74,6 +74,7 @@ def test_one_video_has_both_people_both_voices_and_one_report(engine, photo, sec
     assert report["timing"]["stages_ms"]["composite"]["mean"] > 0
 
 
+@pytest.mark.slow
 def test_two_pictures_of_one_person_do_not_move_as_one(engine, photo, tmp_path):
     same = tmp_path / "same.wav"
     soundfile.write(same, np.zeros((32_000, 2), np.float32), 16_000)
@@ -83,6 +84,7 @@ def test_two_pictures_of_one_person_do_not_move_as_one(engine, photo, tmp_path):
     assert np.abs(frames[:, :, :256] - frames[:, :, 256:]).max() > 40
 
 
+@pytest.mark.slow
 def test_an_interrupted_dialogue_goes_on_bit_for_bit(engine, photo, second_photo, wav, tmp_path, monkeypatch):
     monkeypatch.setattr(production, "SEGMENT_FRAMES", 10)
 
@@ -128,12 +130,11 @@ def test_what_a_dialogue_cannot_be_is_said_at_once(more, said):
         TwoSidedJob(**(wanted | {"out": Path("o.mp4")} | more))
 
 
-def test_the_command_renders_it(second_photo, wav, tmp_path):
+@pytest.mark.slow
+def test_the_command_renders_it(avtr, second_photo, wav, tmp_path):
     out = tmp_path / "d.mp4"
-    words = [sys.executable, "-c", "from avtr_cli.cli import main; main()", "dialogue", str(second_photo)]
-    words += [str(second_photo), str(wav(0.4)), "-o", str(out), "--size", "128", "--layout", "stack", "--quiet"]
-    done = subprocess.run(words, capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stdout.strip()) == (0, str(out)), done.stderr
+    words = ["dialogue", second_photo, second_photo, wav(0.4), "-o", out, "--size", 128, "--layout", "stack", "--quiet"]
+    assert avtr(*words) == (0, f"{out}\n", "")
     assert videos.decode(out).shape == (10, 256, 128, 3)
 
 
@@ -242,6 +243,7 @@ def test_turns_follow_the_voices_of_a_recording(wav):
 # At the speed of a call
 
 
+@pytest.mark.slow
 def test_at_the_speed_of_a_call_the_frames_are_the_same_and_their_delay_is_told(engine, photo, wav, tmp_path):
     def job(pace: str) -> Job:
         files = DialogueFiles(dialogue=wav(2.0))

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from pathlib import Path
 
-PACKAGE = Path(__file__).parent.parent / "avtr_cli"
+from tests.sources import modules
 
 
 def public(body: list[ast.stmt], inside: str = "") -> Iterator[tuple[str, ast.FunctionDef | ast.ClassDef]]:
@@ -24,12 +23,12 @@ def only_a_type(node: ast.FunctionDef | ast.ClassDef) -> bool:
     return any(isinstance(name, ast.Name) and name.id == "overload" for name in node.decorator_list)
 
 
-def undocumented(source: str) -> list[str]:
-    return [name for name, node in public(ast.parse(source).body) if not ast.get_docstring(node)]
+def undocumented(module: ast.Module) -> list[str]:
+    return [name for name, node in public(module.body) if not ast.get_docstring(node)]
 
 
 def test_every_public_function_class_and_method_has_a_docstring():
-    found = {path.relative_to(PACKAGE).as_posix(): undocumented(path.read_text()) for path in PACKAGE.rglob("*.py")}
+    found = {file: undocumented(tree) for file, tree in modules().items()}
     assert len(found) > 200
     assert {path: names for path, names in found.items() if names} == {}
 
@@ -52,4 +51,4 @@ def step(): ...
 class _Private:
     def method(self): ...
 '''
-    assert undocumented(source) == ["Session.push", "Session.state", "Session.Kept", "step"]
+    assert undocumented(ast.parse(source)) == ["Session.push", "Session.state", "Session.Kept", "step"]

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
+from collections import namedtuple
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from avtr_cli.diagnostics.doctor import FAIL, NOTE, OK, Check, _disk, _published_weights, examine_machine
+from avtr_cli.output import ffmpeg
 from avtr_cli.weights.store import Store
 
 
@@ -44,7 +47,6 @@ def test_whatever_is_not_well_comes_with_a_fix(checks):
 
 
 def test_nvenc_is_used_before_it_is_called_usable(checks):
-    from avtr_cli.output import ffmpeg
 
     assert (checks["encoder h264_nvenc"].state == OK) == ffmpeg.works("h264_nvenc")
 
@@ -62,6 +64,7 @@ def test_damaged_weights_are_a_failure_and_absent_ones_are_not(tmp_path, monkeyp
     assert "avtr weights pull liveportrait" in damaged.fix
 
 
+@pytest.mark.slow
 def test_an_ffmpeg_that_does_not_work_fails_with_exit_code_1_and_the_rest_is_still_looked_at():
     done = doctor("--json", IMAGEIO_FFMPEG_EXE="/bin/false")
     told = json.loads(done.stdout)
@@ -73,16 +76,15 @@ def test_an_ffmpeg_that_does_not_work_fails_with_exit_code_1_and_the_rest_is_sti
     assert {"disk", "extra demo"} <= states.keys()
 
 
-def test_the_exit_code_says_what_the_text_says():
-    done = doctor()
-    assert done.returncode in (0, 1)
-    assert (done.returncode == 0) == ("avtr can render here" in done.stdout.splitlines()[-1])
-    assert (done.returncode == 1) == any(line.startswith("FAIL") for line in done.stdout.splitlines())
+@pytest.mark.slow
+def test_the_exit_code_says_what_the_text_says(avtr):
+    code, stdout, _ = avtr("doctor")
+    assert code in (0, 1)
+    assert (code == 0) == ("avtr can render here" in stdout.splitlines()[-1])
+    assert (code == 1) == any(line.startswith("FAIL") for line in stdout.splitlines())
 
 
 def test_a_full_disk_is_a_failure(monkeypatch):
-    import shutil
-    from collections import namedtuple
 
     usage = namedtuple("usage", "total used free")
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage(10, 10, 100 << 20))
@@ -104,6 +106,10 @@ def test_a_library_that_the_system_lacks_is_installed_with_the_system(monkeypatc
     assert "reinstall" not in check.fix
 
 
-def test_its_lines_fit_80_columns_as_far_as_words_can_be_broken():
-    for line in doctor(AVTR_WEIGHTS="/nowhere").stdout.splitlines():
+@pytest.mark.slow
+def test_its_lines_fit_80_columns_as_far_as_words_can_be_broken(avtr, monkeypatch):
+    monkeypatch.setenv("AVTR_WEIGHTS", "/nowhere")
+    lines = avtr("doctor")[1].splitlines()
+    assert len(lines) > 10
+    for line in lines:
         assert len(line) <= 80 or len(line.split()) == 1, line

@@ -8,12 +8,11 @@ from pathlib import Path
 
 import pytest
 import soundfile
-import typer.main
 
-from avtr_cli.cli import app
+from avtr_cli.cli import assembled
 
 ROOT = Path(__file__).parent.parent
-PAGES = [ROOT / "README.md", ROOT / "examples" / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [*sorted(ROOT.glob("*.md")), ROOT / "examples" / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 COMMAND = re.compile(r"^(?: {4})?(avtr [^…\n]*)$", re.MULTILINE)
 NAMES = {"DIALOGUE...": "a.wav", "PHOTO...": "a.png", "VOICES...": "b.wav"}  # as a synopsis writes them
 
@@ -28,11 +27,29 @@ def commands(page: Path) -> list[list[str]]:
     "words", [words for page in PAGES for words in commands(page)], ids=lambda words: " ".join(words)[:60]
 )
 def test_a_documented_command_is_understood(words):
-    command, arguments = typer.main.get_command(app), words[1:]
+    command, arguments = assembled(), words[1:]
     context = command.make_context("avtr", list(arguments), resilient_parsing=False)
     while hasattr(command, "resolve_command") and (rest := [*context._protected_args, *context.args]):
         name, command, arguments = command.resolve_command(context, rest)
         context = command.make_context(name, list(arguments), parent=context)
+
+
+def test_every_link_of_a_page_leads_to_a_file():
+    broken = []
+    for page in PAGES:
+        links = re.findall(r"\]\((?!https?:)([^)#\s]+)", page.read_text(encoding="utf-8"))
+        broken += [f"{page.name}: {link}" for link in links if not (page.parent / link).exists()]
+    assert broken == []
+
+
+def test_what_contributors_type_are_targets_of_the_makefile():
+    targets = re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    typed = {
+        name
+        for page in PAGES
+        for name in re.findall(r"(?:^ {4}|^|`)make (?:[A-Z]+=\S+ )*(\w+)", page.read_text(), re.MULTILINE)
+    }
+    assert {"quick", "test", "lint", "demo", "install"} <= typed <= set(targets)
 
 
 @pytest.mark.slow

@@ -48,6 +48,7 @@ def test_a_head_that_answers_a_shifted_partner_does_not_answer_the_real_one():
     assert found["brow.rise"].value < 0.03
 
 
+@pytest.mark.slow
 def test_brows_and_smiles_rise_after_phrases_only_where_they_were_put():
     found, other = measured(attentive), measured(fidgety)
     for name in ("brow.rise", "smile.rise"):
@@ -81,6 +82,7 @@ def anothers(k, dialogue):
     return other_partner(dialogue, CALLS[(k + 1) % len(CALLS)])
 
 
+@pytest.mark.slow
 def test_a_listener_is_told_from_one_who_heard_another_call():
     apart = independence.told_apart(
         rounds(attentive, own_partner), rounds(attentive, anothers), np.random.default_rng(0)
@@ -92,6 +94,7 @@ def test_a_listener_is_told_from_one_who_heard_another_call():
     assert not apart["enough_dialogues"]
 
 
+@pytest.mark.slow
 def test_one_who_does_not_listen_cannot_be_told_apart():
     apart = independence.told_apart(rounds(fidgety, own_partner), rounds(fidgety, anothers), np.random.default_rng(0))
     assert apart["auc"] == 0.5  # the same motion both times
@@ -127,6 +130,7 @@ def test_auc_of_equal_and_of_separate_scores():
     assert auc(np.array([3.0, 4.0]), np.array([1.0, 2.0])) == 1.0
 
 
+@pytest.mark.slow
 def test_the_interval_of_an_auc_covers_it_and_narrows_with_more_dialogues():
     rng = np.random.default_rng(0)
     few, many = (auc_interval(rng.normal(1, 1, (n, 2)), rng.normal(0, 1, (n, 2)), rng) for n in (8, 80))

@@ -41,12 +41,14 @@ def listener(watched):
     return evaluate_motion(CALLS, attentive, 2, 0.5, watch=lambda done, total: watched.append((done, total)))
 
 
+@pytest.mark.slow
 def test_progress_ends_at_what_was_announced(listener, watched):
     done, totals = zip(*watched, strict=True)
     assert list(done) == sorted(set(done))
     assert set(totals) == {done[-1]}
 
 
+@pytest.mark.slow
 def test_every_measure_of_the_report_is_described(listener):
     assert set(listener["measures"]) <= set(MEASURES)
     assert {"mouth.lag_frames", "head.jitter", "nod.ratio", "blink.per_minute", "seeds.head_r"} <= set(
@@ -56,10 +58,12 @@ def test_every_measure_of_the_report_is_described(listener):
         assert {"what", "mean", "sd", "values", "chance", "follower", "needed", "met"} <= set(row)
 
 
+@pytest.mark.slow
 def test_the_report_is_json_without_nan(listener):
     assert json.loads(json.dumps(listener, allow_nan=False)) == listener
 
 
+@pytest.mark.slow
 def test_a_listener_meets_the_listening_bounds_and_its_controls_stand_beside(listener):
     row = listener["measures"]["nod.ratio"]
     assert row["met"] is True
@@ -69,6 +73,7 @@ def test_a_listener_meets_the_listening_bounds_and_its_controls_stand_beside(lis
     assert listener["told_apart"]["auc"] > 0.9
 
 
+@pytest.mark.slow
 def test_one_who_nods_at_any_time_does_not():
     report = evaluate_motion(CALLS, fidgety, seeds=2, long_minutes=0)
     assert report["measures"]["nod.ratio"]["met"] is False
@@ -76,6 +81,7 @@ def test_one_who_nods_at_any_time_does_not():
     assert not any(name.startswith("long.") for name in report["measures"])
 
 
+@pytest.mark.slow
 def test_a_control_as_high_as_the_number_itself_spoils_it():
     whole = {dialogue.sound[0].tobytes(): dialogue.sound for dialogue in CALLS}
 
@@ -95,6 +101,7 @@ def test_what_a_dialogue_cannot_tell_is_null_and_neither_met_nor_failed():
     assert row["met"] is None
 
 
+@pytest.mark.slow
 def test_the_table_has_a_line_for_every_measure(listener):
     lines = list(table_lines(listener))
     for name in listener["measures"]:
@@ -168,6 +175,7 @@ def test_a_label_file_with_a_bad_line_is_refused(tmp_path):
         read_phones(labels)
 
 
+@pytest.mark.slow
 def test_the_command_writes_report_and_curves(wav, tmp_path):
     report, curves = tmp_path / "report.json", tmp_path / "curves.png"
     arguments = ["eval", "motion", str(wav), "--follower", "--seeds", "1", "--minutes", "0"]
@@ -181,6 +189,7 @@ def test_the_command_writes_report_and_curves(wav, tmp_path):
     assert curves.read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.slow
 def test_a_folder_stands_for_its_wav_files(wav, tmp_path):
     soundfile.write(tmp_path / "second.wav", CALLS[1].sound.T, SAMPLE_RATE)
     report = tmp_path / "report.json"

@@ -37,11 +37,13 @@ def numbers(portrait):
     return temporal.measure_take(portrait, talking(15), CONFIG, CPU)
 
 
+@pytest.mark.slow
 def test_a_talking_breathing_photo_keeps_every_bound(numbers):
     kept = {name: bound.met(numbers[name]) for name, bound in temporal.TEMPORAL_BOUNDS.items()}
     assert all(kept.values()), numbers
 
 
+@pytest.mark.slow
 def test_a_photo_nobody_moves_is_itself(portrait):
     still = RenderConfig(view="photo", size=256, breathing=0)
     numbers = temporal.measure_take(portrait, np.zeros((11, len(CONTROLS))), still, CPU)
@@ -50,6 +52,7 @@ def test_a_photo_nobody_moves_is_itself(portrait):
     assert numbers["shoulders.swim_eo"] < 1e-3
 
 
+@pytest.mark.slow
 def test_noise_behind_the_person_is_flicker_and_a_drifting_picture_swims(portrait, monkeypatch):
     draw, random = temporal._draw, np.random.default_rng(0)
 
@@ -63,6 +66,7 @@ def test_noise_behind_the_person_is_flicker_and_a_drifting_picture_swims(portrai
     assert set(broken) >= {"background.flicker", "background.swim_px", "shoulders.flicker"}
 
 
+@pytest.mark.slow
 def test_regions_are_where_their_names_say(portrait, avatar):
     regions = temporal.find_regions(portrait, avatar, talking(15), CONFIG)
     height, width = avatar.still.shape[:2]
@@ -74,6 +78,7 @@ def test_regions_are_where_their_names_say(portrait, avatar):
     assert not regions.beyond_face[int(chin) - 5, int(avatar.stage.points[CHIN, 0] + avatar.stage.place.x)]
 
 
+@pytest.mark.slow
 def test_marks_are_followed_to_a_tenth_of_a_pixel(avatar):
     everywhere = np.ones(avatar.still.shape[:2], bool)
     still = cv2.cvtColor(avatar.still, cv2.COLOR_RGB2GRAY)
@@ -85,6 +90,7 @@ def test_marks_are_followed_to_a_tenth_of_a_pixel(avatar):
     assert marks.wobble() < 0.1
 
 
+@pytest.mark.slow
 def test_where_nothing_can_be_followed_nothing_is_said(avatar):
     flat = np.full(avatar.still.shape[:2], 90, np.uint8)
     marks = temporal._Marks(flat, np.ones(flat.shape, bool), avatar)
@@ -93,6 +99,7 @@ def test_where_nothing_can_be_followed_nothing_is_said(avatar):
     assert math.isnan(marks.wobble())
 
 
+@pytest.mark.slow
 def test_similarity_is_that_of_the_paper(photo):
     a = cv2.cvtColor(cv2.imread(str(photo)), cv2.COLOR_BGR2GRAY)[:200, :200]
     b = cv2.GaussianBlur(a, (0, 0), 1.2)

@@ -22,7 +22,10 @@ from avtr_cli.evaluation.motion.follower import follow_loudness
 from avtr_cli.evaluation.stats import correlation
 from avtr_cli.evaluation.video import evaluate_video, sound_of, track_face
 from avtr_cli.perception.portrait import find_portrait
+from avtr_cli.render.mesh.renderer import MeshRenderer
 from tests.evaluation_signals import add_blinks, call, put
+
+pytestmark = pytest.mark.slow
 
 
 def write_video(path: Path, pictures: list[np.ndarray], sound: np.ndarray | None = None, fps: int = 25) -> Path:
@@ -101,9 +104,7 @@ def test_the_sound_of_a_video_is_read_at_16_khz(portrait, tmp_path):
     assert np.argmax(np.abs(np.fft.rfft(heard[4000:20_000]))) == 440
 
 
-@pytest.mark.slow
 def test_a_rendered_face_shows_what_it_was_told(portrait, photo, tmp_path):
-    from avtr_cli.render.mesh.renderer import MeshRenderer
 
     dialogue = call(5, own=[(0.5, 1.6), (3.4, 4.4)], partner=[(1.9, 2.9)])
     controls = add_blinks(follow_loudness(dialogue.sound), [6, 50, 92])

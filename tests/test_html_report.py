@@ -10,11 +10,13 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
 from avtr_cli.audio.source import DialogueFiles
 from avtr_cli.core.config import load_preset
+from avtr_cli.jobs import finishing
 from avtr_cli.jobs.job import Job
 from avtr_cli.jobs.production import render_file
 from avtr_cli.report import charts
@@ -77,6 +79,7 @@ class Page(html.parser.HTMLParser):
         return [attributes for name, attributes in self.tags if name == tag]
 
 
+@pytest.mark.slow
 def test_the_page_is_well_formed_and_takes_nothing_from_anywhere(rendered):
     text = rendered[1].read_text()
     page = Page(text)
@@ -89,6 +92,7 @@ def test_the_page_is_well_formed_and_takes_nothing_from_anywhere(rendered):
     assert policy.startswith("default-src 'none'")
 
 
+@pytest.mark.slow
 def test_names_that_look_like_html_stay_names(rendered):
     page = Page(rendered[1].read_text())
     assert 'a "<b>&amp;.mp4' in page.text
@@ -96,6 +100,7 @@ def test_names_that_look_like_html_stay_names(rendered):
     assert len(page.all("b")) == len([tag for tag in page.tags if tag[0] == "b"])
 
 
+@pytest.mark.slow
 def test_the_page_tells_what_the_report_tells(rendered):
     report, path = rendered
     page = Page(path.read_text())
@@ -122,6 +127,7 @@ def test_the_page_tells_what_the_report_tells(rendered):
     assert len(page.all("svg")) >= 8 + 3
 
 
+@pytest.mark.slow
 def test_what_a_deadline_is_concerns_only_jobs_at_the_speed_of_a_call(rendered, tmp_path):
     offline = json.loads(json.dumps(rendered[0]))
     offline["timing"]["deadline_misses"] = 17
@@ -138,6 +144,7 @@ def test_what_a_deadline_is_concerns_only_jobs_at_the_speed_of_a_call(rendered, 
     assert "frames left 300 ms (median)" in text
 
 
+@pytest.mark.slow
 def test_what_was_asked_for_can_be_copied_and_cues_stand_on_the_page_and_on_the_timeline(rendered, tmp_path):
     cues = [{"frame": 50, "cue": "nod", "strength": 1.0}, {"frame": 55, "cue": "look_left", "strength": 0.8}]
     report = json.loads(json.dumps(rendered[0])) | {"cues": cues}
@@ -155,6 +162,7 @@ def test_what_was_asked_for_can_be_copied_and_cues_stand_on_the_page_and_on_the_
     assert "look_left" in page.text
 
 
+@pytest.mark.slow
 def test_what_a_browser_cannot_play_is_a_picture_with_a_link(rendered, tmp_path):
     report = json.loads(json.dumps(rendered[0]))
     video = Path(report["output"]["path"])
@@ -194,6 +202,7 @@ def write_page(path: Path, report: dict, timeline: Timeline | None = None) -> No
     path.write_text(job_page(path, report, Path(report["output"]["path"]), timeline), encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_every_warning_is_shown(rendered, tmp_path):
     report = json.loads(json.dumps(rendered[0])) | {"warnings": ["the <face> is small", "channel 1 is clipped"]}
     write_page(tmp_path / "w.html", report)
@@ -202,8 +211,8 @@ def test_every_warning_is_shown(rendered, tmp_path):
     assert "channel 1 is clipped" in text
 
 
+@pytest.mark.slow
 def test_stills_are_pictures_of_the_moments_asked_for(rendered):
-    import cv2
 
     video = Path(rendered[0]["output"]["path"])
     pictures = [cv2.imdecode(np.frombuffer(data, np.uint8), 1) for data in stills(video, still_times(4.0, 3), 96)]
@@ -212,6 +221,7 @@ def test_stills_are_pictures_of_the_moments_asked_for(rendered):
     assert stills(video.with_name("none.mp4"), [0.0]) == []
 
 
+@pytest.mark.slow
 def test_a_page_without_its_video_still_stands(rendered, tmp_path):
     report = json.loads(json.dumps(rendered[0]))
     report["output"]["path"] = str(tmp_path / "gone.mp4")
@@ -224,8 +234,8 @@ def test_a_page_without_its_video_still_stands(rendered, tmp_path):
 # Timelines
 
 
+@pytest.mark.slow
 def test_the_voices_of_the_timeline_are_where_the_sound_is(engine, photo, wav, tmp_path, monkeypatch):
-    from avtr_cli.jobs import finishing
 
     taken: list[Timeline] = []
     monkeypatch.setattr(finishing, "job_page", lambda path, report, video, timeline: taken.append(timeline) or "")
@@ -287,6 +297,7 @@ def test_a_curve_that_is_drawn_goes_where_its_numbers_go():
     assert heights(charts.line(values[:1], "a", 100, 100, 100)) == [100]  # a video of one frame
 
 
+@pytest.mark.slow
 def test_two_people_are_drawn_on_one_scale(rendered, tmp_path):
     small = Curves(**{name: np.full(8, 1.0, np.float32) for name in ("mouth", "blink", "nod", "pitch", "yaw", "roll")})
     large = dataclasses.replace(small, pitch=small.pitch * 9, nod=small.nod * 4)
@@ -296,6 +307,7 @@ def test_two_people_are_drawn_on_one_scale(rendered, tmp_path):
     assert text.count("±4°") == 2
 
 
+@pytest.mark.slow
 def test_a_motion_that_does_not_tell_of_smiles_has_no_track_of_them(rendered, tmp_path):
     timeline = long_timeline()
     known = dataclasses.replace(
@@ -309,6 +321,7 @@ def test_a_motion_that_does_not_tell_of_smiles_has_no_track_of_them(rendered, tm
         assert unknown not in text
 
 
+@pytest.mark.slow
 def test_the_longest_calls_of_two_people_make_a_page_that_can_be_mailed(rendered, tmp_path):
     write_page(tmp_path / "long.html", rendered[0], long_timeline())
     assert (tmp_path / "long.html").stat().st_size < 400_000
@@ -363,7 +376,6 @@ def test_a_browser_shows_it_without_errors_and_without_scrolling_sideways(render
 @needs_chromium
 @pytest.mark.slow
 def test_a_screenshot_has_the_pictures_and_the_curves_in_it(rendered, tmp_path):
-    import cv2
 
     path = rendered[1].with_name("shot.html")
     write_page(path, rendered[0], long_timeline())

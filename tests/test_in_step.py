@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -87,6 +85,7 @@ def test_sessions_of_joint_models_are_drawn_in_one_forward_each_with_its_own_sta
         assert [frame.pixels.item() for frame in together[session]] == [frame.pixels.item() for frame in frames]
 
 
+@pytest.mark.slow
 def test_embedded_sessions_in_step_give_the_bits_they_give_alone(engine, identity, dialogue):
     def session(seed: int) -> StreamingSession:
         return StreamingSession(identity, engine.generator, engine.renderer, seed)
@@ -114,6 +113,7 @@ def job_of(photo, sound, out, engine, **more) -> Job:
     return Job(photo=photo, sound=DialogueFiles(dialogue=sound), out=out, preset=engine.preset, **more)
 
 
+@pytest.mark.slow
 def test_jobs_of_different_length_in_step_give_the_videos_they_give_alone(engine, photo, wav, tmp_path):
     alone, jobs = [], []
     for number, seconds in enumerate((0.3, 0.7)):
@@ -131,6 +131,7 @@ def test_jobs_of_different_length_in_step_give_the_videos_they_give_alone(engine
         assert len(videos.decode(job.out)) == report["output"]["frames"]
 
 
+@pytest.mark.slow
 def test_a_job_that_fails_stops_no_other(engine, photo, wav, tmp_path):
     def stop(done: int, total: int) -> None:
         raise OSError("the encoder is gone")
@@ -156,15 +157,23 @@ def on_a_gpu(monkeypatch):
         monkeypatch.setattr(module, "prefers_tiles", lambda scratch: False)
 
 
-def warp_of_two(warp: FastWarpingModule | CompiledWarpingModule) -> tuple[torch.Tensor, torch.Tensor]:
-    """Two unrelated portraits, two frames of the first and one of the second: together, and each alone."""
+def two_portraits(warp: FastWarpingModule | CompiledWarpingModule) -> tuple[list, torch.Tensor]:
+    """Two unrelated portraits and what drives them: two frames of the first, one of the second."""
     features = inputs("batch2/feature_3d", made_up.volume, (2, 32, 16, 64, 64))
     sources, driving = keypoints("batch2", 2, 2)
-    one, two = (warp.prepare(features[i : i + 1], sources[i : i + 1]) for i in range(2))
-    moved = torch.cat([driving[:1], 1.1 * driving[:1], driving[1:]])
-    together = warp([one, one, two], moved)["out"]
-    alone = torch.cat([warp(one, moved[:2])["out"], warp(two, moved[2:])["out"]])
-    return together, alone
+    portraits = [warp.prepare(features[i : i + 1], sources[i : i + 1]) for i in range(2)]
+    return portraits, torch.cat([driving[:1], 1.1 * driving[:1], driving[1:]])
+
+
+def warped_together(warp: FastWarpingModule | CompiledWarpingModule) -> torch.Tensor:
+    (one, two), moved = two_portraits(warp)
+    return warp([one, one, two], moved)["out"]
+
+
+def warp_of_two(warp: FastWarpingModule) -> tuple[torch.Tensor, torch.Tensor]:
+    """The three frames of two portraits: together, and each portrait's alone."""
+    (one, two), moved = two_portraits(warp)
+    return warped_together(warp), torch.cat([warp(one, moved[:2])["out"], warp(two, moved[2:])["out"]])
 
 
 @pytest.fixture(scope="module")
@@ -181,16 +190,22 @@ def test_on_a_cpu_portraits_warped_together_are_the_bits_of_each_alone(on_a_cpu)
     assert torch.equal(together, alone)
 
 
+@pytest.fixture
+def small_pictures(monkeypatch):
+    """Decoders of 16 x 16 features to 128 x 128: a sixteenth of the work; the goldens judge the full size."""
+    monkeypatch.setattr(fast_spade, "FEATURE_SIDE", 16)
+
+
 @pytest.mark.slow
-@pytest.mark.usefixtures("on_a_gpu")
+@pytest.mark.usefixtures("on_a_gpu", "small_pictures")
 def test_in_one_forward_portraits_are_warped_and_decoded_as_each_alone_up_to_rounding():
     warping, spade = network("warping_module"), network("spade_generator")
     assert isinstance(warping, WarpingModule)
     assert isinstance(spade, SpadeGenerator)
     together, alone = warp_of_two(FastWarpingModule(warping, CPU))
     assert (together - alone).abs().max() < TOGETHER * alone.std()
-    decode = FastSpadeGenerator(spade, CPU)
-    pictures, single = decode(alone[1:]), torch.cat([decode(alone[1:2]), decode(alone[2:])])
+    decode, features = FastSpadeGenerator(spade, CPU), alone[1:, :, :16, :16]
+    pictures, single = decode(features), torch.cat([decode(features[:1]), decode(features[1:])])
     assert (pictures - single).abs().max() < TOGETHER * single.std()
 
 
@@ -201,6 +216,7 @@ def test_one_portrait_alone_is_not_copied_for_its_frames():
     assert WarpSource.joined([one, two]).heat.shape == (2,)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("in_turn", [True, False])
 def test_avtr1_moves_several_sessions_as_each_alone(in_turn, dialogue, tmp_path):
     pytest.importorskip("onnx")
@@ -304,29 +320,27 @@ def test_a_compiled_function_answers_as_the_plain_one():
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("small_pictures")
 def test_the_compiled_networks_are_asked_what_the_fast_ones_are(on_a_cpu, monkeypatch):
     """Without the compiler, which takes minutes for networks of this size: everything around it."""
     monkeypatch.setattr(runtime, "compiled", lambda function: function)
     warping, spade = network("warping_module"), network("spade_generator")
     assert isinstance(warping, WarpingModule)
     assert isinstance(spade, SpadeGenerator)
-    together, alone = warp_of_two(CompiledWarpingModule(warping, CPU))
-    assert torch.equal(together, alone)
     fast, _ = on_a_cpu
+    together = warped_together(CompiledWarpingModule(warping, CPU))
     assert (together - fast).abs().max() < TOGETHER * fast.std()
-    feature = alone[:1]
+    feature = fast[:1, :, :16, :16]
     pictures = CompiledSpadeGenerator(spade, CPU)(feature)
     assert (pictures - FastSpadeGenerator(spade, CPU)(feature)).abs().max() < TOGETHER * pictures.std()
 
 
 @pytest.mark.slow
-def test_the_benchmark_counts_the_frames_of_all_sessions(tmp_path):
+def test_the_benchmark_counts_the_frames_of_all_sessions(avtr, tmp_path):
     told = tmp_path / "told.json"
-    words = ["bench", "--sessions", "2", "--seconds", "0.6", "--set", "render.size=96", "--report", str(told)]
-    done = subprocess.run(
-        [sys.executable, "-c", "from avtr_cli.cli import main; main()", *words], capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stderr
-    assert "2 sessions in step, 30 frames at 96x96 in all" in done.stdout
+    words = ["bench", "--sessions", 2, "--seconds", 0.6, "--set", "render.size=96", "--report", told]
+    code, stdout, stderr = avtr(*words)
+    assert code == 0, stderr
+    assert "2 sessions in step, 30 frames at 96x96 in all" in stdout
     entry = json.loads(told.read_text())["sessions"]
     assert (entry["sessions"], entry["frames"], entry["chunk_ms"]["count"]) == (2, 30, 3)

@@ -8,9 +8,11 @@ import shlex
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from avtr_cli.audio.files import DialogueFiles
+from avtr_cli.cli import running
 from avtr_cli.core.config import load_preset
 from avtr_cli.core.types import Cue
 from avtr_cli.jobs.as_command import as_command
@@ -127,8 +129,8 @@ def test_a_click_on_a_heading_sorts_rows_and_cards_and_nothing_scrolls_sideways(
 # The index of a real batch
 
 
+@pytest.mark.slow
 def test_a_batch_of_one_good_and_one_bad_job_ends_in_an_index_of_both(avtr, photo, wav, tmp_path):
-    import numpy as np
     import skimage.io
 
     skimage.io.imsave(tmp_path / "empty.png", np.full((80, 80, 3), 200, np.uint8), check_contrast=False)
@@ -170,8 +172,6 @@ def test_a_batch_of_one_good_and_one_bad_job_ends_in_an_index_of_both(avtr, phot
     ids=["plain", "options", "motion", "partner", "solo", "channel", "fast", "quality", "two", "two faces"],
 )
 def test_a_job_said_as_a_command_is_the_same_job(avtr, monkeypatch, more):
-    from avtr_cli.cli import running
-
     understood: list[Job] = []
     monkeypatch.setattr(running, "run", lambda job, shared: understood.append(job))
     wanted = {"photo": Path("my photo.png"), "sound": DialogueFiles(dialogue=Path("c.wav")), "out": Path("o.mp4")}

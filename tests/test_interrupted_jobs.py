@@ -17,6 +17,7 @@ import pytest
 from avtr_cli.audio.source import DialogueFiles
 from avtr_cli.batch.messages import Order
 from avtr_cli.batch.processes import _bury, _Member
+from avtr_cli.batch.progress import Progress
 from avtr_cli.batch.run import BatchOptions, render_batch
 from avtr_cli.batch.worker import Worker
 from avtr_cli.core.interruption import interruptions_held
@@ -31,6 +32,8 @@ from avtr_cli.provenance.verification import UNKNOWN, verify
 from avtr_cli.streaming.session import StreamingSession
 from tests import videos
 from tests.batches import Here, entries, ledger, make_folder, nothing_half_written
+
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(autouse=True)
@@ -227,7 +230,6 @@ class Stubborn(Here):
 
 
 def test_a_second_ctrl_c_does_not_keep_a_batch_from_putting_down_its_work(photo, dialogue, tmp_path):
-    from avtr_cli.batch.progress import Progress
 
     source = make_folder(tmp_path / "in", photo, dialogue, seconds=0.2, broken=False)
     workers = Stubborn(before=lambda order: interrupt() if order.kind == "render" else None)

@@ -11,11 +11,14 @@ import numpy as np
 import pytest
 
 import avtr_cli
+from avtr_cli.audio.files import DialogueFiles
 from avtr_cli.core.types import Cue
 from avtr_cli.jobs.checking import check
 from avtr_cli.jobs.job import Job
 from avtr_cli.jobs.preparation import prepare
 from avtr_cli.jobs.production import produce, render_file
+
+pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parent.parent
 
@@ -76,7 +79,6 @@ def test_an_engines_session_is_a_call_that_may_be_asked_for_something(engine, ph
 
 
 def test_check_prepare_produce_are_render_file(engine, photo, wav, tmp_path):
-    from avtr_cli.audio.files import DialogueFiles
 
     def job(name: str) -> Job:
         return Job(photo=photo, sound=DialogueFiles(dialogue=wav(0.5)), out=tmp_path / name, preset=engine.preset)
@@ -88,7 +90,6 @@ def test_check_prepare_produce_are_render_file(engine, photo, wav, tmp_path):
 
 
 def test_paths_may_be_strings(engine, photo, wav, tmp_path):
-    from avtr_cli.audio.files import DialogueFiles
 
     sound = DialogueFiles(dialogue=str(wav(0.2)))
     job = Job(photo=str(photo), sound=sound, out=str(tmp_path / "a.mp4"), preset=engine.preset)

@@ -126,6 +126,7 @@ def test_a_file_that_would_run_code_is_refused(tmp_path):
     fails(lambda: checkpoints.read_network(path, FLAT), path, "more than tensors")
 
 
+@pytest.mark.slow
 def test_swapped_files_are_recognised(tmp_path):
     path = saved(made_up.weights("eye"), tmp_path / "f.pth")
     fails(lambda: checkpoints.read_network(path, FLAT), path, "holds eye", "swapped")

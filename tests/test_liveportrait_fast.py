@@ -110,6 +110,7 @@ def test_blocks_show_a_picture_by_tiles():
     assert torch.equal(inside(bordered(picture)), picture)
 
 
+@pytest.mark.slow
 def test_the_fast_warp_meets_the_golden(warp):
     feature = inputs("warping_module/feature_3d", made_up.volume, (1, 32, 16, 64, 64))
     source, driving = keypoints("warping_module", 1, 1)
@@ -118,6 +119,7 @@ def test_the_fast_warp_meets_the_golden(warp):
         assert error(result[name], "warping_module", name) < SINGLE, name
 
 
+@pytest.mark.slow
 def test_a_shifted_volume_is_sampled_as_the_plain_network_samples_it(warp):
     torch.manual_seed(0)
     volume, shift = torch.randn(1, 4, 16, 64, 64), torch.randn(1, 21, 3) / 2

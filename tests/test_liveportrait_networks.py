@@ -9,6 +9,9 @@ from liveportrait_goldens import CHAINED, SINGLE, contract, error, inputs, keypo
 
 from avtr_cli.diagnostics.made_up import numbers as made_up
 from avtr_cli.render.liveportrait import networks
+from avtr_cli.render.liveportrait.spade import SpectralConv2d
+
+pytestmark = pytest.mark.slow
 
 
 @pytest.mark.parametrize("name", networks.NAMES)
@@ -85,7 +88,6 @@ def test_the_warping_module_meets_its_golden():
         assert error(result[name], "warping_module", name) < SINGLE, name
 
 
-@pytest.mark.slow
 def test_the_spade_generator_meets_its_golden():
     module = network("spade_generator")
     feature = inputs("spade_generator/feature", made_up.volume, (1, 256, 64, 64))
@@ -100,7 +102,6 @@ def test_the_keypoint_perceptrons_meet_their_goldens(name, width):
     assert error(out, "stitching_retargeting_module", f"{name}/out") < SINGLE
 
 
-@pytest.mark.slow
 def test_two_unrelated_portraits_share_a_batch_without_mixing():
     feature = inputs("batch2/feature_3d", made_up.volume, (2, 32, 16, 64, 64))
     source, driving = keypoints("batch2", 2, 2)
@@ -113,7 +114,6 @@ def test_two_unrelated_portraits_share_a_batch_without_mixing():
 
 def test_weights_loaded_after_a_call_count_in_the_next_one():
     """The spectral norm is that of the weights loaded last, by its stored vectors."""
-    from avtr_cli.render.liveportrait.spade import SpectralConv2d
 
     torch.manual_seed(0)
     x = torch.randn(1, 4, 5, 5)

@@ -36,6 +36,7 @@ def test_rotations_and_the_portraits_keypoints():
     meets(FACES.keypoints(), "out/x_s")
 
 
+@pytest.mark.slow
 def test_a_rotation_gives_its_angles_and_its_vector_back():
     angles = torch.tensor([[10.0, -20.0, 5.0], [0.0, 0.0, 0.0], [-60.0, 80.0, 170.0]])
     rotation = pose.rotation_matrix(*angles.double().split(1, dim=1))

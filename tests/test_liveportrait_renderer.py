@@ -26,6 +26,8 @@ from avtr_cli.render.liveportrait.pose import avtr1_keypoints
 from avtr_cli.render.liveportrait.regions import motion_mask
 from avtr_cli.render.liveportrait.renderer import LivePortraitRenderer, _check_corrections
 
+pytestmark = pytest.mark.slow
+
 CPU = torch.device("cpu")
 NEEDED = (*checkpoints.BASE_NETWORKS, *checkpoints.SHARED_ENTRIES)
 TO_FRAME = np.array([[0.9, 0.2, 20.0], [-0.2, 0.9, 70.0], [0, 0, 1]])  # crop -> frame
@@ -151,7 +153,6 @@ def test_a_folder_without_the_files_is_named(tmp_path):
         LivePortraitRenderer.from_folder(tmp_path, RenderConfig(), RuntimeConfig(), CPU)
 
 
-@pytest.mark.slow
 def test_prepared_avatars_tell_motion_models_their_geometry(identity):
     shapes = {name: tuple(tensor.shape) for name, tensor in identity.anatomy.items()}
     assert shapes == {"canonical_keypoints": (21, 3), "rotation": (3, 3), "expression": (21, 3), "scale": (1,)}
@@ -159,7 +160,6 @@ def test_prepared_avatars_tell_motion_models_their_geometry(identity):
     assert identity.neutral.shape == (len(KEYPOINTS),)
 
 
-@pytest.mark.slow
 def test_the_neutral_motion_is_the_portraits_own(identity):
     """LivePortrait's portrait keypoints, by AVTR-1's formula; the formulas differ in t's depth, which is 0 in faces."""
     rotation = matrix_of(identity.neutral[None, :3])
@@ -167,7 +167,6 @@ def test_the_neutral_motion_is_the_portraits_own(identity):
     torch.testing.assert_close(driven[..., :2], identity.kept.keypoints[..., :2], rtol=0, atol=1e-5)
 
 
-@pytest.mark.slow
 def test_frames_show_the_motion_inside_the_face_and_the_photo_around_it(renderer, identity, portrait):
     values = identity.neutral.repeat(2, 1)
     values[1, :3] += 0.2
@@ -181,7 +180,6 @@ def test_frames_show_the_motion_inside_the_face_and_the_photo_around_it(renderer
     assert np.array_equal(again[0], frames[1])  # the same bits, whatever was drawn before
 
 
-@pytest.mark.slow
 def test_with_the_lips_alone_a_turn_of_the_head_changes_nothing(renderer, identity, monkeypatch):
     monkeypatch.setattr(renderer, "_moves", motion_mask("lips"))
     values = identity.neutral.repeat(3, 1)
@@ -196,7 +194,6 @@ def settle(renderer, monkeypatch, **settings):
     monkeypatch.setattr(renderer, "config", replace(renderer.config, **settings))
 
 
-@pytest.mark.slow
 def test_the_expression_turns_with_the_head_or_as_livePortrait_has_it_does_not(renderer, identity, monkeypatch):
     monkeypatch.setattr(renderer, "_stitch", lambda x: torch.zeros(len(x), 65))
     avatar = identity.kept
@@ -216,7 +213,6 @@ def test_the_expression_turns_with_the_head_or_as_livePortrait_has_it_does_not(r
     assert not torch.allclose(expression, scale * expression_at_rest, atol=1e-3)
 
 
-@pytest.mark.slow
 def test_absolute_driving_leaves_the_coordinates_that_carry_identity(renderer, identity, monkeypatch):
     monkeypatch.setattr(renderer, "_stitch", lambda x: torch.zeros(len(x), 65))
     moved = identity.neutral[None].clone()
@@ -229,7 +225,6 @@ def test_absolute_driving_leaves_the_coordinates_that_carry_identity(renderer, i
     assert (some_move < 1e-5).nonzero().flatten().tolist() == [0, 7, 10]
 
 
-@pytest.mark.slow
 def test_eyes_and_lips_open_as_the_settings_want(renderer, identity, portrait, monkeypatch):
     assert identity.kept.opening is None
     assert identity.kept.closing is None
@@ -268,7 +263,6 @@ def test_settings_beyond_their_range_are_refused(settings):
         RenderConfig(**settings)
 
 
-@pytest.mark.slow
 def test_two_avatars_drawn_together_have_the_bits_of_each_alone(renderer, identity, portrait):
     other = renderer.prepare(replace(portrait, photo=np.ascontiguousarray(portrait.photo[..., ::-1])))
     motions = []

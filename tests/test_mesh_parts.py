@@ -25,7 +25,7 @@ from avtr_cli.perception.topology import (
 )
 from avtr_cli.render.mesh import teeth
 from avtr_cli.render.mesh.controls import read_controls, seal_weights
-from avtr_cli.render.mesh.field import displacement, prepare_field
+from avtr_cli.render.mesh.field import FieldBasis, displacement, prepare_field
 from avtr_cli.render.mesh.inverse import invert, lips_in_frame, mend_folds, residual
 from avtr_cli.render.mesh.shapes import JAW_DROP, LOWER, SHAPES, UPPER, agree_where_shared, layer_points, shape_deltas
 from avtr_cli.render.mesh.stage import Stage, crop_stage
@@ -37,6 +37,11 @@ CPU = torch.device("cpu")
 @pytest.fixture(scope="module")
 def stage(photo: Path) -> Stage:
     return crop_stage(find_portrait(photo), 384)
+
+
+@pytest.fixture(scope="module")
+def field(stage: Stage) -> FieldBasis:
+    return prepare_field(stage, CPU)[1]
 
 
 def row(**values: float) -> np.ndarray:
@@ -104,8 +109,7 @@ def test_the_seals_close_what_jaw_and_photo_open():
         {"browDownLeft": 1.0, "mouthSmileLeft": 1.0, "mouthSmileRight": 1.0},
     ],
 )
-def test_the_inverse_field_leads_back_to_where_skin_came_from(stage: Stage, wanted: dict[str, float]):
-    _, field = prepare_field(stage, CPU)
+def test_the_inverse_field_leads_back_to_where_skin_came_from(field: FieldBasis, wanted: dict[str, float]):
     controls = read_controls(row(**wanted), 0)
     moved = displacement(field, controls)
     back = invert(field, moved)
@@ -115,8 +119,7 @@ def test_the_inverse_field_leads_back_to_where_skin_came_from(stage: Stage, want
     assert torch.allclose(invert(field, moved, lips_in_frame(field, controls)), back, atol=0.05)
 
 
-def test_the_inverse_of_a_shift_is_the_opposite_shift(stage: Stage):
-    _, field = prepare_field(stage, CPU)
+def test_the_inverse_of_a_shift_is_the_opposite_shift(field: FieldBasis):
     moved = torch.zeros(2, 2, *field.grid)
     moved[:, 0], moved[:, 1] = 5.5, -3.25
     back = invert(field, moved)
@@ -139,8 +142,7 @@ def test_beside_a_narrow_wide_open_mouth_the_field_still_has_its_inverse(stage: 
     assert float(residual(field, moved, invert(field, moved)).max()) < 1.0
 
 
-def test_lip_layers_are_one_beyond_the_corners_of_the_mouth(stage: Stage):
-    _, field = prepare_field(stage, CPU)
+def test_lip_layers_are_one_beyond_the_corners_of_the_mouth(stage: Stage, field: FieldBasis):
     moved = displacement(field, read_controls(row(jawOpen=0.6, mouthSmileLeft=1), 0))
     corners = stage.points[list(MOUTH_CORNERS), :2]
     middle, half = corners.mean(axis=0), np.ptp(corners[:, 0]) / 2
@@ -148,8 +150,7 @@ def test_lip_layers_are_one_beyond_the_corners_of_the_mouth(stage: Stage):
     assert float((moved[UPPER] - moved[LOWER])[:, torch.from_numpy(aside)].abs().max()) < 0.01
 
 
-def test_a_far_turned_head_keeps_a_smooth_outline(stage: Stage):
-    _, field = prepare_field(stage, CPU)
+def test_a_far_turned_head_keeps_a_smooth_outline(field: FieldBasis):
     controls = read_controls(row(headYaw=0.42), 0)
     moved = displacement(field, controls)
     back = invert(field, moved)
@@ -167,8 +168,7 @@ def test_a_far_turned_head_keeps_a_smooth_outline(stage: Stage):
     assert float((mended - back)[UPPER][:, missed < 0.01].abs().median()) == 0
 
 
-def test_a_head_that_hardly_turns_has_nothing_to_mend(stage: Stage):
-    _, field = prepare_field(stage, CPU)
+def test_a_head_that_hardly_turns_has_nothing_to_mend(field: FieldBasis):
     moved = displacement(field, read_controls(row(headYaw=0.15, jawOpen=0.2), 0))
     back = invert(field, moved)
     assert torch.equal(mend_folds(field, moved, back), back)

@@ -9,10 +9,12 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from avtr_cli.core.config import RenderConfig
 from avtr_cli.core.motion_space import CONTROLS
 from avtr_cli.core.types import Identity, Motion, Portrait
+from avtr_cli.evaluation.mesh.studio import command
 from avtr_cli.kernels.sampling import TorchSampler
 from avtr_cli.perception.crop import resample, scaled
 from avtr_cli.perception.landmarks import face_points
@@ -50,15 +52,7 @@ def identity(renderer: MeshRenderer, portrait: Portrait) -> Identity:
 
 def controls(**wanted: float) -> torch.Tensor:
     """One row; `jawOpen=0.3`, `eyeBlink=1` for both sides, head angles as `pitch`, `yaw`, `roll` in degrees."""
-    row = torch.zeros(len(CONTROLS))
-    for name, value in wanted.items():
-        if name in ("pitch", "yaw", "roll"):
-            row[CONTROLS.index(f"head{name.capitalize()}")] = np.radians(value)
-        elif name in CONTROLS.channels:
-            row[CONTROLS.index(name)] = value
-        else:
-            row[[CONTROLS.index(f"{name}Left"), CONTROLS.index(f"{name}Right")]] = value
-    return row
+    return torch.from_numpy(command(**wanted)).float()
 
 
 def motion(*rows: torch.Tensor, first: int = 0) -> Motion:
@@ -83,6 +77,7 @@ def eye_opening(frame: np.ndarray) -> float:
     return float(np.mean(ratios))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [256, 500, 512, 640])
 def test_zero_controls_return_the_crop_bit_for_bit(portrait: Portrait, size: int):
     renderer = MeshRenderer(RenderConfig(size=size, breathing=0), CPU)
@@ -95,6 +90,7 @@ def test_zero_controls_return_the_crop_bit_for_bit(portrait: Portrait, size: int
     assert np.abs(frame.astype(int) - plain).mean() < 0.5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [300, 512, 1280])
 def test_zero_controls_return_the_whole_photo_bit_for_bit(portrait: Portrait, size: int):
     renderer = MeshRenderer(RenderConfig(view="photo", size=size, breathing=0), CPU)
@@ -106,6 +102,7 @@ def test_zero_controls_return_the_whole_photo_bit_for_bit(portrait: Portrait, si
         assert np.array_equal(frame, portrait.photo)
 
 
+@pytest.mark.slow
 def test_the_photo_view_keeps_aspect_and_even_sides(portrait: Portrait):
     narrow = replace(portrait, photo=portrait.photo[:, 60:391], matte=portrait.matte[:, 60:391])
     narrow = replace(narrow, landmarks=portrait.landmarks - (60, 0, 0))
@@ -115,6 +112,7 @@ def test_the_photo_view_keeps_aspect_and_even_sides(portrait: Portrait):
     assert identity.size == (194, 300) or identity.size == (194, 302)
 
 
+@pytest.mark.slow
 def test_the_jaw_opens_the_lips_as_far_as_told(renderer: MeshRenderer, identity: Identity):
     steps = np.array([0.0, 0.15, 0.3, 0.45, 0.6])
     frames = renderer.draw(identity, motion(*(controls(jawOpen=float(jaw)) for jaw in steps)))
@@ -124,12 +122,14 @@ def test_the_jaw_opens_the_lips_as_far_as_told(renderer: MeshRenderer, identity:
     assert 0.8 < slope < 1.3
 
 
+@pytest.mark.slow
 def test_mouth_close_seals_lips_even_where_the_photo_smiles(renderer: MeshRenderer, identity: Identity):
     frames = renderer.draw(identity, motion(controls(), controls(jawOpen=0.4, mouthClose=0.4)))
     assert lip_gap(frames[0]) > 0.05
     assert lip_gap(frames[1]) < 0.025
 
 
+@pytest.mark.slow
 def test_a_blink_shuts_the_eyes_and_leaves_the_mouth(renderer: MeshRenderer, identity: Identity):
     frames = renderer.draw(identity, motion(controls(), controls(eyeBlink=0.5), controls(eyeBlink=1.0)))
     opened = [eye_opening(frame) for frame in frames]
@@ -138,6 +138,7 @@ def test_a_blink_shuts_the_eyes_and_leaves_the_mouth(renderer: MeshRenderer, ide
     assert np.array_equal(frames[0][300:], frames[2][300:])
 
 
+@pytest.mark.slow
 def test_a_shut_lid_carries_the_grain_of_the_photo(renderer: MeshRenderer, portrait: Portrait):
     noise = np.random.default_rng(0).normal(0, 14, portrait.photo.shape[:2])[..., None]
     grainy = replace(portrait, photo=(portrait.photo + noise).clip(0, 255).astype(np.uint8))
@@ -157,6 +158,7 @@ def test_a_shut_lid_carries_the_grain_of_the_photo(renderer: MeshRenderer, portr
         assert 0.62 < grain(lid) / grain(below) < 1.5
 
 
+@pytest.mark.slow
 def test_the_tongue_comes_up_between_the_teeth_when_told(renderer: MeshRenderer, identity: Identity):
     frames = renderer.draw(identity, motion(controls(jawOpen=0.3), controls(jawOpen=0.3, tongueOut=0.4)))
     points = face_points(frames[0])
@@ -167,6 +169,7 @@ def test_the_tongue_comes_up_between_the_teeth_when_told(renderer: MeshRenderer,
     assert raised[0] - raised[2] > low[0] - low[2]  # it is redder than the hollow
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "wanted",
     [
@@ -186,6 +189,7 @@ def test_the_mouths_inside_is_drawn_wherever_the_lips_gap(
     assert np.array_equal(renderer.draw(identity, motion(controls(**wanted))), frame)
 
 
+@pytest.mark.slow
 def test_a_wide_open_mouth_shows_a_lit_tongue_under_a_dark_throat(renderer: MeshRenderer, identity: Identity):
     frame = renderer.draw(identity, motion(controls(jawOpen=0.6)))[0]
     points = face_points(frame)
@@ -203,6 +207,7 @@ def test_a_wide_open_mouth_shows_a_lit_tongue_under_a_dark_throat(renderer: Mesh
     assert tongue[0] > 1.15 * tongue[1]
 
 
+@pytest.mark.slow
 def test_the_mouth_of_a_sepia_photo_is_sepia_inside(renderer: MeshRenderer, portrait: Portrait):
     grey = cv2.cvtColor(portrait.photo, cv2.COLOR_RGB2GRAY)[..., None]
     identity = renderer.prepare(replace(portrait, photo=(grey * (1.0, 0.9, 0.7)).astype(np.uint8)))
@@ -215,6 +220,7 @@ def test_the_mouth_of_a_sepia_photo_is_sepia_inside(renderer: MeshRenderer, port
     assert 1.0 < red / green < 1.25
 
 
+@pytest.mark.slow
 def test_a_smile_widens_and_lifts_the_corners(renderer: MeshRenderer, identity: Identity):
     frames = renderer.draw(identity, motion(controls(), controls(mouthFrown=0.6), controls(mouthSmile=0.6)))
     rest, frown, smile = (face_points(frame)[list(MOUTH_CORNERS), :2] for frame in frames)
@@ -222,6 +228,7 @@ def test_a_smile_widens_and_lifts_the_corners(renderer: MeshRenderer, identity: 
     assert smile[:, 1].mean() < rest[:, 1].mean() < frown[:, 1].mean()
 
 
+@pytest.mark.slow
 def test_eyes_look_where_they_are_told(renderer: MeshRenderer, identity: Identity):
     right_of_picture = controls(eyeLookOutLeft=0.8, eyeLookInRight=0.8)
     left_of_picture = controls(eyeLookInLeft=0.8, eyeLookOutRight=0.8)
@@ -233,6 +240,7 @@ def test_eyes_look_where_they_are_told(renderer: MeshRenderer, identity: Identit
     assert places[0] < places[1] < places[2]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("axis", "name"), list(enumerate(("pitch", "yaw", "roll"))))
 @pytest.mark.parametrize("degrees", [-8, 8])
 def test_the_head_turns_about_the_axis_and_way_it_is_told(
@@ -245,13 +253,12 @@ def test_the_head_turns_about_the_axis_and_way_it_is_told(
     assert np.abs(np.delete(turned, axis)).max() < 3
 
 
+@pytest.mark.slow
 def test_the_background_stands_still(renderer: MeshRenderer, identity: Identity):
     rows = [controls(yaw=12), controls(pitch=-9), controls(roll=6), controls(jawOpen=0.6, mouthSmile=1, browInnerUp=1)]
     frames = renderer.draw(identity, motion(controls(), *rows)).astype(int)
     stage = identity.kept.stage
     matte = stage.frame.of(resample_matte(identity))
-    import cv2
-
     far = cv2.dilate((matte > 0.05).astype(np.uint8), np.ones((81, 81), np.uint8)) == 0
     assert far.mean() > 0.08
     assert np.abs(frames[1:] - frames[0])[:, far].max() <= 1
@@ -264,10 +271,9 @@ def resample_matte(identity: Identity) -> np.ndarray:
     return np.ascontiguousarray(fine[::2, ::2, 3]).astype(np.float32) / 255
 
 
+@pytest.mark.slow
 def test_the_rest_of_the_photo_never_changes_in_the_photo_view(tmp_path: Path, portrait: Portrait):
     """A large scene with the person in its middle: everything outside the stage, and its border, is the photo."""
-    from PIL import Image
-
     scene = Image.effect_noise((1600, 1200), 60).convert("RGB")
     scene.paste(Image.fromarray(portrait.photo), (500, 500))
     scene.save(tmp_path / "scene.png")
@@ -283,6 +289,7 @@ def test_the_rest_of_the_photo_never_changes_in_the_photo_view(tmp_path: Path, p
     assert np.array_equal(frames[:, border], np.broadcast_to(np.asarray(scene)[border], frames[:, border].shape))
 
 
+@pytest.mark.slow
 def test_frames_depend_on_nothing_but_identity_controls_and_number(portrait: Portrait):
     renderer = MeshRenderer(RenderConfig(size=256, breathing=1), CPU)
     identity = renderer.prepare(portrait)
@@ -296,6 +303,7 @@ def test_frames_depend_on_nothing_but_identity_controls_and_number(portrait: Por
     assert np.array_equal(again.draw(again.prepare(portrait), motion(*rows, first=100)), together)
 
 
+@pytest.mark.slow
 def test_breathing_starts_at_rest_and_moves_the_shoulders_a_little(portrait: Portrait):
     renderer = MeshRenderer(RenderConfig(size=256, breathing=1), CPU)
     identity = renderer.prepare(portrait)
@@ -308,6 +316,7 @@ def test_breathing_starts_at_rest_and_moves_the_shoulders_a_little(portrait: Por
     assert change.mean() < 4
 
 
+@pytest.mark.slow
 def test_both_samplers_draw_the_same_face(portrait: Portrait):
     rows = [controls(yaw=8, jawOpen=0.4, mouthSmile=0.3), controls(eyeBlink=0.7, pitch=-6), controls(mouthPucker=0.7)]
     fast = MeshRenderer(RenderConfig(size=256, breathing=0), CPU)
@@ -320,6 +329,7 @@ def test_both_samplers_draw_the_same_face(portrait: Portrait):
     assert np.percentile(difference, 99.9) <= 4
 
 
+@pytest.mark.slow
 def test_a_transparent_background_gives_alpha(portrait: Portrait):
     renderer = MeshRenderer(RenderConfig(size=256, background="transparent"), CPU)
     identity = renderer.prepare(portrait)
@@ -329,6 +339,7 @@ def test_a_transparent_background_gives_alpha(portrait: Portrait):
     assert frame[128, 128, 3] == 255
 
 
+@pytest.mark.slow
 def test_a_coloured_background_is_that_colour_behind_the_person(portrait: Portrait):
     renderer = MeshRenderer(RenderConfig(size=256, background="#10A020", breathing=0), CPU)
     frames = renderer.draw(renderer.prepare(portrait), motion(controls(), controls(yaw=9)))
@@ -336,6 +347,7 @@ def test_a_coloured_background_is_that_colour_behind_the_person(portrait: Portra
     assert np.abs(frames[0, 128, 128].astype(int) - (0x10, 0xA0, 0x20)).max() > 40
 
 
+@pytest.mark.slow
 def test_any_controls_give_a_picture_of_a_face(renderer: MeshRenderer, identity: Identity):
     random = np.random.default_rng(11)
     rows = []

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 import pytest
 import torch
@@ -181,6 +183,7 @@ def test_an_emotion_is_its_intensity_in_its_own_place():
     assert float(neutral.abs().sum()) == 0.0
 
 
+@cache
 def perform(config, seconds=8, seed=4):
     """Controls of the shipped model in silence, (T, 58)."""
     generator = LmfmGenerator(config)
@@ -191,6 +194,7 @@ def perform(config, seconds=8, seed=4):
     return torch.cat(out).numpy()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("emotion", "channel"),
     [("happy", "mouthSmileLeft"), ("serious", "browDownLeft"), ("surprised", "browInnerUp"), ("sad", "mouthFrownLeft")],
@@ -202,6 +206,7 @@ def test_the_shipped_model_wears_the_emotion_it_is_asked_for(emotion, channel):
     assert worn > plain + 0.12
 
 
+@pytest.mark.slow
 def test_the_shipped_model_in_silence_keeps_its_mouth_shut_and_its_head_alive():
     values = perform(MotionConfig(), seconds=20)
     assert float(np.abs(lip_aperture(values)).max()) <= 0.06

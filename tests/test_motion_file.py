@@ -103,12 +103,14 @@ def test_a_name_without_a_file_is_one_sentence(name: str, tmp_path: Path):
     refusal(tmp_path / name)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", range(60))
 def test_a_spoiled_motion_file_is_refused_or_drawn(number: int):
     assert motions.judge(2, number) in ("read", "refused")
 
 
-@settings(max_examples=40, deadline=None)
+@pytest.mark.slow
+@settings(max_examples=40)
 @given(st.lists(st.floats(-LARGEST, LARGEST, width=32), min_size=58, max_size=58), st.integers(0, 10**6))
 def test_any_motion_within_the_bound_is_drawn(row: list[float], frame: int):
     renderer, identity = motions.avatar()

@@ -17,6 +17,8 @@ from avtr_cli.jobs.production import render_file
 from avtr_cli.provenance.verification import verify
 from tests import videos
 
+pytestmark = pytest.mark.slow
+
 
 def job_of(photo: Path, sound: Path, out: Path, engine, **more) -> Job:
     return Job(photo=photo, sound=DialogueFiles(dialogue=sound), out=out, preset=engine.preset, **more)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageCms
 
 from avtr_cli.core.errors import PhotoError
 from avtr_cli.core.types import Portrait
@@ -72,7 +72,6 @@ def test_transparent_parts_are_laid_on_white(tmp_path: Path, picture: Image.Imag
 
 
 def test_a_wide_gamut_profile_is_converted(tmp_path: Path, picture: Image.Image):
-    from PIL import ImageCms
 
     lab = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     picture.save(tmp_path / "profile.png", icc_profile=lab)
@@ -135,6 +134,7 @@ def test_the_matte_covers_the_face_and_not_the_wall(portrait: Portrait):
     assert portrait.matte.shape == portrait.photo.shape[:2]
 
 
+@pytest.mark.slow
 def test_points_agree_between_sizes_of_one_photo(tmp_path: Path, picture: Image.Image, portrait: Portrait):
     picture.resize((1500, 1500), Image.Resampling.LANCZOS).save(tmp_path / "large.png")
     large = find_portrait(tmp_path / "large.png")
@@ -143,6 +143,7 @@ def test_points_agree_between_sizes_of_one_photo(tmp_path: Path, picture: Image.
     assert np.abs(difference).mean() < 0.01 * face_height(portrait.landmarks)
 
 
+@pytest.mark.slow
 def test_faces_are_numbered_from_left_to_right_and_the_largest_is_the_default(tmp_path: Path, picture: Image.Image):
     group = Image.new("RGB", (1100, 620), "grey")
     group.paste(picture.resize((400, 400)), (0, 220))
@@ -156,6 +157,7 @@ def test_faces_are_numbered_from_left_to_right_and_the_largest_is_the_default(tm
         find_portrait(path, face=3)
 
 
+@pytest.mark.slow
 def test_a_small_face_in_a_large_picture_is_found(tmp_path: Path, picture: Image.Image):
     scene = Image.new("RGB", (1600, 1200), (90, 110, 120))
     scene.paste(picture.resize((300, 300)), (900, 600))
@@ -165,6 +167,7 @@ def test_a_small_face_in_a_large_picture_is_found(tmp_path: Path, picture: Image
     assert any("soft" in warning for warning in found.warnings)
 
 
+@pytest.mark.slow
 def test_no_face_is_said_plainly(tmp_path: Path):
     noise = np.random.default_rng(3).integers(0, 255, (300, 300, 3), dtype=np.uint8)
     Image.fromarray(noise).save(tmp_path / "noise.png")
@@ -172,6 +175,7 @@ def test_no_face_is_said_plainly(tmp_path: Path):
         find_portrait(tmp_path / "noise.png")
 
 
+@pytest.mark.slow
 def test_no_advice_is_made_up_for_a_picture_without_people(tmp_path: Path):
     import skimage.data
 
@@ -181,6 +185,7 @@ def test_no_advice_is_made_up_for_a_picture_without_people(tmp_path: Path):
             find_portrait(tmp_path / f"{name}.png")
 
 
+@pytest.mark.slow
 def test_a_face_in_profile_is_refused(tmp_path: Path):
     import skimage.data
 

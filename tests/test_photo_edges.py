@@ -57,13 +57,14 @@ def test_an_orientation_that_cannot_be_read_leaves_the_picture_as_it_lies(capfd:
     assert capfd.readouterr() == ("", "")
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.binary(max_size=200), st.sampled_from(["JPEG", "PNG", "WEBP"]))
 def test_no_exif_block_can_do_more_than_turn_the_picture(block: bytes, kind: str):
     data = as_file(SMALL, kind, exif=b"Exif\0\0II*\0\x08\0\0\0" + block)
     assert decode_photo(data, "x").shape in ((64, 96, 3), (96, 64, 3))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", range(120))
 def test_a_spoiled_picture_is_read_or_refused_in_a_sentence(number: int):
     assert pictures.judge(3, number, faces=False) in ("read", "refused")
@@ -149,11 +150,13 @@ def test_a_picture_of_more_pixels_than_are_kept_is_halved_until_it_has_no_more(
         assert decode_photo(as_file(whole, kind), "x").shape == (64, 96, 3)  # an eighth, read so
 
 
+@pytest.mark.slow
 def test_the_108_megapixels_of_a_phone_are_read_in_bounded_memory():
     photo = Image.new("L", (12_000, 9_000), 90)
     assert decode_photo(as_file(photo, "JPEG"), "x").shape == (4_500, 6_000, 3)
 
 
+@pytest.mark.slow
 def test_limits_are_told_in_the_numbers_that_they_are(monkeypatch: pytest.MonkeyPatch):
     for size, says in (
         ((33_000, 64), "33000x64 px is too large; 32000 px a side"),
@@ -195,6 +198,7 @@ def test_a_name_that_is_not_utf_8_is_a_name(tmp_path: Path):
     assert load_photo(path).shape == (64, 96, 3)
 
 
+@pytest.mark.slow
 def test_known_bytes_are_not_read_again(photo: Path, tmp_path: Path):
     portrait = find_portrait(tmp_path / "gone.png", None, photo.read_bytes())
     assert portrait.sha256 == find_portrait(photo).sha256

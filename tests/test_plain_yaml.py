@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 
 import pytest
@@ -76,7 +77,7 @@ def test_a_merge_brings_in_another_table_and_may_be_overruled():
 
 
 @given(some.text(max_size=60) | some.text("{}[]:,&*!?-#|>@%'\"\\ \n\tab01.~<=", max_size=40))
-@settings(max_examples=300, deadline=None, database=None)
+@settings(max_examples=300)
 def test_any_text_gives_a_value_or_one_sentence(text):
     said = ""
     try:
@@ -87,7 +88,6 @@ def test_any_text_gives_a_value_or_one_sentence(text):
 
 
 def test_what_is_no_text_file_is_refused_without_waiting_for_it(tmp_path):
-    import os
 
     os.mkfifo(tmp_path / "pipe.yaml")
     (tmp_path / "folder.yaml").mkdir()

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from avtr_cli.core.errors import ConfigError, InputError
+from avtr_cli.core.files import file_sha256
 from avtr_cli.output import isobmff
 from avtr_cli.provenance import marks, signing, xmp
 from avtr_cli.provenance.origin import DIGITAL_SOURCE_TYPE, Origin
@@ -67,6 +68,7 @@ def flip(path: Path, at: int) -> None:
 # Metadata and XMP
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", [".mp4", ".mov", ".webm", ".mkv"])
 def test_every_container_says_in_its_own_metadata_that_it_is_generated(video, suffix):
     path = video(suffix)
@@ -76,6 +78,7 @@ def test_every_container_says_in_its_own_metadata_that_it_is_generated(video, su
     assert DIGITAL_SOURCE_TYPE in said
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", [".mp4", ".mov"])
 def test_the_xmp_packet_carries_iptc_s_words_and_the_film_stays_as_it_was(video, suffix):
     path = video(suffix)
@@ -114,6 +117,7 @@ def test_boxes_of_a_damaged_file_end_without_a_loop(tmp_path):
 # The signed manifest
 
 
+@pytest.mark.slow
 @needs_c2pa
 @pytest.mark.parametrize("suffix", [".mp4", ".mov"])
 def test_c2pa_s_own_reader_validates_the_manifest(video, suffix):
@@ -136,6 +140,7 @@ def test_c2pa_s_own_reader_validates_the_manifest(video, suffix):
     assert (facts["seed"], facts["label"]) == (7, "AI <&>")
 
 
+@pytest.mark.slow
 @needs_c2pa
 def test_signing_changes_no_picture(video):
     path = video()
@@ -145,6 +150,7 @@ def test_signing_changes_no_picture(video):
     assert videos.has_faststart(path)
 
 
+@pytest.mark.slow
 @needs_c2pa
 def test_a_signed_video_is_told_to_be_intact_and_its_signer_unknown(video):
     verdict = verify(signed(video()))
@@ -155,6 +161,7 @@ def test_a_signed_video_is_told_to_be_intact_and_its_signer_unknown(video):
     assert "not altered since it was signed" in text
 
 
+@pytest.mark.slow
 @needs_c2pa
 @pytest.mark.parametrize("share", [0.3, 0.5, 0.7, 0.9])
 def test_one_changed_byte_of_the_video_is_noticed(video, share):
@@ -167,6 +174,7 @@ def test_one_changed_byte_of_the_video_is_noticed(video, share):
     assert "bmffHash.mismatch" in " ".join(verdict.lines)
 
 
+@pytest.mark.slow
 @needs_c2pa
 def test_a_changed_byte_of_the_tables_the_xmp_or_the_manifest_is_noticed(video):
     path = signed(video())
@@ -177,6 +185,7 @@ def test_a_changed_byte_of_the_tables_the_xmp_or_the_manifest_is_noticed(video):
         assert verify(path).integrity == ALTERED, needle
 
 
+@pytest.mark.slow
 @needs_c2pa
 def test_a_file_that_was_cut_off_is_altered(video):
     path = signed(video())
@@ -184,6 +193,7 @@ def test_a_file_that_was_cut_off_is_altered(video):
     assert verify(path).integrity == ALTERED
 
 
+@pytest.mark.slow
 @needs_c2pa
 def test_a_removed_signature_is_missed(video, tmp_path):
     path = signed(video())
@@ -196,6 +206,7 @@ def test_a_removed_signature_is_missed(video, tmp_path):
     assert any("there is no signature in it now" in line for line in verdict.lines)
 
 
+@pytest.mark.slow
 @needs_c2pa
 def test_signing_and_reading_take_no_more_memory_for_a_longer_film(tmp_path):
     script = (
@@ -215,6 +226,7 @@ def test_signing_and_reading_take_no_more_memory_for_a_longer_film(tmp_path):
     assert peaks[1] - peaks[0] < 16, peaks  # MiB
 
 
+@pytest.mark.slow
 @needs_c2pa
 def test_the_photo_s_own_manifest_is_carried_along(video, photo):
     from avtr_cli.provenance import c2pa_manifest
@@ -294,6 +306,7 @@ def certificate(tmp_path):
     return make
 
 
+@pytest.mark.slow
 @needs_c2pa
 def test_the_user_s_certificate_signs_and_is_trusted_where_its_root_is(video, certificate):
     chain, key, root = certificate()
@@ -343,6 +356,7 @@ def test_a_web_server_s_certificate_is_refused_before_anything_is_rendered(certi
         marks.choose_signer(chain, key)
 
 
+@pytest.mark.slow
 def test_without_the_extra_the_report_says_what_to_install(video, monkeypatch):
     monkeypatch.setattr(signing, "installed", lambda: False)
     path = video()
@@ -358,14 +372,15 @@ def test_without_the_extra_the_report_says_what_to_install(video, monkeypatch):
 # Reading back
 
 
+@pytest.mark.slow
 def test_an_unmarked_video_is_said_to_tell_nothing(video):
     verdict = verify(video(marked=False))
     assert (verdict.generated, verdict.integrity, verdict.good) == (False, UNKNOWN, False)
     assert "nothing in it says how it was made" in verdict.lines[0]
 
 
+@pytest.mark.slow
 def test_the_report_tells_an_unsigned_file_from_another(video, tmp_path):
-    from avtr_cli.core.files import file_sha256
 
     path, report = video(), tmp_path / "report.json"
     marks.mark(path, ORIGIN, None)
@@ -386,6 +401,7 @@ def test_what_is_no_video_is_refused(tmp_path):
         verify(tmp_path / "text.mp4")
 
 
+@pytest.mark.slow
 @needs_c2pa
 def test_the_command_speaks_plainly_and_its_exit_code_follows(video):
     path = signed(video())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
 import os
 import subprocess
 import sys
@@ -53,7 +54,6 @@ def picture(kind: str = "PNG") -> bytes:
 
 def signed(data: bytes) -> bytes:
     """Another program's picture, signed with a certificate of this machine."""
-    import json
 
     import c2pa
 
@@ -189,6 +189,7 @@ def test_a_local_certificate_that_is_damaged_is_told_before_anything_is_rendered
 MAKE = "from avtr_cli.provenance.signing import local_signer; print(local_signer().chain.hex()[-200:])"
 
 
+@pytest.mark.slow
 def test_processes_that_make_the_certificate_at_once_agree_on_one(tmp_path):
     words = [sys.executable, "-c", MAKE]
     running = [subprocess.Popen(words, stdout=subprocess.PIPE, text=True) for _ in range(4)]
@@ -223,12 +224,14 @@ def test_a_signed_picture_whose_pixels_changed_is_altered(tmp_path):
     assert verify(tmp_path / "a.jpg").integrity == ALTERED
 
 
+@pytest.mark.slow
 def test_a_signed_sound_is_told_to_be_signed(tmp_path):
     videos.ffmpeg("-f", "lavfi", "-i", "sine=440:duration=0.2", str(tmp_path / "plain.wav"))
     (tmp_path / "a.wav").write_bytes(signed((tmp_path / "plain.wav").read_bytes()))
     assert verify(tmp_path / "a.wav").integrity == INTACT
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [*KINDS, "BMP", "wav", "mp3", "m4a", "text", "nothing", "damaged"])
 def test_what_is_no_video_and_holds_no_manifest_is_said_to_be_no_video(tmp_path, kind):
     path = tmp_path / "a.mp4"
@@ -272,6 +275,7 @@ def test_a_folder_of_numbered_pictures_is_verified_as_the_sequence_it_is(tmp_pat
         assert verify(path).generated
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "text", ["[]", "{}", '{"output": []}', '{"output": {"sha256": 1, "path": 7}}', "[" * 9000, "x"]
 )
@@ -288,6 +292,7 @@ def test_roots_that_are_none_are_refused_and_not_taken_for_an_alteration(video, 
         verify(video, anchors=tmp_path / "roots.pem")
 
 
+@pytest.mark.slow
 def test_the_command_tells_of_the_good_ones_though_another_is_none(video, tmp_path):
     marked(video, tmp_path / "none.png")
     words = [sys.executable, "-c", "from avtr_cli.cli import main; main()", "verify", str(tmp_path / "none.mp4"), video]

@@ -19,6 +19,7 @@ from avtr_cli.core.types import Cue
 from avtr_cli.jobs.job import Job
 from avtr_cli.jobs.production import render_file
 from avtr_cli.jobs.two_sided import TwoSidedJob
+from avtr_cli.motion.lmfm.generator import SHIPPED
 from avtr_cli.provenance import signing
 
 DOCUMENT = Path(__file__).parent.parent / "docs" / "report.md"
@@ -56,6 +57,7 @@ def reports(engine, photo, wav, dialogue, tmp_path_factory) -> list[dict[str, An
     return [render_file(job, engine) for job in jobs]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not signing.installed(), reason="needs the provenance extra: c2pa-python, cryptography")
 def test_the_document_names_every_key_and_no_other(reports):
     named = set(re.findall(r"^\| `([^`]+)` \|", DOCUMENT.read_text(encoding="utf-8"), re.MULTILINE))
@@ -66,6 +68,7 @@ def test_the_document_names_every_key_and_no_other(reports):
     assert named - real - elsewhere == set(), "keys of docs/report.md that no report has"
 
 
+@pytest.mark.slow
 def test_a_report_says_how_the_video_is_marked(reports):
     live, _, webm, unmarked = (report["provenance"] for report in reports)
     assert (live["marked"], live["xmp"], live["label"]) == (True, True, "AI")
@@ -74,6 +77,7 @@ def test_a_report_says_how_the_video_is_marked(reports):
     assert unmarked == {"marked": False, "metadata": False, "xmp": False, "c2pa": None, "label": None}
 
 
+@pytest.mark.slow
 def test_the_label_is_part_of_the_frames_and_of_the_key(reports, engine, photo, wav, tmp_path):
     def job(label: str) -> Job:
         files = DialogueFiles(dialogue=wav(0.4))
@@ -85,6 +89,7 @@ def test_the_label_is_part_of_the_frames_and_of_the_key(reports, engine, photo, 
     assert job("").key() != job("AI-generated").key()
 
 
+@pytest.mark.slow
 def test_a_video_without_marks_says_nothing_of_itself(reports):
     from avtr_cli.provenance.verification import verify
 
@@ -95,6 +100,7 @@ def test_a_video_without_marks_says_nothing_of_itself(reports):
     assert "2 synthetic talking avatars" in verify(Path(reports[1]["output"]["path"])).lines[0]
 
 
+@pytest.mark.slow
 def test_what_is_told_of_the_files_is_what_is_in_them(reports):
     words = {"H.264": "h264", "VP9": "vp9", "ProRes 4444": "prores", "AAC": "aac", "Opus": "opus", "PCM": "pcm_s16le"}
     for output in (report["output"] for report in reports):
@@ -111,8 +117,8 @@ def test_what_is_told_of_the_files_is_what_is_in_them(reports):
         assert 0 <= output["poster_s"] < output["duration_s"]
 
 
+@pytest.mark.slow
 def test_a_report_knows_the_weights_and_the_moment(reports):
-    from avtr_cli.motion.lmfm.generator import SHIPPED
 
     told = reports[0]
     assert told["weights"] == [{"file": SHIPPED.name, "sha256": hashlib.sha256(SHIPPED.read_bytes()).hexdigest()}]
@@ -120,6 +126,7 @@ def test_a_report_knows_the_weights_and_the_moment(reports):
     assert timedelta(0) <= age + timedelta(seconds=1) < timedelta(hours=2)
 
 
+@pytest.mark.slow
 def test_the_summary_speaks_of_deadlines_only_at_the_speed_of_a_call(reports):
     live, two_sided, *_ = ("\n".join(report.summary()) for report in reports)
     assert "came too late" in live

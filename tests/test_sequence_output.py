@@ -30,6 +30,8 @@ from avtr_cli.provenance.origin import DIGITAL_SOURCE_TYPE
 from avtr_cli.provenance.verification import INTACT, verify
 from tests import videos
 
+pytestmark = pytest.mark.slow
+
 SIZE = 48
 
 

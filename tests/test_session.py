@@ -44,17 +44,20 @@ def test_after_the_call_nothing_more_is_heard(session):
         session.push(silence(16_000))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("samples", [1, 640, 641, 6_480, 12_345])
 def test_every_640_samples_begun_make_one_frame(engine, identity, dialogue, samples):
     assert len(render(engine, identity, dialogue[:, :samples], 4_000)) == -(-samples // 640)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cut", [1, 777, 16_000])
 def test_cutting_the_audio_differently_changes_no_bit(engine, identity, dialogue, cut):
     samples = dialogue[:, 30_000:50_000]
     assert np.array_equal(render(engine, identity, samples, cut), render(engine, identity, samples, 20_000))
 
 
+@pytest.mark.slow
 def test_the_seed_decides_and_nothing_else(engine, identity, dialogue):
     samples = dialogue[:, :32_000]
     one = render(engine, identity, samples, 8_000, seed=1)
@@ -62,6 +65,7 @@ def test_the_seed_decides_and_nothing_else(engine, identity, dialogue):
     assert not np.array_equal(one, render(engine, identity, samples, 8_000, seed=2))
 
 
+@pytest.mark.slow
 def test_two_sessions_side_by_side_do_not_disturb_each_other(engine, identity, dialogue):
     alone = render(engine, identity, dialogue[:, :16_000], 4_000)
     sessions = [StreamingSession(identity, engine.generator, engine.renderer, seed) for seed in (5, 6)]
@@ -73,6 +77,7 @@ def test_two_sessions_side_by_side_do_not_disturb_each_other(engine, identity, d
     assert np.array_equal(np.stack([frame.pixels for frame in frames]), alone)
 
 
+@pytest.mark.slow
 def test_a_saved_session_goes_on_bit_for_bit(engine, identity, dialogue, session, tmp_path):
     session.push(dialogue[:, :25_001])
     session.save(tmp_path / "state.safetensors")
@@ -84,6 +89,7 @@ def test_a_saved_session_goes_on_bit_for_bit(engine, identity, dialogue, session
     assert all(np.array_equal(a.pixels, b.pixels) for a, b in zip(one, two, strict=True))
 
 
+@pytest.mark.slow
 def test_the_number_of_threads_changes_no_bit(engine, identity, dialogue):
     before = torch.get_num_threads()
     one = render(engine, identity, dialogue[:, :16_000], 16_000)
@@ -108,6 +114,7 @@ def pitch_of(session: StreamingSession, samples: np.ndarray) -> np.ndarray:
     return torch.cat([chunk.motion.values for chunk in chunks])[:, CONTROLS.index("headPitch")].numpy()
 
 
+@pytest.mark.slow
 def test_what_is_asked_during_a_call_is_done_at_its_frame_and_changes_no_chunk_before(engine, identity):
     plain, asked = (StreamingSession(identity, engine.generator, engine.renderer) for _ in range(2))
     asked.ask([Cue(22, "nod"), Cue(8, "nod")])
@@ -117,6 +124,7 @@ def test_what_is_asked_during_a_call_is_done_at_its_frame_and_changes_no_chunk_b
     assert difference[9:22].max() > 0.01
 
 
+@pytest.mark.slow
 def test_a_cue_that_comes_after_its_frame_is_done_in_the_next_chunk(engine, identity):
     late, punctual = (StreamingSession(identity, engine.generator, engine.renderer) for _ in range(2))
     for session in (late, punctual):
@@ -126,6 +134,7 @@ def test_a_cue_that_comes_after_its_frame_is_done_in_the_next_chunk(engine, iden
     assert np.array_equal(pitch_of(late, silence(9_600)), pitch_of(punctual, silence(9_600)))
 
 
+@pytest.mark.slow
 def test_cues_that_wait_are_saved_and_restored(engine, identity, tmp_path):
     session = StreamingSession(identity, engine.generator, engine.renderer)
     session.ask([Cue(7, "nod", 0.3), Cue(12, "smile", 1 / 3)])

@@ -17,17 +17,17 @@ from avtr_cli.core.errors import WeightsError
 from avtr_cli.core.limits import OneOf, Within, limit_of
 from avtr_cli.core.motion_space import CONTROLS
 from avtr_cli.core.timing import WINDOW_SAMPLES
-from avtr_cli.core.types import Motion, Portrait, Window
+from avtr_cli.core.types import Identity, Motion, Portrait, Window
 from avtr_cli.motion import flow
-from avtr_cli.motion.ignored import IGNORES as MOTION_IGNORES
-from avtr_cli.motion.ignored import ignored as motion_ignored
 from avtr_cli.motion.lmfm.checkpoint import SHIPPED, load_lmfm
 from avtr_cli.motion.lmfm.generator import LmfmGenerator
 from avtr_cli.motion.lmfm.network import NOISE_SD
+from avtr_cli.motion.table import GENERATORS
+from avtr_cli.motion.table import ignored as motion_ignored
 from avtr_cli.perception.portrait import find_portrait
-from avtr_cli.render.ignored import IGNORES as RENDER_IGNORES
-from avtr_cli.render.ignored import ignored as render_ignored
 from avtr_cli.render.mesh.renderer import MeshRenderer
+from avtr_cli.render.table import RENDERERS
+from avtr_cli.render.table import ignored as render_ignored
 
 CPU = torch.device("cpu")
 BACKGROUNDS = ("none", "blur", "transparent", "#204060")
@@ -39,7 +39,7 @@ def cases(config: type) -> list[tuple[str, object]]:
     made: list[tuple[str, object]] = []
     for field in dataclasses.fields(config):
         limit = limit_of(field)
-        if field.name in (*ELSEWHERE, *RENDER_IGNORES["mesh"]):
+        if field.name in (*ELSEWHERE, *RENDERERS["mesh"].ignores):
             continue
         if isinstance(limit, Within):
             made += [(field.name, type(field.default)(end)) for end in (limit.low, limit.high)]
@@ -62,9 +62,19 @@ def speaking(dialogue: np.ndarray) -> list[Window]:
     return [Window(dialogue[:, k * step : k * step + WINDOW_SAMPLES].copy(), k) for k in range(12)]
 
 
+@pytest.fixture(scope="module")
+def small(portrait: Portrait) -> tuple[MeshRenderer, Identity]:
+    """A renderer of 64 px and the portrait prepared by it."""
+    renderer = MeshRenderer(RenderConfig(size=64), CPU)
+    return renderer, renderer.prepare(portrait)
+
+
 def drawn(portrait: Portrait, values: torch.Tensor, config: RenderConfig) -> np.ndarray:
     renderer = MeshRenderer(config, CPU)
-    identity = renderer.prepare(portrait)
+    return drawn_by(renderer, renderer.prepare(portrait), values)
+
+
+def drawn_by(renderer: MeshRenderer, identity: Identity, values: torch.Tensor) -> np.ndarray:
     frames = renderer.draw(identity, Motion(CONTROLS, values, 0))
     assert frames.shape[2:0:-1] == identity.size
     assert not any(side % 2 for side in identity.size)
@@ -72,8 +82,9 @@ def drawn(portrait: Portrait, values: torch.Tensor, config: RenderConfig) -> np.
     return frames
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "value"), cases(MotionConfig), ids=str)
-def test_every_motion_setting_moves_a_face_at_its_ends(portrait, speaking, name, value):
+def test_every_motion_setting_moves_a_face_at_its_ends(small, speaking, name, value):
     generator = LmfmGenerator(MotionConfig(**{name: value}))
     state = generator.start(None, 3)
     for window in speaking[: 3 if name == "euler_steps" else 12]:
@@ -81,9 +92,10 @@ def test_every_motion_setting_moves_a_face_at_its_ends(portrait, speaking, name,
         assert torch.isfinite(motion.values).all()
         assert motion.values[:, :52].min() >= 0
         assert motion.values[:, :52].max() <= 1
-    drawn(portrait, motion.values[:2], RenderConfig(size=64))
+    drawn_by(*small, motion.values[:2])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "value"), cases(RenderConfig), ids=str)
 def test_every_render_setting_draws_at_its_ends(portrait, name, value):
     row = torch.zeros(2, len(CONTROLS))
@@ -91,6 +103,7 @@ def test_every_render_setting_draws_at_its_ends(portrait, name, value):
     drawn(portrait, row, RenderConfig(**({"size": 64} | {name: value})))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("view", ["crop", "photo"])
 @pytest.mark.parametrize("size", [65, 97, 511])
 def test_frames_are_even_whatever_size_is_asked_for(portrait, view, size):
@@ -98,6 +111,7 @@ def test_frames_are_even_whatever_size_is_asked_for(portrait, view, size):
     assert frames.shape[1:3] == (size - 1, size - 1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", [(2_400, 300), (300, 2_401)])
 def test_the_photo_view_of_a_long_picture_is_drawn(photo: Path, tmp_path: Path, shape):
     picture = Image.new("RGB", shape, (150, 140, 130))
@@ -107,21 +121,29 @@ def test_the_photo_view_of_a_long_picture_is_drawn(photo: Path, tmp_path: Path, 
     assert sorted(frames.shape[1:3]) == [64, 512]
 
 
-@pytest.mark.parametrize("size", [64, 96, 128, 160])
-def test_teeth_that_the_photo_shows_are_seen_in_small_frames_as_in_large_ones(portrait, size):
+def teeth_of(portrait: Portrait, size: int) -> float:
+    """How bright the photo's own teeth are in an opened mouth of a frame of `size` px, 0 .. 255."""
     row = torch.zeros(1, len(CONTROLS))
     row[0, CONTROLS.index("jawOpen")] = 0.3
-    seen = []
-    for side in (size, 256):
-        renderer = MeshRenderer(RenderConfig(size=side, breathing=0), CPU)
-        identity = renderer.prepare(portrait)
-        assert identity.kept.mouth.interior.own_upper
-        frame = renderer.draw(identity, Motion(CONTROLS, row, 0))[0]
-        stage = identity.kept.stage
-        x, y = (stage.points[13, :2] - (stage.frame.x, stage.frame.y)).astype(int)
-        half, down = round(0.16 * stage.unit), round(0.14 * stage.unit)
-        seen.append(np.percentile(frame[y : y + down, x - half : x + half].mean(axis=2), 90))
-    assert seen[0] > 0.75 * seen[1]
+    renderer = MeshRenderer(RenderConfig(size=size, breathing=0), CPU)
+    identity = renderer.prepare(portrait)
+    assert identity.kept.mouth.interior.own_upper
+    frame = renderer.draw(identity, Motion(CONTROLS, row, 0))[0]
+    stage = identity.kept.stage
+    x, y = (stage.points[13, :2] - (stage.frame.x, stage.frame.y)).astype(int)
+    half, down = round(0.16 * stage.unit), round(0.14 * stage.unit)
+    return float(np.percentile(frame[y : y + down, x - half : x + half].mean(axis=2), 90))
+
+
+@pytest.fixture(scope="module")
+def large_teeth(portrait: Portrait) -> float:
+    return teeth_of(portrait, 256)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("size", [64, 96, 128, 160])
+def test_teeth_that_the_photo_shows_are_seen_in_small_frames_as_in_large_ones(portrait, large_teeth, size):
+    assert teeth_of(portrait, size) > 0.75 * large_teeth
 
 
 def test_one_euler_step_keeps_its_noise_and_more_steps_are_what_they_were():
@@ -143,14 +165,21 @@ def test_the_trained_noise_keeps_the_number_it_was_trained_with():
 
 
 def test_settings_that_do_nothing_are_known_by_name():
-    assert set(MOTION_IGNORES) == {"lmfm", "avtr1"}
     assert motion_ignored(MotionConfig(generator="avtr1", gaze=0.5)) == ("gaze",)
     assert motion_ignored(MotionConfig(gaze=0.5)) == ()
     assert render_ignored(RenderConfig(region="lips")) == ("region",)
     assert render_ignored(RenderConfig(renderer="liveportrait", breathing=0.5, region="lips")) == ("breathing",)
-    for names, config in ((MOTION_IGNORES, MotionConfig), (RENDER_IGNORES, RenderConfig)):
+    for table, config in ((GENERATORS, MotionConfig), (RENDERERS, RenderConfig)):
         known = {field.name for field in dataclasses.fields(config)}
-        assert {name for ignored in names.values() for name in ignored} <= known
+        assert {name for entry in table.values() for name in entry.ignores} <= known
+
+
+@pytest.mark.parametrize(
+    ("table", "config", "name"), [(GENERATORS, MotionConfig, "generator"), (RENDERERS, RenderConfig, "renderer")]
+)
+def test_a_setting_takes_the_words_that_its_table_has_entries_for(table, config, name):
+    (setting,) = [field for field in dataclasses.fields(config) if field.name == name]
+    assert limit_of(setting).words == tuple(table)
 
 
 def test_a_checkpoint_without_numbers_is_refused(tmp_path: Path):

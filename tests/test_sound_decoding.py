@@ -18,14 +18,18 @@ from avtr_cli.audio import decoding
 from avtr_cli.audio.source import DialogueFiles, DialogueSource
 from avtr_cli.core.errors import AudioError
 from tests.fuzz.sounds import originals, two_sides
+from tests.sounds import ffmpeg, heard
+
+pytestmark = pytest.mark.slow
 
 SOUND = two_sides(48_001)
 PICTURE = ["-f", "lavfi", "-i", "color=size=64x64:rate=25:duration=3"]
 
 
-def ffmpeg(*arguments: str) -> None:
-    program = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-y", "-nostdin", *arguments]
-    subprocess.run(program, check=True, capture_output=True)
+@pytest.fixture(scope="module", autouse=True)
+def whole_ffmpeg() -> None:
+    """What the tests spoil is made before one of them takes ffmpeg away."""
+    originals()
 
 
 @pytest.fixture(scope="module")
@@ -33,14 +37,6 @@ def folder(tmp_path_factory) -> Path:
     path = tmp_path_factory.mktemp("sound")
     soundfile.write(path / "a.wav", SOUND, 16_000)
     return path
-
-
-def heard(path: Path, **more) -> np.ndarray:
-    with DialogueSource(DialogueFiles(dialogue=path, **more)) as source:
-        once, again = (np.concatenate(list(source.blocks()), axis=1) for _ in range(2))
-        assert once.shape[1] == source.facts.samples
-    assert np.array_equal(once, again)
-    return once
 
 
 def lag(found: np.ndarray) -> int:
@@ -110,6 +106,8 @@ def test_nothing_temporary_is_left(folder, tmp_path, monkeypatch, kind):
 
 
 def test_ctrl_c_while_ffmpeg_works_ends_it_and_leaves_nothing(folder, tmp_path, monkeypatch):
+    path = folder / "d.m4a"
+    path.write_bytes(originals()["m4a"])
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     started = []
 
@@ -120,8 +118,6 @@ def test_ctrl_c_while_ffmpeg_works_ends_it_and_leaves_nothing(folder, tmp_path, 
             threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT)).start()
 
     monkeypatch.setattr(decoding.subprocess, "Popen", Slow)
-    path = folder / "d.m4a"
-    path.write_bytes(originals()["m4a"])
     with pytest.raises(KeyboardInterrupt):
         DialogueSource(DialogueFiles(dialogue=path))
     assert started[0].poll() is not None

@@ -97,6 +97,7 @@ def test_rights_that_are_missing_are_named(tmp_path, monkeypatch):
         OpenedFile(tmp_path / "a.wav")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["caf\udce9.wav", "名.wav", "a b'\"$.wav", "-x.wav", "a:b.wav", "a.raw", "a.mp3", "a"])
 @pytest.mark.parametrize("form", ["wav", "m4a"])
 def test_any_name_is_opened(tmp_path, monkeypatch, name, form):
@@ -149,6 +150,7 @@ def test_rates_that_no_sound_has_are_refused(tmp_path, rate, is_read):
             source_of(path)
 
 
+@pytest.mark.slow
 def test_the_hash_is_that_of_the_users_files_also_of_decoded_ones(tmp_path):
     path, other = tmp_path / "a.m4a", write(tmp_path / "b.wav")
     path.write_bytes(originals()["m4a"])
@@ -249,6 +251,7 @@ def test_a_view_is_its_head_and_then_its_part_of_the_file(tmp_path):
     file.close()
 
 
+@pytest.mark.slow
 def test_the_facts_of_a_sound_need_no_torch():
     code = (
         "import sys, avtr_cli.audio.source; print(*[m for m in ('torch', 'scipy', 'soxr', 'cv2') if m in sys.modules])"

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.fuzz.sounds import cases, hear
 
 
+@pytest.mark.slow
 def test_a_damaged_sound_is_read_or_refused_in_a_sentence_whatever_its_format(tmp_path):
     path = tmp_path / "a.bin"
     outcomes = []

@@ -113,7 +113,7 @@ def test_every_warning_names_its_file(tmp_path):
     assert all(str(path) in words for words in said)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(count=st.integers(0, 2_000), offset=st.floats(-0.5, 0.5), seed=st.integers(0, 99))
 def test_the_power_of_a_frame_does_not_know_of_offsets(count, offset, seed):
     samples = np.random.default_rng(seed).normal(0, 0.1, (2, count)).astype(np.float32)

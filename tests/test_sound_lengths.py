@@ -18,12 +18,14 @@ def path(tmp_path_factory):
     return tmp_path_factory.mktemp("lengths") / "a.wav"
 
 
-@settings(max_examples=120, deadline=None)
+@pytest.mark.slow
+@settings(max_examples=120)
 @given(rate=st.sampled_from(RATES), samples=st.integers(1, 100_000))
 def test_a_sound_of_any_length_is_heard_whole_and_twice_the_same(path, rate, samples):
     check(Case(samples, rate), path)
 
 
+@pytest.mark.slow
 def test_the_lengths_about_seconds_and_frames_are_heard_whole(path):
     assert [check(case, path) for case in cases(seed=2, count=150)].count("read") > 100
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import subprocess
 from pathlib import Path
 
-import imageio_ffmpeg
 import numpy as np
 import pytest
 import soundfile
@@ -13,14 +11,10 @@ import soundfile
 from avtr_cli.audio.source import DialogueFiles, DialogueSource
 from avtr_cli.core.errors import AudioError
 from tests.fuzz.sounds import originals, two_sides
+from tests.sounds import ffmpeg, heard
 
 SECONDS = 2.5
 SOUND = two_sides(40_000)
-
-
-def ffmpeg(*arguments: str) -> bytes:
-    program = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-y", "-nostdin", *arguments]
-    return subprocess.run(program, check=True, capture_output=True).stdout
 
 
 @pytest.fixture(scope="module")
@@ -28,14 +22,6 @@ def wav(tmp_path_factory) -> Path:
     path = tmp_path_factory.mktemp("sound") / "a.wav"
     soundfile.write(path, SOUND, 16_000)
     return path
-
-
-def heard(path: Path, **more) -> np.ndarray:
-    with DialogueSource(DialogueFiles(dialogue=path, **more)) as source:
-        once, again = (np.concatenate(list(source.blocks()), axis=1) for _ in range(2))
-        assert once.shape[1] == source.facts.samples
-    assert np.array_equal(once, again)
-    return once
 
 
 STREAMED = {
@@ -50,6 +36,7 @@ STREAMED = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", STREAMED)
 def test_what_was_written_as_a_stream_is_read_to_its_end(tmp_path, wav, form):
     path = tmp_path / "a.bin"
@@ -87,6 +74,7 @@ def test_recordings_of_different_rate_in_one_file_are_refused(tmp_path):
         heard(path)
 
 
+@pytest.mark.slow
 def test_mp3_frames_after_the_stated_ones_are_read_too(tmp_path, wav):
     tagged, bare = tmp_path / "a.mp3", ffmpeg("-i", str(wav), "-f", "mp3", "-")
     ffmpeg("-i", str(wav), str(tagged))
@@ -120,6 +108,7 @@ def test_an_ogg_without_its_last_page_is_read_with_a_warning(tmp_path):
         assert "may be cut off" in source.notes[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", ["mp3", "ogg", "opus", "flac", "m4a"])
 def test_a_part_begins_at_the_very_sample_that_was_asked_for(tmp_path, form):
     path = tmp_path / f"a.{form}"

@@ -14,6 +14,7 @@ from typing import TypeVar
 import numpy as np
 import pytest
 import torch
+from PIL import Image, ImageOps
 
 from avtr_cli.core.config import load_preset
 from avtr_cli.core.errors import AvtrError
@@ -53,6 +54,7 @@ def call(engine: Engine, identity: Identity, seed: int, samples: np.ndarray) -> 
     return np.stack([frame.pixels for frame in session.push(samples) + session.finish()])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("torch_threads", [1, 2])
 def test_two_calls_of_one_avatar_in_two_threads_give_the_frames_of_each_alone(
     engine: Engine, identity: Identity, dialogue: np.ndarray, torch_threads: int
@@ -68,6 +70,7 @@ def test_two_calls_of_one_avatar_in_two_threads_give_the_frames_of_each_alone(
         torch.set_num_threads(before)
 
 
+@pytest.mark.slow
 def test_two_threads_that_ask_for_one_avatar_prepare_it_once(photo: Path, monkeypatch: pytest.MonkeyPatch):
     from avtr_cli.streaming import engine as module
 
@@ -78,8 +81,8 @@ def test_two_threads_that_ask_for_one_avatar_prepare_it_once(photo: Path, monkey
     assert len(found) == 1
 
 
+@pytest.mark.slow
 def test_two_threads_find_two_faces_as_one_would(photo: Path, tmp_path: Path):
-    from PIL import Image, ImageOps
 
     mirrored = tmp_path / "mirrored.png"
     ImageOps.mirror(Image.open(photo)).save(mirrored)
@@ -88,6 +91,7 @@ def test_two_threads_find_two_faces_as_one_would(photo: Path, tmp_path: Path):
     assert all(np.array_equal(one, two) for one, two in zip(alone, both, strict=True))
 
 
+@pytest.mark.slow
 def test_a_photo_that_is_replaced_cannot_be_told_as_the_one_that_was_drawn(
     photo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
@@ -106,6 +110,7 @@ def test_a_photo_that_is_replaced_cannot_be_told_as_the_one_that_was_drawn(
     assert portrait.sha256 == find_portrait(photo).sha256
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("closed", ["2>&-", "<&- 2>&-", "2>/dev/full"])
 def test_a_face_is_found_without_a_standard_error(photo: Path, closed: str):
     code = (

@@ -22,6 +22,7 @@ def test_what_we_use_of_torchaudio_works_beside_this_torch():
     assert halved.shape == (1600,)
 
 
+@pytest.mark.slow
 def test_a_broken_compiled_part_is_replaced_by_a_stand_in_that_names_what_needs_it():
     """In a fresh process whose shared libraries cannot be loaded, as with a CUDA wheel beside a CPU torch."""
     program = """

@@ -14,6 +14,7 @@ from avtr_cli.core.timing import SAMPLE_RATE
 from avtr_cli.evaluation.motion.face import lip_aperture
 from avtr_cli.motion import gestures
 from avtr_cli.motion.lmfm.articulation import compose
+from avtr_cli.motion.lmfm.log_mel import FEATURES, SILENCE
 from avtr_cli.training import augment, behaviour, conversation, dataset, phones, recordings, speech, text, voices
 from avtr_cli.training.mouth import mouth_truth
 from avtr_cli.training.prosody import analyse, pitch
@@ -69,6 +70,7 @@ def test_phrases_often_end_as_everyday_talk_does():
     assert all(line[-1] in ".?!" and line[0].isupper() for line in text.everyday())
 
 
+@pytest.mark.slow
 def test_lips_close_at_every_bilabial_and_open_at_open_vowels(made):
     shut, wide = [], []
     for side in (0, 1):
@@ -81,6 +83,7 @@ def test_lips_close_at_every_bilabial_and_open_at_open_vowels(made):
     assert np.median(wide) > 0.2
 
 
+@pytest.mark.slow
 def test_a_mouth_is_exactly_still_while_its_side_says_nothing(made, call):
     for side in (0, 1):
         t = (np.arange(made["activity"].shape[1]) + 0.5) / 25
@@ -108,6 +111,7 @@ def test_pitch_is_found_where_there_is_a_voice():
     assert abs(np.median(voiced) - 140) < 8
 
 
+@pytest.mark.slow
 def test_listeners_nod_after_phrases_far_more_than_elsewhere(corpus):
     after, elsewhere, nods = 0, 0, 0
     nod = gestures.EVENTS.index("nod")
@@ -158,6 +162,7 @@ def test_augmentation_keeps_length_and_stays_in_range():
         assert np.isfinite(heard).all()
 
 
+@pytest.mark.slow
 def test_a_call_is_made_again_to_the_same_bits(corpus):
     def once():
         rng = np.random.default_rng(21)
@@ -272,7 +277,6 @@ def _side(utterance):
 
 
 def test_other_throats_and_rooms_leave_times_alone_and_differ_by_side():
-    from avtr_cli.motion.lmfm.log_mel import FEATURES, SILENCE
     from avtr_cli.training.perturb import perturb
 
     features = torch.full((3, 2, 40, FEATURES), SILENCE)

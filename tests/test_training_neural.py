@@ -23,6 +23,7 @@ def test_a_sentence_becomes_the_phones_that_are_heard_in_it():
     assert names_of("Bob moved five shoes.") == ["b", "aa", "b", "m", "uw", "v", "t", "f", "ay", "v", "sh", "uw", "s"]
 
 
+@pytest.mark.slow
 def test_an_r_colours_the_vowel_before_it_but_begins_a_syllable_as_itself():
     assert names_of("bird") == ["b", "er", "t"]
     assert names_of("summer") == ["s", "ah", "m", "er"]

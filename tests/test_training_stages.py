@@ -20,6 +20,8 @@ from avtr_cli.training import objective, phones, recordings, stages, talkie, voi
 from avtr_cli.training.dataset import Corpus, since_starts, write_corpus
 from avtr_cli.training.stages import Run, TrainConfig
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module", autouse=True)
 def one_thread():

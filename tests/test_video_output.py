@@ -13,6 +13,8 @@ from avtr_cli.output.formats import format_of
 from avtr_cli.output.video import SegmentWriter, SoundWriter, assemble, frames_hash
 from tests import videos
 
+pytestmark = pytest.mark.slow
+
 SIZE = 96
 
 

@@ -110,6 +110,7 @@ def test_a_pull_that_failed_half_way_goes_on_in_the_next_one(store, hub):
     assert hub.downloads()[-1].range == "bytes=300000-"
 
 
+@pytest.mark.slow
 def test_a_pull_that_was_killed_goes_on_in_the_next_one(store, hub):
     let_go = threading.Event()
     hub.faults = [stall_after(400_000, let_go)]

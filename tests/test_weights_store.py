@@ -273,6 +273,7 @@ def avtr_weights(*arguments: str):
     return CliRunner().invoke(app, list(arguments))
 
 
+@pytest.mark.slow
 def test_list_shows_every_file_on_a_line_with_its_state_and_every_licence():
     done = avtr_weights("list")
     assert done.exit_code == 0

@@ -141,6 +141,7 @@ def _hold(out: Path, ready) -> None:
     signal.pause()
 
 
+@pytest.mark.slow
 def test_a_killed_writer_holds_nothing_back(tmp_path):
     context = multiprocessing.get_context("spawn")
     ready = context.Event()
@@ -167,6 +168,7 @@ def _race(out: Path, count: int, results) -> None:
     results.put(entered)
 
 
+@pytest.mark.slow
 def test_no_two_are_ever_inside_however_fast_they_come_and_go(tmp_path):
     context = multiprocessing.get_context("fork")
     results = context.Queue()

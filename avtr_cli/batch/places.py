@@ -11,8 +11,9 @@ from avtr_cli.batch.rows import Row
 from avtr_cli.core.errors import ConfigError
 from avtr_cli.core.limits import can_name_a_file
 from avtr_cli.core.textfile import quoted
+from avtr_cli.output.formats import VIDEOS
 
-FORMATS = ("mp4", "mkv", "webm", "mov")
+FORMATS = tuple(suffix.removeprefix(".") for suffix in VIDEOS)
 RESERVED = ("batch", "index", ".batch-hashes")  # DIR/batch.json and its like are about all jobs
 OUTPUTS = {"report": ".json", "page": ".html", "motion_out": ".safetensors"}  # key -> ending where a folder is named
 LONGEST_NAME = 200  # bytes: beside the video lie files whose names are longer

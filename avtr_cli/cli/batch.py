@@ -93,7 +93,7 @@ def batch(
     form: Annotated[
         str | None,
         option(
-            OUTPUT, "--format", metavar="NAME", autocompletion=completions.among(options.FORMATS[:4]),
+            OUTPUT, "--format", metavar="NAME", autocompletion=completions.video_formats,
             help="mp4, mkv, or with alpha webm or mov.",
         ),
     ] = None,

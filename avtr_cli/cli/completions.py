@@ -45,3 +45,17 @@ def weights_names(incomplete: str) -> list[str]:
 
     known = registry()
     return among([*known.sets(), *known.files])(incomplete)
+
+
+def formats(incomplete: str) -> list[str]:
+    """`--format`: endings without their dot."""
+    from avtr_cli.output.formats import FORMATS
+
+    return among(suffix.removeprefix(".") for suffix in FORMATS)(incomplete)
+
+
+def video_formats(incomplete: str) -> list[str]:
+    """`--format` of a batch, which writes videos only."""
+    from avtr_cli.output.formats import VIDEOS
+
+    return among(suffix.removeprefix(".") for suffix in VIDEOS)(incomplete)

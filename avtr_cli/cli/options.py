@@ -21,7 +21,6 @@ from avtr_cli.core.files import is_stream, lies_there, same_file
 VIEWS = ("crop", "photo")
 BACKGROUNDS = ("none", "blur", "transparent")
 SOUNDS = ("avatar", "mix", "stereo", "none")
-FORMATS = ("mp4", "mkv", "webm", "mov", "png")
 DEVICES = ("auto", "cpu", "cuda")
 
 
@@ -127,7 +126,7 @@ Duration = Annotated[float | None, option(INPUT, "--duration", metavar="SECONDS"
 Format = Annotated[
     str | None,
     option(
-        OUTPUT, "--format", metavar="NAME", autocompletion=completions.among(FORMATS),
+        OUTPUT, "--format", metavar="NAME", autocompletion=completions.formats,
         help="mp4, mkv, or with alpha webm or mov; else as -o ends.",
     ),
 ]  # fmt: skip

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import Field, dataclass, field, fields
 from typing import Any, TypeVar
 
@@ -103,6 +103,12 @@ def check_all(config: Any, group: str) -> None:
     """Check every field of a dataclass, called `group.field`."""
     for setting in fields(config):
         check_value(setting, getattr(config, setting.name), f"{group}.{setting.name}")
+
+
+def turned(config: Any, names: Iterable[str]) -> tuple[str, ...]:
+    """Those of the fields `names` of a dataclass that are not at their default."""
+    default = type(config)()
+    return tuple(name for name in names if getattr(config, name) != getattr(default, name))
 
 
 def is_device(text: str) -> bool:

@@ -21,14 +21,6 @@ from avtr_cli.provenance.origin import Origin
 from avtr_cli.report.report import Report, timing_entry
 from avtr_cli.weights.registry import notices
 
-CODECS = {
-    ".mp4": ("H.264", "AAC"),
-    ".mkv": ("H.264", "AAC"),
-    ".webm": ("VP9", "Opus"),
-    ".mov": ("ProRes 4444", "PCM"),
-    SUFFIX: ("PNG", "PCM"),
-}
-
 
 def sound_rate(file_rate: int) -> int:
     """Hz of the sound in the output, for a source of so many: of the same family, so that little is resampled."""
@@ -78,7 +70,7 @@ def report_of(
                 "path": str(job.out),
                 "sha256": _output_sha256(job.out, made),
                 "bytes": sum(path.stat().st_size for path in made),
-                "codec": CODECS[prepared.checked.form.suffix][0],
+                "codec": prepared.checked.form.codecs[0],
                 **_sound(prepared),
                 "frames": prepared.total,
                 "fps": FPS,
@@ -114,7 +106,7 @@ def _sound(prepared: PreparedJob) -> dict[str, Any]:
     facts: tuple[str | int | None, ...] = (None, None, None)
     if kind != "none":
         rate = sound_rate(prepared.source.facts.file_rate)
-        facts = (CODECS[prepared.checked.form.suffix][1], rate, 2 if kind == "stereo" else 1)
+        facts = (prepared.checked.form.codecs[1], rate, 2 if kind == "stereo" else 1)
     return dict(zip(("sound_codec", "sound_rate", "sound_channels"), facts, strict=True))
 
 

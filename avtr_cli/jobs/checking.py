@@ -22,19 +22,21 @@ from typing import TYPE_CHECKING
 from avtr_cli.audio.source import DialogueSource
 from avtr_cli.core.errors import ConfigError, InputError, OutputError
 from avtr_cli.core.files import SPARE_BYTES, is_stream, lies_there, reason, same_file
+from avtr_cli.core.motion_space import CONTROLS
 from avtr_cli.core.timing import frames_of
 from avtr_cli.jobs.glance import check_inputs_exist
 from avtr_cli.jobs.job import Job
 from avtr_cli.jobs.placement import refuse_taken
 from avtr_cli.jobs.spooling import STDIN
 from avtr_cli.jobs.workfolder import being_placed, beside, in_use, remove_if_useless
-from avtr_cli.motion.ignored import ignored as motion_ignores
 from avtr_cli.motion.suffixes import check_motion_suffix
+from avtr_cli.motion.table import ignored as motion_ignores
 from avtr_cli.output.formats import Format, format_of
 from avtr_cli.output.label import check_label
 from avtr_cli.output.sequence import PictureSequence, is_sequence
 from avtr_cli.perception.photo import picture_size
-from avtr_cli.render.ignored import ignored as render_ignores
+from avtr_cli.render.table import RENDERERS
+from avtr_cli.render.table import ignored as render_ignores
 
 if TYPE_CHECKING:
     from avtr_cli.provenance.signing import Signer
@@ -152,8 +154,9 @@ def _check_outputs(job: Job) -> None:
             raise OutputError(f"{path}: lies in the folder that {job.out} is made in; choose another {option}")
     if job.motion_out is not None:
         check_motion_suffix(job.motion_out)
-        if job.motion_out.suffix.lower() == ".csv" and job.preset.render.renderer == "liveportrait":
-            raise ConfigError(f"{job.motion_out}: LivePortrait's keypoints do not fit a .csv; name it .safetensors")
+        space = RENDERERS[job.preset.render.renderer].space
+        if job.motion_out.suffix.lower() == ".csv" and space != CONTROLS:
+            raise ConfigError(f"{job.motion_out}: {space.name} do not fit a .csv; name it .safetensors")
     for option, path in job.outputs.items():
         check_writable(path, option)
     if (busy := in_use(job.out)) is not None:

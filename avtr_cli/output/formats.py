@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from avtr_cli.core.config import OutputConfig
 from avtr_cli.core.errors import OutputError
 from avtr_cli.core.timing import FPS
 from avtr_cli.output import ffmpeg
-from avtr_cli.output.sequence import SUFFIX, PictureSequence
+from avtr_cli.output.sequence import SUFFIX, PictureSequence, is_sequence
 
 _BT709 = "scale=out_color_matrix=bt709:out_range=tv,format={}"
 SOUND_BYTES_PER_SECOND = 2 * 2 * 2 * 48_000  # stereo PCM twice: temporary and in the file
@@ -22,6 +23,7 @@ class Format:
 
     suffix: str
     container: str  # ffmpeg's name of it
+    codecs: tuple[str, str]  # what a report calls those of picture and sound
     video: tuple[str, ...]  # arguments of the video encoder
     audio: tuple[str, ...]  # of the audio encoder; the bit rate is added where `lossy`
     keeps_alpha: bool
@@ -46,27 +48,53 @@ class Format:
 
 def format_of(out: Path, config: OutputConfig) -> Format:
     """The format that `out`'s name asks for. Raises OutputError for a name that none fits."""
-    suffix = out.suffix.lower()
-    if suffix == ".mp4":
-        return Format(".mp4", "mp4", _h264(config), ("-c:a", "aac"), False, 2.0, finish=("-movflags", "+faststart"))
-    if suffix == ".mkv":
-        return Format(".mkv", "matroska", _h264(config), ("-c:a", "aac"), False, 2.0)
-    if suffix == ".webm":
-        video: tuple[str, ...] = ("-vf", _BT709.format("yuva420p"), *_TAGS, "-c:v", "libvpx-vp9", "-b:v", "0")
-        video += ("-crf", str(config.crf + 8), "-deadline", "realtime", "-cpu-used", "6", "-row-mt", "1")
-        return Format(".webm", "webm", video, ("-c:a", "libopus"), True, 2.0, most_kbps=256)
-    if suffix == ".mov":
-        video = ("-vf", _BT709.format("yuva444p10le"), "-c:v", "prores_ks", "-profile:v", "4444", *_TAGS)
-        return Format(".mov", "mov", video, ("-c:a", "pcm_s16le"), True, 110.0, lossy=False)
-    if suffix == SUFFIX:
+    make = FORMATS.get(out.suffix.lower())
+    if make is None:
+        raise OutputError(
+            f"{out}: no video format is called '{out.suffix or out.name}'; "
+            "name it .mp4 or .mkv, with an alpha channel .webm or .mov, or .png for pictures one by one"
+        )
+    if is_sequence(out):
         PictureSequence(out)  # a name that cannot be numbered is refused before the first frame
-        # Level 1 takes a seventh of the time of ffmpeg's own choice, for files 7 % larger.
-        video = ("-c:v", "png", "-pred", "mixed", "-compression_level", "1", "-threads", "2")
-        return Format(SUFFIX, "image2", video, ("-c:a", "pcm_s16le"), True, 100.0, lossy=False)
-    raise OutputError(
-        f"{out}: no video format is called '{out.suffix or out.name}'; "
-        "name it .mp4 or .mkv, with an alpha channel .webm or .mov, or .png for pictures one by one"
-    )
+    return make(config)
+
+
+def _mp4(config: OutputConfig) -> Format:
+    audio, finish = ("-c:a", "aac"), ("-movflags", "+faststart")
+    return Format(".mp4", "mp4", ("H.264", "AAC"), _h264(config), audio, False, 2.0, finish=finish)
+
+
+def _mkv(config: OutputConfig) -> Format:
+    return Format(".mkv", "matroska", ("H.264", "AAC"), _h264(config), ("-c:a", "aac"), False, 2.0)
+
+
+def _webm(config: OutputConfig) -> Format:
+    quality = ("-b:v", "0", "-crf", str(config.crf + 8))
+    speed = ("-deadline", "realtime", "-cpu-used", "6", "-row-mt", "1")
+    video = ("-vf", _BT709.format("yuva420p"), *_TAGS, "-c:v", "libvpx-vp9", *quality, *speed)
+    return Format(".webm", "webm", ("VP9", "Opus"), video, ("-c:a", "libopus"), True, 2.0, most_kbps=256)
+
+
+def _mov(config: OutputConfig) -> Format:
+    video = ("-vf", _BT709.format("yuva444p10le"), "-c:v", "prores_ks", "-profile:v", "4444", *_TAGS)
+    return Format(".mov", "mov", ("ProRes 4444", "PCM"), video, ("-c:a", "pcm_s16le"), True, 110.0, lossy=False)
+
+
+def _pictures(config: OutputConfig) -> Format:
+    # Level 1 takes a seventh of the time of ffmpeg's own choice, for files 7 % larger.
+    video = ("-c:v", "png", "-pred", "mixed", "-compression_level", "1", "-threads", "2")
+    return Format(SUFFIX, "image2", ("PNG", "PCM"), video, ("-c:a", "pcm_s16le"), True, 100.0, lossy=False)
+
+
+FORMATS: dict[str, Callable[[OutputConfig], Format]] = {
+    ".mp4": _mp4,
+    ".mkv": _mkv,
+    ".webm": _webm,
+    ".mov": _mov,
+    SUFFIX: _pictures,
+}
+"""What makes the format of a suffix; all but pictures one by one are videos."""
+VIDEOS = tuple(suffix for suffix in FORMATS if suffix != SUFFIX)
 
 
 def _h264(config: OutputConfig) -> tuple[str, ...]:

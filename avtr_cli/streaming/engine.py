@@ -20,10 +20,12 @@ from avtr_cli.core.clocks import ChunkClock
 from avtr_cli.core.config import Preset
 from avtr_cli.core.files import file_sha256
 from avtr_cli.core.motion_space import MotionSpace
-from avtr_cli.core.protocols import MotionGenerator, Renderer
+from avtr_cli.core.protocols import MotionGenerator
 from avtr_cli.core.types import Cue, Identity, Portrait
+from avtr_cli.motion.table import GENERATORS
 from avtr_cli.perception.photo import read_bytes
 from avtr_cli.perception.portrait import find_portrait
+from avtr_cli.render.table import RENDERERS
 from avtr_cli.streaming.session import StreamingSession
 
 if TYPE_CHECKING:
@@ -52,7 +54,7 @@ class Engine:
         self.device = runtime.choose_device(preset.runtime.device)
         self.precision = runtime.precision_on(self.device, preset.runtime.precision)
         runtime.check_runtime(preset.runtime, self.device)
-        self.renderer: Renderer = _renderer(preset, self.device)
+        self.renderer = RENDERERS[preset.render.renderer].make(preset, self.device)
         self.generator = motion_generator(preset, self.renderer.space, self.device)
         self._avatars: OrderedDict[tuple[str, int | None], tuple[Path, Portrait, Identity]] = OrderedDict()
         self._avatars_lock = threading.Lock()
@@ -127,25 +129,8 @@ def _with_photo_named(photo: Path, kept: _Kept, first: Path) -> _Kept:
     return dataclasses.replace(kept, warnings=warnings)
 
 
-def _renderer(preset: Preset, device: torch.device) -> Renderer:
-    if preset.render.renderer == "mesh":
-        from avtr_cli.render.mesh.renderer import MeshRenderer
-
-        return MeshRenderer(preset.render, device)
-    from avtr_cli.render.liveportrait.renderer import LivePortraitRenderer
-
-    return LivePortraitRenderer.from_store(preset.render, preset.runtime, device)
-
-
 def motion_generator(preset: Preset, space: MotionSpace, device: torch.device) -> MotionGenerator:
     """The preset's motion model, speaking `space`. Raises ConfigError where no bridge leads there."""
     from avtr_cli.motion.bridges.table import bridged
 
-    if preset.motion.generator == "avtr1":
-        from avtr_cli.motion.avtr1.generator import Avtr1Generator
-
-        published = Avtr1Generator.from_store(preset.motion, device, graphs=preset.runtime.cuda_graphs)
-        return bridged(published, space)
-    from avtr_cli.motion.lmfm.generator import LmfmGenerator
-
-    return bridged(LmfmGenerator(preset.motion), space)
+    return bridged(GENERATORS[preset.motion.generator].make(preset, device), space)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import os
 import resource
@@ -17,6 +18,7 @@ from dataclasses import dataclass, field
 LIMIT_S = 20.0  # for one case; more is a hang
 BATCH = 50  # cases of one process
 GOOD = ("read", "refused")
+Judge = Callable[[int, int], str]  # of seed and number: what became of it
 
 
 @dataclass
@@ -104,3 +106,15 @@ def _batch(todo: list[int], judge: Callable[[int], str], words: int) -> Iterator
     status = os.waitpid(child, 0)[1]
     if os.WIFSIGNALED(status) and os.WTERMSIG(status) != signal.SIGKILL:
         yield current, 0, f"crash by signal {os.WTERMSIG(status)}"
+
+
+def main(about: str | None, what: str, count: int, case: Callable[..., tuple[str, bytes]], judge: Judge) -> None:
+    """The command line of one kind of case, that `case(seed, number)` makes and names; exit code 1 if any is bad."""
+    parser = argparse.ArgumentParser(description=about)
+    parser.add_argument("--count", type=int, default=count)
+    parser.add_argument("--seed", type=int, default=1)
+    options = parser.parse_args()
+    names = [case(options.seed, number)[0] for number in range(options.count)]
+    tally = run(names, lambda number: judge(options.seed, number))
+    print(f"{options.count} {what}, seed {options.seed}", tally.report(), sep="\n")
+    raise SystemExit(bool(tally.bad))

@@ -8,7 +8,6 @@ runs in a forked process.
 
 from __future__ import annotations
 
-import argparse
 import functools
 import json
 import tempfile
@@ -143,16 +142,5 @@ def judge(seed: int, number: int) -> str:
     return "read"
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--count", type=int, default=500)
-    parser.add_argument("--seed", type=int, default=1)
-    options = parser.parse_args()
-    names = [case(options.seed, number)[0] for number in range(options.count)]
-    tally = forked.run(names, lambda number: judge(options.seed, number))
-    print(f"{options.count} motion files, seed {options.seed}", tally.report(), sep="\n")
-    raise SystemExit(bool(tally.bad))
-
-
 if __name__ == "__main__":
-    main()
+    forked.main(__doc__, "motion files", 500, case, judge)

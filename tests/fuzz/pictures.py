@@ -8,7 +8,6 @@ became of them. Every case runs in a forked process.
 
 from __future__ import annotations
 
-import argparse
 import functools
 import io
 import struct
@@ -22,7 +21,7 @@ from PIL import Image, ImageCms, features
 from avtr_cli.core.errors import PhotoError
 from avtr_cli.perception.photo import decode_photo
 from avtr_cli.perception.portrait import find_portrait
-from tests.fuzz import forked
+from tests.fuzz import forked, spoiling
 
 EVERY = 20  # cases of which in one the face is looked for too
 EXTREMES = (0, 1, 2, 0x7F, 0x80, 0xFF, 0x7FFF, 0x8000, 0xFFFF, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF)
@@ -83,39 +82,12 @@ def originals() -> dict[str, bytes]:
     return made | {"png 16 bit": grey.getvalue()}
 
 
-def _cut_end(data: bytes, random: np.random.Generator) -> bytes:
-    return data[: int(random.integers(0, len(data) + 1))]
-
-
-def _flip_bits(data: bytes, random: np.random.Generator) -> bytes:
-    spoiled = bytearray(data)
-    for at in random.integers(0, max(len(data), 1), random.integers(1, 20)):
-        if spoiled:
-            spoiled[at] ^= 1 << int(random.integers(8))
-    return bytes(spoiled)
-
-
 def _write_extreme(data: bytes, random: np.random.Generator) -> bytes:
     """A number of the header becomes very small or large: lengths, sizes, counts, offsets."""
     size = int(random.choice([1, 2, 4]))
     at = int(random.integers(0, max(min(len(data), 600) - size, 1)))
     number = EXTREMES[random.integers(len(EXTREMES))] & ((1 << 8 * size) - 1)
     return data[:at] + number.to_bytes(size, "little" if random.integers(2) else "big") + data[at + size :]
-
-
-def _insert(data: bytes, random: np.random.Generator) -> bytes:
-    at = int(random.integers(0, len(data) + 1))
-    return data[:at] + random.bytes(int(random.integers(1, 300))) + data[at:]
-
-
-def _remove(data: bytes, random: np.random.Generator) -> bytes:
-    at = int(random.integers(0, len(data) + 1))
-    return data[:at] + data[at + int(random.integers(1, 300)) :]
-
-
-def _zero(data: bytes, random: np.random.Generator) -> bytes:
-    at, size = int(random.integers(0, len(data) + 1)), int(random.integers(1, 2_000))
-    return data[:at] + bytes(len(data[at : at + size])) + data[at + size :]
 
 
 def _swap_magic(data: bytes, random: np.random.Generator) -> bytes:
@@ -134,8 +106,8 @@ def _other_exif(data: bytes, random: np.random.Generator) -> bytes:
 
 
 MUTATORS: tuple[Mutator, ...] = (
-    _cut_end, _flip_bits, _write_extreme, _write_extreme, _insert, _remove, _zero, _swap_magic, _other_exif,
-    _other_exif,
+    spoiling.cut_end, spoiling.flip_bits, _write_extreme, _write_extreme, spoiling.insert, spoiling.remove,
+    spoiling.zero, _swap_magic, _other_exif, _other_exif,
 )  # fmt: skip
 
 
@@ -170,16 +142,5 @@ def judge(seed: int, number: int, faces: bool = True) -> str:
     return "refused" if refused else "read"
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--count", type=int, default=2_000)
-    parser.add_argument("--seed", type=int, default=1)
-    options = parser.parse_args()
-    names = [case(options.seed, number)[0] for number in range(options.count)]
-    tally = forked.run(names, lambda number: judge(options.seed, number))
-    print(f"{options.count} pictures, seed {options.seed}", tally.report(), sep="\n")
-    raise SystemExit(bool(tally.bad))
-
-
 if __name__ == "__main__":
-    main()
+    forked.main(__doc__, "pictures", 2_000, case, judge)

@@ -25,7 +25,7 @@ import soundfile
 from avtr_cli.audio.health import examine
 from avtr_cli.audio.source import DialogueFiles, DialogueSource
 from avtr_cli.core.errors import AvtrError
-from tests.fuzz import forked
+from tests.fuzz import forked, spoiling
 
 RATE = 16_000
 EXTREMES = (0, 1, 2, 0x7F, 0xFF, 0x7FFF, 0x8000, 0xFFFF, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF, 1 << 62, (1 << 64) - 1)
@@ -106,18 +106,6 @@ def _odd_chunk(random: np.random.Generator) -> tuple[bytes, bytes]:
     return name, random.bytes(int(random.integers(0, 700)))
 
 
-def _cut_end(content: bytes, random: np.random.Generator) -> bytes:
-    return content[: int(random.integers(0, len(content) + 1))]
-
-
-def _flip_bits(content: bytes, random: np.random.Generator) -> bytes:
-    data = bytearray(content)
-    for at in random.integers(0, max(len(data), 1), random.integers(1, 20)):
-        if data:
-            data[at] ^= 1 << random.integers(8)
-    return bytes(data)
-
-
 def _write_extreme(content: bytes, random: np.random.Generator) -> bytes:
     """A number of the header becomes very small or large."""
     size = int(random.choice([1, 2, 4, 8]))
@@ -137,25 +125,10 @@ def _lie_about_size(content: bytes, random: np.random.Generator) -> bytes:
     return content[:at] + random.bytes(4) + content[at + 4 :]
 
 
-def _insert(content: bytes, random: np.random.Generator) -> bytes:
-    at = int(random.integers(0, len(content) + 1))
-    return content[:at] + random.bytes(int(random.integers(1, 300))) + content[at:]
-
-
-def _remove(content: bytes, random: np.random.Generator) -> bytes:
-    at = int(random.integers(0, len(content) + 1))
-    return content[:at] + content[at + int(random.integers(1, 300)) :]
-
-
 def _swap_magic(content: bytes, random: np.random.Generator) -> bytes:
     other = originals(False)[list(_WRITTEN)[random.integers(len(_WRITTEN))]]
     size = int(random.choice([4, 12, 40]))
     return other[:size] + content[size:]
-
-
-def _zero(content: bytes, random: np.random.Generator) -> bytes:
-    at, size = int(random.integers(0, len(content) + 1)), int(random.integers(1, 2_000))
-    return content[:at] + bytes(len(content[at : at + size])) + content[at + size :]
 
 
 def _twice(content: bytes, random: np.random.Generator) -> bytes:
@@ -163,7 +136,8 @@ def _twice(content: bytes, random: np.random.Generator) -> bytes:
 
 
 MUTATORS: list[Callable[[bytes, np.random.Generator], bytes]] = [
-    _cut_end, _flip_bits, _write_extreme, _write_extreme, _lie_about_size, _insert, _remove, _swap_magic, _zero, _twice,
+    spoiling.cut_end, spoiling.flip_bits, _write_extreme, _write_extreme, _lie_about_size, spoiling.insert,
+    spoiling.remove, _swap_magic, spoiling.zero, _twice,
 ]  # fmt: skip
 
 

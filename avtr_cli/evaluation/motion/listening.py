@@ -37,7 +37,8 @@ def measure(takes: Sequence[Take], rng: np.random.Generator) -> Findings:
     turned = [[np.roll(mask, _turn(len(mask), rng)) for mask in after] for _ in range(_TURNS)]
     level, base = _two_means(nods, after, silent)
     ratio = level / base if base > 0 else float("nan")
-    by_chance = np.array([np.divide(*_two_means(nods, masks, silent)) for masks in turned])
+    with np.errstate(divide="ignore", invalid="ignore"):  # of a head that is still
+        by_chance = np.array([np.divide(*_two_means(nods, masks, silent)) for masks in turned])
     phrases = sum(len(take.partner.phrases) for take in takes)
     found = {
         "nod.after_degrees": Finding(level, count=phrases),

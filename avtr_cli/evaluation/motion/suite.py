@@ -61,6 +61,8 @@ def evaluate_motion(
         perform = _watched(perform, watch, _frames_in_all(dialogues, seeds, long_minutes))
     model = _Round(dialogues, perform, chosen, long_minutes)
     follower = _Round(dialogues, follow_loudness, [0], min(long_minutes, 1.0))
+    unnamed = {name for found in model.findings for name in found} - MEASURES.keys()
+    assert not unnamed, f"no row of evaluation/table.py says what {', '.join(sorted(unnamed))} is"
     rows = {}
     for name, measure in MEASURES.items():
         findings = [found[name] for found in model.findings if name in found]

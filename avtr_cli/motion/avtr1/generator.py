@@ -27,7 +27,7 @@ from avtr_cli.core.types import Asked, Identity, Motion, MotionState, Window
 from avtr_cli.motion.avtr1.archive import CHANNELS, LIPSYNC_COORDINATES, SIDE_WIDTH, Avtr1Archive, Guidance
 from avtr_cli.motion.avtr1.hubert import SpeechFeatures, load_features
 from avtr_cli.motion.flow import ar1_noise, euler
-from avtr_cli.motion.ignored import ignored
+from avtr_cli.motion.table import ignored
 from avtr_cli.weights.store import Store
 
 EQUAL = 1e-3  # of a CUDA graph's features and motion to the plain call's, in their own units
