@@ -1,4 +1,4 @@
-"""Workers as tasks on a Ray cluster: the same calls and events as processes.py, on any number of machines.
+"""Workers as tasks on a Ray cluster: the same orders and events as processes.py, on any number of machines.
 
 Every node has avtr and its weights installed. Files are used by path where a node sees the same bytes there, else
 they travel through Ray's object store, as do videos where a node does not see the output folder. A task that dies
@@ -46,7 +46,7 @@ POLL_S = 1.0
 
 @dataclass(frozen=True)
 class _Shipment:
-    """What a task needs besides the call itself."""
+    """What a task needs besides the order itself."""
 
     order: Order
     parcels: list[Parcel]
@@ -81,7 +81,7 @@ class _Reply:
 
 
 class Cluster:
-    """The nodes of a Ray cluster at work; see `calls.Workers`.
+    """The nodes of a Ray cluster at work; see `messages.Workers`.
 
     `address` is host:port, `auto` for the cluster that runs here, or `local` to start one on this machine.
     Raises ConfigError where Ray is not installed or no cluster answers.

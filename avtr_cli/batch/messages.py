@@ -1,4 +1,4 @@
-"""What a batch and its workers say to each other: calls go out, events come back; all of it can be pickled.
+"""What a batch and its workers say to each other: orders go out, events come back; all of it can be pickled.
 
 The workers may be processes (processes.py) or tasks on a Ray cluster (cluster.py); the batch cannot tell.
 """
@@ -120,11 +120,11 @@ WorkerEvent = Began | Moved | Ended | Lost
 class Workers(Protocol):
     """Those who do the work, each with its models loaded once."""
 
-    count: int  # calls that are done at the same time
+    count: int  # orders that are done at the same time
     kind: str  # processes | ray
 
     def submit(self, order: Order) -> None:
-        """Queue a call; also while `events` runs."""
+        """Queue an order; also while `events` runs."""
 
     def events(self) -> Iterator[WorkerEvent]:
         """What happens, until nothing is queued or running."""

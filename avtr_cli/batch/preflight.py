@@ -33,7 +33,7 @@ class Forecast:
 
 
 def lost_orders_resubmitted(workers: Workers) -> Iterator[WorkerEvent]:
-    """`workers.events()`, where a call lost with its worker is given to another; lost too often, it has failed."""
+    """`workers.events()`, where an order lost with its worker is given to another; lost too often, it has failed."""
     losses: Counter[tuple[str, str]] = Counter()
     for event in workers.events():
         yield event

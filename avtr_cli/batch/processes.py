@@ -95,7 +95,7 @@ class _Member:
 
 
 class Processes:
-    """A crew at work; see `calls.Workers`. Processes start when there is something for them to do."""
+    """A crew at work; see `messages.Workers`. Processes start when there is something for them to do."""
 
     kind = "processes"
 
@@ -154,7 +154,7 @@ class Processes:
         self._members.clear()
 
     def _free(self, order: Order) -> _Member | None:
-        """Who takes the call: an idle worker, else a new one while the crew is not complete, else the least busy."""
+        """Who takes the order: an idle worker, else a new one while the crew is not complete, else the least busy."""
         able = [member for member in self._members if member.takes(order, self._crew.sessions)]
         idlest = min(able, key=lambda member: len(member.orders), default=None)
         if (idlest is None or idlest.orders) and len(self._members) < self._crew.count:
@@ -228,7 +228,7 @@ def _told(record: logging.LogRecord, line: str, json_lines: bool = False) -> Non
 
 
 def _serve(pipe: Connection, lock: Lock | None, crew: Crew, gpu: str | None) -> None:
-    """A worker's whole life: answer calls until the pipe ends. `lock` is only kept, to be held as long as this."""
+    """A worker's whole life: answer orders until the pipe ends. `lock` is only kept, to be held as long as this."""
     threads = crew.threads
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's signals reach the batch too, which tells its workers
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
@@ -253,7 +253,7 @@ def _serve(pipe: Connection, lock: Lock | None, crew: Crew, gpu: str | None) -> 
 
 
 def _answer_calls(pipe: Connection, worker: Worker) -> None:
-    """Between two chunks of what is under way, further calls are taken; without anything under way, waited for."""
+    """Between two chunks of what is under way, further orders are taken; without anything under way, waited for."""
     while True:
         while not worker.busy or pipe.poll():
             with interruptible():
@@ -274,7 +274,7 @@ def set_threads(threads: int) -> None:
 
 
 class _ProgressSender:
-    """Tells the batch how far a call is, now and then."""
+    """Tells the batch how far an order is, now and then."""
 
     def __init__(self, pipe: Connection, order: Order):
         self._pipe, self._order, self._next = pipe, order, 0.0

@@ -29,7 +29,7 @@ logger = logging.getLogger(__name__)
 HASHES = ".batch-hashes.json"
 
 MakeWorkers = Callable[[int, Lock | None], Workers]
-"""Workers for so many calls; each keeps the lock, where there is one, for as long as it lives."""
+"""Workers for so many orders; each keeps the lock, where there is one, for as long as it lives."""
 
 
 @dataclass(frozen=True)

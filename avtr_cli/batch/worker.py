@@ -1,4 +1,4 @@
-"""What a worker does with a call, whoever carries it there: models are loaded once and serve all its jobs."""
+"""What a worker does with an order, whoever carries it there: models are loaded once and serve all its jobs."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ ENGINES_KEPT = 2  # presets whose models stay loaded
 
 
 class Worker:
-    """Answers calls with `threads` rendering threads (0: the preset's own choice).
+    """Answers orders with `threads` rendering threads (0: the preset's own choice).
 
     Up to `sessions` renders go in step, a chunk of each at a time; checks and measurements are answered at once.
     """
@@ -164,7 +164,7 @@ class Worker:
 
 
 def _failure(order: Order, error: Exception) -> Failure:
-    """What became of a call, as a value; to be made where the exception is handled."""
+    """What became of an order, as a value; to be made where the exception is handled."""
     if isinstance(error, AvtrError):
         return Failure(error.exit_code, str(error))
     if isinstance(error, (MemoryError, torch.OutOfMemoryError)):

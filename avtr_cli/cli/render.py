@@ -33,7 +33,7 @@ class RenderOptions(options.JobOptions):
     ] = None
     cues: Annotated[
         Path | None,
-        option(DRAWN, "--cues", metavar="FILE", help="YAML list of wishes, - {at: 3.2, cue: nod} (see avtr cues)."),
+        option(DRAWN, "--cues", metavar="FILE", help="YAML list of cues, - {at: 3.2, cue: nod} (see avtr cues)."),
     ] = None
     from_motion: Annotated[
         Path | None, option(DRAWN, "--from-motion", metavar="FILE", help="Draw this motion instead of making it.")

@@ -103,7 +103,7 @@ def choose_device(wanted: str = "auto") -> torch.device:
 
 
 def check_runtime(wanted: RuntimeConfig, device: torch.device) -> None:
-    """Raises ConfigError for wishes that `device` cannot fulfil."""
+    """Raises ConfigError for settings that `device` cannot fulfil."""
     if wanted.cuda_graphs == "on" and device.type != "cuda":
         raise ConfigError("runtime.cuda_graphs is 'on', but this runs on the CPU; use auto or off, or --device cuda")
 
