@@ -16,11 +16,13 @@ import numpy as np
 import pytest
 
 from avtr_cli.audio.source import DialogueFiles
+from avtr_cli.batch.cluster import _gathered, _write
 from avtr_cli.batch.messages import Checked, Failure
-from avtr_cli.batch.shipping import Needs, parcels_of, unpacked, with_absolute_paths, with_senders_paths
+from avtr_cli.batch.shipping import Needs, outputs_of, parcels_of, unpacked, with_absolute_paths, with_senders_paths
 from avtr_cli.cli.batch import BatchCommand
 from avtr_cli.core.config import load_preset
 from avtr_cli.jobs.job import Job
+from avtr_cli.jobs.two_sided import TwoSidedJob
 from tests.batches import (
     GOOD,
     SMALL,
@@ -74,6 +76,42 @@ def test_files_that_a_machine_does_not_see_are_asked_for_then_written_and_gone_a
         checked = with_senders_paths(Checked(5, (64, 64), 1, (f"{arrived.sound.dialogue}: clipped",), {}), called)
         assert checked.warnings == (f"{job.sound.dialogue}: clipped",)
     assert not arrived.photo.exists()
+
+
+def test_both_photos_travel_and_outputs_lie_to_each_other_as_at_home(job, tmp_path):
+    you = tmp_path / "sender" / "you.png"
+    you.write_bytes(b"bytes of you.png")
+    home = tmp_path / "home"
+    places = {"out": home / "a.mp4", "report": home / "r/a.json", "page": home / "pages/day/a.html"}
+    two = TwoSidedJob(photo=job.photo, photo_b=you, sound=job.sound, preset=job.preset, layout="stack", **places)
+    parcels = parcels_of(two)
+    assert you in [parcel.path for parcel in parcels]
+    contents = {parcel.sha256: parcel.path.read_bytes() for parcel in parcels}
+    key = two.key()
+    shutil.rmtree(tmp_path / "sender")
+    with unpacked(two, parcels, contents.get, keep_out=False) as (arrived, called):
+        assert arrived.key() == key
+        assert arrived.photo_b.read_bytes() == b"bytes of you.png"
+        for field, path in outputs_of(arrived).items():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(f"{field} of {arrived.out} from {arrived.photo_b}")
+        assert os.path.relpath(arrived.out, arrived.page.parent) == "../../a.mp4"
+        files = _gathered(arrived, called)
+    _write(two, files)
+    for field in ("report", "page"):
+        assert places[field].read_text() == f"{field} of {two.out} from {you}"
+    assert two.out.is_file()
+
+
+def test_motion_comes_back_as_it_is(job, tmp_path):
+    one = dataclasses.replace(job, motion_out=tmp_path / "home" / "m.safetensors")
+    contents = {parcel.sha256: parcel.path.read_bytes() for parcel in parcels_of(one)}
+    with unpacked(one, parcels_of(one), contents.get, keep_out=False) as (arrived, called):
+        for path in outputs_of(arrived).values():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(b"\xff\xfe\0")
+        _write(one, _gathered(arrived, called))
+    assert one.motion_out.read_bytes() == b"\xff\xfe\0"
 
 
 def test_another_file_of_the_same_path_is_not_taken_for_ours(job):

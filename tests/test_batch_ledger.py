@@ -19,8 +19,9 @@ from avtr_cli.batch.entries import Entry
 from avtr_cli.batch.hashes import Hashes
 from avtr_cli.batch.index import write_index
 from avtr_cli.batch.ledger import History, Ledger, read_ledger
-from avtr_cli.batch.messages import Checked, Ended, Failure, Order
+from avtr_cli.batch.messages import Checked, Ended, Failure, Lost, Order, Rendered
 from avtr_cli.batch.plan import Item
+from avtr_cli.batch.preflight import Forecast
 from avtr_cli.batch.progress import Progress
 from avtr_cli.batch.run import Outcome
 from avtr_cli.batch.summary import summary_of
@@ -233,3 +234,25 @@ def test_a_warning_names_its_job(tmp_path, capsys):
     checked = Checked(25, (64, 64), 1, ("the avatar hardly speaks",), {})
     Progress(terminal=False).event(Ended(Order("check", "monday", job), checked))
     assert capsys.readouterr().err == "warning: monday: the avatar hardly speaks\n"
+
+
+def test_without_progress_only_what_is_odd_is_said(tmp_path, capsys):
+    job = Job(photo=tmp_path / "a.png", sound=DialogueFiles(dialogue=tmp_path / "a.wav"), out=tmp_path / "a.mp4")
+    progress = Progress(terminal=False, shown=False)
+    progress.planned([Item(Entry("monday", job.out, job))])
+    progress.event(Ended(Order("check", "monday", job), Checked(25, (64, 64), 1, ("hardly speaks",), {})))
+    progress.event(Lost(Order("render", "monday", job), "the worker was killed"))
+    said = ["warning: monday: hardly speaks", "monday: the worker was killed; given to another worker"]
+    assert capsys.readouterr().err.splitlines() == said
+
+
+def test_a_doubt_that_only_rendering_found_is_told_with_its_job_s_name_and_no_doubt_twice(tmp_path, capsys):
+    job = Job(photo=tmp_path / "a.png", sound=DialogueFiles(dialogue=tmp_path / "a.wav"), out=tmp_path / "a.mp4")
+    item = Item(Entry("monday", job.out, job), frames=25)
+    progress = Progress(terminal=False)
+    progress.event(Ended(Order("check", "monday", job), Checked(25, (64, 64), 1, ("old",), {})))
+    progress.forecast([item], Forecast(1.0, 1, 1))
+    item.state, item.rendered = "done", Rendered(25, "", "", 1, 2.0, 0, ("old", "new"))
+    progress.settled(item)
+    warnings = [line for line in capsys.readouterr().err.splitlines() if line.startswith("warning: ")]
+    assert warnings == ["warning: monday: old", "warning: monday: new"]

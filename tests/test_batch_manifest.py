@@ -15,6 +15,7 @@ from avtr_cli.batch.entries import entries_of
 from avtr_cli.batch.manifest import Row, read_source
 from avtr_cli.batch.places import place_of
 from avtr_cli.core.errors import ConfigError
+from avtr_cli.jobs.two_sided import TwoSidedJob
 from tests.batches import planned, the_only, written
 
 YAML = """
@@ -138,7 +139,7 @@ def test_files_that_a_manifest_names_lie_beside_it(tmp_path):
         ("{dialogue: a.wav, out: /}", "which names no file"),
         ("{dialogue: a.wav, out: a.gif}", "no video format is called '.gif'"),
         ("{dialogue: a.wav, out: a.png}", "a batch writes videos"),
-        ("{dialogue: a.wav, format: /x}", "format is '/x', but must be one of mp4, webm, mov"),
+        ("{dialogue: a.wav, format: /x}", "format is '/x', but must be one of mp4, mkv, webm, mov"),
         ("{dialogue: a.wav, format: gif}", "format is 'gif', but must be one of"),
         ("{dialogue: a.wav, format: 4}", "format is 4, but must be one of"),
         ("{dialogue: a.wav, photo: 7}", "photo must be the name of a file, not 7; put it in quotes"),
@@ -253,9 +254,118 @@ def test_any_name_is_a_place_inside_the_folder_or_one_sentence(tmp_path_factory,
     assert "\n" not in refused
     if name:
         assert Path(os.path.normpath(out)).is_relative_to(folder)
-        assert out.suffix.lower() in (".mp4", ".webm", ".mov")
+        assert out.suffix.lower() in (".mp4", ".mkv", ".webm", ".mov")
         with TemporaryDirectory(dir=tmp_path_factory.getbasetemp()) as place:  # so it can be written
             path = Path(place) / out.relative_to(folder)
             path.parent.mkdir(parents=True, exist_ok=True)
             path.with_name(f".{path.name}.1234567.partial").write_bytes(b"")
             path.write_bytes(b"")
+
+
+# Two people, and files besides the video
+
+
+def test_a_row_with_a_second_photo_is_a_job_of_two_people(tmp_path):
+    text = (
+        "- {dialogue: call.wav, photo: a.png, photo_b: b.png, face: 1, face_b: 2, layout: stack, seed: 3}\n"
+        "- {dialogue: me.wav, partner: you.wav, photo: a.png, photo_b: b.png}"
+    )
+    two, files = (entry.job for entry in planned(written(tmp_path, "m.yaml", text), tmp_path))
+    assert isinstance(two, TwoSidedJob)
+    assert two.photos == (tmp_path / "a.png", tmp_path / "b.png")
+    assert (two.face, two.face_b, two.layout, two.seed) == (1, 2, "stack", 3)
+    assert (files.layout, files.sound.partner) == ("side-by-side", tmp_path / "you.wav")
+    table = "dialogue,photo,photo_b,face_b,layout\ncall.wav,a.png,b.png,2,active-speaker\n"
+    cells = the_only(written(tmp_path, "m.csv", table), tmp_path).job
+    assert (cells.photo_b, cells.face_b, cells.layout) == (tmp_path / "b.png", 2, "active-speaker")
+
+
+@pytest.mark.parametrize(
+    ("row", "says"),
+    [
+        ("photo_b: b.png, cues: [{at: 0, cue: nod}]", "cues is of one person, and photo_b makes two"),
+        ("photo_b: b.png, from_motion: m.safetensors", "from_motion is of one person"),
+        ("photo_b: b.png, motion_out: m.csv", "motion_out is of one person"),
+        ("photo_b: b.png, solo: true", "solo is one voice, and photo_b needs two"),
+        ("face_b: 2", "face_b goes with a second person; add photo_b"),
+        ("layout: stack", "layout goes with a second person; add photo_b"),
+        ("photo_b: b.png, layout: round", "layout is 'round', but must be one of side-by-side"),
+        ("photo_b: 3", "photo_b must be the name of a file, not 3"),
+        ("label: 3", "label must be text, not 3; put it in quotes"),
+        ("motion_out: ../m.csv", "'../m.csv' lies outside of"),
+        ("report: /tmp/r.json", "'/tmp/r.json' lies outside of"),
+        ("page: index.html", "'index' is the name of the batch's own files"),
+        ("motion_out: .a.mp4.avtr/m.csv", "lies where videos are made"),
+        ("motion_out: /", "motion_out is '/', which names no file"),
+        ("page: 5", "page is 5, but names are text"),
+    ],
+)
+def test_a_row_that_contradicts_itself_is_that_job_s_own_failure(tmp_path, row, says):
+    text = f"- {{dialogue: a.wav, photo: a.png, {row}}}\n- {{dialogue: fine.wav, photo: a.png}}"
+    wrong, fine = planned(written(tmp_path, "m.yaml", text), tmp_path)
+    assert (wrong.job, wrong.problem.exit_code) == (None, 2)
+    assert str(wrong.problem).startswith(f"{tmp_path}/m.yaml: job 1: ")
+    assert says in str(wrong.problem)
+    assert "\n" not in str(wrong.problem)
+    assert fine.job is not None
+
+
+def test_who_answers_is_one_question_in_defaults_and_rows(tmp_path):
+    text = (
+        "defaults: {photo: a.png, photo_b: b.png, layout: stack, face_b: 1}\n"
+        "jobs:\n- {dialogue: two.wav}\n- {dialogue: alone.wav, solo: true}"
+    )
+    two, alone = (entry.job for entry in planned(written(tmp_path, "m.yaml", text), tmp_path))
+    assert (two.photo_b, two.layout) == (tmp_path / "b.png", "stack")
+    assert not isinstance(alone, TwoSidedJob)
+    row = written(tmp_path, "n.yaml", "- {dialogue: two.wav, photo: a.png, photo_b: b.png}")
+    assert isinstance(the_only(row, tmp_path, solo=True).job, TwoSidedJob)
+
+
+def test_what_a_job_writes_besides_lies_where_its_row_says_or_is_named_as_its_video(tmp_path):
+    text = (
+        "defaults: {photo: a.png, label: AI, motion_out: motion/}\n"
+        "jobs:\n- {dialogue: a.wav, out: day/one.webm, report: r/x.json, page: p.html}\n"
+        "- {dialogue: b.wav, motion_out: b.csv, label: ''}"
+    )
+    one, two = (entry.job for entry in planned(written(tmp_path, "m.yaml", text), tmp_path))
+    out = tmp_path / "out"
+    assert list(one.outputs.values()) == [
+        out / "day/one.webm", out / "r/x.json", out / "p.html", out / "motion/day/one.safetensors"
+    ]  # fmt: skip
+    assert list(two.outputs.values()) == [out / "b.mp4", out / "b.json", out / "b.csv"]
+    assert (one.label, two.label) == ("AI", "")
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "says"),
+    [
+        ("motion_out: m.csv", "motion_out: m.csv", "job 1 would both write"),
+        ("motion_out: m.csv", "motion_out: x/../m.csv", "lies outside of"),
+        ("motion_out: b.json", "", "job 1 would both write"),
+        ("report: r.json", "report: ./r.json", "job 1 would both write"),
+        ("motion_out: m.csv", "page: m.csv/b.html", "would be a file and a folder"),
+        ("page: m.csv/b.html", "motion_out: m.csv", "would be a file and a folder"),
+    ],
+)
+def test_no_two_jobs_write_one_file(tmp_path, first, second, says):
+    text = f"- {{dialogue: a.wav, photo: a.png, {first}}}\n- {{dialogue: b.wav, photo: a.png, {second}}}"
+    manifest = written(tmp_path, "m.yaml", text)
+    if ".." in second:
+        assert says in str(planned(manifest, tmp_path)[1].problem)
+        return
+    with pytest.raises(ConfigError, match=says):
+        planned(manifest, tmp_path)
+
+
+def test_no_motion_is_written_over_what_another_job_reads(tmp_path):
+    text = (
+        "- {dialogue: a.wav, photo: a.png, motion_out: m.safetensors}\n"
+        "- {dialogue: b.wav, photo: a.png, from_motion: m.safetensors}\n"
+        "- {dialogue: c.wav, photo: a.png, photo_b: c.mp4}"
+    )
+    manifest = written(tmp_path, "m.yaml", text)
+    made, read, second = entries_of(read_source(manifest), Row("here", Path()), tmp_path)
+    assert "m.safetensors: is read by this batch and would be written over" in str(made.problem)
+    assert read.job is not None
+    assert "c.mp4: is read by this batch" in str(second.problem)

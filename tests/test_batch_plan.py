@@ -16,7 +16,7 @@ from avtr_cli.batch.entries import Entry
 from avtr_cli.batch.hashes import Hashes
 from avtr_cli.batch.index import write_index
 from avtr_cli.batch.ledger import History, read_ledger
-from avtr_cli.batch.plan import Item, plan
+from avtr_cli.batch.plan import Item, ledger_name, plan
 from avtr_cli.batch.progress import Progress
 from avtr_cli.batch.run import BatchOptions, render_batch
 from avtr_cli.core.errors import OutputError
@@ -31,7 +31,7 @@ def finished(tmp_path: Path) -> tuple[Entry, dict[str, object]]:
     out.parent.mkdir()
     for path in (photo, sound, out, out.with_suffix(".json"), weights):
         path.write_bytes(path.name.encode())
-    job = Job(photo=photo, sound=DialogueFiles(dialogue=sound), out=out)
+    job = Job(photo=photo, sound=DialogueFiles(dialogue=sound), out=out, report=out.with_suffix(".json"))
     hashes = Hashes(tmp_path / "none")
     stat = out.stat()
     return Entry("a", out, job), {
@@ -148,6 +148,38 @@ def test_a_report_or_page_that_no_batch_made_is_not_overwritten_unasked(finished
     (tmp_path / "out" / which).mkdir()
     (item,) = plan([entry], History(), Hashes(tmp_path / "none"), overwrite=True)
     assert "is a folder" in item.failure.reason
+
+
+def test_motion_is_made_when_it_is_asked_for_later_and_never_over_a_file_of_the_user_s(finished, tmp_path):
+    entry, past = finished
+    motion = tmp_path / "out" / "motion" / "a.csv"
+    wants = dataclasses.replace(entry, job=dataclasses.replace(entry.job, motion_out=motion))
+    begun = {"event": "started", "name": "a", "out": "a.mp4"}
+    (item,) = plan([wants], History([begun, past]), Hashes(tmp_path / "none"))
+    assert (item.state, item.why) == ("to do", "its motion is gone")
+    motion.parent.mkdir()
+    motion.write_text("mine")
+    (item,) = plan([wants], History([begun, past]), Hashes(tmp_path / "none"))
+    assert (item.state, item.failure.exit_code) == ("failed", 5)
+    assert "a.csv: exists already and no batch of this folder made it" in item.failure.reason
+    known = begun | {"also": [ledger_name(wants.job, motion)]}
+    assert known["also"] == ["motion/a.csv"]
+    (item,) = plan([wants], History([known, past]), Hashes(tmp_path / "none"))
+    assert item.state == "finished"
+
+
+def test_a_page_that_is_asked_for_later_is_never_written_over_one_of_the_user_s(finished, tmp_path):
+    entry, _ = finished
+    wants = dataclasses.replace(entry, job=dataclasses.replace(entry.job, page=entry.out.with_suffix(".html")))
+    entry.out.with_suffix(".html").write_text("mine")
+    begun = {"event": "started", "name": "a", "out": "a.mp4"}
+    for told, fate in (
+        ({"also": []}, "failed"),
+        ({"also": ["a.html"]}, "to do"),
+        ({}, "to do"),
+    ):  # the last: an older avtr
+        (item,) = plan([wants], History([begun | told]), Hashes(tmp_path / "none"))
+        assert item.state == fate, told
 
 
 def test_a_job_that_was_begun_under_another_file_s_name_may_not_write_over_this_one(finished, tmp_path):

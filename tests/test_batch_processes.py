@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import signal
@@ -225,3 +226,19 @@ def test_jobs_in_step_that_are_interrupted_go_on(source, clean, tmp_path):
     assert nothing_half_written(out)
     assert avtr_batch(source, "-o", out, *SMALL, "--sessions", 2).returncode == 6
     assert frame_hashes(out) == frame_hashes(clean)
+
+
+def test_for_a_program_every_line_of_stderr_is_an_event_and_stdout_is_the_summary(source, clean, tmp_path):
+    out = tmp_path / "out"
+    sounds = [source / "first.wav", source / "second.wav"]
+    done = avtr_batch(*sounds, "-o", out, *SMALL, "--jobs", 1, "--json", "--progress", "json", "-v")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == json.loads((out / "batch.json").read_text())
+    heard = [json.loads(line) for line in done.stderr.splitlines()]
+    assert {one["event"] for one in heard} >= {"planned", "forecast", "job", "frames", "log", "done"}
+    assert any(one["event"] == "log" and "process" in one for one in heard)  # of a worker
+    last = [one for one in heard if one["event"] == "done"]
+    assert last[0]["counts"]["done"] == 2
+    assert last[0]["path"] == str(out / "batch.json")
+    undisturbed = frame_hashes(clean)
+    assert frame_hashes(out) == {name: undisturbed[name] for name in ("first", "second")}

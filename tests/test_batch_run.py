@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import html
 import json
 import os
 import shutil
@@ -10,14 +12,20 @@ from pathlib import Path
 
 import pytest
 
+from avtr_cli.batch.entries import Entry
+from avtr_cli.batch.events import Events
+from avtr_cli.batch.index import write_index
 from avtr_cli.batch.messages import Order
+from avtr_cli.batch.plan import Item
 from avtr_cli.batch.progress import Progress
 from avtr_cli.batch.run import BatchOptions, Outcome, plan_batch, render_batch
 from avtr_cli.batch.summary import INDEX, failures_table, index_is_due, plan_table, summary_of
 from avtr_cli.batch.worker import Worker
 from avtr_cli.core.config import load_preset
 from avtr_cli.core.errors import OutputError
+from avtr_cli.jobs.production import render_file
 from avtr_cli.jobs.workfolder import beside
+from avtr_cli.motion.file import load_motion
 from tests import videos
 from tests.batches import BROKEN, GOOD, Here, entries, frame_hashes, ledger, make_folder
 
@@ -306,3 +314,145 @@ def test_avatars_are_prepared_once_whatever_their_files_are_called(good, tmp_pat
     monkeypatch.setattr(engine, "find_portrait", lambda *a, _real=engine.find_portrait: found.append(a) or _real(*a))
     conduct(good, tmp_path / "out", Here(fresh=True))
     assert len([path for path, *_ in found if path.stem in GOOD]) == 1
+
+
+# Two people, motion, and doubts
+
+
+@pytest.fixture(scope="module")
+def talks(tmp_path_factory, photo, dialogue) -> Path:
+    """A manifest of a call of two, one of them small enough for a doubt, and of one person with a motion file."""
+    import skimage.data
+    import skimage.io
+
+    folder = make_folder(tmp_path_factory.mktemp("talks") / "in", photo, dialogue, broken=False)
+    skimage.io.imsave(folder / "small.png", skimage.data.astronaut()[::2, ::2], check_contrast=False)
+    skimage.io.imsave(folder / "faceless.png", skimage.data.brick(), check_contrast=False)
+    (folder / "m.yaml").write_text(
+        "defaults: {photo: first.png, dialogue: first.wav}\n"
+        "jobs:\n"
+        "- {name: both, photo_b: small.png, layout: stack, label: AI}\n"
+        "- {name: one, motion_out: motion/, report: told/one.json, page: told/one.html, format: mkv}\n"
+        "- {name: nobody, photo_b: faceless.png}\n"
+    )
+    return folder / "m.yaml"
+
+
+@pytest.fixture(scope="module")
+def told(talks, tmp_path_factory) -> tuple[Path, Outcome]:
+    out = tmp_path_factory.mktemp("talks") / "out"
+    return out, conduct(talks, out)
+
+
+def item_of(outcome: Outcome, name: str) -> Item:
+    return next(item for item in outcome.items if item.name == name)
+
+
+def test_a_job_of_two_people_is_one_among_others(talks, told, tmp_path):
+    out, outcome = told
+    assert states(outcome) == {"both": "done", "one": "done", "nobody": "failed"}
+    assert videos.decode(out / "both.mp4").shape[:3] == (13, 192, 96)
+    assert item_of(outcome, "both").checked.size == (96, 192)
+    report = videos.report_of(out / "both.json")
+    assert report["output"]["layout"] == "stack"
+    alone = dataclasses.replace(item_of(outcome, "both").job, out=tmp_path / "a.mp4", report=None)
+    assert render_file(alone)["output"]["frames_sha256"] == report["output"]["frames_sha256"]
+
+
+def test_of_two_photos_the_second_is_checked_as_the_first_before_anything_is_rendered(told):
+    _, outcome = told
+    failure = item_of(outcome, "nobody").failure
+    assert failure.exit_code == 3
+    assert "faceless.png: no face found" in failure.reason
+    assert item_of(outcome, "nobody").attempts == 0
+
+
+def test_two_people_take_longer_than_one_and_are_measured_by_themselves(talks, tmp_path):
+    workers = Here()
+    outcome = conduct(talks, tmp_path / "out", workers)
+    assert [name for kind, name in workers.orders if kind == "measure"] == ["both", "one"]
+    assert item_of(outcome, "both").estimate_s > 0
+
+
+def test_motion_report_and_page_lie_where_the_row_says(told):
+    out, outcome = told
+    assert videos.report_of(out / "told/one.json")["output"]["path"].endswith("one.mkv")
+    assert not (out / "one.json").exists()
+    page = (out / "told/one.html").read_text(encoding="utf-8")
+    assert "../one.mkv" in page
+    assert len(load_motion(out / "motion/one.safetensors")[1]) == 13
+    entry = next(job for job in summary_of(outcome, out, "m.yaml")["jobs"] if job["name"] == "one")
+    assert (entry["video"], entry["report"], entry["motion"]) == (
+        "one.mkv", "told/one.json", "motion/one.safetensors"
+    )  # fmt: skip
+
+
+def test_what_is_done_again_is_what_the_second_photo_or_the_missing_motion_asks_for(talks, told, tmp_path):
+    out = shutil.copytree(told[0], tmp_path / "out")
+    assert states(conduct(talks, out)) == {"both": "finished", "one": "finished", "nobody": "failed"}
+    (out / "motion/one.safetensors").unlink()
+    other = talks.with_name("n.yaml")
+    other.write_text(talks.read_text().replace("photo_b: small.png", "photo_b: second.png"))
+    workers = Here()
+    outcome = conduct(other, out, workers)
+    assert [name for kind, name in workers.orders if kind == "render"] == ["both", "one"]
+    assert item_of(outcome, "one").why == "its motion is gone"
+    assert item_of(outcome, "both").why == "has changed"
+    assert (out / "motion/one.safetensors").is_file()
+
+
+def test_a_doubt_carries_its_job_s_name_in_the_summary_the_plan_and_on_the_index(told):
+    out, outcome = told
+    doubt = next(warning for warning in item_of(outcome, "both").warnings if "small.png" in warning)
+    summary = summary_of(outcome, out, "m.yaml")
+    assert f"both: {doubt}" in summary["warnings"]
+    assert not [warning for warning in summary["warnings"] if not warning.startswith(("both: ", "one: "))]
+    write_index(outcome.items, out, summary)
+    index = (out / INDEX).read_text(encoding="utf-8")
+    assert f"both: {html.escape(doubt)}" in index
+    assert "avtr dialogue" in index  # how to look at the failed one alone
+    assert "told/one.html" in index
+
+
+def test_videos_of_one_name_in_two_folders_are_told_apart_on_the_index(told, tmp_path):
+    made = told[1].items[0]
+    for day in ("monday", "tuesday"):
+        (tmp_path / day).mkdir()
+        for suffix in (".mp4", ".json"):
+            shutil.copy(made.out.with_suffix(suffix), tmp_path / day / f"call{suffix}")
+    outs = [tmp_path / day / "call.mp4" for day in ("monday", "tuesday")]
+    jobs = [dataclasses.replace(made.job, out=out, report=out.with_suffix(".json")) for out in outs]
+    items = [Item(Entry(job.out.parent.name, job.out, job), state="finished") for job in jobs]
+    write_index(items, tmp_path)
+    index = (tmp_path / INDEX).read_text(encoding="utf-8")
+    assert "<h3>monday/call.mp4</h3>" in index
+    assert "<h3>tuesday/call.mp4</h3>" in index
+
+
+def test_a_call_of_two_goes_in_step_with_another_job_to_the_frames_of_each_alone(told, tmp_path):
+    _, outcome = told
+    worker, hashes = Worker(1, sessions=2), {}
+    for name in ("both", "one"):
+        job = item_of(outcome, name).job
+        moved = {"out": tmp_path / job.out.name, "report": None, "page": None, "motion_out": None}
+        assert worker.take(Order("render", name, dataclasses.replace(job, **moved))) is None
+    while worker.busy:
+        for order, answer in worker.render_next_chunks():
+            hashes[order.name] = answer.frames_sha256
+    assert hashes == {name: item_of(outcome, name).rendered.frames_sha256 for name in ("both", "one")}
+
+
+def test_a_program_hears_of_every_job_in_order(talks, tmp_path):
+    heard: list[dict] = []
+    events = Events(lambda event, **facts: heard.append({"event": event} | facts), clock=iter(range(1000)).__next__)
+    out = tmp_path / "out"
+    render_batch(entries(talks, out), out, lambda *_: Here(), BatchOptions(), events)
+    assert json.loads(json.dumps(heard)) == heard
+    assert heard[0] == {"event": "planned", "jobs": 3, "to_do": 3, "finished": 0, "failed": 0}
+    changes = [(one["job"], one["state"]) for one in heard if one["event"] == "job"]
+    assert changes == [("nobody", "failed"), ("both", "started"), ("both", "done"), ("one", "started"), ("one", "done")]
+    frames = [(one["job"], one["done"], one["total"], one["batch_total"]) for one in heard if one["event"] == "frames"]
+    assert frames == [("both", 13, 13, 26), ("one", 13, 13, 26)]
+    assert all(one["message"].startswith(f"{one['job']}: ") for one in heard if one["event"] == "warning")
+    failed = next(one for one in heard if one.get("state") == "failed")
+    assert (failed["exit_code"], "no face found" in failed["reason"]) == (3, True)

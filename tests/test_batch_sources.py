@@ -7,7 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from avtr_cli.batch.manifest import read_source
+from avtr_cli.batch.entries import entries_of
+from avtr_cli.batch.folder import Choice, matches
+from avtr_cli.batch.manifest import Row, read_source
+from avtr_cli.batch.sources import read_sources
 from avtr_cli.core.errors import ConfigError, InputError
 from tests.batches import planned, the_only, written
 
@@ -123,3 +126,103 @@ def test_a_spreadsheet_is_read_however_it_was_saved(tmp_path, encoding, separato
     path.write_bytes((first.replace("SEPARATOR", separator) + end.join(lines) + end).encode(encoding))
     entry = the_only(path, tmp_path)
     assert (entry.name, entry.job.photo.name, entry.job.preset.render.size) == ("007", "a.png", 128)
+
+
+# Deeper folders, chosen sounds, sounds one by one
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    """Two days of calls, and what must not be taken for a call."""
+    names = (
+        "anna.wav", "anna.png", "day1/anna.wav", "day1/ANNA.png", "day1/deep/bert.flac", "day2/anna.wav",
+        "day2/lone.png", ".trash/old.wav", "out/anna.mp4", "out/anna.png", "out/more.wav",
+    )  # fmt: skip
+    for name in names:
+        (tmp_path / "in" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "in" / name).touch()
+    (tmp_path / "in" / "loop").symlink_to(tmp_path / "in", target_is_directory=True)
+    return tmp_path / "in"
+
+
+def named(paths: list[Path], **choice: object) -> list[str]:
+    return [row.values["name"] for row in read_sources(paths, Choice(**choice)).rows]
+
+
+def test_a_folder_is_searched_deeper_only_when_asked_and_videos_keep_their_places(tree, tmp_path):
+    assert named([tree]) == ["anna"]
+    source = read_sources([tree], Choice(recursive=True, leave=tree / "out"))
+    made = entries_of(source, Row("the command line", Path(), {"photo": "all.png"}), tree / "out")
+    places = {entry.name: entry.out.relative_to(tree / "out") for entry in made}
+    assert places == {name: Path(f"{name}.mp4") for name in ("anna", "day1/anna", "day1/deep/bert", "day2/anna")}
+    photos = {entry.name: entry.job.photo for entry in made}
+    assert photos["anna"] == tree / "anna.png"
+    assert photos["day1/anna"] == tree / "day1" / "ANNA.png"
+    assert photos["day2/anna"] == Path("all.png")  # not of a folder above or beside
+    (note,) = source.notes
+    assert note == f"{tree}: 1 file was left alone: day2/lone.png (a picture without a sound)"
+
+
+def test_sounds_are_chosen_by_name_and_what_is_not_chosen_is_told(tree):
+    source = read_sources([tree], Choice(True, ("day1/*", "bert*"), tree / "out"))
+    assert [row.values["name"] for row in source.rows] == ["day1/anna", "day1/deep/bert"]
+    (note,) = source.notes
+    assert "3 files were left alone" in note
+    assert "anna.wav (not included); day2/anna.wav (not included)" in note
+    assert "anna.png" not in note  # it has a sound
+    with pytest.raises(ConfigError, match=r"--include 'day9/\*': no sound is called so in "):
+        read_sources([tree], Choice(True, ("anna*", "day9/*")))
+
+
+@pytest.mark.parametrize(
+    ("name", "glob", "fits"),
+    [
+        ("a.wav", "a*", True),
+        ("day1/a.wav", "a*", True),
+        ("day1/a.wav", "day1/*", True),
+        ("day1/x/a.wav", "day1/*", False),
+        ("a.wav", "*.flac", False),
+        ("Zoe\u0308.wav", "Zoë*", True),
+        ("a.wav", "", False),
+    ],
+)
+def test_a_glob_is_matched_from_the_right_part_by_part(name, glob, fits):
+    assert matches(name, glob) is fits
+
+
+def test_sounds_are_given_one_by_one_beside_folders(tree):
+    paths = [tree / "day2" / "anna.wav", tree / "day1" / "deep", tree / "out" / "anna.mp4"]
+    source = read_sources(paths)
+    assert [(row.values["name"], row.base, row.values.get("photo")) for row in source.rows] == [
+        ("anna", tree / "day2", None),
+        ("bert", tree / "day1" / "deep", None),
+        ("anna", tree / "out", "anna.png"),
+    ]
+    with pytest.raises(ConfigError, match=r"anna\.mp4 and .*anna\.wav are both called 'anna'"):
+        entries_of(source, Row("the command line", Path(), {"photo": "all.png"}), tree / "new")
+
+
+def test_what_cannot_go_together_is_refused_with_its_name(tree, tmp_path):
+    manifest, sound = written(tmp_path, "m.yaml", "- {dialogue: a.wav}"), tree / "anna.wav"
+    os.mkfifo(tmp_path / "pipe.wav")
+    for paths, choice, says in (
+        ([manifest, sound], Choice(), r"m\.yaml: a manifest goes alone"),
+        ([manifest], Choice(recursive=True), r"--recursive is about the sounds of a folder, and .*m\.yaml is none"),
+        ([sound], Choice(include=("a*",)), r"--include is about the sounds of a folder"),
+        ([sound, tree / "no.wav"], Choice(), r"no\.wav: there is no such folder, manifest or sound"),
+        ([tree / "anna.png"], Choice(), r"anna\.png: neither a folder, a manifest nor a sound"),
+        ([tmp_path / "pipe.wav"], Choice(), r"pipe\.wav: is a pipe"),
+        ([tree / "day2", tree / "out" / "nothing"], Choice(), r"nothing: there is no such"),
+    ):
+        with pytest.raises(ConfigError, match=says):
+            read_sources(paths, choice)
+
+
+def test_the_command_says_in_one_sentence_what_no_source_gives(avtr, tree, tmp_path):
+    for arguments, says in (
+        ((tree, "--recursive", "--include", "carl*"), f"--include 'carl*': no sound is called so in {tree}"),
+        ((tree / "anna.wav", tree / "no.wav"), f"{tree}/no.wav: there is no such folder, manifest or sound"),
+    ):
+        code, stdout, said = avtr("batch", *arguments, "-o", tmp_path / "videos")
+        assert (code, stdout, said) == (2, "", f"error: {says}\n")
+    assert not (tmp_path / "videos").exists()

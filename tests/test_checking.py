@@ -235,7 +235,7 @@ def test_an_input_that_is_something_else_is_named(job, given, missing, kind):
     assert str(path) in str(error)
 
 
-@pytest.mark.parametrize("name", ["a.mp4", "a.MP4"])
+@pytest.mark.parametrize("name", ["a.mp4", "a.MP4", "a.mkv"])
 def test_a_transparent_background_needs_a_format_that_keeps_it(job, tmp_path, name):
     error = refusal(job(("render.background=transparent",), out=tmp_path / name))
     assert isinstance(error, ConfigError)
@@ -245,7 +245,7 @@ def test_a_transparent_background_needs_a_format_that_keeps_it(job, tmp_path, na
             pass
 
 
-@pytest.mark.parametrize("suffix", [".mp4", ".webm", ".mov", ".png"])
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".webm", ".mov", ".png"])
 def test_the_disk_is_asked_for_what_the_format_takes(tmp_path, suffix, monkeypatch):
 
     form = format_of(tmp_path / f"a{suffix}", load_preset().output)

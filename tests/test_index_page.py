@@ -17,6 +17,7 @@ from avtr_cli.core.config import load_preset
 from avtr_cli.core.types import Cue
 from avtr_cli.jobs.as_command import as_command
 from avtr_cli.jobs.job import Job
+from avtr_cli.jobs.two_sided import TwoSidedJob
 from avtr_cli.report.index_page import About, Failed, Made, can_be_shown, index_page
 from tests.test_html_report import Page, browse, needs_chromium
 
@@ -165,18 +166,22 @@ def test_a_batch_of_one_good_and_one_bad_job_ends_in_an_index_of_both(avtr, phot
         {"sound": DialogueFiles(dialogue=Path("a.wav"), avatar_channel=2)},
         {"preset": load_preset("fast", ["render.background=#204060", "motion.smile=-0.25"])},
         {"preset": load_preset("quality", ["render.size=512", "render.close_lips=true"])},
+        {"photo_b": Path("you.png"), "layout": "stack", "face": 2},
+        {"photo_b": Path("-you.png"), "face_b": 3, "preset": load_preset("fast", ["output.sound=mix"])},
     ],
-    ids=["plain", "options", "motion", "partner", "solo", "channel", "fast", "quality"],
+    ids=["plain", "options", "motion", "partner", "solo", "channel", "fast", "quality", "two", "two faces"],
 )
 def test_a_job_said_as_a_command_is_the_same_job(avtr, monkeypatch, more):
     understood: list[Job] = []
     monkeypatch.setattr(running, "run", lambda job, shared: understood.append(job))
     wanted = {"photo": Path("my photo.png"), "sound": DialogueFiles(dialogue=Path("c.wav")), "out": Path("o.mp4")}
-    job = Job(**wanted | more)
+    job = (TwoSidedJob if "photo_b" in more else Job)(**wanted | more)
     code, _, said = avtr(*shlex.split(as_command(job))[1:])
     assert code == 0, said
     (same,) = understood
+    assert type(same) is type(job)
     names = ("photo", "sound", "out", "preset", "seed", "face", "label", "provenance", "from_motion")
+    names += ("photo_b", "face_b", "layout") if "photo_b" in more else ()
     assert {name: getattr(same, name) for name in names} == {name: getattr(job, name) for name in names}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import multiprocessing
 import os
+import re
 import signal
 import time
 from collections.abc import Callable
@@ -27,7 +28,9 @@ from avtr_cli.jobs.workfolder import Segment, WorkFolder, frames_kept
 from avtr_cli.output import ffmpeg
 from avtr_cli.output.video import SegmentWriter
 from avtr_cli.provenance import c2pa_manifest, marks
+from avtr_cli.provenance.verification import UNKNOWN, verify
 from avtr_cli.streaming.session import StreamingSession
+from tests import videos
 from tests.batches import Here, entries, ledger, make_folder, nothing_half_written
 
 pytestmark = pytest.mark.slow
@@ -124,6 +127,24 @@ def test_what_is_kept_outlives_a_run_that_ends_before_it_goes_on(engine, job, fr
     assert frames_kept(tmp_path / "a.mp4") == 5
     output = render_file(job(tmp_path / "a.mp4"), engine)["output"]
     assert (output["resumed_from_frame"], output["frames_sha256"]) == (5, frames)
+
+
+def test_in_matroska_a_job_goes_on_to_the_same_frames_with_its_sound_and_says_what_it_is(
+    engine, job, frames, tmp_path, monkeypatch
+):
+    with monkeypatch.context() as patch:
+        after(WorkFolder, "close_segment")(patch)
+        with pytest.raises(KeyboardInterrupt):
+            render_file(job(tmp_path / "a.mkv"), engine)
+    report = render_file(job(tmp_path / "a.mkv"), engine)
+    assert (report["output"]["resumed_from_frame"], report["output"]["frames_sha256"]) == (5, frames)
+    assert len(videos.decode(tmp_path / "a.mkv")) == report["output"]["frames"] == 10
+    assert abs(videos.sound(tmp_path / "a.mkv")).max() > 0.05
+    assert "mkv has no room for a C2PA manifest" in report["provenance"]["c2pa_absent"]
+    verdict = verify(tmp_path / "a.mkv")
+    assert (verdict.generated, verdict.integrity) == (True, UNKNOWN)
+    assert verdict.lines[0].startswith(f"{tmp_path}/a.mkv: AI-generated: a synthetic talking avatar")
+    assert re.search(r"(?mi)^ *title *: AI-generated: a synthetic", videos.describe(tmp_path / "a.mkv"))
 
 
 class Heard(io.FileIO):

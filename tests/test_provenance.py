@@ -41,7 +41,7 @@ def video(tmp_path):
 
     def make(suffix: str = ".mp4", marked: bool = True) -> Path:
         path = tmp_path / f"video{suffix}"
-        pairs = marks.metadata(ORIGIN).items() if marked else ()
+        pairs = marks.metadata(ORIGIN, suffix).items() if marked else ()
         metadata = [word for key, value in pairs for word in ("-metadata", f"{key}={value}")]
         made = videos.ffmpeg(
             *("-f", "lavfi", "-i", "testsrc2=size=128x128:rate=25:duration=1"),
@@ -69,7 +69,7 @@ def flip(path: Path, at: int) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("suffix", [".mp4", ".mov", ".webm"])
+@pytest.mark.parametrize("suffix", [".mp4", ".mov", ".webm", ".mkv"])
 def test_every_container_says_in_its_own_metadata_that_it_is_generated(video, suffix):
     path = video(suffix)
     marks.mark(path, ORIGIN, None)

@@ -50,9 +50,10 @@ def video(out: Path, counts: list[int], with_sound: bool = True, channels: int =
     return digests
 
 
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
 @pytest.mark.parametrize("counts", [[1], [33], [25, 25, 3]])
-def test_every_frame_is_there_once_and_at_its_time(tmp_path, counts):
-    out = tmp_path / "a.mp4"
+def test_every_frame_is_there_once_and_at_its_time(tmp_path, counts, suffix):
+    out = tmp_path / f"a{suffix}"
     video(out, counts)
     frames = videos.decode(out)
     assert len(frames) == sum(counts)
@@ -61,10 +62,22 @@ def test_every_frame_is_there_once_and_at_its_time(tmp_path, counts):
     assert np.allclose(videos.times(out), np.arange(len(frames)) / 25, atol=1e-3)
 
 
-def test_sound_and_picture_end_together(tmp_path):
-    out = tmp_path / "a.mp4"
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".webm", ".mov"])
+def test_sound_and_picture_begin_and_end_together(tmp_path, suffix):
+    out = tmp_path / f"a{suffix}"
     video(out, [50, 13])
-    assert abs(len(videos.sound(out)) / 48_000 - 63 / 25) <= 1 / 25
+    heard = videos.sound(out)
+    assert abs(len(heard) / 48_000 - 63 / 25) <= 1 / 25
+    assert np.flatnonzero(np.abs(heard) > 0.05)[0] < 48  # the tone is there from the first millisecond
+    assert videos.times(out)[0] == 0
+
+
+def test_in_matroska_lie_the_very_pictures_of_the_mp4(tmp_path):
+    one, two = video(tmp_path / "a.mp4", [25, 8]), video(tmp_path / "b.mkv", [25, 8])
+    assert frames_hash(one) == frames_hash(two)
+    assert (videos.decode(tmp_path / "a.mp4") == videos.decode(tmp_path / "b.mkv")).all()
+    assert "matroska" in videos.describe(tmp_path / "b.mkv")
+    assert "made in a test" in videos.describe(tmp_path / "b.mkv")
 
 
 def test_the_file_starts_playing_before_it_is_loaded_and_carries_its_metadata(tmp_path):
@@ -129,7 +142,7 @@ ENDS += [OutputConfig(speed=speed) for speed in ("ultrafast", "slow")]
 
 
 @pytest.mark.parametrize("channels", [1, 2])
-@pytest.mark.parametrize("suffix", [".mp4", ".webm", ".mov", ".png"])
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".webm", ".mov", ".png"])
 def test_every_setting_of_the_output_works_at_both_ends_in_every_format(tmp_path, suffix, channels):
     for number, config in enumerate(ENDS):
         folder = tmp_path / str(number)

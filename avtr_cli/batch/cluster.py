@@ -27,6 +27,7 @@ from avtr_cli.batch.processes import CORES_PER_WORKER, GRACE_S, set_threads
 from avtr_cli.batch.shipping import (
     Needs,
     Parcel,
+    outputs_of,
     parcels_of,
     read_parcel,
     unpacked,
@@ -37,6 +38,7 @@ from avtr_cli.core import runtime
 from avtr_cli.core.errors import AvtrError, ConfigError, OutputError
 from avtr_cli.core.files import replacing
 from avtr_cli.core.interruption import interruptible, interruptions_held
+from avtr_cli.jobs.job import Job
 
 NODE_PATIENCE_S = 600.0  # without any node that could work, before the batch gives up
 POLL_S = 1.0
@@ -71,7 +73,7 @@ class _Running:
 
 @dataclass(frozen=True)
 class _Reply:
-    """What comes back from a task; the files (suffix -> bytes) only where the node could not write them itself."""
+    """What comes back from a task; files (field of Job -> bytes) only where the node could not write them itself."""
 
     answer: Answer | Needs
     node: str
@@ -193,7 +195,7 @@ class Cluster:
             return
         answer = reply.answer
         try:
-            _write(order.job.out, reply.files)
+            _write(order.job, reply.files)
         except OSError as error:
             answer = Failure(OutputError.exit_code, f"{order.job.out}: cannot be written ({error.strerror})")
         yield Ended(order, answer, f"ray node {reply.node}")
@@ -232,10 +234,11 @@ def _leave_token(folder: Path) -> tuple[Path, str] | None:
     return token
 
 
-def _write(out: Path, files: dict[str, bytes]) -> None:
+def _write(job: Job, files: dict[str, bytes]) -> None:
     """A video and what goes with it, come through the object store; each appears whole or not at all."""
-    for suffix, data in files.items():
-        path = out.with_suffix(suffix)
+    for name, path in outputs_of(job).items():
+        if (data := files.get(name)) is None:
+            continue
         path.parent.mkdir(parents=True, exist_ok=True)
         with replacing(path) as partial:
             partial.write_bytes(data)
@@ -266,20 +269,21 @@ def _work(shipment: _Shipment) -> _Reply:
             answer = with_senders_paths(answer, called)
             if keep_out or not isinstance(answer, Rendered):
                 return _Reply(answer, node)
-            return _Reply(answer, node, _gathered(job.out, called))
+            return _Reply(answer, node, _gathered(job, called))
     except AvtrError as error:
         return _Reply(Failure(error.exit_code, str(error)), node)
 
 
-def _gathered(out: Path, called: dict[str, str]) -> dict[str, bytes]:
-    """The video and the texts beside it, these with the sender's paths."""
-    files = {out.suffix: out.read_bytes()}
-    for path in (out.with_suffix(".json"), out.with_suffix(".html")):
-        if path.is_file():
-            text = path.read_text(encoding="utf-8")
+def _gathered(job: Job, called: dict[str, str]) -> dict[str, bytes]:
+    """The video and what goes with it; texts with the sender's paths."""
+    files = {}
+    for name, path in outputs_of(job).items():
+        files[name] = path.read_bytes()
+        if name in ("report", "page"):
+            text = files[name].decode()
             for here, there in called.items():
                 text = text.replace(here, there)
-            files[path.suffix] = text.encode()
+            files[name] = text.encode()
     return files
 
 

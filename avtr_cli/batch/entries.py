@@ -7,7 +7,6 @@ its problem, so that it is reported like a failed job and the others are rendere
 from __future__ import annotations
 
 import dataclasses
-import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -15,12 +14,14 @@ from pathlib import Path
 from typing import Any
 
 from avtr_cli.audio.files import DialogueFiles
-from avtr_cli.batch.places import format_said, place_of
+from avtr_cli.batch.claims import Claims, Twins
+from avtr_cli.batch.places import OUTPUTS, format_said, output_of, place_of
 from avtr_cli.batch.reading import understood
 from avtr_cli.batch.rows import Row, Source
 from avtr_cli.core.config import Preset, load_preset
 from avtr_cli.core.errors import AvtrError, ConfigError, InputError
 from avtr_cli.jobs.job import Job
+from avtr_cli.jobs.two_sided import TwoSidedJob
 from avtr_cli.prompts.reading import load_cues, parse_cues
 
 OWN_FILES = ("batch.jsonl", "batch.json", "index.html", ".batch-hashes.json")  # in DIR, about all jobs
@@ -52,66 +53,48 @@ def entries_of(source: Source, common: Row, folder: Path, pages: bool = False, *
         if "format" in row.values:
             format_said(row, row.values["format"])
     entries: list[Entry] = []
-    places: dict[str, str] = {}  # name or output -> who has it
     given = [value for value in fields.values() if isinstance(value, Path)]  # a certificate and its key
-    reads: dict[str, str] = {_place(path): str(path) for path in (*source.files, *given)}
+    claims = Claims((*source.files, *given))
     for row in source.rows:
         name, out = row.where, None
         try:
             name, out = place_of(row, {**source.defaults.values, **common.values, **row.values}, folder)
-            _claim(places, row, name, out)
+            claims.name(row.where, name, out)
             said = _merged(*shared, understood(row))
-            reads |= {_place(path): str(path) for path in _read_by(said)}
+            claims.read(_read_by(said))
             if row.problem:
                 raise InputError(f"{row.where}: {row.problem}")
-            job = _job(row, said, out, presets)
-            page = out.with_suffix(".html") if pages else None
-            entries.append(Entry(name, out, dataclasses.replace(job, page=page, **fields)))
-        except _Twins:
+            outputs = _outputs(row, said, out, folder, pages)
+            job = dataclasses.replace(_job(row, said, out, presets), **outputs, **fields)
+            claims.write(row.where, job.outputs.values(), folder)
+            entries.append(Entry(name, out, job))
+        except Twins:
             raise
         except AvtrError as problem:
             entries.append(Entry(name, out, None, problem))
     for path in (folder / own for own in OWN_FILES):
-        if _place(path) in reads:
-            raise ConfigError(f"{reads[_place(path)]}: is read and would be written over; choose another -o")
-    return [_not_over(reads, entry) for entry in entries]
+        if (read := claims.reader_of(path)) is not None:
+            raise ConfigError(f"{read}: is read and would be written over; choose another -o")
+    return [_not_over(claims, entry) for entry in entries]
 
 
-class _Twins(ConfigError):
-    """Two jobs of one name: nobody can tell which of them is meant."""
-
-
-def _claim(places: dict[str, str], row: Row, name: str, out: Path) -> None:
-    for taken in (f"name {name}", f"out {out.with_suffix('')}"):  # the report is named as the video
-        if taken in places:
-            raise _Twins(f"{row.where} and {places[taken]} are both called '{name}'; give them other names")
-        places[taken] = row.where
-
-
-def _not_over(reads: dict[str, str], entry: Entry) -> Entry:
+def _not_over(claims: Claims, entry: Entry) -> Entry:
     """The entry, or its problem where it would write over what the batch reads."""
-    if entry.job is None or entry.out is None:
-        return entry
-    for path in outputs_of(entry.job):
-        if _place(path) in reads:
-            read = reads[_place(path)]
+    for path in entry.job.outputs.values() if entry.job is not None else ():
+        if (read := claims.reader_of(path)) is not None:
             sentence = f"{path}: is read by this batch and would be written over ({read}); choose another -o or name"
             return Entry(entry.name, entry.out, None, ConfigError(sentence))
     return entry
 
 
-def outputs_of(job: Job) -> list[Path]:
-    """What a job of a batch writes: the video, its report, its page."""
-    return [job.out, job.out.with_suffix(".json"), *([job.page] if job.page else [])]
-
-
-def _place(path: Path) -> str:
-    """Where a file lies, the same for all ways to say it; a link is itself, as writing replaces it."""
-    return os.path.join(os.path.realpath(path.parent), path.name)
+def _outputs(row: Row, said: dict[str, Any], out: Path, folder: Path, pages: bool) -> dict[str, Any]:
+    """What the job writes besides the video: a report always, named as the video where the row does not say."""
+    outputs = {"report": out.with_suffix(".json")} | ({"page": out.with_suffix(".html")} if pages else {})
+    return outputs | {key: output_of(row, key, said[key], out, folder) for key in OUTPUTS if key in said}
 
 
 def _read_by(said: dict[str, Any]) -> Iterator[Path]:
-    for key in ("photo", "dialogue", "partner", "from_motion", "cues", "preset"):
+    for key in ("photo", "photo_b", "dialogue", "partner", "from_motion", "cues", "preset"):
         if isinstance(said.get(key), str | Path):
             yield Path(said[key])
     background = said["set"].get("render.background")
@@ -120,11 +103,16 @@ def _read_by(said: dict[str, Any]) -> Iterator[Path]:
 
 
 def _merged(*said: dict[str, Any]) -> dict[str, Any]:
-    """Later ones count more; settings one by one. Who answers is one question: a later partner ends an earlier solo."""
+    """Later ones count more; settings one by one.
+
+    Who answers is one question: a later partner ends an earlier solo, as does a second person; a later solo ends both.
+    """
     merged: dict[str, Any] = {}
     for values in said:
-        if "partner" in values or values.get("solo"):
-            merged = {key: value for key, value in merged.items() if key not in ("partner", "solo")}
+        over = {"solo"} if "photo_b" in values else set()
+        over |= {"partner", "solo"} if "partner" in values else set()
+        over |= {"partner", "solo", "photo_b"} if values.get("solo") else set()
+        merged = {key: value for key, value in merged.items() if key not in over}
         merged |= values | {"set": merged.get("set", {}) | values["set"]}
     return merged
 
@@ -134,25 +122,54 @@ def _job(row: Row, said: dict[str, Any], out: Path, preset: Callable[[str], Pres
         raise InputError(f"{row.where}: names no dialogue; add 'dialogue', the sound file")
     if "photo" not in said:
         raise InputError(f"{row.where}: has no photo; put a picture of the same name beside it, or give --photo")
+    _refuse_contradictions(row, said)
     try:
         chosen = preset(said.get("preset", "default"))
     except ConfigError as error:
         raise ConfigError(f"{row.where}: {error}") from None
+    shared: dict[str, Any] = {
+        "photo": said["photo"],
+        "sound": _sound(said),
+        "out": out,
+        "preset": chosen.changed(said["set"], origin=row.where),
+        "seed": said.get("seed", 0),
+        "face": said.get("face"),
+        "label": said.get("label", ""),
+    }
+    if "photo_b" in said:
+        second = {key: said[key] for key in ("photo_b", "face_b", "layout") if key in said}
+        return TwoSidedJob(**shared, **second)
     cues = said.get("cues", [])
     return Job(
-        photo=said["photo"],
-        sound=DialogueFiles(
-            dialogue=said["dialogue"],
-            partner=said.get("partner"),
-            solo=said.get("solo", False),
-            avatar_channel=said.get("avatar_channel", 1),
-            start_s=said.get("start", 0.0),
-            duration_s=said.get("duration"),
-        ),
-        out=out,
-        preset=chosen.changed(said["set"], origin=row.where),
-        seed=said.get("seed", 0),
-        face=said.get("face"),
+        **shared,
         cues=load_cues(cues) if isinstance(cues, Path) else parse_cues(cues, row.where),
         from_motion=said.get("from_motion"),
+    )
+
+
+def _refuse_contradictions(row: Row, said: dict[str, Any]) -> None:
+    """Raises ConfigError for what goes with one person alone, or with two alone.
+
+    Defaults may speak of a second person; a job that has none passes over it.
+    """
+    if "photo_b" not in said:
+        if alone := [key for key in ("face_b", "layout") if key in row.values]:
+            raise ConfigError(f"{row.where}: {alone[0]} goes with a second person; add photo_b, or leave it out")
+        return
+    if given := [key for key in ("cues", "from_motion", "motion_out") if said.get(key)]:
+        raise ConfigError(
+            f"{row.where}: {given[0]} is of one person, and photo_b makes two; leave one of them out, or make two jobs"
+        )
+    if said.get("solo"):
+        raise ConfigError(f"{row.where}: solo is one voice, and photo_b needs two; leave one of them out")
+
+
+def _sound(said: dict[str, Any]) -> DialogueFiles:
+    return DialogueFiles(
+        dialogue=said["dialogue"],
+        partner=said.get("partner"),
+        solo=said.get("solo", False),
+        avatar_channel=said.get("avatar_channel", 1),
+        start_s=said.get("start", 0.0),
+        duration_s=said.get("duration"),
     )

@@ -25,17 +25,20 @@ def write_index(items: list[Item], folder: Path, summary: Mapping[str, Any] | No
     made = []
     failed = [_failed(item) for item in items if item.failure is not None]
     for item in (item for item in items if item.state in ("done", "finished")):
-        page = item.out.with_suffix(".html")
+        page = item.job.page or item.out.with_suffix(".html")
+        described = item.job.report or item.out.with_suffix(".json")
         try:
-            report = parse_json(read_text(item.out.with_suffix(".json")))
+            report = parse_json(read_text(described))
             report["output"]["path"] = str(item.out)  # as seen from here, wherever and from whatever folder it was made
             if not can_be_shown(report):
                 raise ValueError
+            report["warnings"] = [f"{item.name}: {warning}" for warning in report["warnings"]]
         except (ConfigError, ValueError, KeyError, TypeError):  # somebody has edited it since
-            reason = f"the video is done, but its report {item.out.with_suffix('.json')} is damaged"
+            reason = f"the video is done, but its report {described} is damaged"
             failed.append(Failed(printable(item.name), printable(reason)))
             continue
-        made.append(Made(report, page if os.path.isfile(page) else None))
+        title = printable(os.path.relpath(item.out, folder))  # two folders may hold videos of one name
+        made.append(Made(report, page if os.path.isfile(page) else None, title))
     about = _about(folder, summary) if summary is not None else About(printable(folder.resolve().name))
     write_text(folder / INDEX, index_page(folder / INDEX, made, failed, about))
 

@@ -75,8 +75,11 @@ class History:
         if isinstance(name, str) and event["event"] in EVENTS:
             self._last[name] = event
             if event["event"] == "started":
-                out = event.get("out")
+                out, also = event.get("out"), event.get("also")
                 self._begun.add((name, out if isinstance(out, str) else None))
+                if not isinstance(also, list):  # in ledgers that did not tell whether there was a page
+                    also = [f"{os.path.splitext(out)[0]}.html"] if isinstance(out, str) else []
+                self._begun |= {(name, other) for other in also if isinstance(other, str)}
 
     def last(self, name: str) -> Event | None:
         """The latest event of the job called `name`."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from avtr_cli.batch.entries import Entry, outputs_of
+from avtr_cli.batch.entries import Entry
 from avtr_cli.batch.hashes import Hashes
 from avtr_cli.batch.ledger import LEDGER, History
 from avtr_cli.batch.messages import INPUT_EXIT, Checked, Failure, Rendered
@@ -66,6 +66,12 @@ class Item:
         assert self.entry.job is not None, "only items without a problem are looked at further"
         return self.entry.job
 
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What this run has to tell of it besides: as it was rendered, else as it was checked."""
+        told = self.rendered or self.checked
+        return told.warnings if told is not None else ()
+
     def fail(self, failure: Failure, why: str = "") -> None:
         """It will not be rendered, or was not; `why` as the summary puts it."""
         self.state, self.failure, self.why = "failed", failure, why
@@ -116,6 +122,11 @@ def recheck(item: Item, hashes: Hashes, resume: bool) -> None:
         item.finish("nothing has changed")
 
 
+def ledger_name(job: Job, path: Path) -> str:
+    """What the ledger calls an output of the job: as seen from its video, whose name stands for its report's too."""
+    return job.out.name if path == job.out.with_suffix(".json") else os.path.relpath(path, job.out.parent)
+
+
 def weights_root() -> str:
     """Where published weights are looked for, as far as the user chose it."""
     return os.environ.get("AVTR_WEIGHTS", "")
@@ -125,10 +136,10 @@ def _decide(item: Item, hashes: Hashes, resume: bool, history: History, overwrit
     if item.entry.problem is not None:
         raise item.entry.problem
     item.inputs = item.job.key((), hashes)
-    for path in outputs_of(item.job):
+    for path in item.job.outputs.values():
         if os.path.isdir(path):
             raise OutputError(f"{path}: is a folder, where a file is to be written; rename it or the job")
-        if os.path.lexists(path) and not overwrite and not history.begun(item.name, item.out.name):
+        if os.path.lexists(path) and not overwrite and not history.begun(item.name, ledger_name(item.job, path)):
             raise OutputError(
                 f"{path}: exists already and no batch of this folder made it; add --overwrite or rename it"
             )
@@ -175,8 +186,10 @@ def _altered(item: Item) -> str:
     assert past is not None
     if not os.path.isfile(out):
         return "its video is gone"
-    if not os.path.isfile(out.with_suffix(".json")):
+    if item.job.report is not None and not os.path.isfile(item.job.report):
         return "its report is gone"
+    if item.job.motion_out is not None and not os.path.isfile(item.job.motion_out):
+        return "its motion is gone"
     stat = out.stat()
     same = stat.st_size == past["bytes"]
     if same and stat.st_mtime_ns != past["mtime_ns"]:

@@ -92,7 +92,8 @@ def _estimate(items: list[Item], workers: Workers, watch: Callable[[WorkerEvent]
     for item in items:
         assert item.checked is not None
         preset = item.job.preset
-        cost = (preset.motion.generator, preset.motion.euler_steps, preset.render, preset.output, item.checked.size)
+        people, size = len(item.job.photos), item.checked.size
+        cost = (preset.motion.generator, preset.motion.euler_steps, preset.render, preset.output, people, size)
         kinds.setdefault(cost, []).append(item)
     firsts = {group[0].name: group for group in list(kinds.values())[:KINDS_MEASURED]}
     measured: dict[str, Measured] = {}

@@ -7,6 +7,7 @@ render does; one whose batch was killed does the same by itself. What a killed w
 from __future__ import annotations
 
 import contextlib
+import json
 import logging
 import multiprocessing
 import os
@@ -17,6 +18,7 @@ import time
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -53,6 +55,7 @@ class Crew:
     threads: int
     gpus: tuple[str, ...] = ()
     sessions: int = 1
+    json_lines: bool = False  # what a worker logs on stderr
 
 
 def crew_for(jobs: int | None, orders: int, cores: int, gpus: tuple[str, ...] = (), sessions: int = 1) -> Crew:
@@ -167,7 +170,7 @@ class Processes:
         ours, theirs = self._context.Pipe()
         process = self._context.Process(
             target=_serve,
-            args=(theirs, self._lock, self._crew.threads, self._crew.sessions, gpu),
+            args=(theirs, self._lock, self._crew, gpu),
             name=f"avtr-worker-{number}",
         )
         process.start()
@@ -213,21 +216,26 @@ def _how_it_ended(code: int | None) -> str:
     return f"the worker ended by itself (exit code {code})"
 
 
-def _told(record: logging.LogRecord, line: str) -> None:
+def _told(record: logging.LogRecord, line: str, json_lines: bool = False) -> None:
     """A worker's line of the log, on the batch's stderr; warnings go by the answers."""
     if record.levelno < logging.WARNING and sys.stderr is not None:
+        said = f"[{os.getpid()}] {line}"
+        if json_lines:
+            about = {"module": record.name, "process": os.getpid(), "message": record.getMessage()}
+            said = json.dumps({"event": "log"} | about)
         with contextlib.suppress(OSError):
-            print(f"[{os.getpid()}] {line}", file=sys.stderr, flush=True)
+            print(said, file=sys.stderr, flush=True)
 
 
-def _serve(pipe: Connection, lock: Lock | None, threads: int, sessions: int, gpu: str | None) -> None:
+def _serve(pipe: Connection, lock: Lock | None, crew: Crew, gpu: str | None) -> None:
     """A worker's whole life: answer calls until the pipe ends. `lock` is only kept, to be held as long as this."""
+    threads = crew.threads
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's signals reach the batch too, which tells its workers
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, _stop)
     set_threads(threads)
     with contextlib.suppress(OutputError):  # the log's disk is full; the batch has said so or will
-        logs.follow(_told)
+        logs.follow(partial(_told, json_lines=crew.json_lines))
     logger.info("a worker with %d threads%s", threads, f" on GPU {gpu}" if gpu is not None else "")
     if gpu is not None:
         os.environ["CUDA_VISIBLE_DEVICES"] = gpu
@@ -236,7 +244,7 @@ def _serve(pipe: Connection, lock: Lock | None, threads: int, sessions: int, gpu
         with interruptible():
             from avtr_cli.batch.worker import Worker  # loads torch and MediaPipe, so only here
 
-        worker = Worker(threads, sessions)
+        worker = Worker(threads, crew.sessions)
         try:
             _answer_calls(pipe, worker)
         finally:

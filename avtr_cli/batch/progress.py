@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from avtr_cli.batch.messages import Checked, Ended, Failure, Lost, Moved, WorkerEvent
@@ -18,15 +18,27 @@ if TYPE_CHECKING:
 
 
 class Progress:
-    """Follows a batch; see `run.Watch`. `quiet` says nothing."""
+    """Follows a batch; see `run.BatchWatcher`. `quiet` says nothing; not `shown`, only what is odd or goes wrong.
 
-    def __init__(self, quiet: bool = False, terminal: bool | None = None):
+    `warn` tells a doubt, `note` all else; both print a line by default.
+    """
+
+    def __init__(
+        self,
+        quiet: bool = False,
+        terminal: bool | None = None,
+        shown: bool = True,
+        note: Callable[[str], None] | None = None,
+        warn: Callable[[str], None] | None = None,
+    ):
         self._quiet = quiet or sys.stderr is None  # as of services without a terminal
+        self._shown, self._note, self._warn = shown, note or self._line, warn or self._warning_line
         self._terminal = not self._quiet and (sys.stderr.isatty() if terminal is None else terminal)
         self._bar: tqdm | None = None
         self._jobs = self._settled = 0
         self._frames: Counter[str] = Counter()  # name -> frames drawn
         self._rendering = False
+        self._told: set[tuple[str, str]] = set()  # name, warning
 
     def notes(self, notes: Iterable[str]) -> None:
         """What reading the source has to tell."""
@@ -38,7 +50,7 @@ class Progress:
         self._jobs = sum(item.state == "to do" for item in items)
         counts = Counter(item.state for item in items)
         said = ", ".join(f"{counts[state]} {state}" for state in ("to do", "finished", "failed") if counts[state])
-        self._say(f"{len(items)} job{'s' * (len(items) > 1)}: {said}")
+        self._tell(f"{len(items)} job{'s' * (len(items) > 1)}: {said}")
         if self._jobs:
             self._open(self._jobs, "preflight")
 
@@ -48,7 +60,7 @@ class Progress:
         left = [item for item in items if item.state == "to do"]
         self._jobs, self._settled, self._rendering = len(left), 0, True
         if left:
-            self._say(
+            self._tell(
                 f"{len(left)} to render: about {duration_text(forecast.seconds)}, at most "
                 f"{forecast.disk_bytes / 2**20:,.0f} MiB of disk ({forecast.disk_free / 2**30:,.1f} GiB free)"
             )
@@ -58,7 +70,8 @@ class Progress:
         """Say what a worker tells that the user should know, and move the bar."""
         if isinstance(event, Ended) and isinstance(event.answer, Checked):
             for warning in event.answer.warnings:
-                self._say(f"warning: {event.order.name}: {warning}")
+                self._told.add((event.order.name, warning))
+                self._doubt(f"{event.order.name}: {warning}")
         if isinstance(event, Lost):
             self._say(f"{event.order.name}: {event.reason}; given to another worker")
         if isinstance(event, Ended) and isinstance(event.answer, Failure) and self._rendering:
@@ -75,12 +88,15 @@ class Progress:
             self._say(f"{item.name}: cannot be rendered: {item.failure.reason}")
             return
         self._settled += 1
+        for warning in item.warnings:
+            if (item.name, warning) not in self._told:  # which only rendering could find
+                self._doubt(f"{item.name}: {warning}")
         self._draw(item.name, item.frames)
         if self._bar is not None:
             self._bar.set_description_str(f"{self._settled}/{self._jobs} jobs")
         elif item.rendered is not None:
             done = item.rendered
-            self._say(f"[{self._settled}/{self._jobs}] {item.name}: {done.frames} frames in {done.wall_s:.1f} s")
+            self._tell(f"[{self._settled}/{self._jobs}] {item.name}: {done.frames} frames in {done.wall_s:.1f} s")
 
     def close(self) -> None:
         """Take the bar away."""
@@ -92,7 +108,7 @@ class Progress:
             self._frames[name] = frames
 
     def _open(self, total: int, description: str) -> None:
-        if self._terminal and not self._quiet:
+        if self._terminal and self._shown and not self._quiet:
             from tqdm import tqdm
 
             form = "{desc} {percentage:3.0f}%|{bar}| {elapsed} so far, {remaining} left"
@@ -104,10 +120,23 @@ class Progress:
             self._bar = None
 
     def _say(self, line: str) -> None:
-        if self._quiet:
-            return
+        if not self._quiet:
+            self._note(line)
+
+    def _tell(self, line: str) -> None:
+        if self._shown:
+            self._say(line)
+
+    def _doubt(self, line: str) -> None:
+        if not self._quiet:
+            self._warn(line)
+
+    def _line(self, line: str) -> None:
         line = printable(line, sys.stderr)
         if self._bar is not None:
             self._bar.write(line, file=sys.stderr)
         else:
             print(line, file=sys.stderr, flush=True)
+
+    def _warning_line(self, line: str) -> None:
+        self._line(f"warning: {line}")

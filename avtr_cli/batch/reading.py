@@ -6,14 +6,16 @@ import os
 from pathlib import Path
 from typing import Any
 
+from avtr_cli.batch.places import OUTPUTS
 from avtr_cli.batch.rows import Row
 from avtr_cli.core.config import parse_settings
 from avtr_cli.core.errors import ConfigError
 from avtr_cli.core.limits import can_name_a_file
 from avtr_cli.core.textfile import quoted
+from avtr_cli.output.layouts import LAYOUTS
 
-_FILES = ("photo", "dialogue", "partner", "from_motion")
-_WHOLE = {"seed": (0, 2**31 - 1), "face": (1, 1000), "avatar_channel": (1, 2)}
+_FILES = ("photo", "photo_b", "dialogue", "partner", "from_motion")
+_WHOLE = {"seed": (0, 2**31 - 1), "face": (1, 1000), "face_b": (1, 1000), "avatar_channel": (1, 2)}
 _SECONDS = {"start": (0.0, 360_000.0), "duration": (0.04, 360_000.0)}  # 100 hours; a frame at least
 
 
@@ -37,7 +39,15 @@ def understood(row: Row) -> dict[str, Any]:
         elif key == "preset":
             name = _name(value, f"{row.where}: preset")
             read[key] = str(row.base / name) if name.lower().endswith((".yaml", ".yml")) else name
-        elif key == "cues":
+        elif key == "layout":
+            if value not in LAYOUTS:
+                raise ConfigError(f"{row.where}: layout is {quoted(value)}, but must be one of {', '.join(LAYOUTS)}")
+            read[key] = value
+        elif key == "label":
+            if not isinstance(value, str):
+                raise ConfigError(f"{row.where}: label must be text, not {quoted(value)}; put it in quotes")
+            read[key] = value
+        elif key == "cues" or key in OUTPUTS:  # of these, places.py makes a path within the batch's folder
             read[key] = value
     return read
 

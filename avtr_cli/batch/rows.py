@@ -11,8 +11,9 @@ from avtr_cli.core.renamed import name_now
 from avtr_cli.core.textfile import quoted
 
 KEYS = (
-    "name", "out", "format", "photo", "dialogue", "partner", "solo", "avatar_channel", "start", "duration", "preset",
-    "set", "seed", "face", "cues", "from_motion",
+    "name", "out", "format", "photo", "photo_b", "layout", "dialogue", "partner", "solo", "avatar_channel", "start",
+    "duration", "preset", "set", "seed", "face", "face_b", "cues", "from_motion", "label", "report", "page",
+    "motion_out",
 )  # fmt: skip
 OF_ONE_JOB = ("name", "out")  # which no defaults can give
 

@@ -18,7 +18,7 @@ from avtr_cli.batch.entries import Entry
 from avtr_cli.batch.hashes import Hashes
 from avtr_cli.batch.ledger import LEDGER, History, Ledger, Lock, read_ledger
 from avtr_cli.batch.messages import Began, Ended, Failure, Lost, Order, Rendered, WorkerEvent, Workers
-from avtr_cli.batch.plan import Item, plan, refuse_strangers, weights_root
+from avtr_cli.batch.plan import Item, ledger_name, plan, refuse_strangers, weights_root
 from avtr_cli.batch.preflight import Forecast, lost_orders_resubmitted, preflight
 from avtr_cli.core.errors import OutputError
 from avtr_cli.core.interruption import interruptible, interruptions_held
@@ -164,7 +164,7 @@ class _Batch:
             if isinstance(event, Began):
                 item.attempts += 1
                 self._workers[item.name] = event.worker
-                self._write("started", item, out=item.out.name)
+                self._write("started", item, **_outputs(item))
             elif isinstance(event, Lost):
                 self._write("lost", item, reason=event.reason)
             elif isinstance(event, Ended) and isinstance(event.answer, Rendered):
@@ -242,6 +242,12 @@ class _Batch:
         weights = tuple(sorted(item.checked.weights.values()))
         about = {"name": item.name, "key": item.key, "attempt": item.attempts + 1}
         return Order("render", item.name, item.job, weights, about)
+
+
+def _outputs(item: Item) -> dict[str, object]:
+    """The names of what the job writes: from now on they are the batch's own."""
+    names = {ledger_name(item.job, path) for path in item.job.outputs.values()}
+    return {"out": item.out.name, "also": sorted(names - {item.out.name})}
 
 
 def _by_preset(items: list[Item]) -> list[Item]:

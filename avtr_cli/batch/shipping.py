@@ -8,17 +8,20 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import os
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from avtr_cli.audio.files import DialogueFiles
 from avtr_cli.batch.messages import Answer, Checked, Failure, Rendered
 from avtr_cli.core.errors import InputError
 from avtr_cli.core.files import file_sha256
 from avtr_cli.jobs.job import Job
+from avtr_cli.jobs.two_sided import TwoSidedJob
 
 
 @dataclass(frozen=True)
@@ -57,7 +60,7 @@ def with_absolute_paths(job: Job) -> Job:
     """The job with absolute paths, which mean the same in whatever folder a worker runs."""
     places = {path: path.absolute() for path in _read_by(job)}
     certificate, private_key = (path and path.absolute() for path in (job.certificate, job.private_key))
-    moved = _moved(job, places, job.out.absolute())
+    moved = _moved(job, places, {field: path.absolute() for field, path in outputs_of(job).items()})
     return dataclasses.replace(moved, certificate=certificate, private_key=private_key)
 
 
@@ -67,8 +70,8 @@ def unpacked(
 ) -> Iterator[tuple[Job, dict[str, str]] | Needs]:
     """The job with paths that hold here, and what to call them by (local path -> the sender's).
 
-    `fetch` gives the bytes of a SHA-256, or None where they were not sent; then what is missing is told. The output
-    goes to the job's own place if `keep_out`, else to a temporary folder that is gone afterwards.
+    `fetch` gives the bytes of a SHA-256, or None where they were not sent; then what is missing is told. The outputs
+    go to the job's own places if `keep_out`, else to a temporary folder that is gone afterwards.
     """
     with tempfile.TemporaryDirectory(prefix="avtr-job-") as name:
         folder = Path(name)
@@ -87,9 +90,13 @@ def unpacked(
         if missing:
             yield Needs(tuple(missing))
             return
-        out = job.out if keep_out else folder / "out" / job.out.name
         called = {str(here): str(there) for there, here in places.items() if here != there}
-        yield _moved(job, places, out), called | ({} if keep_out else {str(out): str(job.out)})
+        outputs = outputs_of(job)
+        if not keep_out:
+            elsewhere = _under(folder / "out", outputs)
+            called |= {str(elsewhere[field]): str(path) for field, path in outputs.items()}
+            outputs = elsewhere
+        yield _moved(job, places, outputs), called
 
 
 def with_senders_paths(answer: Answer, called: dict[str, str]) -> Answer:
@@ -107,9 +114,21 @@ def with_senders_paths(answer: Answer, called: dict[str, str]) -> Answer:
     return answer
 
 
+def outputs_of(job: Job) -> dict[str, Path]:
+    """Every file that the job writes, by the field that names it."""
+    named = {field: getattr(job, field) for field in ("out", "report", "page", "motion_out")}
+    return {field: path for field, path in named.items() if path is not None}
+
+
+def _under(folder: Path, outputs: dict[str, Path]) -> dict[str, Path]:
+    """Places below `folder` that lie to each other as these do: a page names its video by the way to it."""
+    common = os.path.commonpath([path.absolute().parent for path in outputs.values()])
+    return {field: folder / path.absolute().relative_to(common) for field, path in outputs.items()}
+
+
 def _read_by(job: Job) -> list[Path]:
     background = Path(job.preset.render.background)
-    paths = [job.photo, *job.sound.paths, *([job.from_motion] if job.from_motion else [])]
+    paths = [*job.photos, *job.sound.paths, *([job.from_motion] if job.from_motion else [])]
     return paths + ([background] if background.is_file() else [])
 
 
@@ -120,7 +139,7 @@ def _seen(parcel: Parcel) -> bool:
         return False
 
 
-def _moved(job: Job, places: dict[Path, Path], out: Path) -> Job:
+def _moved(job: Job, places: dict[Path, Path], outputs: dict[str, Path]) -> Job:
     def place(path: Path) -> Path:
         return places.get(path, path)
 
@@ -133,12 +152,13 @@ def _moved(job: Job, places: dict[Path, Path], out: Path) -> Job:
     preset = job.preset
     if background in places:
         preset = preset.with_settings(**{"render.background": str(place(background))})
-    return dataclasses.replace(
-        job,
-        photo=place(job.photo),
-        sound=sound,
-        preset=preset,
-        from_motion=place(job.from_motion) if job.from_motion else None,
-        out=out,
-        page=out.with_suffix(job.page.suffix) if job.page else None,
-    )
+    moved: dict[str, Any] = {
+        "photo": place(job.photo),
+        "sound": sound,
+        "preset": preset,
+        "from_motion": place(job.from_motion) if job.from_motion else None,
+        **outputs,
+    }
+    if isinstance(job, TwoSidedJob):
+        moved["photo_b"] = place(job.photo_b)
+    return dataclasses.replace(job, **moved)

@@ -17,7 +17,7 @@ from avtr_cli.core.plain_yaml import load
 from avtr_cli.core.textfile import quoted
 
 SEPARATORS = (",", ";", "\t")
-_NUMBERS = ("solo", "avatar_channel", "start", "duration", "seed", "face")
+_NUMBERS = ("solo", "avatar_channel", "start", "duration", "seed", "face", "face_b")
 
 
 def read_csv(text: str, path: Path) -> list[Row]:

@@ -31,7 +31,7 @@ def index_is_due(outcome: Outcome, folder: Path) -> bool:
     return not written and any(item.state == "finished" for item in outcome.items)
 
 
-def summary_of(outcome: Outcome, folder: Path, source: Path, command: str = "") -> dict[str, Any]:
+def summary_of(outcome: Outcome, folder: Path, source: Path | str, command: str = "") -> dict[str, Any]:
     """The content of DIR/batch.json; docs/batch.md names every key. Paths are relative to `folder`."""
     counts = Counter(item.state for item in outcome.items)
     done = [item for item in outcome.items if item.state == "done"]
@@ -54,6 +54,7 @@ def summary_of(outcome: Outcome, folder: Path, source: Path, command: str = "") 
         "video_s": round(video_s, 2),
         "jobs_per_minute": round(60 * len(done) / outcome.wall_s, 2),
         "jobs": [_entry(item, folder) for item in outcome.items],
+        "warnings": [f"{item.name}: {warning}" for item in outcome.items for warning in item.warnings],
         "failures": [_failure(item) for item in outcome.items if item.failure is not None],
     }
 
@@ -66,8 +67,7 @@ def plan_table(items: list[Item], width: int | None = None) -> list[str]:
         length = f"{item.frames / FPS:.2f} s" if item.frames else ""
         time = duration_text(item.estimate_s) if item.estimate_s else ""
         note = item.failure.reason if item.failure else item.why
-        warned = item.checked.warnings if item.checked and not item.failure else ()
-        rows.append((item.name, plan, length, time, "; ".join((note, *warned))))
+        rows.append((item.name, plan, length, time, "; ".join((note, *(() if item.failure else item.warnings)))))
     return table(rows, width)
 
 
@@ -110,24 +110,29 @@ def duration_text(seconds: float) -> str:
 
 
 def _entry(item: Item, folder: Path) -> dict[str, Any]:
-    out = item.out.relative_to(folder) if item.state in ("done", "finished") else None
+    files: dict[str, Path] = item.job.outputs if item.state in ("done", "finished") else {}
+
+    def place(option: str) -> str | None:
+        return str(files[option].relative_to(folder)) if option in files else None
+
     entry: dict[str, Any] = {
         "name": item.name,
         "state": item.state,
         "why": item.why,
-        "video": str(out) if out else None,
-        "report": str(out.with_suffix(".json")) if out else None,
+        "video": place("-o"),
+        "report": place("--report"),
+        "motion": place("--motion-out"),
         "key": item.key or None,
         "frames": item.frames,
         "attempts": item.attempts,
     }
+    if item.checked is not None:
+        entry |= {"estimate_s": round(item.estimate_s, 2), "warnings": list(item.warnings)}
     if item.rendered is not None:
         entry |= {
             "frames_sha256": item.rendered.frames_sha256,
             "wall_s": item.rendered.wall_s,
-            "estimate_s": round(item.estimate_s, 2),
             "resumed_from_frame": item.rendered.resumed_from_frame,
-            "warnings": list(item.rendered.warnings),
         }
     return entry
 

@@ -92,11 +92,11 @@ class Worker:
             self._under_way.pop()[1].close()
 
     def _own(self, job: Job) -> Job:
-        """The job with its report beside it, and this worker's threads, which do not shape frames.
+        """The job with a report, beside it where it names none, and this worker's threads, which do not shape frames.
 
         What lies at its outputs is the batch's own, or the plan would have refused it.
         """
-        job = dataclasses.replace(job, report=job.out.with_suffix(".json"), overwrite=True)
+        job = dataclasses.replace(job, report=job.report or job.out.with_suffix(".json"), overwrite=True)
         if not self._threads or job.preset.runtime.threads:
             return job
         settled: RuntimeConfig = dataclasses.replace(job.preset.runtime, threads=self._threads)
@@ -116,13 +116,13 @@ class Worker:
         with check(job) as checked:
             health = examine(checked.source, job.sound)
             engine = self.engine(job.preset)
-            chosen = prepare_avatar(job, engine, checked.source)
-        size = chosen.identity.size
+            avatars = [prepare_avatar(side, engine, checked.source) for side in job.sides()]
+        size = job.frame_size([one.identity.size for one in avatars])
         return Checked(
-            frames=chosen.frames,
+            frames=checked.frames,
             size=size,
-            disk_bytes=checked.form.disk_bytes(size, chosen.frames),
-            warnings=warnings_of(job, [chosen], health, chosen.frames),
+            disk_bytes=checked.form.disk_bytes(size, checked.frames),
+            warnings=warnings_of(job, avatars, health, checked.frames),
             weights={str(path): engine.sha256(path) for path in engine.weights_files()},
         )
 

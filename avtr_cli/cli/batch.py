@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,8 +16,10 @@ from avtr_cli.core.errors import BatchError, ConfigError
 
 if TYPE_CHECKING:
     from avtr_cli.batch.entries import Entry
+    from avtr_cli.batch.events import Events
     from avtr_cli.batch.ledger import Lock
     from avtr_cli.batch.messages import Workers
+    from avtr_cli.batch.progress import Progress
     from avtr_cli.batch.run import MakeWorkers, Outcome
 
 
@@ -32,11 +35,11 @@ class BatchCommand(Command):
 
 
 def batch(
-    source: Annotated[
-        Path,
+    sources: Annotated[
+        list[Path],
         typer.Argument(
-            metavar="SOURCE",
-            help="A folder of NAME.wav + NAME.png, or a manifest: .yaml, .csv, .jsonl.",
+            metavar="SOURCE...",
+            help="A manifest (.yaml, .csv, .jsonl), or folders of NAME.wav + NAME.png, or sounds.",
             show_default=False,
         ),
     ],
@@ -48,6 +51,16 @@ def batch(
     ],
     photo: Annotated[
         Path | None, option(INPUT, "--photo", metavar="PHOTO", help="The photo of every job that has none of its own.")
+    ] = None,
+    recursive: Annotated[
+        bool, option(INPUT, "--recursive", help="Search the folders in a folder too; videos keep their places.")
+    ] = False,
+    include: Annotated[
+        list[str] | None,
+        option(
+            INPUT, "--include", metavar="GLOB",
+            help="Of a folder only sounds called so, as in 'anna*'; may be repeated.",
+        ),
     ] = None,
     avatar_channel: Annotated[
         int | None,
@@ -81,7 +94,7 @@ def batch(
         str | None,
         option(
             OUTPUT, "--format", metavar="NAME", autocompletion=completions.video_formats,
-            help="mp4, or with alpha webm or mov.",
+            help="mp4, mkv, or with alpha webm or mov.",
         ),
     ] = None,
     overwrite: options.Overwrite = False,
@@ -115,6 +128,7 @@ def batch(
     dry_run: Annotated[
         bool, option(RUN, "--dry-run", help="Check everything, print the plan, render nothing.")
     ] = False,
+    progress_kind: options.Progress = "auto",
     as_json: options.AsJson = False,
     quiet: options.Quiet = False,
 ) -> None:  # fmt: skip
@@ -123,10 +137,10 @@ def batch(
     Ends with exit code 6 and a table when some jobs failed; the others are done.
     """
     from avtr_cli.batch.entries import entries_of
-    from avtr_cli.batch.manifest import read_source
-    from avtr_cli.batch.progress import Progress
+    from avtr_cli.batch.folder import Choice
     from avtr_cli.batch.rows import Row
     from avtr_cli.batch.run import BatchOptions, plan_batch, render_batch
+    from avtr_cli.batch.sources import read_sources
     from avtr_cli.batch.summary import SUMMARY, index_is_due, plan_table, summary_of
     from avtr_cli.core.files import write_json
     from avtr_cli.core.textfile import json_text, printable
@@ -143,23 +157,23 @@ def batch(
     said: dict[str, Any] = {
         "photo": photo, "avatar_channel": avatar_channel, "solo": solo or None, "preset": preset,
         "set": settings or None, "seed": seed, "start": start, "duration": duration, "format": form, **named,
-        "output.sound": sound,
+        "output.sound": sound, "label": label or None,
     }  # fmt: skip
     common = Row("the command line", Path(), {key: value for key, value in said.items() if value is not None})
-    found = read_source(source)
+    found = read_sources(sources, Choice(recursive, tuple(include or ()), out))
     entries = entries_of(
-        found, common, out, pages, label=label, provenance=provenance, certificate=certificate,
+        found, common, out, pages, provenance=provenance, certificate=certificate,
         private_key=private_key, resume=resume, command=command,
     )  # fmt: skip
     make_workers = _workers(entries, out, jobs, sessions, ray)
     how = BatchOptions(resume, retries, overwrite)
-    progress = Progress(quiet)
+    progress = _progress(progress_kind, quiet)
     progress.notes(found.notes)
     try:
         outcome = (plan_batch if dry_run else render_batch)(entries, out, make_workers, how, progress)
     finally:
         progress.close()
-    summary = summary_of(outcome, out, source, command)
+    summary = summary_of(outcome, out, " ".join(map(str, sources)), command)
     if dry_run:
         for line in [] if as_json else plan_table(outcome.items, voice.terminal_width(sys.stdout)):
             typer.echo(printable(line))
@@ -171,11 +185,29 @@ def batch(
             write_index(outcome.items, out, summary)
         last = printable(str(out / SUMMARY) if quiet else _last_line(outcome, out / SUMMARY))
         voice.note(last) if as_json else typer.echo(last)
+    if progress_kind == "json":
+        _tell_done(summary, out / SUMMARY, dry_run)
     if as_json:
         typer.echo(json_text(summary, 2))
     if outcome.interrupted:
         raise KeyboardInterrupt
     _complain(outcome, dry_run)
+
+
+def _progress(kind: str, quiet: bool) -> Progress | Events:
+    """What follows the batch, as `--progress` asks."""
+    if kind == "json":
+        from avtr_cli.batch.events import Events
+
+        return Events(voice.event)
+    from avtr_cli.batch.progress import Progress
+
+    return Progress(quiet, shown=kind != "none", note=voice.note, warn=voice.warning)
+
+
+def _tell_done(summary: dict[str, Any], path: Path, dry_run: bool) -> None:
+    facts = {key: summary[key] for key in ("counts", "interrupted", "video_s", "wall_s", "estimate_s")}
+    voice.event("done", path=None if dry_run else str(path), **facts)
 
 
 def _workers(entries: list[Entry], folder: Path, jobs: str, sessions: int, ray: str | None) -> MakeWorkers:
@@ -192,7 +224,8 @@ def _workers(entries: list[Entry], folder: Path, jobs: str, sessions: int, ray: 
         from avtr_cli.core import runtime
 
         gpus = visible_gpus() if devices & {"auto", "cuda"} else ()
-        return Processes(crew_for(wanted, calls, runtime.cores(), gpus, sessions), lock)
+        crew = crew_for(wanted, calls, runtime.cores(), gpus, sessions)
+        return Processes(replace(crew, json_lines=voice.manner.as_json), lock)
 
     def cluster(calls: int, lock: Lock | None) -> Workers:
         from avtr_cli.batch.cluster import Cluster

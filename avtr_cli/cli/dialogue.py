@@ -24,7 +24,7 @@ class DialogueOptions(options.JobOptions):
         str,
         option(
             OUTPUT, "-o", "--out", metavar="FILE",
-            help="The video: .mp4, .webm or .mov; clip_%06d.png or FOLDER/ for pictures.",
+            help="The video: .mp4, .mkv, .webm or .mov; clip_%06d.png or FOLDER/ for pictures.",
         ),
     ] = DEFAULT_OUT  # fmt: skip
     layout: Annotated[

@@ -127,7 +127,7 @@ Format = Annotated[
     str | None,
     option(
         OUTPUT, "--format", metavar="NAME", autocompletion=completions.formats,
-        help="mp4, or with alpha webm or mov; else as -o ends.",
+        help="mp4, mkv, or with alpha webm or mov; else as -o ends.",
     ),
 ]  # fmt: skip
 NumbersFile = Annotated[Path | None, option(OUTPUT, "--report", metavar="FILE", help="Write all numbers here (JSON).")]

@@ -53,5 +53,5 @@ def suffix_of(form: str | None) -> str:
 def _suffix(form: str) -> str:
     name = form.lower().removeprefix(".")
     if not name.isalnum():
-        raise ConfigError(f"--format {form}: write mp4, webm or mov")
+        raise ConfigError(f"--format {form}: write mp4, mkv, webm or mov")
     return f".{name}"

@@ -23,7 +23,7 @@ class RenderOptions(options.JobOptions):
         str,
         option(
             OUTPUT, "-o", "--out", metavar="FILE",
-            help="The video: .mp4, .webm or .mov; clip_%06d.png or FOLDER/ for pictures. "
+            help="The video: .mp4, .mkv, .webm or .mov; clip_%06d.png or FOLDER/ for pictures. "
             "Of several sounds the FOLDER/ of their videos.",
         ),
     ] = DEFAULT_OUT  # fmt: skip

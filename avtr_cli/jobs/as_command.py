@@ -9,19 +9,28 @@ from pathlib import Path
 from avtr_cli.core.config import Preset, load_preset
 from avtr_cli.core.presets import shipped_names
 from avtr_cli.jobs.job import Job
+from avtr_cli.jobs.two_sided import TwoSidedJob
 
 
 def as_command(job: Job, *more: str) -> str:
-    """`avtr render PHOTO SOUND -o OUT …`, with options `more`; cues are told behind a `#`, as they need a file."""
+    """`avtr render PHOTO SOUND -o OUT …`, of two people `avtr dialogue PHOTO_A PHOTO_B SOUND …`, with options `more`.
+
+    Cues are told behind a `#`, as they need a file.
+    """
     sound = job.sound
-    words = ["avtr", "render", _path(job.photo), _path(sound.dialogue), "-o", _path(job.out)]
+    two = job if isinstance(job, TwoSidedJob) else None
+    words = ["avtr", "dialogue" if two else "render", *map(_path, job.photos), _path(sound.dialogue)]
+    words += ["-o", _path(job.out)]
     words += ["--partner", _path(sound.partner)] if sound.partner is not None else []
     words += ["--solo"] if sound.solo else []
     words += ["--avatar-channel", "2"] if sound.avatar_channel == 2 else []
     words += ["--start", _number(sound.start_s)] if sound.start_s else []
     words += ["--duration", _number(sound.duration_s)] if sound.duration_s is not None else []
     words += ["--seed", str(job.seed)] if job.seed else []
-    words += ["--face", str(job.face)] if job.face is not None else []
+    words += ["--face-a" if two else "--face", str(job.face)] if job.face is not None else []
+    if two is not None:
+        words += ["--face-b", str(two.face_b)] if two.face_b is not None else []
+        words += ["--layout", two.layout]
     words += ["--from-motion", _path(job.from_motion)] if job.from_motion is not None else []
     words += ["--label", job.label] if job.label else []
     words += [] if job.provenance else ["--no-provenance"]

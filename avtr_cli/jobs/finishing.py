@@ -48,7 +48,7 @@ def video(
             told["c2pa"]["ingredient_left_out"] = job.true_names(why)
 
     logger.info("%s: segments to join: %d; sound: %s", job.out, len(segments), job.preset.output.sound)
-    metadata = marks.metadata(origin) if job.provenance else {}
+    metadata = marks.metadata(origin, form.suffix) if job.provenance else {}
     kbps, marked = job.preset.output.audio_kbps, mark if job.provenance else None
     return assemble(segments, prepared.total, sound, job.out, form, kbps, metadata, marked), told
 

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.ndimage import grey_closing, maximum_filter1d
 
 from avtr_cli.audio.levels import VOICE_DBFS, frame_powers
 from avtr_cli.audio.source import DialogueSource
@@ -91,7 +90,8 @@ def open_eyed(moved: Sequence[Movement]) -> tuple[float, ...]:
 
     Of the middle half of each twelfth, the frame whose lids are the widest open, the one nearest the middle first.
     """
-    lids = maximum_filter1d(np.max([one.blink for one in moved], axis=0), 3)  # a player may show a frame's neighbour
+    shut = np.pad(np.max([one.blink for one in moved], axis=0), 1, "edge")
+    lids = np.maximum(shut[1:-1], np.maximum(shut[:-2], shut[2:]))  # a player may show a frame's neighbour
     frames, moments = len(lids), []
     count = min(MOMENTS, frames)
     for time in still_times(frames / FPS, count):
@@ -132,6 +132,8 @@ def _levels(source: DialogueSource, frames: int) -> Doubles:
 
 def _listening(own: Mask, partner: Mask) -> Mask:
     """bool (T,): the avatar says nothing, or a word, and the partner is heard then or was just before."""
+    from scipy.ndimage import grey_closing, maximum_filter1d  # half a second of loading, for pages alone
+
     spoken = np.zeros(len(own), bool)
     bridged = grey_closing(own.astype(np.uint8), PAUSE_FRAMES)
     for first, end in spans(bridged, 0, 0):

@@ -6,8 +6,6 @@ All curves have a value a frame. The report page and the listening measures coun
 from __future__ import annotations
 
 import numpy as np
-from scipy.ndimage import uniform_filter1d
-from scipy.signal import butter, sosfiltfilt
 
 from avtr_cli.core.arrays import Doubles, Labels, Reals
 from avtr_cli.core.timing import FPS
@@ -22,12 +20,16 @@ def nod_band(pitch: Reals) -> Doubles:
     """Head pitch, degrees (T,), between 1.2 and 4 Hz, without delay; zeros for less than 24 frames."""
     if len(pitch) < SHORTEST:
         return np.zeros(len(pitch))
+    from scipy.signal import butter, sosfiltfilt  # a second of loading, for pages and measures alone
+
     band: Doubles = sosfiltfilt(butter(2, NOD_BAND_HZ, "bandpass", fs=FPS, output="sos"), pitch)
     return band
 
 
 def nod_envelope(pitch: Reals) -> Doubles:
     """Root mean square of the nod band over 0.76 s, degrees, (T,)."""
+    from scipy.ndimage import uniform_filter1d
+
     envelope: Doubles = np.sqrt(np.maximum(uniform_filter1d(nod_band(pitch) ** 2, RMS_FRAMES), 0.0))
     return envelope
 

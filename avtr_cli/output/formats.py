@@ -1,4 +1,4 @@
-"""Which codec a file name asks for: `.mp4` H.264, with an alpha channel VP9 or ProRes, and PNG pictures."""
+"""Which codec a file name asks for: `.mp4`, `.mkv` H.264, with an alpha channel VP9 or ProRes, and PNG pictures."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def format_of(out: Path, config: OutputConfig) -> Format:
     if make is None:
         raise OutputError(
             f"{out}: no video format is called '{out.suffix or out.name}'; "
-            "name it .mp4, with an alpha channel .webm or .mov, or .png for pictures one by one"
+            "name it .mp4 or .mkv, with an alpha channel .webm or .mov, or .png for pictures one by one"
         )
     if is_sequence(out):
         PictureSequence(out)  # a name that cannot be numbered is refused before the first frame
@@ -62,6 +62,10 @@ def format_of(out: Path, config: OutputConfig) -> Format:
 def _mp4(config: OutputConfig) -> Format:
     audio, finish = ("-c:a", "aac"), ("-movflags", "+faststart")
     return Format(".mp4", "mp4", ("H.264", "AAC"), _h264(config), audio, False, 2.0, finish=finish)
+
+
+def _mkv(config: OutputConfig) -> Format:
+    return Format(".mkv", "matroska", ("H.264", "AAC"), _h264(config), ("-c:a", "aac"), False, 2.0)
 
 
 def _webm(config: OutputConfig) -> Format:
@@ -84,6 +88,7 @@ def _pictures(config: OutputConfig) -> Format:
 
 FORMATS: dict[str, Callable[[OutputConfig], Format]] = {
     ".mp4": _mp4,
+    ".mkv": _mkv,
     ".webm": _webm,
     ".mov": _mov,
     SUFFIX: _pictures,

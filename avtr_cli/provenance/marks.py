@@ -23,9 +23,12 @@ from avtr_cli.provenance.signing import Signer
 INSTALL = "pip install 'avtr-cli[provenance]'"
 
 
-def metadata(origin: Origin) -> dict[str, str]:
-    """Container metadata for ffmpeg; MP4 and MOV keep the comment, WebM both."""
-    return {
+def metadata(origin: Origin, suffix: str = "") -> dict[str, str]:
+    """Container metadata for ffmpeg; MP4 and MOV keep the comment, WebM and Matroska both.
+
+    A Matroska file (`suffix` .mkv) has a title besides: it has no room for XMP, and a title is what players show.
+    """
+    return ({"title": origin.sentence} if suffix == ".mkv" else {}) | {
         "comment": f"{origin.sentence} digitalSourceType={DIGITAL_SOURCE_TYPE}",
         "digital_source_type": DIGITAL_SOURCE_TYPE,
     }
@@ -78,8 +81,8 @@ def _path_in(variable: str) -> Path | None:
 def mark(path: Path, origin: Origin, signer: Signer | None) -> dict[str, Any]:
     """Write XMP and manifest into the finished video at `path`; returns the report's `provenance` entry.
 
-    A WebM has room for neither and keeps the metadata alone; a PNG picture takes XMP. Raises OutputError; then
-    `path` is not to be used.
+    WebM and Matroska have room for neither and keep the metadata alone; a PNG picture takes XMP. Raises OutputError;
+    then `path` is not to be used.
     """
     try:
         return _mark(path, origin, signer)

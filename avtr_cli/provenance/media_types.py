@@ -23,6 +23,7 @@ _HEADS = (  # (offset, bytes, media type)
     (0, b"BM", "image/bmp"),
     (0, b"OggS", "audio/ogg"),
 )
+_EBML = b"\x1a\x45\xdf\xa3"  # WebM and Matroska; the DocType, soon after, tells which
 _RIFF = {b"WEBP": "image/webp", b"WAVE": "audio/wav", b"AVI ": "video/avi"}
 _BRANDS = {
     "image/avif": (b"avif", b"avis"),
@@ -39,6 +40,8 @@ def media_type(head: bytes) -> str:
         return next((kind for kind, brands in _BRANDS.items() if head[8:12] in brands), "video/mp4")
     if head[:4] in (b"RIFF", b"RF64"):
         return _RIFF.get(head[8:12], "")
+    if head[:4] == _EBML:
+        return "video/webm" if b"webm" in head else "video/x-matroska"
     return next((kind for at, start, kind in _HEADS if head[at : at + len(start)] == start), "")
 
 

@@ -28,10 +28,19 @@ MOST_STILLS = 200  # each takes 10 to 20 kB and some 50 ms
 
 @dataclass(frozen=True)
 class Made:
-    """A video that is there: its report, whose output's path is as seen from here, and its own page if it has one."""
+    """A video that is there: its report, whose output's path is as seen from here, and its own page if it has one.
+
+    title  what it is called; the file's name where nothing is said
+    """
 
     report: Mapping[str, Any]
     page: Path | None = None
+    title: str = ""
+
+    @property
+    def name(self) -> str:
+        """What the page calls it."""
+        return self.title or Path(self.report["output"]["path"]).name
 
 
 @dataclass(frozen=True)
@@ -143,7 +152,7 @@ def _table(made: Sequence[Made]) -> str:
 
 def _table_row(one: Made, at: int) -> str:
     output, clocked, avtr = one.report["output"], one.report["timing"], one.report["avtr"]
-    name, doubts = Path(output["path"]).name, len(one.report["warnings"])
+    name, doubts = one.name, len(one.report["warnings"])
     size = output.get("bytes")
     cells = (  # what is shown, what is sorted by, and the column's style
         (f'<a href="#v{at}">{escape(name)}</a>', name, ""),
@@ -168,7 +177,7 @@ def _card(path: Path, one: Made, at: int, with_still: bool) -> str:
     weight = f" · {size_text(output['bytes'])}" if "bytes" in output else ""
     return (
         f'<article class="card" id="v{at}">{elements.player(path, video, pictures[0] if pictures else None, size)}'
-        f"<div><h3>{escape(video.name)}</h3>"
+        f"<div><h3>{escape(one.name)}</h3>"
         f'<p class="soft small">{clock(output["duration_s"])} · {size[0]}×{size[1]}{weight} · '
         f"{report['timing']['realtime_factor']:.2f}× real time<br>preset {escape(str(report['avtr']['preset']))}, "
         f"seed {escape(str(report['avtr']['seed']))}</p>"

@@ -54,7 +54,8 @@ GOOD: dict[str, tuple[str, ...]] = {  # of a job
     "start": ("0", "1.5"), "duration": ("2", "3.5"), "preset": ("fast", "default"), "seed": ("3", "0"), "face": ("1",),
     "set": ("{render.size: 256}", "[render.size=256]", "render.size=64; motion.smile=0.5"), "cues": ("[]", "c.yaml"),
     "from_motion": ("m.safetensors",), "render.size": ("128",), "render.background": ("blur",),
-    "motion.smile": ("0.1",),
+    "motion.smile": ("0.1",), "photo_b": ("a.png", "b.png"), "face_b": ("1",), "layout": ("stack", "side-by-side"),
+    "label": ("AI", ""), "motion_out": ("m/", "m.csv"), "report": ("r/", "one.json"), "page": ("p.html", "p/"),
 }  # fmt: skip
 
 
@@ -166,6 +167,7 @@ def _names(rng: random.Random, folder: Path) -> Path:
 
 LINES = (
     {"event": "started", "name": "a", "inputs": "i", "out": "a.mp4"},
+    {"event": "started", "name": "a", "inputs": "i", "out": "a.mp4", "also": ["m/a.csv"]},
     {"event": "done", "name": "a", "inputs": "i", "key": "k", "out": "a.mp4", "bytes": 1, "mtime_ns": 1, "sha256": "s",
      "frames": 5, "frames_sha256": "f", "wall_s": 1.0, "weights": {"w": "h"}, "weights_root": ""},
     {"event": "failed", "name": "a", "inputs": "i", "exit_code": 3, "reason": "no face found"},
