@@ -228,6 +228,7 @@ def test_jobs_in_step_that_are_interrupted_go_on(source, clean, tmp_path):
     assert frame_hashes(out) == frame_hashes(clean)
 
 
+@pytest.mark.slow
 def test_for_a_program_every_line_of_stderr_is_an_event_and_stdout_is_the_summary(source, clean, tmp_path):
     out = tmp_path / "out"
     sounds = [source / "first.wav", source / "second.wav"]

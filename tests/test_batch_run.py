@@ -285,6 +285,7 @@ def test_a_disk_too_small_for_the_night_is_found_before_it(good, tmp_path, monke
     assert "render" not in {kind for kind, _ in workers.orders}
 
 
+@pytest.mark.slow
 def test_workers_with_other_weights_than_the_check_saw_are_refused(source, tmp_path):
 
     entry = entries(source, tmp_path)[1]
@@ -348,6 +349,7 @@ def item_of(outcome: Outcome, name: str) -> Item:
     return next(item for item in outcome.items if item.name == name)
 
 
+@pytest.mark.slow
 def test_a_job_of_two_people_is_one_among_others(talks, told, tmp_path):
     out, outcome = told
     assert states(outcome) == {"both": "done", "one": "done", "nobody": "failed"}
@@ -367,6 +369,7 @@ def test_of_two_photos_the_second_is_checked_as_the_first_before_anything_is_ren
     assert item_of(outcome, "nobody").attempts == 0
 
 
+@pytest.mark.slow
 def test_two_people_take_longer_than_one_and_are_measured_by_themselves(talks, tmp_path):
     workers = Here()
     outcome = conduct(talks, tmp_path / "out", workers)
@@ -387,6 +390,7 @@ def test_motion_report_and_page_lie_where_the_row_says(told):
     )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_what_is_done_again_is_what_the_second_photo_or_the_missing_motion_asks_for(talks, told, tmp_path):
     out = shutil.copytree(told[0], tmp_path / "out")
     assert states(conduct(talks, out)) == {"both": "finished", "one": "finished", "nobody": "failed"}
@@ -429,6 +433,7 @@ def test_videos_of_one_name_in_two_folders_are_told_apart_on_the_index(told, tmp
     assert "<h3>tuesday/call.mp4</h3>" in index
 
 
+@pytest.mark.slow
 def test_a_call_of_two_goes_in_step_with_another_job_to_the_frames_of_each_alone(told, tmp_path):
     _, outcome = told
     worker, hashes = Worker(1, sessions=2), {}
@@ -442,6 +447,7 @@ def test_a_call_of_two_goes_in_step_with_another_job_to_the_frames_of_each_alone
     assert hashes == {name: item_of(outcome, name).rendered.frames_sha256 for name in ("both", "one")}
 
 
+@pytest.mark.slow
 def test_a_program_hears_of_every_job_in_order(talks, tmp_path):
     heard: list[dict] = []
     events = Events(lambda event, **facts: heard.append({"event": event} | facts), clock=iter(range(1000)).__next__)
