@@ -55,10 +55,16 @@ def test_what_contributors_type_are_targets_of_the_makefile():
 @pytest.mark.slow
 def test_readme_s_commands_work_as_they_stand_one_after_the_other(avtr, photo, dialogue, tmp_path, monkeypatch):
     (tmp_path / "calls").mkdir()
-    for name in ("photo.jpg", "me.jpg", "them.jpg", "calls/one.png"):  # a PNG inside, whatever the name says
+    for name in (
+        "photo.jpg",
+        "me.jpg",
+        "them.jpg",
+        "calls/one.png",
+        "calls/anna.png",
+    ):  # a PNG inside, whatever the name says
         (tmp_path / name).write_bytes(photo.read_bytes())
     short = dialogue[:, 8_000:16_123]
-    for name in ("call.wav", "calls/one.wav"):
+    for name in ("call.wav", "calls/one.wav", "calls/anna.wav"):
         soundfile.write(tmp_path / name, short.T, 16_000)
     for name, row in (("me.wav", 0), ("them.wav", 1), ("voice.wav", 0)):
         soundfile.write(tmp_path / name, short[row], 16_000)
