@@ -29,13 +29,13 @@ def serve(photo: Path, settings: list[str]) -> None:
     from avtr_cli.batch import worker
     from avtr_cli.cli import batch, main
     from avtr_cli.core.config import load_preset
-    from avtr_cli.jobs import production
+    from avtr_cli.jobs import preparation, production
     from avtr_cli.streaming.engine import Engine
     from tests.batches import Here
 
     engine = Engine(load_preset("default", settings))
     engine.avatar(photo)
-    production.Engine = worker.Engine = lambda preset: engine
+    preparation.Engine = worker.Engine = lambda preset: engine
     production.SEGMENT_FRAMES = SEGMENT_FRAMES
     batch._workers = lambda *_: lambda *_: Here(fresh=True)
     shim = ctypes.CDLL(None)
