@@ -18,6 +18,7 @@ from avtr_cli.audio.source import DialogueFiles
 from avtr_cli.core.config import load_preset
 from avtr_cli.core.errors import AvtrError, ConfigError, InputError, OutputError
 from avtr_cli.core.files import write_text
+from avtr_cli.core.types import Cue
 from avtr_cli.jobs.checking import SPARE_BYTES, check, check_space, check_writable
 from avtr_cli.jobs.job import Job
 from avtr_cli.jobs.two_sided import TwoSidedJob
@@ -243,6 +244,12 @@ def test_a_transparent_background_needs_a_format_that_keeps_it(job, tmp_path, na
     for suffix in (".webm", ".mov", ".png"):
         with check(job(("render.background=transparent",), out=tmp_path / f"a{suffix}")):
             pass
+
+
+def test_cues_for_motion_that_is_replayed_are_a_contradiction(job, given):
+    error = refusal(job(cues=(Cue(5, "nod"),), from_motion=given["photo.png"]))
+    assert isinstance(error, ConfigError)
+    assert "--from-motion replays one" in str(error)
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".webm", ".mov", ".png"])

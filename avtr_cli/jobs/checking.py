@@ -124,6 +124,8 @@ def _check_settings(job: Job, form: Format) -> None:
     ):
         if names:
             raise ConfigError(f"{group}.{names[0]} does nothing with '{follower}'; leave it as it is by default")
+    if job.cues and job.from_motion is not None:
+        raise ConfigError("cues are asked of a motion model, and --from-motion replays one; leave either out")
     if job.label:
         check_label(job.label)
 
