@@ -43,7 +43,7 @@ def test_a_log_shows_life_once_a_minute_with_the_time_left():
     clock, said = Clock(), []
     rendered(Lines("a.mp4", said.append, clock), clock, chunk_s=1.0, frames=1000)  # 200 ms of video a second
     assert len(said) == 3  # 210 s
-    assert said[0] == "a.mp4: 10.0 s of 40.0 s rendered, 0.2x real time, about 150 s left"
+    assert said[0] == "a.mp4: 10.0 s of 40.0 s rendered, 0.20x real time, about 150 s left"
     assert said[1].startswith("a.mp4: 22.0 s of 40.0 s")
 
 

@@ -74,6 +74,11 @@ class Pace:
         return self._clock() - self.began
 
 
+def _times(factor: float) -> str:
+    """`3.1` or, where it is slow, `0.04`."""
+    return f"{factor:.1f}" if factor >= 1 else f"{factor:.2f}"
+
+
 class Lines:
     """A line a minute: `a.mp4: 12.4 s of 45.8 s rendered, 3.1x real time, about 40 s left`."""
 
@@ -94,7 +99,7 @@ class Lines:
         factor, left = self._pace.at(done, total)
         if self._due() and done < total:
             rendered = f"{done / FPS:.1f} s of {total / FPS:.1f} s rendered"
-            self._say(f"{self._name}: {rendered}, {factor:.2g}x real time, about {left:.0f} s left")
+            self._say(f"{self._name}: {rendered}, {_times(factor)}x real time, about {left:.0f} s left")
 
     def close(self) -> None:
         """Nothing is left."""
@@ -166,8 +171,10 @@ class Bar:
             self._bar.initial = self._bar.n = max(0, done - CHUNK_FRAMES)
             self._bar.set_description_str(self._name, refresh=False)
         factor, _ = self._pace.at(done, total)
-        self._bar.set_postfix_str(f"{factor:.2g}x real time", refresh=False)
+        self._bar.set_postfix_str(f"{_times(factor)}x real time", refresh=False)
         self._bar.update(done - self._bar.n)
+        if done == total:
+            self._bar.refresh()  # also where the last step was too short to be shown
 
     def close(self) -> None:
         """The bar disappears."""
