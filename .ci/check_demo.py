@@ -9,7 +9,8 @@ import sys
 from pathlib import Path
 
 import imageio_ffmpeg
-from avtr_cli.demos import choose_demos
+
+from avtr_cli.jobs.demos import choose_demos
 
 FPS = 25
 

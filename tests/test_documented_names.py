@@ -1,4 +1,4 @@
-"""What pages, examples and benchmarks import from avtr is there, so that moving a module breaks none of them unseen."""
+"""What pages, examples, benchmarks and CI import from avtr is there, so that moving a module breaks none of them unseen."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 
 from tests.sources import ROOT
 
-SCRIPTS = [*sorted((ROOT / "examples").glob("*.py")), *sorted((ROOT / "benchmarks").glob("*.py"))]
+SCRIPTS = [path for folder in ("examples", "benchmarks", ".ci") for path in sorted((ROOT / folder).glob("*.py"))]
 PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md"))]
 
 
