@@ -1,4 +1,4 @@
-"""What pages, examples, benchmarks and CI import from avtr is there, so that moving a module breaks none of them unseen."""
+"""What pages, examples, benchmarks and CI import from avtr is there: moving a module breaks none of them unseen."""
 
 from __future__ import annotations
 
