@@ -119,6 +119,9 @@ def dyadic(
     ] = 3,
     partner: Annotated[bool, typer.Option(help="Hear the partner; --no-partner is an ablation.")] = True,
     phones: Annotated[bool, typer.Option(help="Train the phone head; --no-phones is an ablation.")] = True,
+    keep_hearing: Annotated[
+        bool, typer.Option("--keep-hearing", help="Hear as the weights of --prior do, and learn to move alone.")
+    ] = False,
     device: _Device = "cpu",
     threads: _Threads = 1,
 ) -> None:
@@ -127,7 +130,7 @@ def dyadic(
 
     config = TrainConfig(
         stage="dyadic", steps=steps, batch=batch, seed=seed, learning_rate=rate, tracks_every=tracks_every,
-        audio_partner=partner, phones=phones,
+        audio_partner=partner, phones=phones, keep_hearing=keep_hearing,
     )  # fmt: skip
     start = prior_run / "last.safetensors" if prior_run and prior_run.is_dir() else prior_run
     _train(folder, run, config, start, device, threads)

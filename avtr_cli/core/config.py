@@ -38,6 +38,7 @@ class MotionConfig:
     identity_guidance: float = within(0, 10, 1.0)  # above 1, the manner of this person is kept more closely
     noise_correlation: float = within(0.1, 100, 2.0)  # a of the AR(1) base noise; larger is smoother
     noise_limit: float = within(0.1, 6, 1.2)  # truncation of the base noise, in its standard deviations
+    manner: str = one_of("calm", "natural", "lively", default="natural")  # how much head, brows and face move
     expressiveness: float = within(0, 3, 1.0)  # scales the face's departure from neutral; mouth closures are kept
     head_gain: float = within(0, 3, 1.0)  # scales head rotation and translation
     blink_rate: float = within(0, 3, 1.0)  # times the natural rate

@@ -48,6 +48,7 @@ class Identity:
     size     (width, height) of the frames that `draw` returns from the front
     anatomy  what motion models and bridges may know of the person, by name, on the renderer's device:
              keypoints: canonical_keypoints (21, 3), rotation (3, 3), expression (21, 3), scale (1,)
+             controls: parted_lips (1,), the gap between the photo's own lips as a jawOpen weight
     """
 
     space: MotionSpace

@@ -84,7 +84,7 @@ def _hump(rise: float, hold: float, fall: float) -> Doubles:
 def _brow(u: Doubles, strength: float, target: _Look, present: _Look) -> Floats:
     shape = _hump(0.14, _between(u[0], 0.1, 0.3), 0.26)
     curve = _empty(len(shape))
-    curve[:, _COLUMN["brow"]] = _between(u[1], 0.25, 0.55) * strength * shape[: len(curve)]
+    curve[:, _COLUMN["brow"]] = (0.16 + 0.6 * u[1] ** 1.6) * strength * shape[: len(curve)]  # many small, few large
     return curve
 
 

@@ -46,12 +46,19 @@ _RATES = {
 }  # times the usual chance of a gesture
 _WANDER = {  # (tau s, sd before smoothing by _SMOOTH frames)
     "pitch": (2.5, 1.0), "yaw": (2.5, 1.2), "roll": (2.5, 0.75), "x": (3.0, 1.2), "y": (3.0, 0.8), "z": (3.5, 2.0),
-    "talkPitch": (0.4, 1.4), "talkYaw": (0.45, 1.7), "talkRoll": (0.4, 0.9), "smile": (3.0, 0.04),
-    "smileSide": (3.0, 0.02), "browInner": (2.0, 0.05), "browOuter": (2.0, 0.04), "browDown": (2.5, 0.04),
-    "squint": (2.5, 0.05), "wide": (2.5, 0.02), "frown": (3.0, 0.02), "mouthSide": (2.5, 0.02),
+    "talkPitch": (0.4, 1.7), "talkYaw": (0.45, 2.0), "talkRoll": (0.4, 1.2), "smile": (3.0, 0.04),
+    "smileSide": (3.0, 0.03), "browInner": (2.0, 0.05), "browOuter": (2.0, 0.04), "browDown": (2.5, 0.04),
+    "squint": (2.5, 0.06), "wide": (2.5, 0.03), "frown": (3.0, 0.02), "mouthSide": (2.0, 0.06),
+    "talkX": (1.5, 3.0), "talkY": (1.5, 2.2), "talkZ": (2.5, 3.0), "talkBrow": (0.5, 0.26), "talkInner": (0.8, 0.12),
+    "browSide": (1.5, 0.07), "talkSmile": (1.6, 0.16),
 }  # fmt: skip
-_SMOOTH = {"talkPitch": 9, "talkYaw": 9, "talkRoll": 9}
-_SLOW_SMOOTH = 29
+_TRAVEL = {  # the same, of where talk takes them from phrase to phrase; added
+    "talkPitch": (2.2, 4.0), "talkYaw": (2.5, 5.2), "talkRoll": (2.3, 3.6), "talkX": (2.8, 4.5), "talkY": (2.5, 3.0),
+    "talkBrow": (1.8, 0.24),
+}  # fmt: skip
+_SMOOTH = {"talkPitch": 9, "talkYaw": 9, "talkRoll": 9, "talkBrow": 7, "talkInner": 9}
+_SLOW_SMOOTH, _TRAVEL_SMOOTH = 29, 19
+_STRESS = 0.16  # brow weight of a typical accent of the voice; accents differ by the exponent of a normal number
 
 Chance = Callable[[str, float], bool]
 """(gesture, how likely it is with a person like all others) -> whether it happens, drawn."""
@@ -59,7 +66,7 @@ Chance = Callable[[str, float], bool]
 
 @dataclass
 class Behaviour:
-    """face (T, 18), curves (T, 8), starts bool (T, 7) in the order of gestures.EVENTS, gaze cell int (T,)."""
+    """face (T, 25), curves (T, 8), starts bool (T, 7) in the order of gestures.EVENTS, gaze cell int (T,)."""
 
     face: Floats
     curves: Floats
@@ -190,13 +197,17 @@ def _gaze(made: Behaviour, own: Prosody, frames: int, trait: float, rng: np.rand
 
 
 def _blinks(made: Behaviour, own: Prosody, frames: int, trait: float, rng: np.random.Generator) -> None:
-    """Log-normal gaps (median 3.9 s) and one in four own phrase ends; those of gaze shifts are there already."""
-    ends = {round(end, 2) for start, end, _, _ in own.units if end - start > _PHRASE and rng.random() < 0.25}
-    median = 3.9 * np.exp(-0.25 * trait)
+    """Log-normal gaps and half of the own phrase ends; those of gaze shifts are there already.
+
+    People blink twice as often while they speak (Bentivoglio et al. 1997: 17 a minute at rest, 26 in conversation; 26
+    to 53 in the clips of `targets`).
+    """
+    ends = {round(end, 2) for start, end, _, _ in own.units if end - start > _PHRASE and rng.random() < 0.5}
     regular, second = set(), float(rng.uniform(0.3, 3.0))
     while second < frames / FPS:
         regular.add(round(second, 2))
-        second += max(rng.lognormal(np.log(median), 0.6), 0.6)
+        median = (1.75 if _speaks(own, second) else 3.9) * np.exp(-0.25 * trait)
+        second += max(rng.lognormal(np.log(median), 0.6), 0.5)
     taken = np.flatnonzero(made.starts[:, gestures.EVENTS.index("blink")]) / FPS
     made._next[:] = 0
     for second in sorted(ends | regular):
@@ -223,7 +234,7 @@ def _face(
     intensity: float,
     rng: np.random.Generator,
 ) -> Floats:
-    """Posture, the head's murmur while speaking, and where the face rests: (frames, 18)."""
+    """Posture, where talk takes head and brows, and where the face rests: (frames, 25)."""
     person = dict(zip(STYLE, style, strict=True))
     t = np.minimum((np.arange(frames) + 0.5) / FPS * RATE, len(own.speech) - 1).astype(int)
     settle = np.hanning(51)[1:-1] / np.hanning(51)[1:-1].sum()
@@ -239,11 +250,27 @@ def _face(
         elif name in ("pitch", "yaw", "roll", "x", "y", "z"):
             sd *= np.exp(0.15 * person["posture"])
         out[:, column] = wander(frames, tau, sd, _SMOOTH.get(name, _SLOW_SMOOTH), rng)
+        if name in _TRAVEL:
+            tau, sd = _TRAVEL[name]
+            sd *= np.exp(0.2 * person["head"])
+            out[:, column] += wander(frames, tau, sd, _TRAVEL_SMOOTH, rng)
         out[:, column] += intensity * _SETTLED[emotion].get(name, 0.0)
     out[:, FACE.index("smile")] += 0.04 * person["smile"]
     out[:, FACE.index("z")] -= 2.5 * listening  # leaning in while listening
     out[:, FACE.index("roll")] += rng.normal(0, 1.2) * listening
     out[:, FACE.index("talkPitch")] += 1.6 * drift  # head height follows loudness and pitch (Munhall et al. 2004)
+    out[:, FACE.index("talkBrow")] += np.exp(0.3 * person["brow"]) * _stressed(own, frames, rng)
+    return out
+
+
+def _stressed(own: Prosody, frames: int, rng: np.random.Generator) -> Doubles:
+    """Brow raises on the accents of the own voice, of many sizes, some of them downwards: (frames,) weights."""
+    out = np.zeros(frames)
+    t = (np.arange(frames) + 0.5) / FPS
+    for accent in own.accents:
+        size = _STRESS * float(np.exp(0.6 * rng.standard_normal())) * (1 if rng.random() < 0.8 else -0.7)
+        early, long = rng.uniform(0.0, 0.12), rng.uniform(0.09, 0.2)
+        out += size * np.exp(-(((t - accent + early) / long) ** 2))
     return out
 
 

@@ -68,11 +68,17 @@ def hear(model: Lmfm, features: Tensor) -> tuple[Tensor, hearing.Articulation, T
 
 
 def losses(
-    model: Lmfm, batch: dict[str, Tensor], dropout: Dropout, generator: torch.Generator, tracks: bool = True
+    model: Lmfm,
+    batch: dict[str, Tensor],
+    dropout: Dropout,
+    generator: torch.Generator,
+    tracks: bool = True,
+    hearing_taught: bool = True,
 ) -> dict[str, Tensor]:
     """Every loss by name, unweighted; the keys of `batch` are those of `dataset.Corpus.batch`.
 
-    Without `tracks` the two flows are left out, which are three quarters of the work.
+    Without `tracks` the two flows are left out, which are three quarters of the work. Without `hearing_taught` the
+    hearing is used as it is.
     """
     count, frames = batch["mouth"].shape[:2]
     device = batch["mouth"].device
@@ -86,9 +92,11 @@ def losses(
         encoded = torch.zeros(count, 2, frames, model.shape.width, device=device)
         heard_flags = torch.zeros(count, 2, frames, hearing.FLAGS, device=device)
     else:
-        encoded, said, flag_logits = hear(model, batch["features"])
+        with torch.set_grad_enabled(hearing_taught and torch.is_grad_enabled()):
+            encoded, said, flag_logits = hear(model, batch["features"])
         heard_flags = flag_logits.sigmoid()
-        out |= _label_losses(said, flag_logits, batch)
+        if hearing_taught:
+            out |= _label_losses(said, flag_logits, batch)
 
     no_avatar, no_partner, no_person = drop(dropout.avatar), drop(dropout.partner), drop(dropout.person)
     avatar = torch.where(no_avatar, model.no_avatar, encoded[:, 0])

@@ -53,6 +53,7 @@ class TrainConfig:
     audio_partner: bool = True  # false: the ablation without partner audio
     mixed: bool = True  # matrix products in bfloat16, where this machine has them in hardware 4 times as fast
     phones: bool = True  # false: the ablation without the phone head's labels
+    keep_hearing: bool = False  # true: hear as the weights it begins with do, and learn to move alone
 
     def rate(self, step: int) -> float:
         """Learning rate: linear warm-up, then a cosine down to 4 %."""
@@ -105,8 +106,10 @@ class Run:
         self.step, self.minutes = 0, 0.0
         if start_from:
             load_weights(self.model, start_from)
-        else:
+        if not start_from or config.keep_hearing:
             fit_statistics(self.model, corpus)
+        if config.keep_hearing:
+            self.model.hearing.requires_grad_(False).eval()
         self.model.to(self.device)
         self.optimiser = torch.optim.AdamW(self.model.parameters(), lr=config.learning_rate, weight_decay=0.01)
         self.average = {name: value.detach().clone() for name, value in self.model.state_dict().items()}
@@ -148,7 +151,7 @@ class Run:
         self.optimiser.zero_grad(set_to_none=True)
         with torch.autocast(self.device.type, torch.bfloat16) if config.mixed else contextlib.nullcontext():
             tracks = config.stage == "prior" or self.step % config.tracks_every == 0
-            parts = losses(self.model, batch, dropout, generator, tracks)
+            parts = losses(self.model, batch, dropout, generator, tracks, not config.keep_hearing)
             loss = total(parts, weights)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
@@ -198,10 +201,13 @@ def export(runs: Sequence[Path], out: Path, notes: dict[str, str] | None = None)
 
 
 def load_weights(model: Lmfm, path: Path) -> None:
-    """Take the weights of a run folder's state or of an exported checkpoint."""
+    """Take the weights of a run folder's state or of an exported checkpoint; what has another size begins anew."""
     tensors, _ = read_tensors(path)
     held = _under(tensors, "average.") or tensors
-    model.load_state_dict(held)
+    own = model.state_dict()
+    model.load_state_dict(
+        {name: held[name] if held[name].shape == value.shape else value for name, value in own.items()}
+    )
 
 
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:

@@ -15,6 +15,7 @@ import torch
 from avtr_cli.core.motion_space import CONTROLS
 from avtr_cli.core.timing import FPS, SAMPLE_RATE
 from avtr_cli.motion.file import save_motion
+from avtr_cli.motion.lmfm import voicing
 from avtr_cli.motion.lmfm.articulation import compose
 from avtr_cli.training import phones
 from avtr_cli.training.behaviour import STYLE, behave
@@ -45,9 +46,10 @@ def _write_call(stem: Path, sides: tuple[Side, Side], rng: np.random.Generator) 
     mouth = mouth_truth(sides[0].phone_rows, prosody[0], 1.0, rng)
     made = behave(prosody[0], prosody[1], frames, average, "neutral", 0.0, rng)
     closures = torch.from_numpy(mouth.closures[:frames])
+    gate, presence, _ = voicing.follow(torch.from_numpy(mouth.activity[:frames]), voicing.at_rest())
     values = compose(
-        torch.from_numpy(mouth.shapes[:frames]), closures[:, 0], closures[:, 1],
-        torch.from_numpy(mouth.activity[:frames]), torch.from_numpy(made.face), torch.from_numpy(made.curves),
+        torch.from_numpy(mouth.shapes[:frames]), closures[:, 0], closures[:, 1], gate, presence,
+        torch.from_numpy(made.face), torch.from_numpy(made.curves),
     )  # fmt: skip
     save_motion(stem.with_suffix(".truth.safetensors"), CONTROLS, values, 0)
     rows = sides[0].phone_rows

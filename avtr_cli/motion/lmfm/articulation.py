@@ -8,6 +8,7 @@ the same functions, so both mean the same by every channel.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -20,12 +21,15 @@ FACE = (
     "pitch", "yaw", "roll", "x", "y", "z",  # posture: degrees; hundredths of the eye distance
     "talkPitch", "talkYaw", "talkRoll",  # degrees, let through while the avatar speaks
     "smile", "smileSide", "browInner", "browOuter", "browDown", "squint", "wide", "frown", "mouthSide",
+    "talkX", "talkY", "talkZ", "talkBrow", "talkInner", "browSide", "talkSmile",  # let through as well
 )  # fmt: skip
 
 _COLUMN = {name: k for k, name in enumerate(CONTROLS.channels)}
-_JAW_KNEE, _JAW_SLOPE = 0.30, 0.5  # loud vowels of talk stay below 0.45 (13 mm): above, a face looks like shouting
-_POSTURE_GAIN, _MURMUR_GAIN = 1.15, 0.85  # bring head speed to 1.5-3 deg/s at rest and 6-14 while speaking
+_JAW_KNEE, _JAW_SLOPE = 0.50, 0.5  # of an opening that talk hardly ever has: above, a face looks like shouting
+_POSTURE_GAIN = 1.15  # brings the head's speed at rest to 1.5-3 deg/s
 _VOR = 0.75  # share of a head turn that the eyes take back to stay on the camera
+_BROW_PER_DEGREE = 0.045  # brow weight a degree: brows rise as the head goes up (r -.3 in people's tracks)
+_SEAL_JAW = 0.08  # mouthClose of a shut jaw that shuts lips which the photo has parted
 
 
 def soft_jaw(jaw: Tensor) -> Tensor:
@@ -33,19 +37,31 @@ def soft_jaw(jaw: Tensor) -> Tensor:
     return jaw.clamp(max=_JAW_KNEE) + _JAW_SLOPE * (jaw - _JAW_KNEE).clamp(min=0)
 
 
-def close_lips(mouth: Tensor, bilabial: Tensor, labiodental: Tensor) -> dict[str, Tensor]:
+def from_photo(jaw: Tensor, parted: float) -> tuple[Tensor, Tensor]:
+    """An opening (...) above closed lips -> (jaw weight above the photo's, how far the photo's own gap is shut).
+
+    `parted` is the photo's gap as a jaw weight. A photo with parted lips has them further open than talk mostly is,
+    so most openings are reached by shutting that gap in part, not by opening the jaw on top of it.
+    """
+    if parted <= 0:
+        return jaw, torch.zeros_like(jaw)
+    return (jaw - parted).clamp(min=0), ((parted - jaw) / parted).clamp(0, 1)
+
+
+def close_lips(mouth: Tensor, bilabial: Tensor, labiodental: Tensor, shut: Tensor) -> dict[str, Tensor]:
     """Open shapes (..., 7) and how closed the lips are (...) in [0, 1] -> ARKit weights by short name.
 
     A full bilabial closure lets the jaw keep 45 % of its opening and shuts the lips over it; f and v
-    tuck the lower lip under the teeth at half that strength.
+    tuck the lower lip under the teeth at half that strength. `shut` (...) is what the photo's own gap loses.
     """
     jaw, upper, lower, stretch, funnel, pucker, tongue = mouth.unbind(-1)
     c, f = bilabial, labiodental
     jaw = jaw * (1 - 0.55 * c) * (1 - 0.3 * f)
     parting = (1 - c) * (1 - 0.5 * f)
+    closed = torch.maximum(torch.clamp(1.02 * c, max=1.0), torch.maximum(0.4 * f, shut))
     return {
         "jawOpen": jaw,
-        "mouthClose": 0.97 * jaw * torch.clamp(1.05 * c, max=1.0) + 0.4 * jaw * f * (1 - c),
+        "mouthClose": closed * jaw.clamp(min=_SEAL_JAW),
         "mouthUpperUp": upper * (1 - c) + 0.12 * f * (1 - c),
         "mouthLowerDown": lower * parting,
         "mouthStretch": stretch * (1 - c),
@@ -63,29 +79,48 @@ def compose(
     bilabial: Tensor,
     labiodental: Tensor,
     activity: Tensor,
+    presence: Tensor,
     face: Tensor,
     curves: Tensor,
-    expressiveness: float = 1.0,
-    head_gain: float = 1.0,
-    gaze: float = 1.0,
-    smile: float = 0.0,
+    manner: Manner | None = None,
+    parted: float = 0.0,
 ) -> Tensor:
     """Everything the model says of T frames -> controls (T, 58), within the ranges that `types.CONTROLS` names.
 
-    mouth (T, 7), closures and activity (T,) in [0, 1] (how much the avatar's own voice opens the mouth at all),
-    face (T, 18), curves (T, 8).
+    mouth (T, 7), closures (T,) in [0, 1]; activity and presence (T,) as `voicing.follow` gives them: how far the own
+    voice opens the mouth, and lets head and brows move; face (T, 25), curves (T, 8); `parted` as in `from_photo`.
     """
+    manner = manner or Manner()
     controls = _Controls(face.new_zeros(face.shape[0], len(CONTROLS)))
     f = dict(zip(FACE, face.unbind(-1), strict=True))
+    for name in FACE:
+        if name.startswith("talk"):
+            f[name] = presence * f[name]
     g = dict(zip(CURVES, curves.unbind(-1), strict=True))
-    lips = _speak(controls, mouth, bilabial, labiodental, activity, expressiveness)
-    _show_mood(controls, f, g, lips["mouthPucker"], expressiveness, smile)
-    pitch, yaw = _turn_head(controls, f, g, activity, head_gain)
+    lips = _speak(controls, mouth, bilabial, labiodental, activity, manner.face, parted)
+    pitch, yaw = _turn_head(controls, f, g, manner.head)
+    _show_mood(controls, f, g, lips["mouthPucker"], manner.face, manner.smile)
+    _raise_brows(controls, f, g, pitch, presence, manner)
+    gaze = manner.gaze
     x = g["gazeX"] * gaze - _VOR * yaw / EYE_RANGE_DEGREES
     y = g["gazeY"] * gaze - _VOR * pitch / EYE_RANGE_DEGREES
     _look(controls.put, x, y, g["blink"].clamp(0, 1))
     controls.values[:, : _COLUMN["headPitch"]].clamp_(0, 1)
     return controls.values
+
+
+@dataclass(frozen=True)
+class Manner:
+    """How much of what the model says is shown: factors of the face, the head, the brows and the gaze; smile is added.
+
+    `face` leaves the lips' closures alone.
+    """
+
+    face: float = 1.0
+    head: float = 1.0
+    brows: float = 1.0
+    gaze: float = 1.0
+    smile: float = 0.0
 
 
 class _Controls:
@@ -110,12 +145,14 @@ def _speak(
     labiodental: Tensor,
     activity: Tensor,
     expressiveness: float,
+    parted: float,
 ) -> dict[str, Tensor]:
     """The mouth's open shapes with the closures on top; returns what `close_lips` made of them."""
     open_mouth = mouth.clamp(0, 1)
-    open_mouth[:, 0] = soft_jaw(open_mouth[:, 0])
+    jaw, shut = from_photo(soft_jaw(open_mouth[:, 0] * expressiveness), parted)
     open_mouth = open_mouth * (activity * expressiveness).unsqueeze(-1)
-    lips = close_lips(open_mouth, bilabial * activity, labiodental * activity)
+    open_mouth[:, 0] = jaw * activity
+    lips = close_lips(open_mouth, bilabial * activity, labiodental * activity, shut * activity)
     for name in ("jawOpen", "mouthClose", "mouthFunnel", "mouthPucker", "tongueOut", "mouthRollLower"):
         controls.put(name, lips[name])
     controls.put("mouthRollUpper", lips["mouthRoll"])
@@ -132,8 +169,8 @@ def _show_mood(
     expressiveness: float,
     smile: float,
 ) -> None:
-    """Corners of the mouth, brows and the openness of the eyes."""
-    corners = (f["smile"] + g["smile"]) * expressiveness + smile
+    """Corners of the mouth and what smiles with them."""
+    corners = (f["smile"] + f["talkSmile"] + g["smile"]) * expressiveness + smile
     side = f["smileSide"] * expressiveness
     rounding = 1 - 0.6 * pucker  # pursed lips cannot smile widely
     controls.both("mouthSmile", (corners + side).clamp(min=0) * rounding, (corners - side).clamp(min=0) * rounding)
@@ -142,29 +179,39 @@ def _show_mood(
     controls.both("cheekSquint", 0.5 * corners.clamp(min=0))
     controls.put("mouthLeft", (f["mouthSide"] * expressiveness).clamp(min=0))
     controls.put("mouthRight", (-f["mouthSide"] * expressiveness).clamp(min=0))
-
-    raise_brow = g["brow"] * expressiveness
-    controls.put("browInnerUp", (f["browInner"] * expressiveness + raise_brow).clamp(min=0))
-    controls.both("browOuterUp", (f["browOuter"] * expressiveness + 0.8 * raise_brow).clamp(min=0))
-    controls.both("browDown", ((f["browDown"]) * expressiveness - raise_brow).clamp(min=0))
-    blink = g["blink"].clamp(0, 1)
     controls.both("eyeSquint", (f["squint"] * expressiveness + 0.35 * corners.clamp(min=0)).clamp(min=0))
-    controls.both("eyeWide", (f["wide"] * expressiveness + 0.35 * raise_brow).clamp(min=0) * (1 - blink))
+
+
+def _raise_brows(
+    controls: _Controls, f: dict[str, Tensor], g: dict[str, Tensor], pitch: Tensor, presence: Tensor, manner: Manner
+) -> None:
+    """Brows, and the lids that open with them: their rest, their talk, their accents, and the head that takes them up.
+
+    `pitch` (T,) degrees of the head, downwards.
+    """
+    gain = manner.face * manner.brows
+    with_head = -_BROW_PER_DEGREE * manner.brows * pitch * (0.4 + 0.6 * presence)
+    raised = gain * (g["brow"] + f["talkBrow"]) + with_head
+    side = gain * presence * f["browSide"]
+    controls.put("browInnerUp", (manner.face * f["browInner"] + gain * f["talkInner"] + raised).clamp(min=0))
+    outer = manner.face * f["browOuter"] + 0.8 * raised
+    controls.both("browOuterUp", (outer + side).clamp(min=0), (outer - side).clamp(min=0))
+    controls.both("browDown", (manner.face * f["browDown"] - 0.7 * raised).clamp(min=0))
+    wide = (manner.face * (f["wide"] + 0.35 * g["brow"]) + 0.15 * raised).clamp(min=0)
+    controls.both("eyeWide", wide * (1 - g["blink"].clamp(0, 1)))
 
 
 def _turn_head(
-    controls: _Controls, f: dict[str, Tensor], g: dict[str, Tensor], activity: Tensor, head_gain: float
+    controls: _Controls, f: dict[str, Tensor], g: dict[str, Tensor], head_gain: float
 ) -> tuple[Tensor, Tensor]:
-    """Posture, the murmur of speech and gestures add up; returns pitch and yaw in degrees."""
-    murmur = _MURMUR_GAIN * activity
+    """Posture, where talk takes the head, and gestures add up; returns pitch and yaw in degrees."""
     pitch, yaw, roll = (
-        (_POSTURE_GAIN * f[axis] + murmur * f[f"talk{axis.title()}"] + g[axis]) * head_gain
-        for axis in ("pitch", "yaw", "roll")
+        (_POSTURE_GAIN * f[axis] + f[f"talk{axis.title()}"] + g[axis]) * head_gain for axis in ("pitch", "yaw", "roll")
     )
     for name, value in (("headPitch", pitch), ("headYaw", yaw), ("headRoll", roll)):
         controls.put(name, torch.deg2rad(value))
     for name in "xyz":
-        controls.put("head" + name.upper(), 0.01 * f[name] * head_gain)
+        controls.put("head" + name.upper(), 0.01 * (f[name] + f["talk" + name.upper()]) * head_gain)
     return pitch, yaw
 
 

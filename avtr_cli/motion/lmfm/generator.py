@@ -23,12 +23,12 @@ from avtr_cli.core.timing import CHUNK_FRAMES, PAST_FRAMES
 from avtr_cli.core.types import CUES, Asked, Identity, Motion, MotionState, Window
 from avtr_cli.motion import flow
 from avtr_cli.motion.gestures import CURVES, EVENTS
-from avtr_cli.motion.lmfm import decisions, event_head, hearing
+from avtr_cli.motion.lmfm import decisions, event_head, hearing, voicing
 from avtr_cli.motion.lmfm.articulation import FACE, MOUTH, compose
 from avtr_cli.motion.lmfm.checkpoint import SHIPPED, load_lmfm
 from avtr_cli.motion.lmfm.log_mel import FEATURES, SILENCE, LogMel
 from avtr_cli.motion.lmfm.network import NOISE_CORRELATION, NOISE_LIMIT, NOISE_SD, Conditions, Track
-from avtr_cli.motion.lmfm.person import person_vector
+from avtr_cli.motion.lmfm.person import manner_of, person_vector
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,6 +53,7 @@ class LmfmGenerator:
         self.weights_files: tuple[Path, ...] = (checkpoint or SHIPPED,)
         self.model, self.about = load_lmfm(self.weights_files[0])
         self._person = person_vector(config)
+        self._manner = manner_of(config)
         self._mel = LogMel()
         trained = (config.noise_correlation, config.noise_limit) == (NOISE_CORRELATION, NOISE_LIMIT)
         self._noise_sd = NOISE_SD if trained else flow.ar1_sd(config.noise_correlation, config.noise_limit)
@@ -62,11 +63,12 @@ class LmfmGenerator:
         self._odds[EVENTS.index("blink")] = config.blink_rate
 
     def start(self, identity: Identity | None, seed: int) -> MotionState:
-        """The state before the first chunk. The controls space is relative to the photo, so identity adds nothing."""
+        """The state before the first chunk. Of `identity.anatomy` it takes how far the photo's lips are parted."""
         model, width = self.model, self.model.shape.width
         with torch.no_grad(), one_thread():
             rest = -model.face_centre(self._person) / model.face_sd  # zero controls: the photo
             silence = model.hearing.of_silence()
+        parted = identity.anatomy.get("parted_lips") if identity else None
         pending = decisions.Pending.empty()
         return {
             "seed": torch.tensor(seed, dtype=torch.int64),
@@ -80,6 +82,8 @@ class LmfmGenerator:
             "pending": torch.from_numpy(pending.curves),
             "since": torch.from_numpy(pending.since),
             "gaze": torch.from_numpy(pending.gaze),
+            "voicing": voicing.at_rest(),
+            "parted": torch.zeros(1) if parted is None else parted.detach().float().cpu().reshape(1),
         }
 
     def step(self, window: Window, state: MotionState, asked: Asked = ()) -> tuple[Motion, MotionState]:
@@ -103,13 +107,13 @@ class LmfmGenerator:
         mouth, noise = self._mouth(window.index, given, state, rng)
         face = self._face(window.index, given, state, rng)
 
-        config = self.config
         closures = ramp(said.closures[0].sigmoid(), _OPEN_BELOW, _SHUT_ABOVE)
         activity = ramp(said.activity[0].sigmoid(), _STILL_BELOW, _SPEAKS_ABOVE)
+        gate, presence, voiced = voicing.follow(activity, state["voicing"])
         values = compose(
-            model.mouth_from_z(mouth), closures[:, 0], closures[:, 1], activity,
+            model.mouth_from_z(mouth), closures[:, 0], closures[:, 1], gate, presence,
             face * model.face_sd + model.face_centre(self._person), curves[-CHUNK_FRAMES:],
-            config.expressiveness, config.head_gain, config.gaze, config.smile,
+            self._manner, float(state["parted"]),
         )  # fmt: skip
         after = {
             "seed": state["seed"],
@@ -123,6 +127,8 @@ class LmfmGenerator:
             "pending": torch.from_numpy(pending.curves.copy()),
             "since": torch.from_numpy(pending.since),
             "gaze": torch.from_numpy(pending.gaze),
+            "voicing": voiced,
+            "parted": state["parted"],
         }
         return Motion(CONTROLS, values, window.index * CHUNK_FRAMES), after
 

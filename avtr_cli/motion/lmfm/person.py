@@ -12,8 +12,14 @@ from torch import Tensor
 
 from avtr_cli.core.config import EMOTIONS, MotionConfig
 from avtr_cli.core.types import Cue
+from avtr_cli.motion.lmfm.articulation import Manner
 
 STYLE_NUMBERS = 8
+_MANNERS = {  # (face, head, brows) where natural is 1: calm stays still as on a video call, lively as on a stage
+    "calm": (0.9, 0.5, 0.6),
+    "natural": (1.0, 1.0, 1.0),
+    "lively": (1.1, 1.3, 1.3),
+}
 _LOOK = {
     "look_left": (0.5, 0.0),
     "look_right": (-0.5, 0.0),
@@ -30,6 +36,12 @@ def person_vector(config: MotionConfig, style: Sequence[float] = (0.0,) * STYLE_
     if config.emotion != "neutral":
         out[STYLE_NUMBERS + EMOTIONS.index(config.emotion)] = config.emotion_intensity
     return out
+
+
+def manner_of(config: MotionConfig) -> Manner:
+    """How much of its motion this avatar shows: the named manner times the user's own factors."""
+    face, head, brows = _MANNERS[config.manner]
+    return Manner(face * config.expressiveness, head * config.head_gain, brows, config.gaze, config.smile)
 
 
 def event_of_cue(cue: Cue) -> tuple[str, tuple[float, float] | None]:

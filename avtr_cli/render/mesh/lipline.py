@@ -10,7 +10,8 @@ import cv2
 import numpy as np
 
 from avtr_cli.core.arrays import Image, Points
-from avtr_cli.perception.topology import INNER_LOWER_LIP, INNER_UPPER_LIP, MOUTH_CORNERS
+from avtr_cli.perception.topology import INNER_LOWER_LIP, INNER_UPPER_LIP, LIP_CENTRES, MOUTH_CORNERS
+from avtr_cli.render.mesh.shapes import JAW_DROP
 from avtr_cli.render.split import LUMA
 
 SHUT = 0.012  # EO: lips that Face Mesh sees closer than this are shut
@@ -49,3 +50,10 @@ def snap_lips(image: Image, points: Points, unit: float) -> Points:
     valley = line + shift[:, None] * down
     result[upper, :2], result[lower, :2] = valley, valley
     return result
+
+
+def parted_lips(points: Points, unit: float) -> float:
+    """How far the lips of `points` (478, 3) px stand apart in the middle, as the jawOpen weight that parts them so."""
+    upper, lower = LIP_CENTRES
+    gap = float(np.linalg.norm(points[lower, :2] - points[upper, :2])) / unit
+    return max(gap - SHUT, 0.0) / JAW_DROP

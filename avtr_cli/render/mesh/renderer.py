@@ -33,7 +33,7 @@ from avtr_cli.render.mesh.field import FieldBasis, displacement, merge_layers, p
 from avtr_cli.render.mesh.geometry import Geometry
 from avtr_cli.render.mesh.glasses import wears_glasses
 from avtr_cli.render.mesh.inverse import invert, lips_in_frame, mend_folds
-from avtr_cli.render.mesh.lipline import snap_lips
+from avtr_cli.render.mesh.lipline import parted_lips, snap_lips
 from avtr_cli.render.mesh.mouth import Mouth, draw_mouth, feather, mouth_activity, mouth_region, prepare_mouth
 from avtr_cli.render.mesh.shading import Shading, apply_gain, gain, prepare_shading
 from avtr_cli.render.mesh.shapes import UPPER
@@ -120,6 +120,7 @@ class MeshRenderer:
             kept=replace(avatar, calibration=replace(measured, brows=BEHIND_GLASSES if glasses else 1.0)),
             size=(stage.frame.width, stage.frame.height),
             warnings=portrait.warnings,
+            anatomy={"parted_lips": torch.tensor([parted_lips(stage.points, stage.unit)])},
         )
 
     def _stage(self, portrait: Portrait, size: int) -> Stage:
