@@ -17,7 +17,7 @@ from avtr_cli.evaluation.motion.face import lip_aperture
 from avtr_cli.motion import gestures
 from avtr_cli.motion.gestures import CURVES
 from avtr_cli.motion.lmfm import decisions, person
-from avtr_cli.motion.lmfm.articulation import FACE, MOUTH, compose
+from avtr_cli.motion.lmfm.articulation import FACE, MOUTH, Manner, compose, from_photo
 from avtr_cli.motion.lmfm.checkpoint import SHIPPED
 from avtr_cli.motion.lmfm.generator import LmfmGenerator
 
@@ -31,6 +31,7 @@ def spoken(frames=10, **changes):
         "bilabial": torch.zeros(frames),
         "labiodental": torch.zeros(frames),
         "activity": torch.ones(frames),
+        "presence": torch.ones(frames),
         "face": torch.zeros(frames, len(FACE)),
         "curves": torch.zeros(frames, len(CURVES)),
     }
@@ -57,13 +58,60 @@ def column(name):
 
 @pytest.mark.parametrize("expressiveness", [0.3, 1.0, 3.0])
 def test_lips_close_at_a_bilabial_however_expressive_the_face(expressiveness):
-    values = spoken(bilabial=torch.ones(10), expressiveness=expressiveness)
+    values = spoken(bilabial=torch.ones(10), manner=Manner(face=expressiveness))
     assert lip_aperture(values.numpy()).max() < 0.0
 
 
 def test_a_silent_avatar_has_its_mouth_exactly_at_rest():
     values = spoken(activity=torch.zeros(10), bilabial=torch.ones(10))
     assert float(values[:, : CONTROLS.index("headPitch")].abs().max()) == 0.0
+
+
+def test_in_silence_neither_talk_s_head_nor_its_brows_move():
+    values = spoken(activity=torch.zeros(10), presence=torch.zeros(10), face=talking())
+    assert float(values.abs().max()) == 0.0
+    assert float(spoken(face=talking())[:, CONTROLS.index("headYaw")].abs().max()) > 0.1
+
+
+def talking(frames=10):
+    """All that talk alone moves, at large."""
+    face = torch.zeros(frames, len(FACE))
+    face[:, [column for column, name in enumerate(FACE) if name.startswith("talk")]] = 8.0
+    return face
+
+
+@pytest.mark.parametrize("parted", [0.0, 0.01, 0.3, 1.2])
+def test_an_opening_is_reached_from_wherever_the_photo_s_lips_are(parted):
+    wanted = torch.linspace(0, 0.6, 25)
+    jaw, shut = from_photo(wanted, parted)
+    assert torch.allclose(parted * (1 - shut) + jaw, wanted, atol=1e-6)
+    assert float((jaw * shut).max()) == 0.0  # never opened and shut at once
+
+
+@pytest.mark.parametrize("parted", [0.05, 0.3, 1.0])
+def test_parted_lips_of_a_photo_are_shut_by_a_bilabial_and_kept_in_silence(parted):
+    close = CONTROLS.index("mouthClose")
+    spoken_b = spoken(mouth=torch.zeros(10, len(MOUTH)), bilabial=torch.ones(10), parted=parted)
+    silent = spoken(activity=torch.zeros(10), mouth=torch.zeros(10, len(MOUTH)), parted=parted)
+    assert (spoken_b[:, close] >= 0.08).all()  # all of the gap, as `render.mesh.controls.seal_weights` reads it
+    assert float(silent.abs().max()) == 0.0
+
+
+def test_brows_rise_as_the_head_goes_up():
+    face = torch.zeros(10, len(FACE))
+    face[:, FACE.index("pitch")] = -8.0
+    assert float(spoken(face=face)[0, CONTROLS.index("browInnerUp")]) > 0.1
+    assert float(spoken(face=-face)[0, CONTROLS.index("browDownLeft")]) > 0.1
+
+
+@pytest.mark.parametrize("manner", ["calm", "lively"])
+def test_a_manner_moves_the_head_less_or_more_and_multiplies_the_user_s_own_gain(manner):
+    plain, named = (
+        person.manner_of(MotionConfig(head_gain=0.7)),
+        person.manner_of(MotionConfig(head_gain=0.7, manner=manner)),
+    )
+    assert plain.head == 0.7
+    assert (named.head < plain.head) == (named.brows < plain.brows) == (manner == "calm")
 
 
 def test_zeros_return_the_photo():
@@ -77,12 +125,12 @@ def test_gains_scale_what_they_name():
     curves = torch.zeros(10, len(CURVES))
     curves[:, column("gazeX")] = 0.4
     yaw, look = CONTROLS.index("headYaw"), CONTROLS.index("eyeLookOutRight")
-    plain, half = spoken(face=face), spoken(face=face, head_gain=0.5)
+    plain, half = spoken(face=face), spoken(face=face, manner=Manner(head=0.5))
     assert torch.allclose(half[:, yaw], 0.5 * plain[:, yaw])
-    away, ahead = spoken(curves=curves), spoken(curves=curves, gaze=0.0)
+    away, ahead = spoken(curves=curves), spoken(curves=curves, manner=Manner(gaze=0.0))
     assert float(away[0, look]) == pytest.approx(0.4)
     assert float(ahead[0, look]) == 0.0
-    assert float(spoken(smile=0.3)[0, CONTROLS.index("mouthSmileLeft")]) > 0.15
+    assert float(spoken(manner=Manner(smile=0.3))[0, CONTROLS.index("mouthSmileLeft")]) > 0.15
 
 
 def test_eyes_stay_on_the_camera_while_the_head_turns():

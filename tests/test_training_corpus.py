@@ -10,12 +10,25 @@ import torch
 from tiny_speech import tiny_corpus, tiny_utterance
 
 from avtr_cli.core.errors import AvtrError
+from avtr_cli.core.phones import BILABIAL
 from avtr_cli.core.timing import SAMPLE_RATE
 from avtr_cli.evaluation.motion.face import lip_aperture
 from avtr_cli.motion import gestures
+from avtr_cli.motion.lmfm import voicing
 from avtr_cli.motion.lmfm.articulation import compose
 from avtr_cli.motion.lmfm.log_mel import FEATURES, SILENCE
-from avtr_cli.training import augment, behaviour, conversation, dataset, phones, recordings, speech, text, voices
+from avtr_cli.training import (
+    augment,
+    behaviour,
+    conversation,
+    dataset,
+    phones,
+    recordings,
+    speech,
+    targets,
+    text,
+    voices,
+)
 from avtr_cli.training.mouth import mouth_truth
 from avtr_cli.training.prosody import analyse, pitch
 
@@ -44,7 +57,8 @@ def lips(made, side):
         return torch.from_numpy(made[name][side].astype(np.float32))
 
     closures = get("closures")
-    motion = compose(get("mouth"), closures[:, 0], closures[:, 1], get("activity"), get("face"), get("curves"))
+    gate, presence, _ = voicing.follow(get("activity"), voicing.at_rest())
+    motion = compose(get("mouth"), closures[:, 0], closures[:, 1], gate, presence, get("face"), get("curves"))
     return lip_aperture(motion.numpy())
 
 
@@ -53,7 +67,8 @@ def test_names_of_three_engines_mean_the_same_phones():
     assert phones.phone_id("aa1") == phones.phone_id_of_ipa("ˈɑː") == phones.PHONES.index("aa")
     assert phones.phone_id("jh") == phones.phone_id_of_ipa("dʒ") == phones.PHONES.index("sh")
     assert phones.phone_id("pau") == phones.phone_id_of_ipa("_:") == 0
-    assert len(phones.VISEME_OF_PHONE) == len(phones.PHONES) == len(phones.TARGETS) == len(phones.DOMINANCE)
+    assert len(phones.VISEME_OF_PHONE) == len(phones.PHONES)
+    assert set(phones.PHONES) <= set(targets.TARGETS)
     assert phones.VISEME_OF_PHONE.max() == len(phones.VISEMES) - 1
 
 
@@ -89,7 +104,7 @@ def test_a_mouth_is_exactly_still_while_its_side_says_nothing(made, call):
         t = (np.arange(made["activity"].shape[1]) + 0.5) / 25
         speaking = np.zeros(len(t), bool)
         for start, end, _ in call[side].units:
-            speaking |= (t > start - 0.3) & (t < end + 0.3)
+            speaking |= (t > start - 0.3) & (t < end + 0.9)  # lips stay parted over short pauses
         assert (~speaking).any()
         assert np.abs(lips(made, side)[~speaking]).max() == 0.0
 
@@ -259,7 +274,7 @@ def test_an_installed_engine_speaks_with_phone_times_that_fit_its_sound(engine):
     speak, voice = ENGINES[engine]
     (said,) = speak(voice, ["Bob may pay my mom."], np.random.default_rng(1))
     names = [phones.PHONES[int(row[0])] for row in said.phones]
-    assert sum(name in phones.BILABIAL for name in names) >= 6
+    assert sum(name in BILABIAL for name in names) >= 6
     assert 0.6 < said.seconds < 4
     assert (np.diff(said.phones[:, 1]) >= 0).all()
     assert said.phones[said.phones[:, 0] > 0][-1, 2] <= said.seconds

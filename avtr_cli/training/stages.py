@@ -149,7 +149,8 @@ class Run:
         for group in self.optimiser.param_groups:
             group["lr"] = config.rate(self.step)
         self.optimiser.zero_grad(set_to_none=True)
-        with torch.autocast(self.device.type, torch.bfloat16) if config.mixed else contextlib.nullcontext():
+        mixed = config.mixed and half_is_quick(self.device)
+        with torch.autocast(self.device.type, torch.bfloat16) if mixed else contextlib.nullcontext():
             tracks = config.stage == "prior" or self.step % config.tracks_every == 0
             parts = losses(self.model, batch, dropout, generator, tracks, not config.keep_hearing)
             loss = total(parts, weights)
@@ -198,6 +199,13 @@ def export(runs: Sequence[Path], out: Path, notes: dict[str, str] | None = None)
              "minutes": str(sum(float(header["minutes"]) for header in headers)),
              "training": ", ".join(header["config"] for header in headers), **(notes or {})}  # fmt: skip
     write_tensors(out, mean, about)
+
+
+def half_is_quick(device: torch.device) -> bool:
+    """Whether bfloat16 is this device's own: a CPU without its instructions takes a hundred times as long for it."""
+    if device.type != "cpu":
+        return True
+    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
 
 def load_weights(model: Lmfm, path: Path) -> None:

@@ -18,7 +18,7 @@ from avtr_cli.evaluation.motion.takes import Finding, Findings, Take
 from avtr_cli.evaluation.stats import auc, correlation, lagged_correlation
 
 REACH = 12  # frames of lag searched; 0.48 s
-QUIET_MARGIN = 5  # frames from the own voice within which the mouth may still be moving into or out of speech
+BEFORE_VOICE, AFTER_VOICE = 5, 18  # frames in which the mouth may still move: into speech, and to rest after it
 OTHER_CONSONANTS = frozenset(  # without f v w, which narrow the lips
     ("t", "d", "n", "s", "z", "k", "g", "ng", "l", "r", "th", "dh", "sh", "zh", "ch", "jh", "y", "hh")
 )
@@ -30,7 +30,7 @@ _SHIFTS = 100  # of the chance level
 def measure(takes: Sequence[Take]) -> Findings:
     """Everything about the mouth that these takes tell, frames pooled over takes."""
     speaking = np.concatenate([take.own.active for take in takes])
-    quiet = np.concatenate([take.own.away(QUIET_MARGIN, QUIET_MARGIN) for take in takes])
+    quiet = np.concatenate([take.own.away(BEFORE_VOICE, AFTER_VOICE) for take in takes])
     aperture = np.concatenate([take.face.aperture for take in takes])
     # Voices of different calls have different levels: each call counts by itself.
     whole = [take for take in takes if take.own.active.any()]
@@ -99,7 +99,7 @@ def against_truth(takes: Sequence[Take]) -> Findings:
     for take in takes:
         if take.dialogue.truth is None:
             continue
-        truth, near = read_face(take.dialogue.truth), ~take.own.away(QUIET_MARGIN, QUIET_MARGIN)
+        truth, near = read_face(take.dialogue.truth), ~take.own.away(BEFORE_VOICE, AFTER_VOICE)
         made.append(take.face.aperture[near])
         true.append(truth.aperture[near])
         made_round.append(take.face.rounding[near])

@@ -16,8 +16,8 @@ NUMBERS = 4  # of the state: mouth, frames of silence, and the two steps of the 
 
 
 def at_rest() -> Tensor:
-    """The state before anything was said, float32 (4,)."""
-    return torch.tensor([0.0, float(_HELD), 0.0, 0.0])
+    """The state before anything was said, float64 (4,)."""
+    return torch.tensor([0.0, float(_HELD), 0.0, 0.0], dtype=torch.float64)
 
 
 def follow(activity: Tensor, state: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -33,4 +33,4 @@ def follow(activity: Tensor, state: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         gates.append(mouth)
         presences.append(present)
     out = activity.new_tensor([gates, presences])
-    return out[0], out[1], torch.tensor([mouth, min(silent, 2.0 * _HELD), near, present])
+    return out[0], out[1], torch.tensor([mouth, min(silent, 2.0 * _HELD), near, present], dtype=torch.float64)
