@@ -46,19 +46,19 @@ _RATES = {
 }  # times the usual chance of a gesture
 _WANDER = {  # (tau s, sd before smoothing by _SMOOTH frames)
     "pitch": (2.5, 1.0), "yaw": (2.5, 1.2), "roll": (2.5, 0.75), "x": (3.0, 1.2), "y": (3.0, 0.8), "z": (3.5, 2.0),
-    "talkPitch": (0.4, 1.7), "talkYaw": (0.45, 2.0), "talkRoll": (0.4, 1.2), "smile": (3.0, 0.04),
+    "talkPitch": (0.4, 2.3), "talkYaw": (0.45, 2.7), "talkRoll": (0.4, 1.6), "smile": (3.0, 0.04),
     "smileSide": (3.0, 0.03), "browInner": (2.0, 0.05), "browOuter": (2.0, 0.04), "browDown": (2.5, 0.04),
     "squint": (2.5, 0.06), "wide": (2.5, 0.03), "frown": (3.0, 0.02), "mouthSide": (2.0, 0.06),
-    "talkX": (1.5, 3.0), "talkY": (1.5, 2.2), "talkZ": (2.5, 3.0), "talkBrow": (0.5, 0.26), "talkInner": (0.8, 0.12),
-    "browSide": (1.5, 0.07), "talkSmile": (1.6, 0.16),
+    "talkX": (1.5, 5.0), "talkY": (1.5, 3.6), "talkZ": (2.5, 3.0), "talkBrow": (0.5, 0.45), "talkInner": (0.8, 0.16),
+    "browSide": (1.5, 0.09), "talkSmile": (1.6, 0.16),
 }  # fmt: skip
 _TRAVEL = {  # the same, of where talk takes them from phrase to phrase; added
-    "talkPitch": (2.2, 4.0), "talkYaw": (2.5, 5.2), "talkRoll": (2.3, 3.6), "talkX": (2.8, 4.5), "talkY": (2.5, 3.0),
-    "talkBrow": (1.8, 0.24),
+    "talkPitch": (2.2, 4.7), "talkYaw": (2.5, 5.9), "talkRoll": (2.3, 4.1), "talkX": (2.8, 7.0), "talkY": (2.5, 4.5),
+    "talkBrow": (1.8, 0.42),
 }  # fmt: skip
 _SMOOTH = {"talkPitch": 9, "talkYaw": 9, "talkRoll": 9, "talkBrow": 7, "talkInner": 9}
 _SLOW_SMOOTH, _TRAVEL_SMOOTH = 29, 19
-_STRESS = 0.16  # brow weight of a typical accent of the voice; accents differ by the exponent of a normal number
+_STRESS = 0.26  # brow weight of a typical accent of the voice; accents differ by the exponent of a normal number
 
 Chance = Callable[[str, float], bool]
 """(gesture, how likely it is with a person like all others) -> whether it happens, drawn."""
@@ -206,7 +206,7 @@ def _blinks(made: Behaviour, own: Prosody, frames: int, trait: float, rng: np.ra
     regular, second = set(), float(rng.uniform(0.3, 3.0))
     while second < frames / FPS:
         regular.add(round(second, 2))
-        median = (1.75 if _speaks(own, second) else 3.9) * np.exp(-0.25 * trait)
+        median = (1.5 if _speaks(own, second) else 3.9) * np.exp(-0.25 * trait)
         second += max(rng.lognormal(np.log(median), 0.6), 0.5)
     taken = np.flatnonzero(made.starts[:, gestures.EVENTS.index("blink")]) / FPS
     made._next[:] = 0

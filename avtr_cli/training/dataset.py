@@ -111,14 +111,14 @@ class Corpus:
         return cls({key: np.concatenate([shard.pop(key) for shard in shards]) for key in list(shards[0])})
 
     def __len__(self) -> int:
-        return len(self.arrays["features"])
+        return len(self.arrays["mouth"])
 
     def batch(self, rng: np.random.Generator, size: int, frames: int) -> dict[str, torch.Tensor]:
         """`size` windows of `frames` frames, chunk-aligned, half of them around a listener's gesture.
 
         Side 0 of every window is the avatar; `lead` holds the 4 face frames before the window.
         """
-        total = self.arrays["features"].shape[2]
+        total = self.arrays["mouth"].shape[2]
         listener = [EVENTS.index(name) for name in ("nod", "brow", "smile")]
         windows: list[dict[str, AnyArray]] = []
         for _ in range(size):
@@ -134,11 +134,12 @@ class Corpus:
     def _window(self, call: int, side: int, first: int, frames: int) -> dict[str, AnyArray]:
         a, order = self.arrays, [side, 1 - side]
         now = slice(first, first + frames)
-        ahead = a["features"][call][order, first : first + frames + 5].astype(np.float32)
-        missing = frames + 5 - ahead.shape[1]
-        if missing:
-            ahead = np.concatenate([ahead, ahead[:, -1:].repeat(missing, 1)], 1)
-        out = {"features": ahead, "flags": a["flags"][call][order, now].astype(np.float32)}
+        out = {"flags": a["flags"][call][order, now].astype(np.float32)}
+        if "encoded" in a:
+            for key in ("encoded", "heard_flags"):
+                out[key] = a[key][call][order, now].astype(np.float32)
+        else:
+            out["features"] = features_ahead(a["features"][call][order, first : first + frames + 5], frames)
         for key in ("mouth", "closures", "activity", "face", "curves", "starts"):
             out[key] = a[key][call, side, now].astype(np.float32)
         out["lead"] = a["face"][call, side, first - 4 : first].astype(np.float32)
@@ -148,6 +149,13 @@ class Corpus:
         out["person"] = a["person"][call, side].astype(np.float32)
         out["foreign"] = a["foreign"][call, side].astype(np.float32)
         return out
+
+
+def features_ahead(rows: AnyArray, frames: int) -> Floats:
+    """The rows of `frames` frames and the 5 that follow, (2, frames + 5, 320); a call's last row is said again."""
+    ahead = rows.astype(np.float32)
+    missing = frames + 5 - ahead.shape[1]
+    return np.concatenate([ahead, ahead[:, -1:].repeat(missing, 1)], 1) if missing else ahead
 
 
 def since_starts(starts: AnyArray, longest: int = 250) -> Floats:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -20,6 +21,8 @@ from avtr_cli.motion.lmfm.articulation import MOUTH
 from avtr_cli.motion.lmfm.log_mel import SILENCE
 from avtr_cli.motion.lmfm.network import NOISE_CORRELATION, NOISE_LIMIT, NOISE_SD, Conditions, Lmfm, Track
 from avtr_cli.training import phones
+from avtr_cli.training.dataset import Corpus, features_ahead
+from avtr_cli.training.perturb import perturb
 
 LATEST_TIME = 0.98  # of the flow: at 1 the Gaussian skip of a still channel has no finite slope
 _UNHEARD = 40  # frames of a window whose listening history is cut off; the event head is not judged there
@@ -67,18 +70,37 @@ def hear(model: Lmfm, features: Tensor) -> tuple[Tensor, hearing.Articulation, T
     return encoded, said, flags.unflatten(0, (-1, 2))
 
 
+@torch.no_grad()
+def heard_corpus(model: Lmfm, corpus: Corpus, seed: int) -> Corpus:
+    """The corpus as a hearing that is taught nothing more hears it, once and for all.
+
+    Instead of features its arrays hold `encoded` float16 (calls, 2, T, D) and `heard_flags` (calls, 2, T, 6); every
+    call is perturbed once (`perturb`).
+    """
+    held = dict(corpus.arrays)
+    features = held.pop("features")
+    generator = torch.Generator().manual_seed(seed)
+    encoded, flags = [], []
+    for call in features:
+        frames = call.shape[1]
+        rows = torch.from_numpy(features_ahead(call, frames))
+        said, _, logits = hear(model, perturb(rows[None], generator))
+        encoded.append(said[0].numpy().astype(np.float16))
+        flags.append(logits[0].sigmoid().numpy().astype(np.float16))
+    return Corpus({**held, "encoded": np.stack(encoded), "heard_flags": np.stack(flags)})
+
+
 def losses(
     model: Lmfm,
     batch: dict[str, Tensor],
     dropout: Dropout,
     generator: torch.Generator,
     tracks: bool = True,
-    hearing_taught: bool = True,
 ) -> dict[str, Tensor]:
     """Every loss by name, unweighted; the keys of `batch` are those of `dataset.Corpus.batch`.
 
-    Without `tracks` the two flows are left out, which are three quarters of the work. Without `hearing_taught` the
-    hearing is used as it is.
+    Without `tracks` the two flows are left out, which are three quarters of the work. A batch that says what was heard
+    (`heard_corpus`) teaches the hearing nothing.
     """
     count, frames = batch["mouth"].shape[:2]
     device = batch["mouth"].device
@@ -88,15 +110,15 @@ def losses(
 
     deaf = dropout.avatar >= 1 and dropout.partner >= 1
     out: dict[str, Tensor] = {}
-    if deaf:
+    if "encoded" in batch:
+        encoded, heard_flags = batch["encoded"], batch["heard_flags"]
+    elif deaf:
         encoded = torch.zeros(count, 2, frames, model.shape.width, device=device)
         heard_flags = torch.zeros(count, 2, frames, hearing.FLAGS, device=device)
     else:
-        with torch.set_grad_enabled(hearing_taught and torch.is_grad_enabled()):
-            encoded, said, flag_logits = hear(model, batch["features"])
+        encoded, said, flag_logits = hear(model, batch["features"])
         heard_flags = flag_logits.sigmoid()
-        if hearing_taught:
-            out |= _label_losses(said, flag_logits, batch)
+        out |= _label_losses(said, flag_logits, batch)
 
     no_avatar, no_partner, no_person = drop(dropout.avatar), drop(dropout.partner), drop(dropout.person)
     avatar = torch.where(no_avatar, model.no_avatar, encoded[:, 0])

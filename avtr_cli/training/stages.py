@@ -29,7 +29,7 @@ from avtr_cli.motion import flow
 from avtr_cli.motion.lmfm.checkpoint import FORMAT
 from avtr_cli.motion.lmfm.network import Lmfm, LmfmShape
 from avtr_cli.training.dataset import Corpus
-from avtr_cli.training.objective import AUDIO_FREE, Dropout, Weights, losses, total
+from avtr_cli.training.objective import AUDIO_FREE, Dropout, Weights, heard_corpus, losses, total
 from avtr_cli.training.perturb import perturb
 
 STAGES = ("prior", "dyadic")
@@ -110,6 +110,7 @@ class Run:
             fit_statistics(self.model, corpus)
         if config.keep_hearing:
             self.model.hearing.requires_grad_(False).eval()
+            self.corpus = heard_corpus(self.model, corpus, config.seed)
         self.model.to(self.device)
         self.optimiser = torch.optim.AdamW(self.model.parameters(), lr=config.learning_rate, weight_decay=0.01)
         self.average = {name: value.detach().clone() for name, value in self.model.state_dict().items()}
@@ -144,7 +145,8 @@ class Run:
         number = key[0] * 1_000_003 + key[1] * 500_009 + key[2]
         generator = torch.Generator().manual_seed(number)
         torch.manual_seed(number)  # of dropout
-        batch["features"] = perturb(batch["features"], generator)
+        if "features" in batch:
+            batch["features"] = perturb(batch["features"], generator)
         batch = {name: value.to(self.device) for name, value in batch.items()}
         for group in self.optimiser.param_groups:
             group["lr"] = config.rate(self.step)
@@ -152,7 +154,7 @@ class Run:
         mixed = config.mixed and half_is_quick(self.device)
         with torch.autocast(self.device.type, torch.bfloat16) if mixed else contextlib.nullcontext():
             tracks = config.stage == "prior" or self.step % config.tracks_every == 0
-            parts = losses(self.model, batch, dropout, generator, tracks, not config.keep_hearing)
+            parts = losses(self.model, batch, dropout, generator, tracks)
             loss = total(parts, weights)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
