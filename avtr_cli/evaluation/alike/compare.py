@@ -87,10 +87,10 @@ class Compared:
     closures: int  # of the reference
 
 
-def compare(reference: Tracks, ours: Tracks, voice: Sound | None = None) -> Compared:
+def compare(reference: Tracks, ours: Tracks, voice: Sound | None = None, name: str = "ours") -> Compared:
     """Hold `ours` against `reference`; `voice` is float32 (n,) at 16 kHz, None where nobody knows the sound.
 
-    Raises InputError where fewer than a second shows a face in both.
+    Raises InputError, about the video called `name`, where fewer than a second shows a face in both.
     """
     level = level_of(voice) if voice is not None else None
     own = {name: _alone(tracks, level) for name, tracks in (("reference", reference), ("ours", ours))}
@@ -99,7 +99,7 @@ def compare(reference: Tracks, ours: Tracks, voice: Sound | None = None) -> Comp
     common = one.found[:both] & other.found[:both]
     if common.sum() < FEWEST:
         raise InputError(
-            f"only {int(common.sum())} frames show a face in both videos, but {FEWEST} are needed; "
+            f"{name}: shows a face in only {int(common.sum())} of the reference's frames, but {FEWEST} are needed; "
             "are they of the same sound?"
         )
     kept = kept_closures(one["aperture"][:both][common], other["aperture"][:both][common])
