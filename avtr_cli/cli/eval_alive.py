@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -19,6 +19,7 @@ from avtr_cli.core.errors import BatchError, OutputError
 if TYPE_CHECKING:
     from avtr_cli.core.config import Preset
     from avtr_cli.evaluation.alike.clips import Clip, Seen
+    from avtr_cli.jobs.job import Job
     from avtr_cli.streaming.engine import Engine
 
 NUMBERS, INDEX = "alive.json", "index.html"  # in the folder of outputs, beside a folder for every clip
@@ -55,10 +56,6 @@ class Place:
         """It and the clip side by side."""
         return self.folder / "alike.html"
 
-    def all(self) -> Iterator[Path]:
-        """Every file that may come to lie there."""
-        yield from (self.video, self.report, self.tracks, self.voice, self.page)
-
 
 def alive(
     folder: Annotated[
@@ -83,6 +80,9 @@ def alive(
         Path | None,
         option(SETTINGS, "--weights", metavar="FILE", help="Render with this LMFM checkpoint."),
     ] = None,
+    render: Annotated[
+        bool, option(INPUT, "--render/--no-render", help="Or measure our videos that an earlier run left in -o.")
+    ] = True,
     pages: Annotated[bool, option(OUTPUT, "--page", help="Write pages too: both videos and their curves.")] = False,
     overwrite: options.Overwrite = False,
     progress: options.Progress = "auto",
@@ -97,19 +97,21 @@ def alive(
 
     clips, left_out = clips_in(folder, only or ())
     places = {clip.name: Place(out / clip.name) for clip in clips}
-    _refuse(folder, clips, out, places, overwrite)
+    _refuse(folder, clips, out)
+    _refuse_what_lies_there(out, places, overwrite, render)
     chosen = options.preset_of(preset, settings, device, size, "photo")
     for sentence in left_out:
         voice.note(sentence)
     manner = running.Manner(quiet, False, progress)
-    with showing.shown(f"{len(clips)} clips", progress, quiet) as watching:
-        engine = _engine(chosen, weights, watching)
-    make = _Maker(engine, chosen, seed, overwrite, pages, manner)
+    maker = _Maker(chosen, seed, overwrite, pages, manner)
+    if render:
+        with showing.shown(f"{len(clips)} clips", progress, quiet) as watching:
+            maker.engine = _engine(chosen, weights, watching)
     seen: dict[str, Seen] = {}
     failed: dict[str, str] = {}
     for number, clip in enumerate(clips, 1):
         try:
-            seen[clip.name] = make(clip, places[clip.name], f"{number}/{len(clips)} {clip.name}")
+            seen[clip.name] = maker.seen(clip, places[clip.name], f"{number}/{len(clips)} {clip.name}")
         except Exception as error:
             failed[clip.name] = several.told(error)
     told: dict[str, Any] = {"command": options.typed(), "preset": chosen.name, "seed": seed} | report_of(seen, failed)
@@ -122,26 +124,36 @@ def alive(
         raise BatchError(f"{len(failed)} of {len(clips)} clips failed: {', '.join(failed)}")
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Maker:
     """Renders a clip's photo and voice as `avtr render --solo --view photo` does, follows it, and compares."""
 
-    engine: Engine
     preset: Preset
     seed: int
     overwrite: bool
     pages: bool
     manner: running.Manner
+    engine: Engine | None = None  # None: the videos are there
 
-    def __call__(self, clip: Clip, place: Place, title: str) -> Seen:
+    def seen(self, clip: Clip, place: Place, title: str) -> Seen:
         """What was seen of the clip and of ours, whose files lie in `place` then. Raises AvtrError."""
-        from avtr_cli.audio.files import DialogueFiles
         from avtr_cli.evaluation.alike.clips import see
+
+        if self.engine is not None:
+            make_folder(place.folder)
+            running.warn(running.rendered(self._job(clip, place), self.manner, title, self.engine)["warnings"])
+        with watched(title, self.manner.quiet) as watch:
+            found = see(clip, place.video, place.tracks, watch)
+        if self.pages:
+            self._page(clip, place, found)
+        return found
+
+    def _job(self, clip: Clip, place: Place) -> Job:
+        from avtr_cli.audio.files import DialogueFiles
         from avtr_cli.evaluation.alike.sounds import as_one_voice
         from avtr_cli.jobs.job import Job
 
-        make_folder(place.folder)
-        job = Job(
+        return Job(
             photo=clip.photo,
             sound=DialogueFiles(dialogue=as_one_voice(clip.voice, place.voice), solo=True),
             out=place.video,
@@ -151,12 +163,6 @@ class _Maker:
             overwrite=self.overwrite,
             command=options.typed(),
         )
-        running.warn(running.rendered(job, self.manner, title, self.engine)["warnings"])
-        with watched(title, self.manner.quiet) as watch:
-            found = see(clip, place.video, place.tracks, watch)
-        if self.pages:
-            self._page(clip, place, found)
-        return found
 
     def _page(self, clip: Clip, place: Place, found: Seen) -> None:
         from avtr_cli.core.files import write_text
@@ -178,20 +184,29 @@ def make_folder(folder: Path) -> None:
         raise OutputError(f"{folder}: the folder cannot be made ({reason(error)}); choose another -o") from error
 
 
-def _refuse(folder: Path, clips: Sequence[Clip], out: Path, places: dict[str, Place], overwrite: bool) -> None:
-    """Before the work: outputs that are the clips themselves, or lie there already. Raises OutputError."""
-    from avtr_cli.core.files import lies_there, same_file
+def _refuse(folder: Path, clips: Sequence[Clip], out: Path) -> None:
+    """Before the work: an output folder that holds the clips, or cannot be written to. Raises OutputError."""
+    from avtr_cli.core.files import same_file
     from avtr_cli.jobs.checking import check_writable
 
-    if any(same_file(places[clip.name].folder, clip.photo.parent) for clip in clips) or same_file(out, folder):
+    if same_file(out, folder) or any(same_file(out / clip.name, clip.photo.parent) for clip in clips):
         raise OutputError(f"{out}: holds what is to be measured; choose another -o")
     make_folder(out)
-    numbers = [out / NUMBERS, out / INDEX]
-    check_writable(numbers[0])
-    there = [path for place in places.values() for path in place.all() if lies_there(path)]
-    there += [path for path in numbers if lies_there(path)]
-    if there and not overwrite:
-        raise OutputError(f"{there[0]}: exists already; give --overwrite to replace it, or choose another -o")
+    check_writable(out / NUMBERS)
+
+
+def _refuse_what_lies_there(out: Path, places: dict[str, Place], overwrite: bool, render: bool) -> None:
+    """Before the work: files in the way; where nothing is rendered, those that no such command wrote."""
+    from avtr_cli.core.files import lies_there
+
+    if overwrite:
+        return
+    made = [path for place in places.values() for path in (place.tracks, place.page)] + [out / NUMBERS, out / INDEX]
+    if render:
+        made += [path for place in places.values() for path in (place.video, place.report, place.voice)]
+    for path in made:
+        if lies_there(path) and (render or not options.measured_before(path)):
+            raise OutputError(f"{path}: exists already; give --overwrite to replace it, or choose another -o")
 
 
 def _engine(preset: Preset, weights: Path | None, watching: showing.Display) -> Engine:

@@ -259,11 +259,11 @@ def check_written(written: Mapping[str, Path | None], read: Iterable[Path | None
         check_writable(path, option)
         if any(same_file(path, given) for given in files):
             raise OutputError(f"{path}: is what is to be measured; choose another {option}")
-        if lies_there(path) and not _measured_before(path):
+        if lies_there(path) and not measured_before(path):
             raise OutputError(f"{path}: exists already, and no such command wrote it; choose another {option}")
 
 
-def _measured_before(path: Path) -> bool:
+def measured_before(path: Path) -> bool:
     """Whether a measuring command wrote it: a JSON report with a key of ours, Matplotlib's curves, a page, tracks."""
     try:
         data = path.read_bytes()

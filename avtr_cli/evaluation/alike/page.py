@@ -19,8 +19,16 @@ from avtr_cli.report.elements import Tile, anchor, clock, section
 
 REFERENCE_CSS, OURS_CSS = "p", "y"  # styles of the curves; their keys are ka and kb
 KEPT = 0.005  # of a curve's values, at either end, may lie beyond its chart
-TOLD = ("alike.aperture_r", "alike.width_r", "closures.kept", "mouth.level_r", "head.speed")
-"""What the page of many clips tells of each."""
+TOLD = {
+    "alike.aperture_r": "aperture r",
+    "alike.width_r": "width r",
+    "closures.kept": "closures kept",
+    "closures.kept_chance": "by chance",
+    "mouth.level_r": "r with the level",
+    "brow.sd": "brows",
+    "head.speed": "head speed",
+}
+"""What the page of many clips tells of each, and what it calls it."""
 
 
 @dataclass(frozen=True)
@@ -67,15 +75,16 @@ def _overview(path: Path, told: Mapping[str, Any], pages: Mapping[str, Path]) ->
     yield elements.tiles(_tiles(told["measures"]))
     if failures:
         yield section("Failed", elements.bullets([f"{name}: {why}" for name, why in failures.items()]), "bad")
-    heads = "".join(f'<th class="n">{escape(name)}</th>' for name in TOLD)
+    heads = "".join(f'<th class="n">{escape(name)}</th>' for name in TOLD.values())
     rows = "".join(_clip_row(path, name, one["measures"], pages.get(name)) for name, one in clips.items())
-    yield section("Clips", f"<table><thead><tr><th>clip</th>{heads}</tr></thead><tbody>{rows}</tbody></table>")
+    note = '<p class="small soft">× : ours over the reference\'s.</p>'
+    yield section("Clips", f"<table><thead><tr><th>clip</th>{heads}</tr></thead><tbody>{rows}</tbody></table>{note}")
     yield section("Medians", _table(told["measures"]))
     yield section("Made with", elements.command(told["command"]))
 
 
 def _clip_row(path: Path, name: str, rows: Mapping[str, Mapping[str, Any]], page: Path | None) -> str:
-    cells = "".join(f'<td class="n {_colour(rows[told])}">{number(rows[told]["ours"])}</td>' for told in TOLD)
+    cells = "".join(f'<td class="n {_colour(rows[told])}">{_value(rows[told])}</td>' for told in TOLD)
     return f"<tr><td>{anchor(path, page, name) if page is not None else escape(name)}</td>{cells}</tr>"
 
 
@@ -88,8 +97,23 @@ def _tiles(rows: Mapping[str, Mapping[str, Any]]) -> Iterator[Tile]:
     }
     for name, text in words.items():
         row = rows[name]
-        value = f"{number(row['ratio'])}×" if row["relative"] else number(row["ours"])
-        yield Tile(value, f"{text}; {bounds(row).replace(' x', '×')} needed", _colour(row))
+        yield Tile(_value(row), f"{text}; needed {_bounds(row)}", _colour(row))
+
+
+def _value(row: Mapping[str, Any]) -> str:
+    """What its bounds are about: ours, or how many times the reference's it is."""
+    return f"{number(row['ratio'])} ×" if row["relative"] else _signed(row["ours"])
+
+
+def _signed(value: float | None) -> str:
+    return number(value).replace("-", "−")
+
+
+def _bounds(row: Mapping[str, Any]) -> str:
+    """As on a terminal, in the signs of print."""
+    return (
+        bounds(row).replace(">=", "≥").replace("<=", "≤").replace(" .. ", " – ").replace(" x", " ×").replace("-", "−")
+    )
 
 
 def _colour(row: Mapping[str, Any]) -> str:
@@ -164,8 +188,8 @@ def _table(rows: Mapping[str, Mapping[str, Any]]) -> str:
     heads = "".join(f'<th class="n">{name}</th>' for name in COLUMNS)
     lines: Iterable[str] = (
         f'<tr><td>{escape(name)}<div class="small soft">{escape(row["what"])}</div></td>'
-        + "".join(f'<td class="n">{number(row[column]).replace("-", "−")}</td>' for column in COLUMNS)
-        + f'<td class="{_colour(row)}">{escape(bounds(row).replace(" x", " ×"))}</td></tr>'
+        + "".join(f'<td class="n">{_signed(row[column])}</td>' for column in COLUMNS)
+        + f'<td class="{_colour(row)}">{_bounds(row)}</td></tr>'
         for name, row in rows.items()
     )
     return (

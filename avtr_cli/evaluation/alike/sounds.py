@@ -24,12 +24,12 @@ def voice_in(path: Path) -> Sound:
     if why := why_no_file(path):
         raise AudioError(f"{path}: {why}")
     said = f"{path}: has no sound that can be read"
-    arguments = ["-i", ffmpeg.named(path.absolute()), "-vn", "-ac", "1", "-ar", str(SAMPLE_RATE), "-f", "f32le", "-"]
+    arguments = ["-i", ffmpeg.named(path.absolute()), "-vn", "-ac", "1", "-ar", str(SAMPLE_RATE), "-f", "s16le", "-"]
     try:
-        samples = np.frombuffer(ffmpeg.capture(arguments, said), np.float32)
+        samples = np.frombuffer(ffmpeg.capture(arguments, said), "<i2").astype(np.float32) / 32_768
     except OutputError as error:
         raise AudioError(said) from error
-    if not len(samples) or not np.isfinite(samples).all():
+    if not len(samples):
         raise AudioError(said)
     return samples
 
