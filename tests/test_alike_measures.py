@@ -25,6 +25,7 @@ def changed(seen: Tracks, **curves: np.ndarray) -> Tracks:
     return Tracks({**seen.curves, **curves}, seen.found, seen.fps)
 
 
+@pytest.mark.slow
 @given(seeds)
 def test_a_video_is_wholly_like_itself(seed):
     seen = talking(seed=seed)
@@ -37,6 +38,7 @@ def test_a_video_is_wholly_like_itself(seed):
     assert all(row["ratio"] in (None, 1) for row in rows_of([compared]).values())
 
 
+@pytest.mark.slow
 @given(seeds, st.integers(-5, 5))
 def test_the_lag_that_was_planted_is_found(seed, lag):
     long = wander(410, seed)
@@ -47,6 +49,7 @@ def test_the_lag_that_was_planted_is_found(seed, lag):
     assert lag == 0 or compared.ours["alike.aperture_r"] < 0.99
 
 
+@pytest.mark.slow
 @given(seeds, st.floats(0.1, 10), st.floats(-1, 1))
 def test_agreement_knows_neither_scale_nor_offset_and_spreads_know_scale(seed, scale, offset):
     reference, ours = talking(seed=seed), talking(seed=seed + 1)

@@ -57,6 +57,7 @@ def test_a_crooked_face_that_is_turned_has_not_nodded():
     assert abs(curves_of(crooked @ turned.as_matrix().T)["pitch"]) < 1e-9
 
 
+@pytest.mark.slow
 @given(st.floats(0.2, 5), st.lists(st.floats(-0.6, 0.6), min_size=3, max_size=3), st.floats(-500, 500))
 def test_no_length_depends_on_how_large_the_face_is_how_it_is_turned_or_where(size, turn, away):
     moved = size * face() @ Rotation.from_rotvec(turn).as_matrix().T + away

@@ -84,6 +84,19 @@ def test_a_face_is_followed_the_same_every_time(rendered):
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="counts threads where Linux lists them")
+def test_no_video_leaves_a_network_behind(rendered):
+    def threads() -> int:
+        return len(list(Path("/proc/self/task").iterdir()))
+
+    follow(rendered)
+    before = threads()
+    for _ in range(3):
+        follow(rendered)
+    assert threads() <= before
+
+
+@pytest.mark.slow
 def test_a_video_of_30_frames_a_second_with_frames_without_a_face(photo, tmp_path):
     picture = cv2.resize(cv2.cvtColor(cv2.imread(str(photo)), cv2.COLOR_BGR2RGB), (256, 256))
     blank = np.full_like(picture, 90)
