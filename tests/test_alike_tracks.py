@@ -96,6 +96,12 @@ def test_nothing_is_invented_over_lost_frames_when_the_rate_changes():
     assert (np.isfinite(seen["yaw"]) == seen.found).all()
 
 
+def test_a_frame_between_one_with_a_face_and_one_without_is_lost():
+    seen = without(tracks(120, 30.0), slice(32, 33)).at_25_fps()
+    assert np.flatnonzero(~seen.found).tolist() == [26, 27]  # at 31.2 and 32.4 of the frames before
+    assert (np.isfinite(seen["yaw"]) == seen.found).all()
+
+
 @pytest.mark.parametrize("frames", [1, 2, 77])
 def test_tracks_come_back_from_their_file(tmp_path, frames):
     made = without(talking(frames), slice(0, 1)) if frames > 1 else talking(2)

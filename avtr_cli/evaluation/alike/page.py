@@ -31,6 +31,9 @@ TOLD = {
 """What the page of many clips tells of each, and what it calls it."""
 
 
+PRINTED = {">=": "≥", "<=": "≤", " .. ": " – ", " x": " ×", "-": "−", " ": "\N{NO-BREAK SPACE}"}
+
+
 @dataclass(frozen=True)
 class Shown:
     """All that the page of one comparison shows; a side without a video has its curves alone."""
@@ -110,10 +113,11 @@ def _signed(value: float | None) -> str:
 
 
 def _bounds(row: Mapping[str, Any]) -> str:
-    """As on a terminal, in the signs of print."""
-    return (
-        bounds(row).replace(">=", "≥").replace("<=", "≤").replace(" .. ", " – ").replace(" x", " ×").replace("-", "−")
-    )
+    """As on a terminal, in the signs of print, on one line."""
+    text = bounds(row)
+    for typed, printed in PRINTED.items():
+        text = text.replace(typed, printed)
+    return text
 
 
 def _colour(row: Mapping[str, Any]) -> str:
@@ -126,7 +130,7 @@ def _players(path: Path, shown: Shown) -> str:
     there = [(who, video) for who, video in sides if video is not None and video.suffix.lower() in elements.PLAYABLE]
     linked = "".join(f'<p class="small">{who}: {anchor(path, video)}</p>' for who, video in sides if video is not None)
     figures = [
-        f'<figure><video class="player" playsinline preload="auto"{" muted" if place else " controls"} '
+        f'<figure><video class="player" playsinline preload="auto"{" muted" if place else ""} '
         f'src="{elements.link(path, video)}"></video><figcaption class="soft small">{who}</figcaption></figure>'
         for place, (who, video) in enumerate(there)
     ]
@@ -173,7 +177,10 @@ def _track(name: str, unit: str, reference: Doubles, ours: Doubles) -> str:
     low, high = (float(value) for value in np.quantile(values, [KEPT, 1 - KEPT]))
     low, high = (low, high) if high - low > 1e-6 else (low - 1, high + 1)
     chart = charts.overlaid([(reference, REFERENCE_CSS), (ours, OURS_CSS)], name, low, high)
-    units = "".join(f"<span>{value:.3g}{unit}</span>" for value in (high, (low + high) / 2, low))
+    digits = 1 if high - low > 1 else 2
+    units = "".join(
+        f"<span>{value:.{digits}f}{unit}</span>".replace("-", "−") for value in (high, (low + high) / 2, low)
+    )
     plot = f'<div class="plot tall">{chart}</div><div class="units">{units}</div>'
     return f'<div class="track"><h3>{escape(name)}</h3>{plot}</div>'
 
