@@ -16,16 +16,9 @@ from pathlib import Path, PurePosixPath
 
 from avtr_cli.batch.rows import Row, Source
 from avtr_cli.core.errors import ConfigError
+from avtr_cli.core.suffixes import PICTURES, SOUNDS, VIDEOS
 from avtr_cli.core.textfile import printable
 
-SOUNDS = (
-    ".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aiff", ".aif", ".au", ".caf", ".w64", ".rf64", ".m4a", ".wma",
-    ".aac", ".amr",
-)  # fmt: skip
-VIDEOS = (".mp4", ".mov", ".webm", ".mkv")  # whose sound may be meant
-PICTURES = (
-    ".png", ".jpg", ".jpeg", ".jfif", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".avif", ".heic", ".heif",
-)  # fmt: skip
 NAMES_SHOWN = 5  # of files left alone
 
 _SAME: tuple[Callable[[str], str], ...] = (  # from the strictest to the most lenient

@@ -6,10 +6,11 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from avtr_cli.batch.folder import EVERYTHING, SOUNDS, VIDEOS, Choice, matches, read_folder, read_sound
+from avtr_cli.batch.folder import EVERYTHING, Choice, matches, read_folder, read_sound
 from avtr_cli.batch.manifest import MANIFESTS, read_source
 from avtr_cli.batch.rows import Row, Source
 from avtr_cli.core.errors import ConfigError
+from avtr_cli.core.suffixes import SOUNDS, VIDEOS
 from avtr_cli.core.textfile import why_no_file
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from avtr_cli.cli import eval_renderer, eval_temporal, options, voice
+from avtr_cli.cli import eval_alike, eval_alive, eval_renderer, eval_temporal, options, voice
 from avtr_cli.cli.command import Command, Group
 from avtr_cli.cli.measured import tell_numbers, watched
 from avtr_cli.core.errors import ConfigError
@@ -22,6 +22,8 @@ SHORTEST_MINUTES = 0.1  # of a take that borders and drift can be told from
 app = typer.Typer(cls=Group, help="Measures of motion, pictures and videos, with their bounds.", no_args_is_help=True)
 app.command("renderer", cls=Command)(eval_renderer.renderer)
 app.command("temporal", cls=Command)(eval_temporal.temporal)
+app.command("alike", cls=Command)(eval_alike.alike)
+app.command("alive", cls=Command)(eval_alive.alive)
 
 AvatarChannel = Annotated[int, typer.Option(help="The avatar's channel.", min=1, max=2)]
 Partner = Annotated[Path | None, typer.Option(help="The partner's mono file; DIALOGUE is then the avatar's.")]

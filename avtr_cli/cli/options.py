@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import sys
 from collections.abc import Iterable, Mapping
@@ -246,6 +247,10 @@ def check_written(written: Mapping[str, Path | None], read: Iterable[Path | None
     from avtr_cli.jobs.checking import check_writable
 
     files = [path for path in read if path is not None]
+    named = [(option, path) for option, path in written.items() if path is not None and not is_stream(path)]
+    for (one, first), (other, second) in itertools.combinations(named, 2):
+        if same_file(first, second):
+            raise OutputError(f"{first}: cannot be both {one} and {other}; give two names")
     for option, path in written.items():
         if path is None or is_stream(path):
             continue
@@ -254,16 +259,16 @@ def check_written(written: Mapping[str, Path | None], read: Iterable[Path | None
         check_writable(path, option)
         if any(same_file(path, given) for given in files):
             raise OutputError(f"{path}: is what is to be measured; choose another {option}")
-        if lies_there(path) and not _measured_before(path):
+        if lies_there(path) and not measured_before(path):
             raise OutputError(f"{path}: exists already, and no such command wrote it; choose another {option}")
 
 
-def _measured_before(path: Path) -> bool:
-    """Whether a measuring command wrote it: a JSON report with a key of ours, or curves that Matplotlib drew."""
+def measured_before(path: Path) -> bool:
+    """Whether a measuring command wrote it: a JSON report with a key of ours, Matplotlib's curves, a page, tracks."""
     try:
         data = path.read_bytes()
         if not data.startswith(b"{"):
-            return b"atplotlib" in data
+            return any(mark in data for mark in (b"atplotlib", b'name="generator" content="avtr ', b"aperture.npy"))
         return not json.loads(data).keys().isdisjoint(("command", "runs", "sessions", "stages_ms"))
     except (OSError, ValueError, RecursionError):
         return False

@@ -66,7 +66,7 @@ def run(jobs: Sequence[Job], shared: RenderOptions) -> None:
         try:
             report = running.rendered(job, manner, f"{number}/{len(jobs)} {job.out.name}", engine)
         except Exception as error:
-            failed[str(job.sound.dialogue)] = _told(error)
+            failed[str(job.sound.dialogue)] = told(error)
             continue
         reports.append(report)
         if not manner.as_json:
@@ -110,7 +110,8 @@ def _engine(jobs: Sequence[Job], manner: running.Manner) -> Engine:
     return engine
 
 
-def _told(error: Exception) -> str:
+def told(error: Exception) -> str:
+    """What stopped one of several, said on stderr; returns the sentence."""
     from avtr_cli.cli.unforeseen import sentence
 
     code = error.exit_code if isinstance(error, AvtrError) else 1

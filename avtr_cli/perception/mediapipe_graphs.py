@@ -61,3 +61,10 @@ class Graph:
                 if self._graph is None:
                     self._graph = self._make(known)
                 return self._graph.process(np.ascontiguousarray(image))
+
+    def close(self) -> None:
+        """Give the network's memory and threads back, which nobody else does; asked again, it is built anew."""
+        with self._lock, quiet():
+            if self._graph is not None:
+                self._graph.close()
+                self._graph = None

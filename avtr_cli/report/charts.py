@@ -93,6 +93,13 @@ def head(pitch: Reals, yaw: Reals, roll: Reals, reach: float, behind: str = "") 
     return _svg(TALL, behind + level(middle) + lines, "head angles over time")
 
 
+def overlaid(curves: Sequence[tuple[Reals, str]], name: str, low: float, high: float) -> str:
+    """Curves (bins,) with their styles, one over the other, `low` at the bottom and `high` at the top."""
+    scale = (TALL - 4) / (high - low)
+    lines = "".join(line(curve - low, css, scale, TALL - 2, TALL) for curve, css in curves)
+    return _svg(TALL, level(TALL / 2) + lines, f"{name} over time")
+
+
 def spread(statistics: Mapping[str, float], limit: float, deadline: float | None = None) -> str:
     """Milliseconds on a scale from 0 to `limit`: a bar to the median, a thinner one to p99, a mark at the largest."""
 
