@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +22,7 @@ from avtr_cli.batch.messages import Began, Lost, WorkerEvent
 from avtr_cli.batch.processes import crew_for
 from avtr_cli.batch.progress import Progress
 from avtr_cli.batch.run import BatchOptions, render_batch
+from avtr_cli.jobs import production
 from tests import videos
 from tests.batches import (
     BROKEN,
@@ -78,10 +79,10 @@ def until(condition: Callable[[], bool], batch: subprocess.Popen[str]) -> None:
         time.sleep(0.05)
 
 
-def start(*arguments: object) -> subprocess.Popen[str]:
+def start(*arguments: object, program: Sequence[str] = command()) -> subprocess.Popen[str]:
     """A batch as a terminal would start it: with its workers in one process group."""
     return subprocess.Popen(
-        command(*arguments), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+        [*program, *map(str, arguments)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
         env=environment(), preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )  # fmt: skip
 
@@ -120,7 +121,7 @@ def test_killed_at_a_random_moment_it_goes_on_and_gives_the_same_frames(source, 
     time.sleep(random.Random(seed).uniform(0, 4))
     batch.kill()
     batch.communicate()
-    again = avtr_batch(source, "-o", out, *SMALL, "--jobs", 2)
+    again = avtr_batch(source, "-o", out, *SMALL)
     assert again.returncode == 6, again.stderr
     assert frame_hashes(out) == frame_hashes(clean)
     assert [ledger(out, "done").count(("done", name)) for name in GOOD] == [1, 1, 1]
@@ -156,18 +157,24 @@ def test_a_worker_that_is_killed_costs_only_its_job_s_time(source, clean, tmp_pa
 
 
 @pytest.mark.slow
-def test_a_long_job_goes_on_from_its_last_minute(photo, dialogue, tmp_path):
-    folder = tmp_path / "in"
+def test_a_long_job_goes_on_from_its_last_closed_segment(photo, dialogue, tmp_path):
+    """A segment is a minute; here two seconds, so that 16 s are long."""
+    assert production.SEGMENT_FRAMES == 1500
+    folder, short = tmp_path / "in", [sys.executable, str(Path(__file__).with_name("short_segments.py")), "batch"]
     folder.mkdir()
-    soundfile.write(folder / "long.wav", np.tile(dialogue, 7)[:, : 62 * 16_000].T, 16_000)
+    soundfile.write(folder / "long.wav", np.tile(dialogue, 2)[:, : 16 * 16_000].T, 16_000)
     options = [folder, "--photo", photo, "--set", "render.size=64", "--set", "output.speed=ultrafast"]
     out = tmp_path / "out"
-    batch = start(*options, "-o", out)
+    batch = start(*options, "-o", out, program=short)
     until(lambda: (out / ".long.mp4.avtr" / "segment-00000.json").is_file(), batch)
     batch.kill()
     batch.communicate()
-    assert avtr_batch(*options, "-o", out).returncode == 0
-    assert videos.report_of(out / "long.json")["output"]["resumed_from_frame"] == 1500
+    again = start(*options, "-o", out, program=short)
+    _, said = again.communicate()
+    assert again.returncode == 0, said
+    resumed = videos.report_of(out / "long.json")["output"]["resumed_from_frame"]
+    assert 0 < resumed < 400
+    assert resumed % 50 == 0
     undisturbed = frames_undisturbed(folder, tmp_path / "clean", photo=photo, **{"render.size": 64})
     assert frame_hashes(out) == undisturbed
 
