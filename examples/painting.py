@@ -7,6 +7,7 @@ All coordinates are units of the drawing (x right, y down), seen through a squar
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 
 import cv2
 import numpy as np
@@ -52,7 +53,7 @@ class Canvas:
     def hairs(self, lines: list[np.ndarray], widths: np.ndarray, colours: np.ndarray) -> None:
         """Hairs (n, 2 points each) in order, tapered to their tips, in full colour over the canvas."""
         for line, width, colour in zip(lines, widths, colours, strict=True):
-            taper = width * np.sin(np.linspace(0.35, np.pi, len(line)))
+            taper = width * _taper(len(line))
             corners = self._corners(ribbon(line, taper))
             low = np.maximum(corners.min(axis=0) // 16 - 2, 0)
             high = np.minimum(corners.max(axis=0) // 16 + 3, self.side)
@@ -124,11 +125,21 @@ def curve(points: Points | list[np.ndarray], closed: bool = False, samples: int 
 
 def ribbon(line: np.ndarray, width: np.ndarray | list[float] | float) -> np.ndarray:
     """The outline of a line with width; an array of widths is spread along it."""
-    widths = np.interp(np.linspace(0, 1, len(line)), np.linspace(0, 1, np.size(width)), np.atleast_1d(width))
+    widths = np.interp(_even(len(line)), _even(np.size(width)), np.atleast_1d(width))
     along = np.gradient(line, axis=0)
     across = np.stack([-along[:, 1], along[:, 0]], axis=1) / (np.hypot(*along.T)[:, None] + 1e-9)
     half = across * widths[:, None] / 2
     return np.concatenate([line + half, (line - half)[::-1]])
+
+
+@cache
+def _even(count: int) -> np.ndarray:
+    return np.linspace(0, 1, count)
+
+
+@cache
+def _taper(count: int) -> np.ndarray:
+    return np.sin(np.linspace(0.35, np.pi, count))
 
 
 def down(line: np.ndarray, by: float) -> np.ndarray:

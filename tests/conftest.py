@@ -10,13 +10,21 @@ import os  # noqa: E402
 import signal  # noqa: E402
 import sys  # noqa: E402
 import threading  # noqa: E402
+from collections import OrderedDict  # noqa: E402
 from collections.abc import Callable  # noqa: E402
 from pathlib import Path  # noqa: E402
+from typing import TYPE_CHECKING  # noqa: E402
 
 import numpy as np  # noqa: E402
 import pytest  # noqa: E402
 import soundfile  # noqa: E402
 from hypothesis import settings  # noqa: E402
+
+if TYPE_CHECKING:
+    from avtr_cli.core.config import Preset
+    from avtr_cli.streaming.engine import Engine
+
+ENGINES_KEPT = 4
 
 # The same examples in every run, however slow the machine is: what fails here fails everywhere.
 settings.register_profile("avtr", derandomize=True, deadline=None, database=None)
@@ -94,11 +102,37 @@ def identity(engine, photo: Path):
     return engine.avatar(photo)[1]
 
 
+@pytest.fixture(scope="session")
+def kept_engines() -> Callable[[Preset], Engine]:
+    """In place of `Engine(preset)`: one for every preset of the embedded models, with the avatars it has prepared.
+
+    A second less for every command; that a command finds the face of its photo and loads its models is seen the first
+    time, and in commands that run in processes of their own.
+    """
+    from avtr_cli.streaming.engine import Engine
+
+    kept: OrderedDict[str, Engine] = OrderedDict()
+
+    def engine(preset: Preset) -> Engine:
+        if (preset.motion.generator, preset.render.renderer) != ("lmfm", "mesh"):
+            return Engine(preset)
+        key = repr(preset)
+        kept[key] = kept.pop(key, None) or Engine(preset)
+        while len(kept) > ENGINES_KEPT:
+            kept.popitem(last=False)
+        return kept[key]
+
+    return engine
+
+
 @pytest.fixture
-def avtr(monkeypatch, capsys):
+def avtr(monkeypatch, capsys, kept_engines):
     """Runs the command line in this process; returns (exit code, stdout, stderr)."""
 
     from avtr_cli import cli
+
+    for module in ("jobs.preparation", "jobs.forecast"):
+        monkeypatch.setattr(f"avtr_cli.{module}.Engine", kept_engines)
 
     def run(*arguments: object) -> tuple[int, str, str]:
         monkeypatch.setattr(sys, "argv", ["avtr", *map(str, arguments)])

@@ -54,7 +54,21 @@ def keypoints(case: str, sources: int, frames: int) -> tuple[torch.Tensor, torch
 
 def error(actual: torch.Tensor, file: str, name: str) -> float:
     """The largest difference from the golden array, its mean and deviation and those of its channels, relative."""
-    data = golden(file)
+    return _error(actual, golden(file), name)
+
+
+def frame_error(actual: torch.Tensor, file: str, name: str, frame: int) -> float:
+    """The same for one frame (1, ...) of a golden batch, whose sample, means and deviations are kept by frame."""
+    data = dict(golden(file))
+    assert len(actual) == 1
+    assert (data[f"{name}/offset"][0], data[f"{name}/stride"][0]) == (0, 1)
+    data[f"{name}/shape"] = np.array([1, *data[f"{name}/shape"][1:]])
+    for kept in ("sample", "channel_mean", "channel_std"):
+        data[f"{name}/{kept}"] = data[f"{name}/{kept}"][frame : frame + 1]
+    return _error(actual, data, name, whole=False)
+
+
+def _error(actual: torch.Tensor, data: dict[str, np.ndarray], name: str, whole: bool = True) -> float:
     x = actual.detach().double().numpy()
     if name in data:
         expected = data[name].astype(np.float64)
@@ -68,10 +82,9 @@ def error(actual: torch.Tensor, file: str, name: str) -> float:
         np.abs(x[picked] - data[f"{name}/sample"]).max(),
         np.abs(x.mean(axis=rest) - data[f"{name}/channel_mean"]).max(),
         np.abs(x.std(axis=rest) - data[f"{name}/channel_std"]).max(),
-        abs(x.mean() - mean),
-        abs(x.std() - deviation),
-        abs(np.abs(x).max() - peak),
     ]
+    if whole:
+        differences += [abs(x.mean() - mean), abs(x.std() - deviation), abs(np.abs(x).max() - peak)]
     return float(max(differences) / deviation)
 
 

@@ -1,33 +1,27 @@
-"""The published path from photo and dialogue to video, on a made-up weight set in the published file formats."""
+"""From photo and dialogue to video by a made-up weight set in the published file formats, on smaller maps."""
 
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import cv2
 import pytest
+import torch
 
 pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
 
-from avtr_cli.audio.source import DialogueFiles
-from avtr_cli.core.config import load_preset
+from avtr_cli.core.config import RuntimeConfig, load_preset
 from avtr_cli.diagnostics.made_up.weight_set import write_set
-from avtr_cli.jobs import preparation
-from avtr_cli.jobs.job import Job
-from avtr_cli.jobs.production import render_file
 from avtr_cli.motion.file import load_motion
+from avtr_cli.render.liveportrait.renderer import LivePortraitRenderer
 from avtr_cli.weights.registry import registry
+from tests import small_liveportrait
 
 pytestmark = pytest.mark.slow
-
-ROOT = Path(__file__).parent.parent
 
 
 @pytest.fixture(scope="module")
@@ -35,35 +29,46 @@ def weights(tmp_path_factory):
     return write_set(tmp_path_factory.mktemp("published"), small=True)
 
 
-def avtr(*arguments: object, weights: Path) -> subprocess.CompletedProcess[str]:
-    """The command line in a process of its own."""
-    return subprocess.run(
-        [sys.executable, "-c", "from avtr_cli.cli import main; main()", *map(str, arguments)],
-        env=os.environ | {"AVTR_WEIGHTS": str(weights), "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-    )
-
-
-def test_a_dialogue_is_rendered_by_the_published_networks(weights, photo, wav, tmp_path):
-    out, report, motion = (tmp_path / name for name in ("out.mp4", "out.json", "motion.safetensors"))
-    done = avtr(
-        "render", photo, wav(2.0), "-o", out, "--preset", "avtr1", "--duration", 0.2, "--device", "cpu",
-        "--report", report, "--motion-out", motion, weights=weights.root,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    is_a_video_of_the_published_networks(out, json.loads(report.read_text()), motion)
-
-
-def test_a_dialogue_moves_a_published_portrait_by_our_own_model(weights, photo, wav, tmp_path, monkeypatch):
-    """In this process, and without the chunk that only warms up: the networks take seconds for every frame."""
+@pytest.fixture(autouse=True)
+def with_the_set(weights, monkeypatch):
     monkeypatch.setenv("AVTR_WEIGHTS", str(weights.root))
-    monkeypatch.setattr(preparation, "_warm_up", lambda *_: None)
-    out, motion = tmp_path / "out.mp4", tmp_path / "motion.safetensors"
-    preset = load_preset("liveportrait", ["runtime.device=cpu"])
-    sound = DialogueFiles(dialogue=wav(2.0), duration_s=0.2)
-    report = render_file(Job(photo=photo, sound=sound, out=out, preset=preset, motion_out=motion))
-    is_a_video_of_the_published_networks(out, report, motion)
+
+
+@pytest.mark.parametrize("preset", ["avtr1", "liveportrait"])
+def test_without_weights_a_render_ends_with_one_sentence_and_exit_code_4(
+    preset, avtr, photo, wav, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("AVTR_WEIGHTS", str(tmp_path / "none"))
+    code, _, stderr = avtr("render", photo, wav(2.0), "-o", tmp_path / "out.mp4", "--preset", preset)
+    assert code == 4
+    assert "avtr weights pull" in stderr
+    assert "Traceback" not in stderr
+    assert not (tmp_path / "out.mp4").exists()
+
+
+@pytest.fixture(scope="module")
+def on_smaller_maps(weights):
+    """What the store's files make, made once: both presets have the same renderer."""
+    with pytest.MonkeyPatch.context() as patch:
+        small_liveportrait.use_in_renderers(patch)
+        renderer = LivePortraitRenderer.from_store(
+            load_preset("avtr1").render, RuntimeConfig(), torch.device("cpu"), weights
+        )
+        assert renderer.config == load_preset("liveportrait").render
+        patch.setattr(LivePortraitRenderer, "from_store", lambda *_: renderer)
+        yield
+
+
+@pytest.mark.usefixtures("on_smaller_maps")
+@pytest.mark.parametrize("preset", ["avtr1", "liveportrait"])
+def test_a_dialogue_is_rendered_by_the_published_networks(preset, avtr, photo, wav, tmp_path):
+    out, report, motion = (tmp_path / name for name in ("out.mp4", "out.json", "motion.safetensors"))
+    code, _, stderr = avtr(
+        "render", photo, wav(2.0), "-o", out, "--preset", preset, "--duration", 0.2, "--device", "cpu",
+        "--report", report, "--motion-out", motion,
+    )  # fmt: skip
+    assert code == 0, stderr
+    is_a_video_of_the_published_networks(out, json.loads(report.read_text()), motion)
 
 
 def is_a_video_of_the_published_networks(out: Path, told: Mapping[str, Any], motion: Path) -> None:
@@ -88,30 +93,21 @@ def decoded(path: Path) -> list:
         frames.append(picture)
 
 
-def test_verify_tells_the_set_from_the_published_files(weights):
-    done = avtr("weights", "verify", weights=weights.root)
-    assert done.returncode == 0
-    assert done.stdout.count("made up") == len(registry().files)
+def test_verify_tells_the_set_from_the_published_files(avtr):
+    code, stdout, _ = avtr("weights", "verify")
+    assert code == 0
+    assert stdout.count("made up") == len(registry().files)
 
 
-@pytest.mark.parametrize("preset", ["avtr1", "liveportrait"])
-def test_without_weights_a_render_ends_with_one_sentence_and_exit_code_4(preset, photo, wav, tmp_path):
-    done = avtr("render", photo, wav(2.0), "-o", tmp_path / "out.mp4", "--preset", preset, weights=tmp_path / "none")
-    assert done.returncode == 4
-    assert "avtr weights pull" in done.stderr
-    assert "Traceback" not in done.stderr
-    assert not (tmp_path / "out.mp4").exists()
-
-
-def test_a_damaged_weight_file_ends_a_render_with_one_sentence_and_exit_code_4(weights, photo, wav, tmp_path):
-    store = weights
-    path = store.target(registry().files["avtr1/motion"])
+@pytest.mark.usefixtures("on_smaller_maps")
+def test_a_damaged_weight_file_ends_a_render_with_one_sentence_and_exit_code_4(weights, avtr, photo, wav, tmp_path):
+    path = weights.target(registry().files["avtr1/motion"])
     whole = path.read_bytes()
     path.write_bytes(whole[: len(whole) // 2])
     try:
-        done = avtr("render", photo, wav(2.0), "-o", tmp_path / "o.mp4", "--preset", "avtr1", weights=store.root)
+        code, _, stderr = avtr("render", photo, wav(2.0), "-o", tmp_path / "o.mp4", "--preset", "avtr1")
     finally:
         path.write_bytes(whole)
-    assert done.returncode == 4
-    assert "avtr1.scripted.pt: damaged" in done.stderr
-    assert "Traceback" not in done.stderr
+    assert code == 4
+    assert "avtr1.scripted.pt: damaged" in stderr
+    assert "Traceback" not in stderr

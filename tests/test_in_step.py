@@ -32,6 +32,7 @@ from avtr_cli.render.liveportrait.spade import SpadeGenerator
 from avtr_cli.render.liveportrait.warping import WarpingModule
 from avtr_cli.streaming.session import StreamingSession, in_step
 from tests import videos
+from tests.small_liveportrait import use_smaller_maps
 
 CPU = torch.device("cpu")
 TOGETHER = 1e-4  # of sessions together against each alone, over the deviation, where they share a forward
@@ -159,7 +160,8 @@ def on_a_gpu(monkeypatch):
 
 def two_portraits(warp: FastWarpingModule | CompiledWarpingModule) -> tuple[list, torch.Tensor]:
     """Two unrelated portraits and what drives them: two frames of the first, one of the second."""
-    features = inputs("batch2/feature_3d", made_up.volume, (2, 32, 16, 64, 64))
+    side = fast_warping.SIDE
+    features = inputs("batch2/feature_3d", made_up.volume, (2, 32, 16, 64, 64))[..., :side, :side]
     sources, driving = keypoints("batch2", 2, 2)
     portraits = [warp.prepare(features[i : i + 1], sources[i : i + 1]) for i in range(2)]
     return portraits, torch.cat([driving[:1], 1.1 * driving[:1], driving[1:]])
@@ -181,7 +183,9 @@ def on_a_cpu() -> tuple[torch.Tensor, torch.Tensor]:
     """`warp_of_two` in the form that a CPU takes."""
     plain = network("warping_module")
     assert isinstance(plain, WarpingModule)
-    return warp_of_two(FastWarpingModule(plain, CPU))
+    with pytest.MonkeyPatch.context() as patch:
+        use_smaller_maps(patch)
+        return warp_of_two(FastWarpingModule(plain, CPU))
 
 
 @pytest.mark.slow
@@ -191,13 +195,13 @@ def test_on_a_cpu_portraits_warped_together_are_the_bits_of_each_alone(on_a_cpu)
 
 
 @pytest.fixture
-def small_pictures(monkeypatch):
-    """Decoders of 16 x 16 features to 128 x 128: a sixteenth of the work; the goldens judge the full size."""
-    monkeypatch.setattr(fast_spade, "FEATURE_SIDE", 16)
+def small_maps(monkeypatch):
+    """The goldens judge the full size."""
+    use_smaller_maps(monkeypatch)
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("on_a_gpu", "small_pictures")
+@pytest.mark.usefixtures("on_a_gpu", "small_maps")
 def test_in_one_forward_portraits_are_warped_and_decoded_as_each_alone_up_to_rounding():
     warping, spade = network("warping_module"), network("spade_generator")
     assert isinstance(warping, WarpingModule)
@@ -320,7 +324,7 @@ def test_a_compiled_function_answers_as_the_plain_one():
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("small_pictures")
+@pytest.mark.usefixtures("small_maps")
 def test_the_compiled_networks_are_asked_what_the_fast_ones_are(on_a_cpu, monkeypatch):
     """Without the compiler, which takes minutes for networks of this size: everything around it."""
     monkeypatch.setattr(runtime, "compiled", lambda function: function)

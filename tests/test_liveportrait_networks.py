@@ -5,7 +5,7 @@ import hashlib
 import numpy as np
 import pytest
 import torch
-from liveportrait_goldens import CHAINED, SINGLE, contract, error, inputs, keypoints, network, probe_errors
+from liveportrait_goldens import SINGLE, contract, error, inputs, keypoints, network, probe_errors
 
 from avtr_cli.diagnostics.made_up import numbers as made_up
 from avtr_cli.render.liveportrait import networks
@@ -108,8 +108,11 @@ def test_two_unrelated_portraits_share_a_batch_without_mixing():
     warped = network("warping_module")(feature_3d=feature, kp_source=source, kp_driving=driving)
     for name in ("out", "deformation", "occlusion_map"):
         assert error(warped[name], "warp_spade_batch2_unrelated", f"warp/{name}") < SINGLE, name
-    picture = network("spade_generator")(feature=warped["out"])
-    assert error(picture, "warp_spade_batch2_unrelated", "image") < CHAINED
+    # The decoder has no size of its own: on a corner of the maps it mixes as it would on all. The golden pictures of
+    # this batch are met in test_liveportrait_fast.py.
+    decode, corner = network("spade_generator"), warped["out"][..., :16, :16]
+    alone = torch.cat([decode(feature=one) for one in corner.split(1)])
+    assert (decode(feature=corner) - alone).abs().max() < SINGLE * alone.std()
 
 
 def test_weights_loaded_after_a_call_count_in_the_next_one():

@@ -1,4 +1,4 @@
-"""The LivePortrait renderer on a real photo: made-up weights, real geometry."""
+"""The LivePortrait renderer on a real photo: made-up weights on smaller maps, real geometry."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import skimage.data
 import torch
-from liveportrait_goldens import golden
+from liveportrait_goldens import golden, network
 
 from avtr_cli.core.camera import FRONT
 from avtr_cli.core.config import RenderConfig, RuntimeConfig
@@ -16,7 +16,6 @@ from avtr_cli.core.errors import ConfigError, WeightsError
 from avtr_cli.core.motion_space import KEYPOINTS
 from avtr_cli.core.rotation import matrix_of
 from avtr_cli.core.types import Motion
-from avtr_cli.diagnostics.made_up import numbers as made_up
 from avtr_cli.perception.crop import resample, scaled
 from avtr_cli.perception.portrait import find_portrait
 from avtr_cli.render.liveportrait import checkpoints, crop, paste, retargeting
@@ -25,6 +24,7 @@ from avtr_cli.render.liveportrait.matting import Backdrop, MattingNetwork
 from avtr_cli.render.liveportrait.pose import avtr1_keypoints
 from avtr_cli.render.liveportrait.regions import motion_mask
 from avtr_cli.render.liveportrait.renderer import LivePortraitRenderer, _check_corrections
+from tests import small_liveportrait
 
 pytestmark = pytest.mark.slow
 
@@ -39,13 +39,11 @@ def portrait(photo):
 
 
 @pytest.fixture(scope="module")
-def states():
-    return {name: made_up.weights(name) for name in NEEDED}
-
-
-@pytest.fixture(scope="module")
-def renderer(states):
-    return LivePortraitRenderer(states, RenderConfig(size=256), RuntimeConfig(), CPU)
+def renderer():
+    states = {name: network(name).state_dict() for name in NEEDED}
+    with pytest.MonkeyPatch.context() as patch:
+        small_liveportrait.use_in_renderers(patch)
+        yield LivePortraitRenderer(states, RenderConfig(size=256), RuntimeConfig(), CPU)
 
 
 @pytest.fixture(scope="module")

@@ -21,6 +21,7 @@ from avtr_cli.jobs.production import render_file
 from avtr_cli.jobs.two_sided import TwoSidedJob
 from avtr_cli.motion.lmfm.generator import SHIPPED
 from avtr_cli.provenance import signing
+from avtr_cli.report.elements import size_text
 
 DOCUMENT = Path(__file__).parent.parent / "docs" / "report.md"
 STATISTICS = {"count", "mean", "p50", "p90", "p99", "max"}
@@ -132,4 +133,5 @@ def test_the_summary_speaks_of_deadlines_only_at_the_speed_of_a_call(reports):
     assert "came too late" in live
     assert "too late" not in two_sided
     assert "missed" not in two_sided
-    assert f"{reports[1]['output']['bytes'] / 1e6:.1f} MB" in two_sided
+    assert f" s, {size_text(reports[1]['output']['bytes'])}\n" in two_sided
+    assert "0.0 MB" not in two_sided

@@ -11,6 +11,7 @@ from typing import Any
 from avtr_cli.core.clocks import ChunkClock, statistics
 from avtr_cli.core.files import write_json
 from avtr_cli.core.timing import DEADLINE_MS, FIRST_CHUNK_SAMPLES, SAMPLE_RATE
+from avtr_cli.report.elements import size_text
 
 
 class Report(dict[str, Any]):
@@ -29,7 +30,7 @@ class Report(dict[str, Any]):
         size = f"{output['width']}x{output['height']}"
         lines = [
             f"{output['path']}: {output['frames']} frames, {size}, {output['duration_s']:.2f} s, "
-            f"{output['bytes'] / 1e6:.1f} MB",
+            f"{size_text(output['bytes'])}",
             f"{timing['realtime_factor']:.2f} times real time "
             f"({timing['wall_s']:.1f} s in all, {startup:.1f} s start-up)",
         ]

@@ -19,6 +19,7 @@ from avtr_cli.render.liveportrait import networks
 
 PUBLIC_SALT = "public"
 _STEP, _MIX_1, _MIX_2 = (np.uint64(c) for c in (0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB))
+_EVEN_PIECES, _LOW_HALF = np.uint64(0x0000FFFF0000FFFF), np.uint64(0x00000000FFFFFFFF)
 _SUM_MEAN, _SUM_DEVIATION = 131070.0, 37837.0  # of four independent 16-bit numbers added up
 _BLOCK = 1 << 18  # numbers made at once: the intermediate ones stay in the cache
 
@@ -59,7 +60,8 @@ def stream(label: str, count: int) -> Doubles:
         z ^= z >> np.uint64(27)
         z *= _MIX_2
         z ^= z >> np.uint64(31)
-        block[:] = z.view(np.uint16).reshape(-1, 4).sum(axis=1, dtype=np.uint32)
+        z = (z & _EVEN_PIECES) + (z >> np.uint64(16) & _EVEN_PIECES)  # two sums of two pieces, 32 bits each
+        block[:] = (z & _LOW_HALF) + (z >> np.uint64(32))
         block -= _SUM_MEAN
         block /= _SUM_DEVIATION
     return numbers

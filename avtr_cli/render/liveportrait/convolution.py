@@ -145,14 +145,15 @@ class Product:
         self._padding, self._groups = padding, groups
         dimensions = weight.ndim - 2
         formats = {2: torch.channels_last, 3: torch.channels_last_3d}
-        self._weight = weight.to(scratch.device, scratch.dtype, memory_format=formats[dimensions])
+        self._weight = torch.empty(0)
         self._ones = [1] * dimensions
         self._packed: Tensor | None = None
         if scratch.device.type == "cpu" and scratch.dtype == torch.float32 and can_pack():
             reorder = getattr(torch._C._nn, f"mkldnn_reorder_conv{dimensions}d_weight")
             shape = [1, weight.shape[1] * groups, *size]
             self._packed = reorder(weight.to_mkldnn(), padding, self._ones, self._ones, groups, shape)
-            self._weight = torch.empty(0)
+        else:
+            self._weight = weight.to(scratch.device, scratch.dtype, memory_format=formats[dimensions])
 
     def __call__(self, x: Tensor) -> Tensor:
         """x (B, in, ...) to (B, out, ...), both channels-last in memory."""

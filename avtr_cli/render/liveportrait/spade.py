@@ -33,8 +33,10 @@ class SpectralConv2d(nn.Module):
         nn.init.kaiming_uniform_(self.weight_orig)
         self.weight_u: Tensor
         self.weight_v: Tensor
-        self.register_buffer("weight_u", F.normalize(torch.randn(outputs), dim=0))
-        self.register_buffer("weight_v", F.normalize(torch.randn(inputs * size * size), dim=0))
+        # Unit vectors, meaningless until loaded. On the meta device (networks.load) torch.randn and F.normalize would
+        # import torch's compiler, which takes seconds.
+        for name, count in (("weight_u", outputs), ("weight_v", inputs * size * size)):
+            self.register_buffer(name, torch.full((count,), count**-0.5))
         self.padding = size // 2
 
     def normalized_weight(self) -> Tensor:
