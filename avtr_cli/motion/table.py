@@ -39,7 +39,7 @@ def _avtr1(preset: Preset, device: torch.device) -> MotionGenerator:
 
 GENERATORS = {
     "lmfm": GeneratorEntry(_lmfm, ()),
-    "avtr1": GeneratorEntry(_avtr1, ("blink_rate", "gaze", "smile", "emotion", "emotion_intensity")),
+    "avtr1": GeneratorEntry(_avtr1, ("manner", "blink_rate", "gaze", "smile", "emotion", "emotion_intensity")),
 }
 
 
