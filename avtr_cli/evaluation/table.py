@@ -16,8 +16,8 @@ from avtr_cli.evaluation.measure import Measure
 from avtr_cli.evaluation.motion.takes import Finding
 
 MEASURES: dict[str, Measure] = {
-    "mouth.energy_r": Measure("aperture with own level in dB, all frames, at the best lag", 0.65, 0.92),
-    "mouth.energy_r_speaking": Measure("the same within the own speech, no lag"),
+    "mouth.energy_r": Measure("aperture with own level in dB, all frames, at the best lag", 0.3, 0.8),
+    "mouth.energy_r_speaking": Measure("the same within the own speech, no lag", None, 0.45),
     "mouth.lag_frames": Measure("frames by which the mouth is late", -1, 1),
     "mouth.quiet_over_speaking": Measure("aperture sd while silent / while speaking", None, 0.08),
     "mouth.closure_auc": Measure("lower aperture at p b m than at other consonants", 0.80),
@@ -28,7 +28,7 @@ MEASURES: dict[str, Measure] = {
     "mouth.sd_over_truth": Measure("aperture sd / the true motion's", 0.85, 1.15),
     "mouth.peak_while_listening": Measure("highest aperture, own side digital silence", None, 0.06),
     "mouth.sd_while_listening": Measure("aperture sd, own side digital silence", None, 0.01),
-    "head.speed_speaking": Measure("deg/s while speaking", 6, 14),
+    "head.speed_speaking": Measure("deg/s while speaking", 12, 28),
     "head.speed_listening": Measure("deg/s while listening"),
     "head.speed_rest": Measure("deg/s while nobody speaks, in the calls", 1.5, 3),
     "head.listening_over_rest": Measure("head speed listening / nobody speaking", 1.2),
@@ -47,7 +47,7 @@ MEASURES: dict[str, Measure] = {
     "smile.rise_p": Measure("p of that rise under turned phrase ends", None, 0.05),
     "gaze.on_partner_listening": Measure("share of listening frames looking at the camera, within 6 degrees", 0.6),
     "gaze.on_partner_speaking": Measure("the same while speaking"),
-    "blink.per_minute": Measure("blinks a minute", 10, 25),
+    "blink.per_minute": Measure("blinks a minute", 12, 40),
     "blink.gap_median_s": Measure("median gap between blinks, seconds", 1.5, 6),
     "blink.gap_log_sd": Measure("spread of the gaps' logarithm; 0 is a metronome", 0.35, 1.2),
     "life.longest_still_s": Measure("longest stretch with the head below 0.1 deg/s, seconds", None, 1.0),
@@ -70,11 +70,11 @@ MEASURES: dict[str, Measure] = {
 
 VIDEO_MEASURES: dict[str, Measure] = {
     "face.found": Measure("share of frames in which Face Mesh finds the face", 0.99),
-    "mouth.energy_r": Measure("lip gap with own level in dB at the best lag", 0.45),
+    "mouth.energy_r": Measure("lip gap with own level in dB at the best lag", 0.1),
     "mouth.energy_r_speaking": Measure("the same within the own speech, no lag"),
     "mouth.lag_frames": Measure("frames by which the mouth is late", -1, 1),
     "mouth.quiet_over_speaking": Measure("lip gap sd while silent / while speaking", None, 0.3),
-    "blink.per_minute": Measure("blinks a minute by the eye aspect ratio", 8, 30),
+    "blink.per_minute": Measure("blinks a minute by the eye aspect ratio", 8, 45),
     "blink.gap_median_s": Measure("median gap between blinks, seconds"),
     "head.sd_listening": Measure("head sd while listening, degrees", 0.3),
     "head.sd_speaking": Measure("head sd while speaking, degrees"),

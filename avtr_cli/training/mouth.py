@@ -25,7 +25,6 @@ _PER_FRAME = RATE // 25
 _HANN = np.hanning(7)[1:-1] / np.hanning(7)[1:-1].sum()  # 5 taps: 50 ms
 _NEAR, _OF_LENGTH = 0.03, 0.30  # s, and share of a phone: how wide its dominance is
 _GAP = 0.03  # s between phones from which it is a pause
-_LOUDNESS = 0.006  # of the opening a dB: louder speech opens the mouth hardly more
 _RAMP = 0.05  # s, into and out of a closure
 _LONGEST_STOP = 0.12  # s that a p or b holds the lips
 _ID = {name: k for k, name in enumerate(phones.PHONES)}
@@ -45,13 +44,8 @@ def mouth_truth(rows: Floats, prosody: Prosody, opening: float, rng: np.random.G
     """`rows` are (phone, start s, end s); `opening` scales this person's mouth (1 = average)."""
     count = len(prosody.speech) // _PER_FRAME * _PER_FRAME
     blended = _blend(rows, count, rng)
-    level = np.interp(np.arange(count), np.arange(len(prosody.level_db)), prosody.level_db)
-    spoken = prosody.speech[:count]
-    if spoken.any():
-        gain = np.clip(1 + _LOUDNESS * (level - np.median(level[spoken])), 0.8, 1.2)
-        gain = convolve1d(gain, _HANN, mode="nearest") * opening
-        blended[:, :3] *= gain[:, None]
-    activity = binary_dilation(spoken, iterations=6).astype(float)
+    blended[:, :3] *= opening
+    activity = binary_dilation(prosody.speech[:count], iterations=6).astype(float)
     smooth = np.hanning(15)[1:-1]
     activity = np.clip(convolve1d(activity, smooth / smooth.sum(), mode="nearest"), 0, 1)
     return MouthTruth(

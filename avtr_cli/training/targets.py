@@ -27,7 +27,7 @@ SHARPENED = 2.0  # a least-squares share shrinks by what it cannot explain; spre
 # phone: (aperture, width) in sd, share of the opening that lips make and not the jaw, share of a rounding that is a
 # pucker and not a funnel. Diphthongs move: their second half is written under the name with a 2.
 _MEASURED: dict[str, tuple[float, float, float, float]] = {
-    SILENCE: (0.1, 0.3, 0.4, 0.5),
+    SILENCE: (0.3, 0.3, 0.4, 0.5),
     "aa": (1.5, -0.6, 0.22, 0.3), "ae": (1.75, 0.7, 0.32, 0.3), "ah": (0.4, 0.3, 0.3, 0.3),
     "ax": (-0.5, 0.0, 0.4, 0.4), "ao": (0.5, -1.2, 0.25, 0.5), "eh": (0.75, 0.75, 0.42, 0.3),
     "ih": (0.3, 0.45, 0.5, 0.4), "iy": (0.45, 0.45, 0.6, 0.4), "ow": (0.0, -1.1, 0.25, 0.55),
