@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import cv2
 import numpy as np
 
-from avtr_cli.core.arrays import Doubles, Floats, Points, Rotation, Vector
+from avtr_cli.core.arrays import Doubles, Floats, Matte, Points, Rotation, Vector
 from avtr_cli.perception.template import fit_pose, head_shape
 from avtr_cli.perception.topology import CHIN, EARS, FACE_OVAL, FOREHEAD
 from avtr_cli.render.mesh.controls import BREATH_LIFT, Controls
@@ -19,6 +19,8 @@ from avtr_cli.render.mesh.shapes import agree_where_shared, shape_deltas, smooth
 from avtr_cli.render.mesh.stage import Stage
 
 BEHIND_EARS = 0.15  # EO from the ears to the plane on which hair and turning axis lie
+SKULL_SIDES = (0.15, 0.80)  # cosines of the angle from straight up between which the skull goes over into its sides
+COMMON_END, HEAD_ENDS = 1.5, (1.12, 1.75)  # outlines of the face within which a head with its hair ends, above it
 STEEPEST = 2.4  # limit of the depth's slope, px per px: steeper flanks would fold over when the head turns
 NECK = (0.0, 0.5)  # EO below the jaw line over which expressions die: shorter, an open mouth would fold the throat
 FADE = 0.9  # EO over which motion dies at those sides of the stage behind which the photo goes on
@@ -88,6 +90,43 @@ def outlines_away(stage: Stage, geometry: Geometry, nodes: Points) -> Doubles:
     radius = np.interp(np.arctan2(offset[:, 1], offset[:, 0]), angles[order], radii[order], period=2 * np.pi)
     away: Doubles = np.hypot(*offset.T) / radius
     return away
+
+
+def skull(stage: Stage, geometry: Geometry, nodes: Points, away: Doubles, matte: Matte | None) -> Doubles:
+    """Depth (n,) px of the head above the face, from the plane of the hair, towards the camera: less than 0.
+
+    From the top of the forehead it goes back as a dome that ends where the head does. Hair that lay flat behind the
+    forehead would squeeze and stretch it as the head nods. Beside and below the face it is 0.
+    """
+    outline = stage.points[list(FACE_OVAL)]
+    arms = outline[:, :2] - geometry.centre
+    up = -geometry.rotation[:2, 1] / np.linalg.norm(geometry.rotation[:2, 1])
+    above = smoothstep(arms @ up / np.hypot(*arms.T), *SKULL_SIDES)
+    forehead = np.minimum(outline[:, 2] - geometry.pivot[2], 0) * above
+    angles = np.arctan2(arms[:, 1], arms[:, 0])
+    order = np.argsort(angles)
+    offset = nodes - geometry.centre
+    towards = np.arctan2(offset[:, 1], offset[:, 0])
+    height, end = (
+        np.interp(towards, angles[order], values[order], period=2 * np.pi)
+        for values in (forehead, _head_ends(arms, geometry, matte))
+    )
+    along = np.clip((away - 1) / (end - 1), 0, 1)
+    dome: Doubles = height * (1 - along**2) * (away >= 1)
+    return dome
+
+
+def _head_ends(arms: Points, geometry: Geometry, matte: Matte | None) -> Doubles:
+    """How many outlines from the middle of the face the person ends in the direction of each of `arms` (n, 2)."""
+    if matte is None:
+        return np.full(len(arms), COMMON_END)
+    steps = np.arange(1.0, HEAD_ENDS[1], 0.02)
+    x, y = (geometry.centre + arms[:, None] * steps[:, None]).astype(np.float32).transpose(2, 0, 1)
+    person = cv2.remap(matte.astype(np.float32), x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT) > 0.5
+    ends = np.where(person.all(axis=1), HEAD_ENDS[1], steps[person.argmin(axis=1)])
+    around = np.array([1, 2, 3, 2, 1]) / 9  # the outline is a ring: its first points follow its last
+    smooth = np.convolve(np.pad(ends, 2, mode="wrap"), around, mode="valid")
+    return np.clip(smooth, *HEAD_ENDS)
 
 
 def collar_still(geometry: Geometry, nodes: Points, away: Doubles) -> Doubles:
