@@ -26,7 +26,7 @@ BREATH_HZ = 0.23  # about 14 breaths a minute
 BREATH_LIFT = 0.016  # EO that the shoulders rise from the mean
 # What a photo's own broad smile gives up while it speaks: of the smile, and of the gap between its lips.
 SPEAKING_SMILE, SPEAKING_TEETH = 0.65, 0.1
-PURSED = 0.8  # share of the photo's gap between the lips that a full pucker closes
+PURSED = 0.9  # share of the photo's gap between the lips that a full pucker closes
 _JAW_DRIVEN = [SHAPES.index("jawOpen"), SHAPES.index("sealJaw")]
 _BROWS = [index for index, name in enumerate(SHAPES) if name.startswith(("brow", "cheekSquint"))]
 _SMILES = [SHAPES.index("mouthSmileLeft"), SHAPES.index("mouthSmileRight")]

@@ -281,7 +281,7 @@ def _brows(author: _Author) -> None:
 
     # The skin over the brows goes with them: Face Mesh sees brows up to a brow's height too low, and where its own ones
     # moved more than the skin above them, a thick brow was squeezed into a line.
-    raised, lowered = up_and_down(-0.25, 0.20, 0.085, level=0.14), up_and_down(-0.2, 0.16, 0.09)
+    raised, lowered = up_and_down(-0.235, 0.20, 0.085, level=0.155), up_and_down(-0.2, 0.16, 0.09)
     # Brows that a photo has raised already have less way to go under the hair.
     top, average_top = (
         points[list(BROW_PEAKS), 1].mean() - points[FOREHEAD, 1] for points in (author.head, author.average)
@@ -297,7 +297,7 @@ def _brows(author: _Author) -> None:
     ring = [point for eye in EYES for point in eye.ring]
     brows = [index for index, name in enumerate(SHAPES) if name.startswith("brow")]
     kept = np.full(POINTS, 0.9)
-    kept[ring] *= 0.30
+    kept[ring] *= 0.22
     kept[lids] *= 0.04
     author.deltas[:, brows] *= kept[:, None]
 
