@@ -148,7 +148,7 @@ def draw_interior(
     up = max(opened * (1 - rounded), bared)
     edge = 0.0 if interior.own_lower else interior.lower_lip + LOWER_TEETH_DOWN - LOWER_TEETH_UP * up
     lower = _read(interior, sampler, interior.lower_teeth, jaw_u, jaw_v - edge)
-    drawn = lower[:3] * (1 + BARED_LIT * bared)
+    drawn = lower[:3] if interior.own_lower else lower[:3] * (1 + BARED_LIT * bared)  # the photo's own are lit already
     inside = torch.lerp(inside, drawn, lower[3:] * ((1 - raised * covers) / 255))
     inside *= 0.28 + 0.72 * fallen
     edge = 0.0 if interior.own_upper else interior.upper_lip + UPPER_TEETH_DOWN + UPPER_TEETH_MORE * opened
