@@ -21,6 +21,7 @@ from avtr_cli.render.mesh.stage import Stage
 BEHIND_EARS = 0.15  # EO from the ears to the plane on which hair and turning axis lie
 SKULL_SIDES = (0.15, 0.80)  # cosines of the angle from straight up between which the skull goes over into its sides
 COMMON_END, HEAD_ENDS = 1.5, (1.12, 1.75)  # outlines of the face within which a head with its hair ends, above it
+SHOULDERS_FOLLOW = 0.2  # share of the head's shift that the body goes along with
 STEEPEST = 2.4  # limit of the depth's slope, px per px: steeper flanks would fold over when the head turns
 NECK = (0.0, 0.5)  # EO below the jaw line over which expressions die: shorter, an open mouth would fold the throat
 FADE = 0.9  # EO over which motion dies at those sides of the stage behind which the photo goes on
@@ -172,8 +173,8 @@ def body_weights(stage: Stage, geometry: Geometry, nodes: Points) -> tuple[Doubl
     head = 1 - smoothstep(under_jaw, -0.02, 0.62)
     shoulders = smoothstep(below, 0.15, 0.9)
     bottom = stage.visible.y + stage.visible.height - 1
-    moving = 1 - smoothstep((nodes[:, 1] - bottom) / unit, -0.75, 0.08)  # the picture's lower edge stays
-    body = (0.25 + 0.75 * head) * np.where(head < 0.999, 0.35 + 0.65 * moving, 1)
+    body = SHOULDERS_FOLLOW + (1 - SHOULDERS_FOLLOW) * head  # alike from the neck down, else cloth would wobble
+    moving = 1 - smoothstep((nodes[:, 1] - bottom) / unit, -0.75, 0.08)  # the picture's lower edge does not breathe
     lift = BREATH_LIFT * unit * (shoulders * moving + 0.35 * (1 - shoulders))
     return head, body, -lift[None] * down[:, None]
 
