@@ -23,6 +23,7 @@ BAND = 0.075  # EO around the matte in which loose hair is looked for
 PLATE_MARGIN = 0.11  # EO around the matte that the plate does not take from the photo
 TEXTURE = 0.15  # EO: structure finer than this is mirrored into the plate from outside the silhouette
 TEXTURE_REACH = 0.7  # EO behind the silhouette to which a turning head may uncover the plate
+SOFT_TEXTURE = 0.04  # EO over which that structure ends where none is known
 OVERSAMPLING = 2
 CRISPER = 0.10  # how much of the detail finer than a pixel is added between pixels
 LUMA = np.array([0.299, 0.587, 0.114])  # ITU-R BT.601
@@ -87,6 +88,7 @@ def fill_plate(photo: Image, hidden: Mask, unit: float) -> Picture:
     mirrored = cv2.remap(detail, from_x, from_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
     known = cv2.remap((~hidden).astype(np.float32), from_x, from_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
     weight = known * np.clip(2 - depth / (0.5 * TEXTURE_REACH * unit), 0, 1) * hidden
+    weight = cv2.GaussianBlur(weight.astype(np.float32), (0, 0), max(0.6, SOFT_TEXTURE * unit)) * hidden
     return smooth + mirrored * weight[..., None]
 
 

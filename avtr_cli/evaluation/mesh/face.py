@@ -16,9 +16,13 @@ from avtr_cli.evaluation.mesh.lip_band import LipBand
 from avtr_cli.evaluation.mesh.studio import AXES, Numbers, Studio, distance
 from avtr_cli.evaluation.stats import correlation
 from avtr_cli.perception.template import fit_pose
-from avtr_cli.perception.topology import EYES, MOUTH_CORNERS
+from avtr_cli.perception.topology import CHIN, EYES, FOREHEAD, MOUTH_CORNERS
 from avtr_cli.render.mesh.calibration import eye_distance, eye_opening, lip_gap
 from avtr_cli.render.mesh.shapes import JAW_DROP
+
+HAIR_STRIP = 0.25  # EO above the topmost face point whose stretch is measured
+BROW_HEIGHT = 0.08  # EO of a thick brow
+BROW_RIDGES = (63, 105, 66, 293, 334, 296)  # points on the upper edges of both brows
 
 
 def lips(studio: Studio) -> Numbers:
@@ -52,6 +56,7 @@ def lids(studio: Studio) -> Numbers:
         "lids.brow_moved": moved / studio.unit,
         "lids.changed_by_brow": abs(eye_opening(raised) / float(openings[0]) - 1),
         "brow.raised": lifted,
+        "brow.thickness": _brow_thickness(studio),
     }
 
 
@@ -66,7 +71,7 @@ def pose(studio: Studio) -> Numbers:
         numbers[f"pose.{short}_slope"] = float(np.polyfit(commanded, turned[:, axis], 1)[0])
         numbers[f"pose.{short}_r"] = correlation(commanded, turned[:, axis])
         leakage = max(leakage, float(np.abs(np.delete(turned, axis, axis=1)).max()))
-    return numbers | {"pose.leakage_degrees": leakage}
+    return numbers | {"pose.leakage_degrees": leakage, "pose.hair_stretch": _hair_stretch(studio)}
 
 
 def expressions(studio: Studio) -> Numbers:
@@ -80,8 +85,34 @@ def expressions(studio: Studio) -> Numbers:
         "smile.wider": distance(smile, *corners) / distance(rest, *corners) - 1,
         "smile.lifted": float((_heights(rest, corners) - _heights(smile, corners)) / eye_distance(rest)),
         "pucker.wider": distance(pucker, *corners) / distance(rest, *corners) - 1,
+        "pucker.gap": lip_gap(pucker),
         "gaze.least_travel": min(middle - _iris_place(left), _iris_place(right) - middle),
     }
+
+
+def _hair_stretch(studio: Studio) -> float:
+    """How many times a nod makes what lies over the forehead taller or, the inverse, lower; the larger of both ways.
+
+    The field is asked, as Face Mesh sees no hair. A head that nods shows its hair from another side, all but as tall.
+    """
+    top = studio.points[FOREHEAD, :2]
+    up = top - studio.points[CHIN, :2]
+    strip = np.stack([top, top + HAIR_STRIP * studio.unit * up / np.linalg.norm(up)])
+    most = {short: degrees for short, _, degrees in AXES}["pitch"]
+    heights = [float(np.linalg.norm(np.diff(studio.taken(strip, pitch=sign * most), axis=0))) for sign in (-1, 1)]
+    ratios = np.array(heights) / (HAIR_STRIP * studio.unit)
+    return float(np.maximum(ratios, 1 / ratios).max())
+
+
+def _brow_thickness(studio: Studio) -> float:
+    """How many times thicker raised brows are: the field's stretch from their upper points to a brow's height above.
+
+    Face Mesh's points lie in the lower half of thick brows, which would be squeezed into lines.
+    """
+    brows = studio.points[list(BROW_RIDGES), :2]
+    above = brows - (0, BROW_HEIGHT * studio.unit)
+    lower, upper = (studio.taken(places, browInnerUp=1, browOuterUp=1) for places in (brows, above))
+    return float((lower - upper)[:, 1].mean() / (BROW_HEIGHT * studio.unit))
 
 
 def _heights(points: Points, which: list[int]) -> float:

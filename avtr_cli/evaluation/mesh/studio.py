@@ -22,7 +22,7 @@ from avtr_cli.render.mesh.renderer import Avatar, MeshRenderer
 from avtr_cli.render.split import LUMA
 
 Numbers = dict[str, float]
-AXES = (("pitch", "headPitch", 10.0), ("yaw", "headYaw", 15.0), ("roll", "headRoll", 10.0))
+AXES = (("pitch", "headPitch", 11.0), ("yaw", "headYaw", 15.0), ("roll", "headRoll", 10.0))
 
 
 class Studio:

@@ -16,7 +16,7 @@ from avtr_cli.core.motion_space import ARKIT_BLENDSHAPES, CONTROLS
 from avtr_cli.core.timing import FPS
 from avtr_cli.perception.template import rotation_matrix
 from avtr_cli.render.mesh.calibration import UNCALIBRATED, Calibration
-from avtr_cli.render.mesh.shapes import SHAPES
+from avtr_cli.render.mesh.shapes import SHAPES, step
 
 # Head rotation commands are followed exactly to 70 % of these and then ever less: a warp of one photo cannot show
 # what it hides. Degrees of pitch, yaw, roll.
@@ -26,9 +26,11 @@ BREATH_HZ = 0.23  # about 14 breaths a minute
 BREATH_LIFT = 0.016  # EO that the shoulders rise from the mean
 # What a photo's own broad smile gives up while it speaks: of the smile, and of the gap between its lips.
 SPEAKING_SMILE, SPEAKING_TEETH = 0.65, 0.1
+PURSED = 0.9  # share of the photo's gap between the lips that a full pucker closes
 _JAW_DRIVEN = [SHAPES.index("jawOpen"), SHAPES.index("sealJaw")]
 _BROWS = [index for index, name in enumerate(SHAPES) if name.startswith(("brow", "cheekSquint"))]
 _SMILES = [SHAPES.index("mouthSmileLeft"), SHAPES.index("mouthSmileRight")]
+_PUCKER = SHAPES.index("mouthPucker")
 _SEAL_PHOTO = SHAPES.index("sealPhoto")
 _ROUNDING = [SHAPES.index("mouthFunnel"), SHAPES.index("mouthPucker")]
 
@@ -103,7 +105,7 @@ def read_controls(
     weights[-2:] = seal_weights(_get(row, "mouthClose"), _get(row, "jawOpen"))
     weights[_JAW_DRIVEN] *= calibration.jaw
     weights[_BROWS] *= calibration.brows
-    _temper_smile(weights, _get(row, "mouthClose"), calibration.smile)
+    _temper_photo(weights, _get(row, "mouthClose"), calibration.smile)
     return Controls(
         weights=weights,
         eyes={side: _eye(row, side, calibration.blink) for side in ("Left", "Right")},
@@ -113,14 +115,16 @@ def read_controls(
     )
 
 
-def _temper_smile(weights: Floats, mouth_close: float, photo_smile: float) -> None:
-    """A photo that smiles neither grins wider than faces can nor speaks through a fixed, gaping smile."""
+def _temper_photo(weights: Floats, mouth_close: float, photo_smile: float) -> None:
+    """The photo's own mouth taken back: pursed lips meet, and a smile neither grins nor gapes through speech."""
     smiles = weights[_SMILES]
     rounded = float(np.clip(weights[_ROUNDING], 0, 1).sum())
     speaking = min(1.0, 2.5 * max(float(weights[_JAW_DRIVEN[0]]), 0.0) + rounded + 2 * max(mouth_close, 0.0))
     relaxed = photo_smile * speaking
     weights[_SMILES] = np.where(smiles > 0, smiles * (1 - 0.35 * photo_smile), smiles) - SPEAKING_SMILE * relaxed
-    weights[_SEAL_PHOTO] = max(float(weights[_SEAL_PHOTO]), SPEAKING_TEETH * relaxed)
+    # Lips that are pursed meet, though the photo has them parted, unless the jaw parts them.
+    pursed = PURSED * step(float(weights[_PUCKER]), 0.2, 0.8) * (1 - step(float(weights[_JAW_DRIVEN[0]]), 0.0, 0.35))
+    weights[_SEAL_PHOTO] = max(float(weights[_SEAL_PHOTO]), SPEAKING_TEETH * relaxed, pursed)
 
 
 def seal_weights(mouth_close: float, jaw_open: float) -> tuple[float, float]:

@@ -20,8 +20,8 @@ from avtr_cli.core.arrays import Doubles, Vector
 from avtr_cli.kernels.sampling import Sampler, Texture
 from avtr_cli.render.mesh.controls import Controls, EyeControl
 from avtr_cli.render.mesh.geometry import Geometry
+from avtr_cli.render.mesh.rectangle import Rectangle
 from avtr_cli.render.mesh.shapes import UPPER, step
-from avtr_cli.render.mesh.stage import Rectangle
 
 CANVAS, CANVAS_REACH = 144, 1.6  # px of the square eye pictures; they span u, v in -1.6 .. 1.6
 CANVAS_SCALE = (CANVAS - 1) / (2 * CANVAS_REACH)  # px of them in half an eye width

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from avtr_cli.core.arrays import Doubles, Floats, Indices, Mask, Points, Reals
+from avtr_cli.core.arrays import Doubles, Floats, Indices, Mask, Matte, Points, Reals
 from avtr_cli.kernels import thinplate
 from avtr_cli.perception.topology import FACE_OVAL, INNER_LOWER_LIP, INNER_UPPER_LIP, MOUTH_CORNERS, SKIN_POINTS
 from avtr_cli.render.mesh.controls import Controls
@@ -25,6 +25,7 @@ from avtr_cli.render.mesh.geometry import (
     inside_weight,
     measure,
     outlines_away,
+    skull,
     smooth_depth,
 )
 from avtr_cli.render.mesh.shapes import LOWER, SHAPES, UPPER, layer_points, smoothstep
@@ -75,8 +76,11 @@ class FieldBasis:
     lips_arms: Doubles  # (3, 2 * (columns + rows)) px from the pivot: the outline of the lips' block
 
 
-def prepare_field(stage: Stage, device: torch.device) -> tuple[Geometry, FieldBasis]:
-    """A stage's geometry, and the tables by which `displacement` moves its nodes, on `device`."""
+def prepare_field(stage: Stage, device: torch.device, matte: Matte | None = None) -> tuple[Geometry, FieldBasis]:
+    """A stage's geometry, and the tables by which `displacement` moves its nodes, on `device`.
+
+    `matte` (height, width) of the stage says where the head ends; without it, a common head of hair is assumed.
+    """
     geometry, nodes, grid = measure(stage), stage.nodes(), stage.grid
     unit = geometry.unit
     away = outlines_away(stage, geometry, nodes)
@@ -97,6 +101,7 @@ def prepare_field(stage: Stage, device: torch.device) -> tuple[Geometry, FieldBa
     to_camera = geometry.rotation.astype(np.float32) * np.float32(unit)
     relief = np.full(grid, geometry.pivot[2])
     heights = spline.relief(stage.points[:SKIN_POINTS, 2], geometry.pivot[2]) - geometry.pivot[2]
+    heights = np.minimum(heights, skull(stage, geometry, nodes[near], away[near], matte))
     relief[skin_part] += (heights * window).reshape(relief[skin_part].shape)
     depth = smooth_depth(relief, stage, geometry)
     head_weight, body_weight, breath = body_weights(stage, geometry, nodes)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import cv2
 import numpy as np
 
-from avtr_cli.core.arrays import Doubles, Floats, Points, Rotation, Vector
+from avtr_cli.core.arrays import Doubles, Floats, Matte, Points, Rotation, Vector
 from avtr_cli.perception.template import fit_pose, head_shape
 from avtr_cli.perception.topology import CHIN, EARS, FACE_OVAL, FOREHEAD
 from avtr_cli.render.mesh.controls import BREATH_LIFT, Controls
@@ -19,6 +19,9 @@ from avtr_cli.render.mesh.shapes import agree_where_shared, shape_deltas, smooth
 from avtr_cli.render.mesh.stage import Stage
 
 BEHIND_EARS = 0.15  # EO from the ears to the plane on which hair and turning axis lie
+SKULL_SIDES = (0.15, 0.80)  # cosines of the angle from straight up between which the skull goes over into its sides
+COMMON_END, HEAD_ENDS = 1.5, (1.12, 1.75)  # outlines of the face within which a head with its hair ends, above it
+SHOULDERS_FOLLOW = 0.2  # share of the head's shift that the body goes along with
 STEEPEST = 2.4  # limit of the depth's slope, px per px: steeper flanks would fold over when the head turns
 NECK = (0.0, 0.5)  # EO below the jaw line over which expressions die: shorter, an open mouth would fold the throat
 FADE = 0.9  # EO over which motion dies at those sides of the stage behind which the photo goes on
@@ -90,6 +93,43 @@ def outlines_away(stage: Stage, geometry: Geometry, nodes: Points) -> Doubles:
     return away
 
 
+def skull(stage: Stage, geometry: Geometry, nodes: Points, away: Doubles, matte: Matte | None) -> Doubles:
+    """Depth (n,) px of the head above the face, from the plane of the hair, towards the camera: less than 0.
+
+    From the top of the forehead it goes back as a dome that ends where the head does. Hair that lay flat behind the
+    forehead would squeeze and stretch it as the head nods. Beside and below the face it is 0.
+    """
+    outline = stage.points[list(FACE_OVAL)]
+    arms = outline[:, :2] - geometry.centre
+    up = -geometry.rotation[:2, 1] / np.linalg.norm(geometry.rotation[:2, 1])
+    above = smoothstep(arms @ up / np.hypot(*arms.T), *SKULL_SIDES)
+    forehead = np.minimum(outline[:, 2] - geometry.pivot[2], 0) * above
+    angles = np.arctan2(arms[:, 1], arms[:, 0])
+    order = np.argsort(angles)
+    offset = nodes - geometry.centre
+    towards = np.arctan2(offset[:, 1], offset[:, 0])
+    height, end = (
+        np.interp(towards, angles[order], values[order], period=2 * np.pi)
+        for values in (forehead, _head_ends(arms, geometry, matte))
+    )
+    along = np.clip((away - 1) / (end - 1), 0, 1)
+    dome: Doubles = height * (1 - along**2) * (away >= 1)
+    return dome
+
+
+def _head_ends(arms: Points, geometry: Geometry, matte: Matte | None) -> Doubles:
+    """How many outlines from the middle of the face the person ends in the direction of each of `arms` (n, 2)."""
+    if matte is None:
+        return np.full(len(arms), COMMON_END)
+    steps = np.arange(1.0, HEAD_ENDS[1], 0.02)
+    x, y = (geometry.centre + arms[:, None] * steps[:, None]).astype(np.float32).transpose(2, 0, 1)
+    person = cv2.remap(matte.astype(np.float32), x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT) > 0.5
+    ends = np.where(person.all(axis=1), HEAD_ENDS[1], steps[person.argmin(axis=1)])
+    around = np.array([1, 2, 3, 2, 1]) / 9  # the outline is a ring: its first points follow its last
+    smooth = np.convolve(np.pad(ends, 2, mode="wrap"), around, mode="valid")
+    return np.clip(smooth, *HEAD_ENDS)
+
+
 def collar_still(geometry: Geometry, nodes: Points, away: Doubles) -> Doubles:
     """(n,) 1 on the face and beside it, falling to 0 down the neck; `away` of the nodes is that of `outlines_away`.
 
@@ -133,8 +173,8 @@ def body_weights(stage: Stage, geometry: Geometry, nodes: Points) -> tuple[Doubl
     head = 1 - smoothstep(under_jaw, -0.02, 0.62)
     shoulders = smoothstep(below, 0.15, 0.9)
     bottom = stage.visible.y + stage.visible.height - 1
-    moving = 1 - smoothstep((nodes[:, 1] - bottom) / unit, -0.75, 0.08)  # the picture's lower edge stays
-    body = (0.25 + 0.75 * head) * np.where(head < 0.999, 0.35 + 0.65 * moving, 1)
+    body = SHOULDERS_FOLLOW + (1 - SHOULDERS_FOLLOW) * head  # alike from the neck down, else cloth would wobble
+    moving = 1 - smoothstep((nodes[:, 1] - bottom) / unit, -0.75, 0.08)  # the picture's lower edge does not breathe
     lift = BREATH_LIFT * unit * (shoulders * moving + 0.35 * (1 - shoulders))
     return head, body, -lift[None] * down[:, None]
 

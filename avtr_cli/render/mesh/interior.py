@@ -33,15 +33,22 @@ UPPER_TEETH_DOWN, UPPER_TEETH_MORE = 0.036, 0.016
 # Of the lower teeth's edge under the lower lip's: nearer, they peep out of a hardly open mouth as white dashes; of a
 # wide open one they show some 2 mm.
 LOWER_TEETH_DOWN, LOWER_TEETH_UP = 0.060, 0.076
+# Lips drawn off them, as for s, t and ee, bare both rows: the weight of lowered lips that counts in full, and what
+# stretched ones count beside them.
+BARED, STRETCH_BARES = 0.5, 0.5
+BARED_LIT = 0.35  # more light falls on lower teeth that no lip stands before
 SHADE_REACH = 0.035
 FROM_ABOVE = 0.022  # how much lower than the gap its light falls into the mouth
 REDDER = 0.03  # the red over green of lips, over that of skin, by which a photo is in full colour
 LIP_TIPS = (0, 17, 37, 267, 84, 314)  # points on the lips' red
-DULLER_THAN_LIPS = 0.62  # a tongue lies deeper, and is no third lip
+DULLER_THAN_LIPS = 0.72  # a tongue lies deeper, and is no third lip
 TONGUE_TOP, TONGUE_LIFT = 0.155, 0.11  # its top above the lower lip's edge, and how far tongueOut raises it
 TIP_BRIGHTER = 0.30  # a raised tip
 TONGUE_GAIN = 2.2  # times tongueOut: speech puts the tongue out by less than half
+SURELY = 200  # of 255: alpha of what is tooth alone
 JAW = SHAPES.index("jawOpen")
+LOWERED = [SHAPES.index("mouthLowerDownLeft"), SHAPES.index("mouthLowerDownRight")]
+STRETCHED = [SHAPES.index("mouthStretchLeft"), SHAPES.index("mouthStretchRight")]
 ROUNDING = [SHAPES.index("mouthFunnel"), SHAPES.index("mouthPucker")]
 
 
@@ -80,6 +87,8 @@ def prepare_interior(stage: Stage, geometry: Geometry, sampler: Sampler, fine: S
         own, own_lower = (_softened(row, softness * (1 - stage.unit / fine.unit)) for row in (own, own_lower))
     upper = own if own is not None else teeth.drawn_row(True, skin, per_eo, softness, tint)
     drawn = teeth.drawn_row(False, skin, per_eo, softness, tint) * (0.76 + 0.06 * tint, 0.76, 0.76 - 0.06 * tint, 1.0)
+    if own is not None:
+        drawn = _toned(drawn, own)
     lower = own_lower if own_lower is not None else drawn
     light = float(skin @ LUMA) / 255
     # A red mouth in a black-and-white or sepia photo would shock: flesh is red where the lips are redder than the skin.
@@ -128,17 +137,19 @@ def draw_interior(
     inside = interior.cavity * ((1 - 0.5 * u.abs().clamp(0, 1) ** 2) * (1 - 0.45 * throat))
     # l, n and th bring the tongue's tip up and forward into the light, before the lower teeth.
     raised = min(max(TONGUE_GAIN * controls.tongue, 0.0), 1.0)
-    top = interior.lower_lip - TONGUE_TOP - TONGUE_LIFT * raised
-    height = tongue.TIP + TONGUE_LIFT * raised
+    deep = 0.5 * max(interior.lower_lip - interior.upper_lip, 0.0)  # of parted lips it fills as much as of opened ones
+    top = interior.lower_lip - TONGUE_TOP - deep - TONGUE_LIFT * raised
+    height = tongue.TIP + deep + TONGUE_LIFT * raised
     flesh = _read(interior, sampler, interior.tongue, jaw_u, (jaw_v - top) * (tongue.TIP / height))
     covers = flesh[3:] / 255
     seen = max(step(jaw, 0.04, 0.30), raised)  # behind teeth hardly apart it lies in their shade
     inside = torch.lerp(inside, flesh[:3] * (0.55 + 0.45 * seen + TIP_BRIGHTER * raised), covers)
-    edge = (
-        0.0 if interior.own_lower else interior.lower_lip + LOWER_TEETH_DOWN - LOWER_TEETH_UP * opened * (1 - rounded)
-    )
+    bared = _bared(controls) * (1 - rounded)
+    up = max(opened * (1 - rounded), bared)
+    edge = 0.0 if interior.own_lower else interior.lower_lip + LOWER_TEETH_DOWN - LOWER_TEETH_UP * up
     lower = _read(interior, sampler, interior.lower_teeth, jaw_u, jaw_v - edge)
-    inside = torch.lerp(inside, lower[:3], lower[3:] * ((1 - raised * covers) / 255))
+    drawn = lower[:3] if interior.own_lower else lower[:3] * (1 + BARED_LIT * bared)  # the photo's own are lit already
+    inside = torch.lerp(inside, drawn, lower[3:] * ((1 - raised * covers) / 255))
     inside *= 0.28 + 0.72 * fallen
     edge = 0.0 if interior.own_upper else interior.upper_lip + UPPER_TEETH_DOWN + UPPER_TEETH_MORE * opened
     upper = _read(interior, sampler, interior.upper_teeth, skull_u, skull_v - edge)
@@ -146,6 +157,12 @@ def draw_interior(
     lit = 0.34 + 0.99 * light if interior.own_upper else 0.28 + 0.62 * light
     lit = (lit - 0.20 * rounded).clamp(0.08, 1)
     return torch.lerp(inside, upper[:3] * lit, upper[3:] / 255)
+
+
+def _bared(controls: Controls) -> float:
+    """0 .. 1: how far the lower lip is drawn off its teeth."""
+    weights = controls.weights
+    return step(float(weights[LOWERED].mean() + STRETCH_BARES * weights[STRETCHED].mean()), 0.0, BARED)
 
 
 def _ambient(gap: Tensor, unit: float) -> Tensor:
@@ -179,6 +196,15 @@ def _places(
     u = columns * float(back[0, 0]) + rows * float(back[0, 1]) + float(start[0])
     v = columns * float(back[1, 0]) + rows * float(back[1, 1]) + float(start[1])
     return u, v
+
+
+def _toned(row: Picture, like: Picture) -> Picture:
+    """The drawn `row` of teeth in the colour of the photo's own ones."""
+    mean = [(picture[..., :3] * (picture[..., 3:] > SURELY)).sum(axis=(0, 1)) for picture in (row, like)]
+    if not (mean[0] > 0).all() or not (mean[1] > 0).all():
+        return row
+    colour = [value / float(value @ LUMA) for value in mean]
+    return row * np.append(colour[1] / colour[0], 1.0).astype(np.float32)
 
 
 def _softened(row: Picture | None, sigma: float) -> Picture | None:

@@ -27,8 +27,9 @@ from avtr_cli.perception.topology import (
 from avtr_cli.render.mesh.controls import Controls
 from avtr_cli.render.mesh.geometry import Geometry
 from avtr_cli.render.mesh.interior import Interior, draw_interior, prepare_interior
+from avtr_cli.render.mesh.rectangle import Rectangle
 from avtr_cli.render.mesh.shapes import LOWER, MOUTH_SHAPES, SHAPES, UPPER
-from avtr_cli.render.mesh.stage import Rectangle, Stage
+from avtr_cli.render.mesh.stage import Stage
 from avtr_cli.render.mesh.teeth import FRACTION_BITS
 from avtr_cli.render.split import OVERSAMPLING
 

@@ -25,6 +25,7 @@ from avtr_cli.kernels.sampling import Sampler, Texture, choose_sampler
 from avtr_cli.perception.coverings import coverings
 from avtr_cli.perception.crop import resample
 from avtr_cli.render.composite import OWN, background, is_transparent
+from avtr_cli.render.mesh.beyond import mirrored, trimmed
 from avtr_cli.render.mesh.calibration import UNCALIBRATED, Calibration, calibrate
 from avtr_cli.render.mesh.controls import HIGHEST, LOWEST, Controls, read_controls
 from avtr_cli.render.mesh.eye_pictures import prepare_eyes
@@ -35,9 +36,10 @@ from avtr_cli.render.mesh.glasses import wears_glasses
 from avtr_cli.render.mesh.inverse import invert, lips_in_frame, mend_folds
 from avtr_cli.render.mesh.lipline import parted_lips, snap_lips
 from avtr_cli.render.mesh.mouth import Mouth, draw_mouth, feather, mouth_activity, mouth_region, prepare_mouth
+from avtr_cli.render.mesh.rectangle import Rectangle
 from avtr_cli.render.mesh.shading import Shading, apply_gain, gain, prepare_shading
 from avtr_cli.render.mesh.shapes import UPPER
-from avtr_cli.render.mesh.stage import Rectangle, Stage, crop_stage, photo_stage
+from avtr_cli.render.mesh.stage import Stage, crop_stage, photo_stage
 from avtr_cli.render.split import OVERSAMPLING, cut_out, oversample, split_layers
 
 SHOWS_TEETH = 256  # px: in smaller frames teeth are too small to be found, and are looked for in one of this size
@@ -89,9 +91,11 @@ class MeshRenderer:
         config, sampler = self.config, self.sampler
         stage = self._stage(portrait, config.size)
         fine = stage if config.size >= SHOWS_TEETH else self._stage(portrait, SHOWS_TEETH)
+        height, width = stage.canvas.shape[:2]
+        matte = mirrored(resample(portrait.matte, stage.affine, width, height), stage.known)
         with ThreadPoolExecutor(1) as beside:  # OpenCV and NumPy let the other core work
-            pictures = beside.submit(self._pictures, stage, portrait.matte)
-            geometry, field = prepare_field(stage, sampler.device)
+            pictures = beside.submit(self._pictures, stage, matte)
+            geometry, field = prepare_field(stage, sampler.device, stage.place.of(matte))
             covered = coverings(portrait.photo, portrait.landmarks)  # what is hidden stays as it is
             glasses = wears_glasses(stage.image, stage.points, stage.unit)
             shading = prepare_shading(stage, geometry, field, config.relight, sampler.device)
@@ -128,17 +132,24 @@ class MeshRenderer:
         return replace(stage, points=snap_lips(stage.image, stage.points, stage.unit))
 
     def _pictures(self, stage: Stage, matte: Matte) -> tuple[Image, Image, Image]:
-        """The person's texture; what is behind the stage's visible part, (h, w, 3); the frame at rest."""
-        height, width = stage.canvas.shape[:2]
-        matte = resample(matte, stage.affine, width, height)
+        """The person's texture; what is behind the stage's visible part, (h, w, 3); the frame at rest.
+
+        `matte` (H, W) is that of the canvas.
+        """
+        known, place = stage.known, stage.place
+        known = Rectangle(known.x - place.x, known.y - place.y, known.width, known.height)
         if self.config.background == OWN:
             layers = split_layers(stage.image, stage.place.of(matte), stage.unit)
             still = np.ascontiguousarray(stage.frame.of(stage.canvas))
-            return oversample(layers.person), stage.visible.of(layers.plate), still
+            return oversample(trimmed(layers.person, known, stage.unit)), stage.visible.of(layers.plate), still
         layers = cut_out(stage.canvas, matte, stage.unit)
         behind = background(self.config.background, stage.frame.of(layers.plate))
         person, plate = (_planes(part, self.sampler.device) for part in (stage.frame.of(layers.person), behind))
-        return oversample(stage.place.of(layers.person)), stage.shown_at.of(behind), self._finish(person, plate)
+        return (
+            oversample(trimmed(stage.place.of(layers.person), known, stage.unit)),
+            stage.shown_at.of(behind),
+            self._finish(person, plate),
+        )
 
     @torch.inference_mode()
     def draw(self, identity: Identity, motion: Motion, camera: Camera = FRONT) -> Frames:

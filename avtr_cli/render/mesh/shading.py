@@ -15,17 +15,22 @@ import torch
 from torch import Tensor
 
 from avtr_cli.core.arrays import Doubles, Floats, Reals, Vector
-from avtr_cli.perception.topology import CHEEKS, MOUTH_CORNERS, NOSE_WINGS
+from avtr_cli.perception.topology import CHEEKS, FOREHEAD, MOUTH_CORNERS, NOSE_WINGS
 from avtr_cli.render.mesh.controls import Controls
 from avtr_cli.render.mesh.field import FieldBasis, warp_grid
 from avtr_cli.render.mesh.geometry import Geometry
-from avtr_cli.render.mesh.shapes import SHAPES
+from avtr_cli.render.mesh.shapes import BROW_PEAKS, SHAPES, smoothstep
 from avtr_cli.render.mesh.stage import Stage
-from avtr_cli.render.split import DARK_SKIN
+from avtr_cli.render.split import DARK_SKIN, LUMA
 
 LAMP = np.array([-0.25, -0.50, 0.83])  # towards the light; its z counts towards the camera
 RELIGHT = 0.30
 BRIGHTENING = 0.7  # share of a gain above 1 that is applied: burnt-out skin looks worse than dark skin
+
+GLABELLA = (8, 9, 168)  # points between the brows, where no hair falls
+# Of each line: its share of the way from the brows to the hair, its depth, how much its ends bend down, and where along
+# it the brows' arches begin.
+FOREHEAD_LINES = ((0.38, 0.090, 0.10, 0.0), (0.72, 0.085, 0.14, 0.5), (1.06, 0.045, 0.18, -0.4))
 
 
 @dataclass(frozen=True)
@@ -116,15 +121,49 @@ def _folds(stage: Stage, geometry: Geometry, depth: Floats) -> Doubles:
         fine = np.maximum(stroke(start, bend, 0.022), stroke(bend, end, 0.022))
         soft = np.maximum(stroke(start, bend, 0.06), stroke(bend, end, 0.06))
         cx, cy = geometry.head[corner, :2]
-        paint(f"mouthSmile{side}", -0.05 * fine - 0.075 * soft + 0.06 * spot(sign * 0.44, 0.46, 0.12, 0.10))
+        # A fold is dark in its depth, and the cheek that is pushed over it catches the light beside it.
+        aside = np.array([sign * 0.06, -0.01])
+        beside = np.maximum(stroke(start + aside, bend + aside, 0.03), stroke(bend + aside, end + aside, 0.03))
+        cheek = spot(sign * 0.43, 0.44, 0.12, 0.10)
+        paint(f"mouthSmile{side}", -0.075 * fine - 0.085 * soft + 0.035 * beside + 0.06 * cheek)
         paint(f"noseSneer{side}", -0.06 * fine - 0.05 * soft)
         paint(f"mouthDimple{side}", -0.20 * spot(cx + sign * 0.07, cy, 0.03, 0.03))
         paint(f"mouthFrown{side}", -0.12 * spot(cx + sign * 0.04, cy + 0.08, 0.04, 0.04))
-        paint(f"browDown{side}", -0.10 * spot(sign * 0.055, -0.20, 0.030, 0.07))
+        between = stroke(np.array([sign * 0.075, -0.30]), np.array([sign * 0.055, -0.14]), 0.022)
+        paint(f"browDown{side}", -0.09 * between - 0.07 * spot(sign * 0.055, -0.20, 0.035, 0.08))
         paint("cheekPuff", 0.10 * spot(sign * 0.42, 0.70, 0.13, 0.13))
         paint("jawOpen", -0.05 * spot(sign * 0.50, 0.74, 0.09, 0.20))
-        paint(f"cheekSquint{side}", -0.05 * spot(sign * 0.36, 0.14, 0.14, 0.035))
-    for height in (-0.36, -0.43, -0.50):
-        line = np.exp(-0.5 * ((y - height - 0.03 * x**2) / 0.016) ** 2)
-        paint("browInnerUp", -0.045 * line * np.exp(-0.5 * (x / 0.26) ** 2))
+        pushed = spot(sign * 0.38, 0.30, 0.13, 0.07)
+        paint(f"cheekSquint{side}", -0.07 * spot(sign * 0.36, 0.15, 0.14, 0.030) + 0.04 * pushed)
+    lines = _forehead_lines(x, y, geometry) * _bare_skin(stage)
+    middle = np.exp(-0.5 * (x / 0.24) ** 2)
+    paint("browInnerUp", lines * middle)
+    for side, sign in (("Left", 1), ("Right", -1)):
+        paint(f"browOuterUp{side}", lines * smoothstep(sign * x, -0.05, 0.25) * np.exp(-0.5 * (x / 0.45) ** 4) * 0.7)
     return folds
+
+
+def _forehead_lines(x: Doubles, y: Doubles, geometry: Geometry) -> Doubles:
+    """(n,) Change of gain by three lines between brows and hair: each dark, over skin bulging into the light."""
+    head = geometry.head
+    brows, hair = float(head[list(BROW_PEAKS), 1].mean()), float(head[FOREHEAD, 1])
+    lines = np.zeros_like(x)
+    for share, depth, bow, phase in FOREHEAD_LINES:
+        # Lines follow the brows' arches and dip between them; no two of them run alike.
+        height = brows + share * (hair - brows) + bow * x**2 - 0.012 * np.cos(9 * x + phase)
+        line = np.exp(-0.5 * ((y - height) / 0.021) ** 2) - 0.35 * np.exp(-0.5 * ((y - height - 0.046) / 0.024) ** 2)
+        lines -= depth * line
+    return lines
+
+
+def _bare_skin(stage: Stage) -> Doubles:
+    """(n,) 1 at nodes around which the photo is as light as the face's skin; 0 by hair, a hat or an edge."""
+    small = cv2.resize(stage.image, stage.grid[::-1], interpolation=cv2.INTER_AREA).astype(np.float64) @ LUMA
+    nodes_per_eo = stage.unit / stage.cell
+    x, y = (stage.points[[*CHEEKS, *GLABELLA], :2] / stage.cell).astype(int).T
+    skin = max(float(np.median(small[y.clip(0, stage.grid[0] - 1), x.clip(0, stage.grid[1] - 1)])), DARK_SKIN)
+    off = np.abs(np.log(np.maximum(small, 1.0) / skin))
+    edges = np.hypot(*np.gradient(small)) * nodes_per_eo / skin
+    bare = (1 - smoothstep(off, 0.30, 0.60)) * (1 - smoothstep(edges, 2.5, 6.0))
+    worst = cv2.erode(bare, np.ones((3, 3), np.uint8), iterations=2)
+    return np.asarray(cv2.GaussianBlur(worst, (0, 0), 0.05 * nodes_per_eo), dtype=np.float64).ravel()

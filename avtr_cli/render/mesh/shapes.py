@@ -20,6 +20,7 @@ from avtr_cli.perception.topology import (
     CHIN,
     EARS,
     EYES,
+    FOREHEAD,
     INNER_LOWER_LIP,
     INNER_UPPER_LIP,
     LIP_CENTRES,
@@ -38,7 +39,9 @@ SHAPES = (
 )
 MOUTH_SHAPES = tuple(name for name in SHAPES if name.startswith(("jaw", "mouth", "nose", "cheekPuff", "seal")))
 JAW_DROP = 0.36  # EO that the lower lip's centre falls at jawOpen 1: 33 mm
+BROW_PEAKS = (105, 334)  # the highest points of their upper edges
 LAYERS = UPPER, LOWER = 0, 1
+RAISE = 1.3  # times the travel of the brows that ARKit's own head has: people raise them by up to a tenth of an EO
 SEAL_SHARES = (0.28, 0.72)  # of a gap that the upper and the lower lip close
 
 _JAW_CORNER = 0.36  # where both lips meet: the same share in both tables
@@ -259,7 +262,7 @@ def _lips(author: _Author) -> None:
 def _cheeks_and_nose(author: _Author) -> None:
     for side, sign in (("Left", 1), ("Right", -1)):
         author.move("cheekPuff", (sign * 0.055, 0, -0.08), author.window(sign * 0.42, 0.72, 0.15, 0.16))
-        author.move(f"cheekSquint{side}", (0, -0.045, 0), author.window(sign * 0.40, 0.30, 0.16, 0.13))
+        author.move(f"cheekSquint{side}", (0, -0.052, 0), author.window(sign * 0.40, 0.32, 0.17, 0.14))
         author.move(f"noseSneer{side}", (0, -0.035, 0), author.window(sign * 0.15, 0.42, 0.08, 0.10))
         lip = author.window(sign * 0.17, author.mouth_y - 0.1, 0.1, 0.08)
         author.move(f"noseSneer{side}", (0, -0.03, 0), lip, (UPPER,))
@@ -270,12 +273,20 @@ def _brows(author: _Author) -> None:
         strip: Doubles = np.exp(-0.5 * ((author.x - x) / wide) ** 2)
         return strip
 
-    def up_and_down(y: float, above: float, below: float) -> Doubles:
-        """Wide towards the forehead, narrow towards the eye."""
-        strip: Doubles = np.exp(-0.5 * ((author.y - y) / np.where(author.y < y, above, below)) ** 2)
+    def up_and_down(y: float, above: float, below: float, level: float = 0.0) -> Doubles:
+        """Wide towards the forehead, narrow towards the eye; `level` for so far above `y`."""
+        upwards = np.clip(y - author.y - level, 0, None) / above
+        strip: Doubles = np.exp(-0.5 * (upwards + np.clip(author.y - y, 0, None) / below) ** 2)
         return strip
 
-    raised, lowered = up_and_down(-0.25, 0.16, 0.085), up_and_down(-0.2, 0.16, 0.09)
+    # The skin over the brows goes with them: Face Mesh sees brows up to a brow's height too low, and where its own ones
+    # moved more than the skin above them, a thick brow was squeezed into a line.
+    raised, lowered = up_and_down(-0.235, 0.20, 0.085, level=0.155), up_and_down(-0.2, 0.16, 0.09)
+    # Brows that a photo has raised already have less way to go under the hair.
+    top, average_top = (
+        points[list(BROW_PEAKS), 1].mean() - points[FOREHEAD, 1] for points in (author.head, author.average)
+    )
+    raised *= RAISE * np.clip(top / average_top, 0.6, 1.0)
     for side, sign in (("Left", 1), ("Right", -1)):
         author.move("browInnerUp", (-sign * 0.006, -0.10, 0), across(sign * 0.17, 0.17) * raised)
         author.move(f"browOuterUp{side}", (0, -0.085, 0), across(sign * 0.50, 0.18) * raised)
@@ -286,7 +297,7 @@ def _brows(author: _Author) -> None:
     ring = [point for eye in EYES for point in eye.ring]
     brows = [index for index, name in enumerate(SHAPES) if name.startswith("brow")]
     kept = np.full(POINTS, 0.9)
-    kept[ring] *= 0.30
+    kept[ring] *= 0.22
     kept[lids] *= 0.04
     author.deltas[:, brows] *= kept[:, None]
 

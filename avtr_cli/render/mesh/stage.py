@@ -11,51 +11,21 @@ Lengths are output pixels; nodes sit in the middle of square cells of `cell` pix
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeVar
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from avtr_cli.core.arrays import Affine, Image, Points
 from avtr_cli.core.types import Portrait
 from avtr_cli.perception.crop import apply, resample, scale_of
 from avtr_cli.perception.template import fit_pose
+from avtr_cli.render.mesh.beyond import mirrored, photo_part
+from avtr_cli.render.mesh.rectangle import Rectangle
 from avtr_cli.render.view import crop_view, whole_photo
 
 CELLS_PER_EO = 34  # grid nodes across the outer eye corners: finer than the face points lie
 CROP_MARGIN = 0.30  # EO of photo kept around a crop
 REACH_UP, REACH_SIDE, REACH_DOWN = 2.6, 2.7, 3.6  # EO from the middle of the eyes: stage of the photo view
-
-_Value = TypeVar("_Value", bound=np.generic)
-
-
-@dataclass(frozen=True)
-class Rectangle:
-    """Whole pixels of a picture: its first column and row, and how many there are."""
-
-    x: int
-    y: int
-    width: int
-    height: int
-
-    @property
-    def empty(self) -> bool:
-        """Whether no pixel lies in it."""
-        return self.width <= 0 or self.height <= 0
-
-    def of(self, picture: NDArray[_Value]) -> NDArray[_Value]:
-        """A view of these pixels of `picture` (H, W) or (H, W, C), which holds them all."""
-        return picture[self.y : self.y + self.height, self.x : self.x + self.width]
-
-    def within(self, other: Rectangle) -> Rectangle:
-        """The part of it that lies in `other`."""
-        x, y = max(self.x, other.x), max(self.y, other.y)
-        right, bottom = (
-            min(self.x + self.width, other.x + other.width),
-            min(self.y + self.height, other.y + other.height),
-        )
-        return Rectangle(x, y, right - x, bottom - y)
 
 
 @dataclass(frozen=True)
@@ -65,6 +35,7 @@ class Stage:
     canvas: Image  # uint8 (H, W, 3), at rest
     affine: Affine  # (2, 3) photo pixels -> canvas pixels
     frame: Rectangle  # what is shown, in canvas pixels
+    known: Rectangle  # what shows the photo, in canvas pixels; beyond, the canvas is made up
     place: Rectangle  # the stage itself, in canvas pixels; whole cells
     cell: int
     points: Points  # (478, 3) face points in stage pixels
@@ -122,10 +93,13 @@ def crop_stage(portrait: Portrait, size: int) -> Stage:
     margin = round(CROP_MARGIN * unit)
     side = -(-(size + 2 * margin) // cell) * cell
     affine[:, 2] += margin
+    frame = Rectangle(margin, margin, size, size)
+    known = photo_part(portrait.photo, affine, frame)
     return Stage(
-        canvas=resample(portrait.photo, affine, side, side),
+        canvas=mirrored(resample(portrait.photo, affine, side, side), known),
         affine=affine,
-        frame=Rectangle(margin, margin, size, size),
+        frame=frame,
+        known=known,
         place=Rectangle(0, 0, side, side),
         cell=cell,
         points=apply(affine, portrait.landmarks),
@@ -150,6 +124,7 @@ def photo_stage(portrait: Portrait, longest: int) -> Stage:
         canvas=cv2.copyMakeBorder(canvas, 0, bottom, 0, right, cv2.BORDER_REPLICATE),
         affine=affine,
         frame=Rectangle(0, 0, width, height),
+        known=Rectangle(0, 0, width, height),
         place=Rectangle(x0, y0, wide, high),
         cell=cell,
         points=points - (x0, y0, 0),
