@@ -27,8 +27,9 @@ FACE = (
 _COLUMN = {name: k for k, name in enumerate(CONTROLS.channels)}
 _JAW_KNEE, _JAW_SLOPE = 0.50, 0.5  # of an opening that talk hardly ever has: above, a face looks like shouting
 _POSTURE_GAIN = 1.15  # brings the head's speed at rest to 1.5-3 deg/s
+_TALK_GAINS = {"talkPitch": 0.8, "talkY": 0.75}  # nods and shifts weigh more in the picture than turns do
 _VOR = 0.75  # share of a head turn that the eyes take back to stay on the camera
-_BROW_PER_DEGREE = 0.045  # brow weight a degree: brows rise as the head goes up (r -.3 in people's tracks)
+_BROW_PER_DEGREE = 0.035  # brow weight a degree: brows rise as the head goes up (r -.3 in people's tracks)
 _SEAL_JAW = 0.08  # mouthClose of a shut jaw that shuts lips which the photo has parted
 
 
@@ -95,7 +96,7 @@ def compose(
     f = dict(zip(FACE, face.unbind(-1), strict=True))
     for name in FACE:
         if name.startswith("talk"):
-            f[name] = presence * f[name]
+            f[name] = _TALK_GAINS.get(name, 1.0) * presence * f[name]
     g = dict(zip(CURVES, curves.unbind(-1), strict=True))
     lips = _speak(controls, mouth, bilabial, labiodental, activity, manner.face, parted)
     pitch, yaw = _turn_head(controls, f, g, manner.head)
@@ -193,8 +194,9 @@ def _raise_brows(
     with_head = -_BROW_PER_DEGREE * manner.brows * pitch * (0.4 + 0.6 * presence)
     raised = gain * (g["brow"] + f["talkBrow"]) + with_head
     side = gain * presence * f["browSide"]
-    controls.put("browInnerUp", (manner.face * f["browInner"] + gain * f["talkInner"] + raised).clamp(min=0))
-    outer = manner.face * f["browOuter"] + 0.8 * raised
+    inner = manner.face * f["browInner"] + 0.6 * gain * f["talkInner"] + 0.75 * raised  # more would look worried
+    controls.put("browInnerUp", inner.clamp(min=0))
+    outer = manner.face * f["browOuter"] + raised
     controls.both("browOuterUp", (outer + side).clamp(min=0), (outer - side).clamp(min=0))
     controls.both("browDown", (manner.face * f["browDown"] - 0.7 * raised).clamp(min=0))
     wide = (manner.face * (f["wide"] + 0.35 * g["brow"]) + 0.15 * raised).clamp(min=0)
