@@ -41,7 +41,7 @@ MOUTH_SHAPES = tuple(name for name in SHAPES if name.startswith(("jaw", "mouth",
 JAW_DROP = 0.36  # EO that the lower lip's centre falls at jawOpen 1: 33 mm
 BROW_PEAKS = (105, 334)  # the highest points of their upper edges
 LAYERS = UPPER, LOWER = 0, 1
-RAISE = 1.3  # times the travel of the brows that ARKit's own head has: people raise them by up to a tenth of an EO
+RAISE = 1.22  # times the travel of the brows that ARKit's own head has: people raise them by up to a tenth of an EO
 SEAL_SHARES = (0.28, 0.72)  # of a gap that the upper and the lower lip close
 
 _JAW_CORNER = 0.36  # where both lips meet: the same share in both tables
@@ -281,7 +281,7 @@ def _brows(author: _Author) -> None:
 
     # The skin over the brows goes with them: Face Mesh sees brows up to a brow's height too low, and where its own ones
     # moved more than the skin above them, a thick brow was squeezed into a line.
-    raised, lowered = up_and_down(-0.235, 0.20, 0.085, level=0.155), up_and_down(-0.2, 0.16, 0.09)
+    raised, lowered = up_and_down(-0.25, 0.20, 0.085, level=0.14), up_and_down(-0.2, 0.16, 0.09)
     # Brows that a photo has raised already have less way to go under the hair.
     top, average_top = (
         points[list(BROW_PEAKS), 1].mean() - points[FOREHEAD, 1] for points in (author.head, author.average)
@@ -297,7 +297,7 @@ def _brows(author: _Author) -> None:
     ring = [point for eye in EYES for point in eye.ring]
     brows = [index for index, name in enumerate(SHAPES) if name.startswith("brow")]
     kept = np.full(POINTS, 0.9)
-    kept[ring] *= 0.22
+    kept[ring] *= 0.30
     kept[lids] *= 0.04
     author.deltas[:, brows] *= kept[:, None]
 
