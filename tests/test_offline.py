@@ -91,7 +91,7 @@ def test_a_folder_that_is_taken_away_is_one_sentence_and_the_next_run_is_not_tro
     job = job_of(photo, wav(1.0), tmp_path / "out" / "a.mp4", engine)
 
     def take_away(done: int, total: int) -> None:
-        shutil.rmtree(tmp_path / "out")
+        shutil.rmtree(tmp_path / "out", ignore_errors=True)  # a second chunk may come before it is missed
 
     with pytest.raises(OutputError, match=r"a\.mp4"):
         render_file(job, engine, take_away)

@@ -14,7 +14,7 @@ from avtr_cli.core.errors import AvtrError
 from avtr_cli.core.timing import WINDOW_SAMPLES
 from avtr_cli.core.types import Window
 from avtr_cli.motion.lmfm import hearing
-from avtr_cli.motion.lmfm.articulation import MOUTH
+from avtr_cli.motion.lmfm.articulation import FACE, MOUTH
 from avtr_cli.motion.lmfm.generator import LmfmGenerator
 from avtr_cli.training import objective, phones, recordings, stages, talkie, voices
 from avtr_cli.training.dataset import Corpus, since_starts, write_corpus
@@ -63,7 +63,7 @@ def test_windows_hold_what_the_objective_needs_and_repeat_with_their_seed(corpus
     batch = corpus.batch(np.random.default_rng(3), 3, 125)
     again = corpus.batch(np.random.default_rng(3), 3, 125)
     assert batch["features"].shape == (3, 2, 130, 320)
-    assert batch["lead"].shape == (3, 4, 18)
+    assert batch["lead"].shape == (3, 4, len(FACE))
     assert batch["starts"].shape == batch["since"].shape == (3, 125, 7)
     for name, value in batch.items():
         assert torch.equal(value, again[name]), name
@@ -85,6 +85,28 @@ def test_the_prior_hears_nothing_and_the_second_stage_starts_from_it(tmp_path, c
     parts = run_to_end(dyadic)
     assert {"visemes", "closures", "activity", "flags"} < set(parts[-1])
     assert all(np.isfinite(value) for value in parts[-1].values())
+
+
+def test_a_hearing_that_is_kept_stays_as_it_was_while_motion_learns(tmp_path, corpus):
+    first = Run(tmp_path / "first", settings("dyadic"), corpus)
+    run_to_end(first)
+    begun = tmp_path / "first" / "last.safetensors"
+    kept = Run(tmp_path / "kept", settings("dyadic", keep_hearing=True), corpus, begun)
+    parts = run_to_end(kept)
+    assert set(parts[0]) == {"guess", "events", "gaze", "mouth", "face"}
+    for name, value in kept.model.state_dict().items():
+        if name.startswith("hearing."):
+            assert torch.equal(value, first.average[name]), name
+    assert not torch.equal(kept.model.mouth_guess[0].weight, first.average["mouth_guess.0.weight"])
+
+
+def test_what_has_another_size_begins_anew(tmp_path, corpus):
+    held = {name: value.clone() for name, value in Run(tmp_path / "a", settings("dyadic"), corpus).average.items()}
+    held["face_track.out.weight"] = torch.ones(18, 128)
+    stages.write_tensors(tmp_path / "old.safetensors", held, {})
+    begun = Run(tmp_path / "b", settings("dyadic", keep_hearing=True), corpus, tmp_path / "old.safetensors")
+    assert not begun.model.face_track.out.weight.any()
+    assert torch.equal(begun.model.hearing.inlet.weight, held["hearing.inlet.weight"])
 
 
 def test_a_resumed_run_goes_on_as_if_it_had_not_been_stopped(tmp_path, corpus):

@@ -93,8 +93,11 @@ def _read_controls(space: MotionSpace, values: Reals, neutral: Reals) -> Reading
     outwards = weight("eyeLookOutRight") - weight("eyeLookOutLeft")
     gaze[:, 0] = (outwards + weight("eyeLookInLeft") - weight("eyeLookInRight")) / 2
     gaze[:, 1] = both("eyeLookDown") - both("eyeLookUp")
+    # Lips part by the jaw, by themselves and as a funnel; mouthClose shuts its share of that again.
+    parted = weight("jawOpen") + 0.26 * (both("mouthUpperUp") + both("mouthLowerDown")) + 0.38 * weight("mouthFunnel")
+    shut = weight("mouthClose") / weight("jawOpen").clip(0.08)
     return Readings(
-        mouth=(weight("jawOpen") - weight("mouthClose")).clip(0),
+        mouth=(parted * (1 - shut.clip(0, 1))).clip(0, 1),
         blink=both("eyeBlink"),
         head_degrees=head * (180 / math.pi),
         smile=both("mouthSmile"),
