@@ -65,7 +65,7 @@ def states() -> dict[str, np.ndarray]:
         "smiling": moment(happy, smile - jaw, blink < OPEN_EYES),
         "blinking": moment(plain, _pair(plain, "eyeBlink") - mouth, np.ones(len(plain), bool)),
         "turned": moment(lively, np.abs(_of(lively, "headYaw")), _pair(lively, "eyeBlink") < OPEN_EYES),
-        "listening": moment(plain, nod + 0.3 * _pair(plain, "mouthSmile"), heard & open_eyes),
+        "listening": moment(plain, nod + 0.3 * _pair(plain, "mouthSmile"), heard & open_eyes & (mouth < 0.05)),
     }
 
 

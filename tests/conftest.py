@@ -109,6 +109,8 @@ def kept_engines() -> Callable[[Preset], Engine]:
     A second less for every command; that a command finds the face of its photo and loads its models is seen the first
     time, and in commands that run in processes of their own.
     """
+    from avtr_cli.motion.table import GENERATORS
+    from avtr_cli.render.table import RENDERERS
     from avtr_cli.streaming.engine import Engine
 
     kept: OrderedDict[str, Engine] = OrderedDict()
@@ -116,7 +118,7 @@ def kept_engines() -> Callable[[Preset], Engine]:
     def engine(preset: Preset) -> Engine:
         if (preset.motion.generator, preset.render.renderer) != ("lmfm", "mesh"):
             return Engine(preset)
-        key = repr(preset)
+        key = f"{preset!r} {RENDERERS['mesh']!r} {GENERATORS['lmfm']!r}"  # a test may put others in their place
         kept[key] = kept.pop(key, None) or Engine(preset)
         while len(kept) > ENGINES_KEPT:
             kept.popitem(last=False)
