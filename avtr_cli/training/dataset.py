@@ -40,6 +40,11 @@ def condition(style: Reals, emotion: str, intensity: float) -> Floats:
     return out
 
 
+def opening_of(style: Reals, emotion: str, intensity: float) -> float:
+    """How far a person opens the mouth, where 1 is average."""
+    return float(np.exp(0.15 * style[0]) * (1 + intensity * _OPENING.get(emotion, 0.0)))
+
+
 def make_call(call: tuple[Side, Side], rng: np.random.Generator, augmented: bool = True) -> dict[str, AnyArray]:
     """Features (2, T, 320) of the heard sound and the truth of both sides; the keys are those of `Batch`."""
     frames = len(call[0].samples) * FPS // 16_000
@@ -52,8 +57,7 @@ def make_call(call: tuple[Side, Side], rng: np.random.Generator, augmented: bool
     truth: list[dict[str, AnyArray]] = []
     for k in (0, 1):
         style, emotion, intensity = draw_person(rng)
-        opening = np.exp(0.15 * style[0]) * (1 + intensity * _OPENING.get(emotion, 0.0))
-        mouth = mouth_truth(call[k].phone_rows, prosody[k], float(opening), rng)
+        mouth = mouth_truth(call[k].phone_rows, prosody[k], opening_of(style, emotion, intensity), rng)
         made = behave(prosody[k], prosody[1 - k], frames, style, emotion, intensity, rng)
         truth.append(
             {

@@ -25,16 +25,16 @@ FACE = (
 )  # fmt: skip
 
 _COLUMN = {name: k for k, name in enumerate(CONTROLS.channels)}
-_JAW_KNEE, _JAW_SLOPE = 0.50, 0.5  # of an opening that talk hardly ever has: above, a face looks like shouting
-_POSTURE_GAIN = 1.15  # brings the head's speed at rest to 1.5-3 deg/s
-_VOR = 0.75  # share of a head turn that the eyes take back to stay on the camera
-_BROW_PER_DEGREE = 0.045  # brow weight a degree: brows rise as the head goes up (r -.3 in people's tracks)
-_SEAL_JAW = 0.08  # mouthClose of a shut jaw that shuts lips which the photo has parted
+JAW_KNEE, JAW_SLOPE = 0.50, 0.5  # of an opening that talk hardly ever has: above, a face looks like shouting
+POSTURE_GAIN = 1.15  # brings the head's speed at rest to 1.5-3 deg/s
+VOR = 0.75  # share of a head turn that the eyes take back to stay on the camera
+BROW_PER_DEGREE = 0.045  # brow weight a degree: brows rise as the head goes up (r -.3 in people's tracks)
+SEAL_JAW = 0.08  # mouthClose of a shut jaw that shuts lips which the photo has parted
 
 
 def soft_jaw(jaw: Tensor) -> Tensor:
     """Jaw opening as learned -> as drawn: unchanged up to a knee, half as steep above."""
-    return jaw.clamp(max=_JAW_KNEE) + _JAW_SLOPE * (jaw - _JAW_KNEE).clamp(min=0)
+    return jaw.clamp(max=JAW_KNEE) + JAW_SLOPE * (jaw - JAW_KNEE).clamp(min=0)
 
 
 def from_photo(jaw: Tensor, parted: float) -> tuple[Tensor, Tensor]:
@@ -61,7 +61,7 @@ def close_lips(mouth: Tensor, bilabial: Tensor, labiodental: Tensor, shut: Tenso
     closed = torch.maximum(torch.clamp(1.02 * c, max=1.0), torch.maximum(0.4 * f, shut))
     return {
         "jawOpen": jaw,
-        "mouthClose": closed * jaw.clamp(min=_SEAL_JAW),
+        "mouthClose": closed * jaw.clamp(min=SEAL_JAW),
         "mouthUpperUp": upper * (1 - c) + 0.12 * f * (1 - c),
         "mouthLowerDown": lower * parting,
         "mouthStretch": stretch * (1 - c),
@@ -102,8 +102,8 @@ def compose(
     _show_mood(controls, f, g, lips["mouthPucker"], manner.face, manner.smile)
     _raise_brows(controls, f, g, pitch, presence, manner)
     gaze = manner.gaze
-    x = g["gazeX"] * gaze - _VOR * yaw / EYE_RANGE_DEGREES
-    y = g["gazeY"] * gaze - _VOR * pitch / EYE_RANGE_DEGREES
+    x = g["gazeX"] * gaze - VOR * yaw / EYE_RANGE_DEGREES
+    y = g["gazeY"] * gaze - VOR * pitch / EYE_RANGE_DEGREES
     _look(controls.put, x, y, g["blink"].clamp(0, 1))
     controls.values[:, : _COLUMN["headPitch"]].clamp_(0, 1)
     return controls.values
@@ -190,7 +190,7 @@ def _raise_brows(
     `pitch` (T,) degrees of the head, downwards.
     """
     gain = manner.face * manner.brows
-    with_head = -_BROW_PER_DEGREE * manner.brows * pitch * (0.4 + 0.6 * presence)
+    with_head = -BROW_PER_DEGREE * manner.brows * pitch * (0.4 + 0.6 * presence)
     raised = gain * (g["brow"] + f["talkBrow"]) + with_head
     side = gain * presence * f["browSide"]
     controls.put("browInnerUp", (manner.face * f["browInner"] + gain * f["talkInner"] + raised).clamp(min=0))
@@ -206,7 +206,7 @@ def _turn_head(
 ) -> tuple[Tensor, Tensor]:
     """Posture, where talk takes the head, and gestures add up; returns pitch and yaw in degrees."""
     pitch, yaw, roll = (
-        (_POSTURE_GAIN * f[axis] + f[f"talk{axis.title()}"] + g[axis]) * head_gain for axis in ("pitch", "yaw", "roll")
+        (POSTURE_GAIN * f[axis] + f[f"talk{axis.title()}"] + g[axis]) * head_gain for axis in ("pitch", "yaw", "roll")
     )
     for name, value in (("headPitch", pitch), ("headYaw", yaw), ("headRoll", roll)):
         controls.put(name, torch.deg2rad(value))
