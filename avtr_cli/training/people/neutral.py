@@ -7,10 +7,13 @@ are as open as mostly. Of each, the median: a few odd frames change nothing.
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 
 from avtr_cli.core.arrays import Doubles, Mask, Points
-from avtr_cli.perception.topology import EYES, LIP_CENTRES, POINTS
+from avtr_cli.perception.template import template
+from avtr_cli.perception.topology import EYES, INNER_LOWER_LIP, INNER_UPPER_LIP, POINTS
 from avtr_cli.training.people.heads import Heads
 
 _LIPS_SHUT = 0.15  # share of the frames, those with the narrowest gap
@@ -25,18 +28,20 @@ def calm_face(heads: Heads, quiet: Mask | None = None) -> Points:
     found = heads.found
     shapes = heads.shapes[found]
     calm: Points = np.median(shapes, axis=0)
+    mouth, brows, eyes = _regions()
     for part, frames in (
-        (_MOUTH, _lips_shut(shapes, None if quiet is None else quiet[found])),
-        (_BROWS, _between(_brow_height(shapes), *_BROWS_LOW)),
-        (_EYES, _between(_eye_opening(shapes), *_EYES_OPEN)),
+        (mouth, _lips_shut(shapes, None if quiet is None else quiet[found])),
+        (brows, _between(_brow_height(shapes), *_BROWS_LOW)),
+        (eyes, _between(_eye_opening(shapes), *_EYES_OPEN)),
     ):
         calm[part] = np.median(shapes[frames][:, part], axis=0)
     return calm
 
 
 def lip_gap(shapes: Points) -> Doubles:
-    """Distance of the lips' inner edges over frames, (T,) in the unit of `shapes` (T, 478, 3)."""
-    gap: Doubles = np.linalg.norm(shapes[:, LIP_CENTRES[1], :2] - shapes[:, LIP_CENTRES[0], :2], axis=1)
+    """How far the lips' inner edges are apart in the middle half of the mouth, (T,) in the unit of `shapes`."""
+    apart = shapes[:, list(INNER_LOWER_LIP), 1] - shapes[:, list(INNER_UPPER_LIP), 1]
+    gap: Doubles = apart[:, 3:8].mean(axis=1)
     return gap
 
 
@@ -62,14 +67,10 @@ def _between(values: Doubles, low: float, high: float) -> Mask:
     return (values >= lowest) & (values <= highest)
 
 
+@lru_cache(maxsize=1)
 def _regions() -> tuple[Mask, Mask, Mask]:
     """(478,) of mouth and chin, of brows and forehead, of the eyes; the rest is the whole video's median."""
-    from avtr_cli.perception.template import template
-
     points = template().points
     eyes = np.zeros(POINTS, bool)
     eyes[[point for eye in EYES for point in (*eye.upper, *eye.lower, *eye.ring, *eye.iris)]] = True
     return (points[:, 1] > 0.35) & ~eyes, (points[:, 1] < -0.08) & ~eyes, eyes
-
-
-_MOUTH, _BROWS, _EYES = _regions()

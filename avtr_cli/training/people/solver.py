@@ -8,18 +8,20 @@ after. A ridge is what trembling points ask for: its size is that of Face Mesh's
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
+from scipy.ndimage import maximum_filter1d
 from scipy.signal import savgol_filter
 
-from avtr_cli.core.arrays import Doubles, Floats, Points
+from avtr_cli.core.arrays import Doubles, Floats, Mask, Points
 from avtr_cli.core.files import replacing
-from avtr_cli.core.motion_space import ARKIT_BLENDSHAPES, CONTROLS, HEAD_CHANNELS
+from avtr_cli.core.motion_space import ARKIT_BLENDSHAPES, CONTROLS
 from avtr_cli.core.shipped import asset
+from avtr_cli.motion.lmfm.articulation import SEAL_JAW
 from avtr_cli.perception.template import template
 from avtr_cli.perception.topology import (
     CHEEKS,
@@ -34,8 +36,8 @@ from avtr_cli.perception.topology import (
     OUTER_UPPER_LIP,
 )
 from avtr_cli.training.people.heads import Heads, heads_of
-from avtr_cli.training.people.neutral import calm_face
-from avtr_cli.training.people.rehearsal import Take
+from avtr_cli.training.people.neutral import calm_face, lip_gap
+from avtr_cli.training.people.rehearsal import REST, Take
 
 ASSET = asset("face_solver.npz")
 NOISE = 0.004  # EO that a point trembles by: the ridge
@@ -55,19 +57,24 @@ OPPOSED = tuple(
     for side in ("Left", "Right")
 ) + (("mouthLeft", "mouthRight"), ("jawLeft", "jawRight"))
 """(more, less): solved as one number each, more - less."""
+_SHAPES = len(ARKIT_BLENDSHAPES)
+_JAW, _CLOSE = CONTROLS.index("jawOpen"), CONTROLS.index("mouthClose")
+_LIPS_CALM, _LIPS_MEET, _LIPS_APART = 0.03, 0.02, 0.03  # EO: calm lips are no further apart; how sharply; plainly open
+_NEAR = 5  # frames to each side that count as just now
 _LIDS = tuple(name for name in ARKIT_BLENDSHAPES if name.startswith(("eyeBlink", "eyeWide")))
 _SMOOTH, _DEGREE = 5, 2  # frames and degree of the zero-phase smoothing (Savitzky & Golay 1964) of all but the lids
 
 
 @dataclass(frozen=True)
 class Solver:
-    """float64 `weights` (features, 52) and `bias` (52,): displacements in EO -> what `split` makes weights of."""
+    """float64 `weights` (features, 58) and `bias` (58,): displacements in EO -> `joined` weights, and what is to be
+    added to the head's pose, which a face that moves upsets."""
 
     weights: Doubles
     bias: Doubles
 
-    def of(self, points: Points, quiet: np.ndarray | None = None) -> Floats:
-        """Controls float32 (T, 58) of one person's face points (T, 478, 3) px, NaN where the face was lost.
+    def of(self, points: Points, quiet: Mask | None = None) -> Floats:
+        """Controls float32 (T, 58) of one person's face points (T, 478, 3) px; NaN where the face was lost.
 
         `quiet` bool (T,) are the frames in which that person says nothing.
         """
@@ -76,9 +83,11 @@ class Solver:
 
     def of_heads(self, heads: Heads, calm: Points) -> Floats:
         """The same of heads whose calm face (478, 3), in EO, is known."""
-        solved = split(features(heads.shapes, calm) @ self.weights + self.bias)
-        whole = np.concatenate([solved, heads.rotation, heads.shift], axis=1)
-        return smoothed(whole).astype(np.float32)
+        solved = features(heads.shapes, calm) @ self.weights + self.bias
+        solved[:, _SHAPES:] += np.concatenate([heads.rotation, heads.shift], axis=1)
+        controls = smoothed(solved)
+        controls[:, _CLOSE] = lips_shut(lip_gap(heads.shapes), lip_gap(calm[None])[0], controls[:, _JAW])
+        return controls.astype(np.float32)
 
 
 def features(shapes: Points, calm: Points) -> Doubles:
@@ -88,58 +97,74 @@ def features(shapes: Points, calm: Points) -> Doubles:
 
 
 def joined(controls: Floats) -> Doubles:
-    """Blendshape weights (T, 52) of controls (T, 58) with what is opposed told as one signed number, twice."""
-    weights = controls[:, : len(ARKIT_BLENDSHAPES)].astype(np.float64)
-    out = weights.copy()
+    """Blendshape weights (T, 52) of controls (T, 58) with what is opposed told as one signed number, once each way."""
+    weights = controls[:, :_SHAPES].astype(np.float64)
     for more, less in OPPOSED:
         at, back = CONTROLS.index(more), CONTROLS.index(less)
-        out[:, at] = weights[:, at] - weights[:, back]
-        out[:, back] = -out[:, at]
-    return out
+        weights[:, at] -= weights[:, back]
+        weights[:, back] = -weights[:, at]
+    return weights
 
 
-def split(solved: Doubles) -> Doubles:
-    """The inverse of `joined`: weights in [0, 1], of an opposed pair one at most."""
-    return solved.clip(0, 1)
+def lips_shut(gap: Doubles, calm_gap: float, jaw: Doubles) -> Doubles:
+    """mouthClose (T,) of lips `gap` apart, in EO, over a jaw that is open by a weight of `jaw`.
+
+    Lips that met just now or part soon are shut even over a jaw that hardly is open; lips that rest are not.
+    """
+    shut = np.exp(-np.maximum(gap - min(calm_gap, _LIPS_CALM), 0) / _LIPS_MEET)
+    apart = maximum_filter1d(np.nan_to_num(gap), 2 * _NEAR + 1) > calm_gap + _LIPS_APART
+    return np.asarray(shut * np.where(apart, np.maximum(jaw, SEAL_JAW), jaw))
 
 
-def smoothed(controls: Doubles) -> Doubles:
-    """All but the lids over five frames, forwards and backwards alike, within runs of frames with a face."""
-    out = controls.copy()
+def smoothed(solved: Doubles) -> Doubles:
+    """All but the lids over five frames, forwards and backwards alike, within runs of frames with a face.
+
+    Weights come out in [0, 1], so of what was `joined` one at most.
+    """
+    out = solved.copy()
     rest = [column for column, name in enumerate(CONTROLS.channels) if name not in _LIDS]
-    for first, last in runs(np.isfinite(controls[:, 0])):
+    for first, last in runs(np.isfinite(solved[:, 0])):
         if last - first >= _SMOOTH:
-            out[first:last, rest] = savgol_filter(controls[first:last, rest], _SMOOTH, _DEGREE, axis=0)
-    shapes = out[:, : len(ARKIT_BLENDSHAPES)]
-    np.clip(shapes, 0, 1, out=shapes)
+            out[first:last, rest] = savgol_filter(solved[first:last, rest], _SMOOTH, _DEGREE, axis=0)
+    out[:, :_SHAPES] = out[:, :_SHAPES].clip(0, 1)
     return out
 
 
-def runs(mask: np.ndarray) -> list[tuple[int, int]]:
+def runs(mask: Mask) -> list[tuple[int, int]]:
     """(first, last + 1) of every unbroken run of True."""
     edges = np.flatnonzero(np.diff(np.concatenate([[0], mask.astype(int), [0]])))
     return [(int(first), int(last)) for first, last in edges.reshape(-1, 2)]
 
 
-def fit(takes: Sequence[Take], noise: float = NOISE, rest: int = 10) -> Solver:
-    """The ridge over all takes and their mirror images; the first `rest` frames of each are its person's calm face."""
-    rows, wanted = [], []
-    for take in takes:
-        heads = heads_of(take.points)
-        calm = np.nanmedian(heads.shapes[:rest], axis=0)
-        seen = heads.found
-        for shapes, own, controls in (
-            (heads.shapes[seen], calm, take.controls[seen]),
-            (mirrored_points(heads.shapes[seen]), mirrored_points(calm), mirrored_controls(take.controls[seen])),
-        ):
-            rows.append(features(shapes, own))
-            wanted.append(joined(controls))
+def fit(takes: Sequence[Take], noise: float = NOISE) -> Solver:
+    """The ridge over all takes and their mirror images, counted from the face at rest and from `calm_face`."""
+    rows, wanted = zip(*(pair for take in takes for pair in _lessons(take)), strict=True)
     design, target = np.concatenate(rows), np.concatenate(wanted)
     middle, level = design.mean(axis=0), target.mean(axis=0)
-    centred = design - middle
-    ridge = centred.T @ centred + len(design) * noise**2 * np.eye(design.shape[1])
-    weights = np.linalg.solve(ridge, centred.T @ (target - level))
+    design -= middle
+    ridge = design.T @ design + len(design) * noise**2 * np.eye(design.shape[1])
+    weights = np.linalg.solve(ridge, design.T @ (target - level))
     return Solver(weights, level - middle @ weights)
+
+
+def _lessons(take: Take) -> Iterator[tuple[Doubles, Doubles]]:
+    """(features, what they are to give) of a take."""
+    heads = heads_of(take.points)
+    seen = heads.found
+    shapes, controls = heads.shapes[seen], take.controls[seen]
+    pose = np.concatenate([heads.rotation, heads.shift], axis=1)[seen].astype(np.float32)
+    told = np.concatenate([controls[:, :_SHAPES], pose], axis=1)
+    for calm in (np.nanmedian(heads.shapes[:REST], axis=0), calm_face(heads)):
+        yield features(shapes, calm), _wanted(controls, told)
+        mirrored = mirrored_controls(controls), mirrored_controls(told)
+        yield features(mirrored_points(shapes), mirrored_points(calm)), _wanted(*mirrored)
+
+
+def _wanted(controls: Floats, told: Floats) -> Doubles:
+    """Shapes of `controls`, `joined`; of the head what its pose, in `told`, lacks. Both away from their medians."""
+    away = controls[:, _SHAPES:] - np.median(controls[:, _SHAPES:], axis=0)
+    seen = told[:, _SHAPES:] - np.median(told[:, _SHAPES:], axis=0)
+    return np.concatenate([joined(controls), away - seen], axis=1)
 
 
 def mirrored_points(shapes: Points) -> Points:
@@ -176,6 +201,3 @@ def write(solver: Solver, path: Path = ASSET) -> None:
         np.savez_compressed(
             file, weights=solver.weights.astype(np.float32), bias=solver.bias.astype(np.float32)
         )
-
-
-HEAD = tuple(HEAD_CHANNELS)
