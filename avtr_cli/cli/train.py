@@ -19,7 +19,9 @@ app.command(cls=Command, name="import")(import_videos)
 _Data = Annotated[Path, typer.Argument(help="Folder of the corpus, as `avtr train data` fills it.")]
 _More = Annotated[
     list[Path] | None,
-    typer.Option("--data", help="Another folder to learn from beside it, as `avtr train import` makes; may be repeated."),
+    typer.Option(
+        "--data", help="Another folder to learn from beside it, as `avtr train import` makes; may be repeated."
+    ),
 ]
 _Steps = Annotated[int, typer.Option(help="Optimiser steps in all; a resumed run goes on to this number.")]
 _Seed = Annotated[int, typer.Option(help="Of everything drawn at random.")]

@@ -32,8 +32,8 @@ from avtr_cli.training.speech import Utterance
 CALL_SECONDS = 30
 UNKNOWN_VISEME = 255  # of a frame whose phone nobody knows: it teaches the hearing nothing
 WHAT_IS_KNOWN: dict[str, tuple[int, ...]] = {"seen": (), "closures_known": (2,), "events_known": (len(EVENTS),)}
-"""Arrays uint8 (calls, 2, ...) that a shard may leave out, all ones then: whether a side's face was seen at all; whether
-its closures of each kind, and its events of each kind, are told wherever they are."""
+"""Arrays uint8 (calls, 2, ...) that a shard may leave out, all ones then: whether a side's face was seen at all, and
+whether its closures, and its events, of each kind are told wherever they are."""
 _OPENING = {"happy": 0.1, "surprised": 0.1, "sad": -0.18, "serious": -0.05}  # of the mouth, at full intensity
 
 

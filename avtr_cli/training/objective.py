@@ -158,7 +158,7 @@ def _viseme_loss(logits: Tensor, known: Tensor) -> Tensor:
 
 
 def _told(logits: Tensor, wanted: Tensor, known: Tensor | None) -> Tensor:
-    """Binary cross-entropy of (B, T, C), or (B, S, T, C), over the channels that are told at all: known (B, C) in 0, 1."""
+    """Binary cross-entropy of (B, T, C) over the channels that are told at all: `known` (B, C), 1 where they are."""
     if known is None:
         return F.binary_cross_entropy_with_logits(logits, wanted)
     weight = known.unsqueeze(1).expand_as(wanted)

@@ -1,1 +1,1 @@
-"""Videos of talking people into training data: faces followed, solved for controls, and told as the corpus tells them."""
+"""Videos of talking people into training data: faces followed, solved for controls, told as the corpus is."""

@@ -1,9 +1,9 @@
 """A folder of videos into what is to be imported: one person and one voice, or both sides of a call, by their names.
 
-    NAME.mp4                              one person with one voice; the partner, if any, is not heard
-    NAME.mp4  NAME.wav                    the same; the two channels are the person's own voice and the partner's
-    NAME.a.mp4  NAME.b.mp4                a call: both people, each video with its own person's voice
-    NAME.a.mp4  NAME.b.mp4  NAME.wav      a call whose voices are the two channels
+NAME.mp4                              one person with one voice; the partner, if any, is not heard
+NAME.mp4  NAME.wav                    the same; the two channels are the person's own voice and the partner's
+NAME.a.mp4  NAME.b.mp4                a call: both people, each video with its own person's voice
+NAME.a.mp4  NAME.b.mp4  NAME.wav      a call whose voices are the two channels
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Source:
 
     @property
     def key(self) -> str:
-        """The name of its shard and account: letters and digits only, and its number of them kept apart by its files."""
+        """Its name in letters and digits alone: that of its shard and its account."""
         return re.sub(r"\W+", "_", self.name)
 
 
@@ -54,7 +54,7 @@ def sources_in(folder: Path) -> list[Source]:
         half = path.stem.endswith((".a", ".b")) and path.stem[-1] == "b"
         pair = path.stem[:-2] if path.stem.endswith((".a", ".b")) and _other(path, videos) else path.stem
         named.setdefault(pair, []).insert(len(named.get(pair, [])) if half else 0, path)
-    for name, paths in named.items():
+    for paths in named.values():
         if len(paths) > 2 or (len(paths) == 2 and {path.stem[-2:] for path in paths} != {".a", ".b"}):
             raise InputError(f"{paths[0]} and {paths[1]} have one name; give each video a name of its own")
     found = [Source(name, tuple(paths), sounds.get(name)) for name, paths in sorted(named.items())]

@@ -6,6 +6,7 @@ lost for a moment, behind a hand or by a blink of the tracker, are filled in bet
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,7 +28,7 @@ _FACE_JUMP, _SIZE_JUMP = 0.6, 0.25  # EO between two frames; share of the face's
 
 @dataclass(frozen=True)
 class Checked:
-    """One side as the gates saw it: why it cannot be used, what else is to be told, and frames that a piece may have."""
+    """One side as the gates saw it: why it cannot be used, what else is to be told, and which frames can be used."""
 
     refusals: tuple[str, ...]
     usable: Mask
@@ -78,11 +79,10 @@ def cuts_in(seen: Seen) -> tuple[int, ...]:
 
 def stretches(usable: Mask, cuts: tuple[int, ...], least: int) -> list[tuple[int, int]]:
     """(first, last + 1) of every run of usable frames between cuts that is at least `least` frames long."""
-    open_to = usable.copy()
     found = []
-    for first, last in runs(open_to):
+    for first, last in runs(usable):
         borders = [first, *(cut for cut in cuts if first < cut < last), last]
-        found += [(a, b) for a, b in zip(borders, borders[1:], strict=False) if b - a >= least]
+        found += [(a, b) for a, b in itertools.pairwise(borders) if b - a >= least]
     return found
 
 
@@ -112,7 +112,7 @@ def _filled(found: Mask) -> Mask:
     """The frames with a face, and those of gaps that are short enough to be filled in."""
     out = found.copy()
     for first, last in runs(~found):
-        if 0 < first and last < len(found) and last - first <= LONGEST_GAP:
+        if first > 0 and last < len(found) and last - first <= LONGEST_GAP:
             out[first:last] = True
     return out
 

@@ -13,7 +13,7 @@ import numpy as np
 from scipy.ndimage import gaussian_filter1d, median_filter
 from scipy.signal import find_peaks
 
-from avtr_cli.core.arrays import Doubles, Floats, Mask
+from avtr_cli.core.arrays import Doubles, Floats, Indices, Mask
 from avtr_cli.core.timing import FPS
 from avtr_cli.motion.gestures import CURVES, EVENTS, GAZE_CELLS, REFRACTORY
 
@@ -37,16 +37,20 @@ class Found:
 
     curves: Floats
     starts: Mask
-    gaze_cell: np.ndarray
+    gaze_cell: Indices
 
 
 def find(curves: dict[str, Doubles], presence: Doubles) -> Found:
     """`curves` (T,) by the names of CURVES; `presence` (T,) of the own voice in head and brows."""
     frames = len(presence)
-    found = Found(np.zeros((frames, len(CURVES)), np.float32), np.zeros((frames, len(EVENTS)), bool), np.zeros(frames, int))
+    found = Found(
+        np.zeros((frames, len(CURVES)), np.float32), np.zeros((frames, len(EVENTS)), bool), np.zeros(frames, int)
+    )
     listens = presence < _LISTENS
     _take(found, "blink", "blink", *_blinks(curves["blink"]))
-    nodded = gaussian_filter1d(curves["pitch"], _NOD_BAND[0] * FPS) - gaussian_filter1d(curves["pitch"], _NOD_BAND[1] * FPS)
+    nodded = gaussian_filter1d(curves["pitch"], _NOD_BAND[0] * FPS) - gaussian_filter1d(
+        curves["pitch"], _NOD_BAND[1] * FPS
+    )
     _take(found, "nod", "pitch", nodded, _humps(nodded, _NOD_DEGREES, 12), listens)
     for event, rise, rest in (("brow", _BROW_RISE, _BROW_REST), ("smile", _SMILE_RISE, _SMILE_REST)):
         above = curves[event] - _low_course(curves[event], rest)
@@ -75,7 +79,7 @@ def _blinks(lids: Doubles) -> tuple[Doubles, list[tuple[int, int]]]:
 
 
 def _humps(course: Doubles, rise: float, reach: int) -> list[tuple[int, int]]:
-    """(first, last + 1) around every peak of at least `rise`, to where it has fallen to a tenth, at most `reach` away."""
+    """(first, last + 1) around every peak of at least `rise`: to where a tenth is left, at most `reach` away."""
     spans: list[tuple[int, int]] = []
     for peak in find_peaks(np.pad(course, 1), height=rise, prominence=0.6 * rise)[0] - 1:
         floor = 0.1 * course[peak]
@@ -93,7 +97,10 @@ def _humps(course: Doubles, rise: float, reach: int) -> list[tuple[int, int]]:
 def _low_course(values: Doubles, seconds: float) -> Doubles:
     """Where a curve mostly lies: its median over `seconds`, softened."""
     size = 2 * round(seconds * FPS / 2) + 1
-    return gaussian_filter1d(median_filter(values, min(size, 2 * (len(values) // 2) + 1), mode="nearest"), 0.2 * FPS)
+    low: Doubles = gaussian_filter1d(
+        median_filter(values, min(size, 2 * (len(values) // 2) + 1), mode="nearest"), 0.2 * FPS
+    )
+    return low
 
 
 def _looks(found: Found, gaze: Doubles) -> None:

@@ -8,7 +8,6 @@ Both files are written whole, the account last: a source with an account of the 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -71,7 +70,9 @@ def is_done(folder: Path, source: Source, frames: int) -> bool:
     return bool(same and account.get("piece_frames") == frames and whole)
 
 
-def import_source(folder: Path, source: Source, frames: int, solver: Solver, told: OnFrames | None = None) -> dict[str, Any]:
+def import_source(
+    folder: Path, source: Source, frames: int, solver: Solver, told: OnFrames | None = None
+) -> dict[str, Any]:
     """Make shard and account of a source in pieces of `frames`; returns the account.
 
     A source that cannot be used has an account with `refused` and no shard. Raises OutputError, OSError.
@@ -177,7 +178,7 @@ def _stretches(sides: list[Side], least: int) -> list[tuple[int, int]]:
 def call_of(
     sides: list[Side], sounds: Sound, first: int, last: int, solver: Solver
 ) -> tuple[dict[str, AnyArray], list[Floats]]:
-    """The arrays of one stretch as `dataset.make_call` has them, and the controls (T, 58) of each side that was seen."""
+    """The arrays of one stretch as `dataset.make_call` has them, and the controls (T, 58) of each side seen."""
     frames = last - first
     samples = np.stack([_fitted(row[first * SAMPLES_PER_FRAME :], frames) for row in sounds])
     features = LogMel().of_file(torch.from_numpy(samples))[:, :frames].numpy().astype(np.float16)

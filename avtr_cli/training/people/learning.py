@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from avtr_cli.core.arrays import Floats
-from avtr_cli.core.motion_space import ARKIT_BLENDSHAPES, CONTROLS, HEAD_CHANNELS
+from avtr_cli.core.motion_space import CONTROLS, HEAD_CHANNELS
 from avtr_cli.perception.portrait import find_portrait
 from avtr_cli.training.people import rehearsal
 from avtr_cli.training.people.solver import Solver, fit
@@ -35,7 +35,7 @@ OnTakes = Callable[[int, int], None]
 def learn(
     photos: Sequence[Path], seconds: float, lessons: int, seed: int, size: int, told: OnTakes | None = None
 ) -> Solver:
-    """The solver of `lessons` lessons of `seconds` acted by the portrait in each photo; `told` hears takes done, of all.
+    """The solver of `lessons` lessons of `seconds` by the portrait in each photo; `told` hears (takes done, of all).
 
     Raises PhotoError where a photo shows no face that can be used.
     """
@@ -51,7 +51,7 @@ def learn(
 
 
 def recovered(solved: Floats, true: Floats) -> dict[str, float]:
-    """Pearson's r of every channel (NaN where it never moves), and of every group of `GROUPS` the mean of its channels'.
+    """Pearson's r of every channel (NaN where it never moves), and the mean over those of every group of `GROUPS`.
 
     A group's channels count by how much they move: their true standard deviation, of the head's times what it shows.
     """
@@ -66,10 +66,3 @@ def recovered(solved: Floats, true: Floats) -> dict[str, float]:
         columns = [k for k, name in enumerate(CONTROLS.channels) if name.startswith(begins) and np.isfinite(r[k])]
         told[group] = float(np.average(r[columns], weights=weight[columns])) if columns else float("nan")
     return told
-
-
-def gaps(solved: Floats, true: Floats) -> Floats:
-    """Mean distance of every blendshape weight from the true one, float32 (52,)."""
-    shapes = len(ARKIT_BLENDSHAPES)
-    off: Floats = np.nanmean(np.abs(solved - true)[:, :shapes], axis=0).astype(np.float32)
-    return off

@@ -21,6 +21,7 @@ from avtr_cli.core.errors import AvtrError
 from avtr_cli.core.motion_space import CONTROLS
 from avtr_cli.core.timing import FPS
 from avtr_cli.core.types import Motion
+from avtr_cli.perception.crop import resample, scaled
 from avtr_cli.perception.portrait import find_portrait
 from avtr_cli.render.mesh.renderer import MeshRenderer
 from avtr_cli.report import charts, elements
@@ -34,7 +35,7 @@ _CURVES = {"mouth": ("Mouth", 0.0, 0.6), "brows": ("Brows", 0.0, 0.8), "lids": (
 
 
 def strip_of(video: Path, first: int, controls: Floats) -> Image | None:
-    """Frames of a stretch of `video` that begins at frame `first`, above our renderer's face with their controls (T, 58).
+    """Frames of a stretch of `video` that begins at frame `first`, above our own face with their controls (T, 58).
 
     uint8 (2 side, 6 side, 3); None where the calmest frame shows no face that can be drawn from.
     """
@@ -114,6 +115,4 @@ def _png(picture: Image) -> bytes:
 
 def _square(picture: Image, crop: Any) -> Image:
     """The part of a frame that the renderer's view of the portrait shows, `_SIDE` px square."""
-    from avtr_cli.perception.crop import resample, scaled
-
     return resample(picture, scaled(crop, _SIDE / 512), _SIDE, _SIDE)

@@ -119,7 +119,7 @@ def babble(rng: np.random.Generator, side: int) -> Utterance:
 
 
 def _add_unused(values: Floats, rng: np.random.Generator) -> None:
-    """Now and then one of the shapes that talk leaves alone, or moves on both sides at once, for half a second or so."""
+    """Now and then a shape that talk leaves alone, or moves on both sides at once, for half a second or so."""
     for names in _UNUSED:
         shown: Doubles = np.clip(wander(len(values) - REST, 0.6, 1.0, 9, rng) - _LIVELY, 0, 1)
         for name in names:

@@ -51,11 +51,15 @@ LOOKED_AT = tuple(sorted({
 }))  # fmt: skip
 """The face points that expressions move."""
 
-OPPOSED = tuple(
-    (f"{more}{side}", f"{less}{side}")
-    for more, less in (("eyeLookOut", "eyeLookIn"), ("eyeLookDown", "eyeLookUp"), ("eyeBlink", "eyeWide"))
-    for side in ("Left", "Right")
-) + (("mouthLeft", "mouthRight"), ("jawLeft", "jawRight"))
+OPPOSED = (
+    *(
+        (f"{more}{side}", f"{less}{side}")
+        for more, less in (("eyeLookOut", "eyeLookIn"), ("eyeLookDown", "eyeLookUp"), ("eyeBlink", "eyeWide"))
+        for side in ("Left", "Right")
+    ),
+    ("mouthLeft", "mouthRight"),
+    ("jawLeft", "jawRight"),
+)
 """(more, less): solved as one number each, more - less."""
 _SHAPES = len(ARKIT_BLENDSHAPES)
 _JAW, _CLOSE = CONTROLS.index("jawOpen"), CONTROLS.index("mouthClose")
@@ -198,6 +202,4 @@ def shipped() -> Solver:
 def write(solver: Solver, path: Path = ASSET) -> None:
     """As `shipped` reads it, float32, whole or not at all. Raises OSError."""
     with replacing(path) as partial, partial.open("wb") as file:
-        np.savez_compressed(
-            file, weights=solver.weights.astype(np.float32), bias=solver.bias.astype(np.float32)
-        )
+        np.savez_compressed(file, weights=solver.weights.astype(np.float32), bias=solver.bias.astype(np.float32))

@@ -12,19 +12,19 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from scipy.ndimage import binary_dilation, convolve1d, gaussian_filter1d, uniform_filter1d
+from scipy.ndimage import binary_dilation, convolve1d, gaussian_filter1d
 
-from avtr_cli.core.arrays import Doubles, Floats, Mask
+from avtr_cli.core.arrays import Doubles, Floats, Indices, Mask
 from avtr_cli.core.motion_space import CONTROLS, EYE_RANGE_DEGREES
 from avtr_cli.core.timing import FPS
-from avtr_cli.motion.gestures import CURVES, EVENTS
+from avtr_cli.motion.gestures import CURVES
 from avtr_cli.motion.lmfm import articulation, voicing
 from avtr_cli.motion.lmfm.articulation import FACE, MOUTH
 from avtr_cli.training.people import gestures_seen
 from avtr_cli.training.phones import SILENCE
 from avtr_cli.training.targets import TARGETS
 
-_SEALED = (0.45, 0.9)  # share of the jaw's gap that the lips shut: from here they close, there they are closed
+_SEALED = (0.15, 0.95)  # share of the jaw's gap that the lips shut: from here they close, there they are closed
 _HIDDEN = 0.6  # of a closure above which the open shapes cannot be seen
 _SHOWN = (0.25, 0.6)  # of the voice's gate on the mouth: below the mouth is at rest, above it is as seen
 _TALKS = (0.1, 0.6)  # of the presence: below what moves is posture, above what departs from it is talk
@@ -45,7 +45,7 @@ class Truth:
     face: Floats
     curves: Floats
     starts: Mask
-    gaze_cell: np.ndarray
+    gaze_cell: Indices
 
 
 def tell(controls: Floats, speech: Mask) -> Truth:
@@ -64,7 +64,8 @@ def activity_of(speech: Mask) -> Floats:
     """How sure the voice is there, float32 (T,): the mask (4 T,) widened and softened as `mouth_truth` does it."""
     wide = binary_dilation(speech, iterations=6).astype(float)
     soft = np.clip(convolve1d(wide, _HANN, mode="nearest"), 0, 1)
-    return soft.reshape(-1, _PER_FRAME).mean(axis=1).astype(np.float32)
+    activity: Floats = soft.reshape(-1, _PER_FRAME).mean(axis=1).astype(np.float32)
+    return activity
 
 
 class _Seen:
@@ -193,7 +194,7 @@ def _brows(seen: _Seen, presence: Doubles, g: dict[str, Doubles], f: dict[str, D
 
 
 def divided(values: Doubles, presence: Doubles) -> tuple[Doubles, Doubles]:
-    """(posture, talk), each (T,), of which posture + presence * talk is `values`: posture is slow while there is talk."""
+    """(posture, talk), each (T,): posture + presence * talk is `values`, and posture slow while there is talk."""
     weight = 1 - (1 - _REST_WEIGHT) * presence
     sigma = _SLOW * FPS
     slow = gaussian_filter1d(weight * values, sigma, mode="nearest") / gaussian_filter1d(weight, sigma, mode="nearest")
