@@ -118,7 +118,7 @@ def test_a_head_that_turns_and_comes_nearer_keeps_its_face_and_is_told_so():
 
 
 def spoken(seconds: float = 12.0, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """(sound, lips (T, 2)): two tones swell by chance, one as the lips part, one as they widen; of 3 s one is silent."""
+    """(sound, lips (T, 2)): two tones swell by chance, as the lips part and as they widen; of 3 s one is silent."""
     rng = np.random.default_rng(seed)
     frames = int(seconds * FPS)
     lips = np.column_stack([np.convolve(rng.random(frames + 4), np.ones(5) / 5, "valid") for _ in range(2)])
@@ -179,6 +179,15 @@ def test_a_solver_that_has_learned_a_take_gives_it_back_and_its_mirror_image_mir
     mirrored = own.of(take.points[:, template().mirror] * flip + np.array([192.0, 0, 0]))
     np.testing.assert_allclose(mirrored, solver.mirrored_controls(own.of(take.points)), atol=0.03)
     assert recovered(own.of(take.points), controls)["mouth"] > 0.85
+
+
+def test_the_command_learns_a_table_from_a_portrait_that_acts(avtr, tmp_path):
+    table = tmp_path / "table.npz"
+    code, out, _ = avtr("train", "solver", PORTRAIT, "-o", table, "--seconds", 2, "--lessons", 1, "--size", 128)
+    assert (code, out.strip()) == (0, str(table))
+    with np.load(table) as made:
+        assert made["weights"].shape == (2 * len(solver.LOOKED_AT), len(CONTROLS))
+        assert np.isfinite(made["weights"]).all()
 
 
 def test_weights_are_between_zero_and_one_and_frames_without_a_face_stay_unsolved():

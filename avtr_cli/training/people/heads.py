@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from avtr_cli.core.arrays import Doubles, Points, Rotation, Vector
+from avtr_cli.core.arrays import Doubles, Mask, Points, Rotation, Vector
 from avtr_cli.perception.template import Pose, fit_pose, fit_similarity, head_shape, rotation_vector
 from avtr_cli.perception.topology import CHIN, EARS, OUTER_EYE_CORNERS, RIGID
 from avtr_cli.render.mesh.geometry import BEHIND_EARS
@@ -36,9 +36,10 @@ class Heads:
         return len(self.shapes)
 
     @property
-    def found(self) -> np.ndarray:
+    def found(self) -> Mask:
         """bool (T,): the frames with a face."""
-        return np.isfinite(self.shapes[:, 0, 0])
+        there: Mask = np.isfinite(self.shapes[:, 0, 0])
+        return there
 
 
 def heads_of(points: Points) -> Heads:

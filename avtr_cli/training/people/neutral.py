@@ -48,8 +48,8 @@ def lip_gap(shapes: Points) -> Doubles:
 def _lips_shut(shapes: Points, quiet: Mask | None) -> Mask:
     gap = lip_gap(shapes)
     if quiet is not None and quiet.sum() >= _FEW:
-        return quiet & (gap <= np.quantile(gap[quiet], 2 * _LIPS_SHUT))
-    return gap <= np.quantile(gap, _LIPS_SHUT)
+        return np.asarray(quiet & (gap <= np.quantile(gap[quiet], 2 * _LIPS_SHUT)))
+    return np.asarray(gap <= np.quantile(gap, _LIPS_SHUT))
 
 
 def _brow_height(shapes: Points) -> Doubles:
@@ -58,13 +58,13 @@ def _brow_height(shapes: Points) -> Doubles:
 
 
 def _eye_opening(shapes: Points) -> Doubles:
-    opening: Doubles = sum(shapes[:, eye.lower[4], 1] - shapes[:, eye.upper[4], 1] for eye in EYES) / len(EYES)
+    opening: Doubles = np.mean([shapes[:, eye.lower[4], 1] - shapes[:, eye.upper[4], 1] for eye in EYES], axis=0)
     return opening
 
 
 def _between(values: Doubles, low: float, high: float) -> Mask:
     lowest, highest = np.quantile(values, [low, high])
-    return (values >= lowest) & (values <= highest)
+    return np.asarray((values >= lowest) & (values <= highest))
 
 
 @lru_cache(maxsize=1)

@@ -48,12 +48,13 @@ def strip_of(video: Path, first: int, controls: Floats) -> Image | None:
         seen = [_square(still_at(video, (first + at) / FPS, 720), portrait.crop) for at in places]
     except AvtrError:
         return None
-    return np.concatenate([np.concatenate(seen, axis=1), np.concatenate(list(drawn), axis=1)])
+    strip: Image = np.concatenate([np.concatenate(seen, axis=1), np.concatenate(list(drawn), axis=1)])
+    return strip
 
 
 def jpeg(picture: Image) -> bytes:
     """A picture as a JPEG file."""
-    return cv2.imencode(".jpg", picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 85])[1].tobytes()
+    return cv2.imencode(".jpg", picture[..., ::-1])[1].tobytes()
 
 
 def import_page(accounts: Sequence[Mapping[str, Any]], folder: Path, command: str) -> str:
