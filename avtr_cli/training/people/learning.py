@@ -1,6 +1,7 @@
 """Portraits into the solver's table, and into how well it finds again what it was not shown.
 
-The shipped table was made of six of the portraits that `examples/portraits.py` draws, by `avtr train solver`.
+The shipped table was made by `avtr train solver` of six of the portraits that `examples/portraits.py` draws (child,
+long, man, old, photo, tilted, in this order), with its defaults.
 """
 
 from __future__ import annotations

@@ -40,7 +40,7 @@ from avtr_cli.training.people.neutral import calm_face, lip_gap
 from avtr_cli.training.people.rehearsal import REST, Take
 
 ASSET = asset("face_solver.npz")
-NOISE = 0.008  # EO that a point trembles by: the ridge; from .004 to .01 recovery is the same
+NOISE = 0.004  # EO that a point trembles by: the ridge; up to .01 recovery is the same
 _UPPER_BROWS = (70, 63, 105, 66, 107, 300, 293, 334, 296, 336)
 _JAW_LINE = (148, 176, 149, 150, 136, 172, 377, 400, 378, 379, 365, 397, 18, 200, 199, 83, 313, 201, 421)
 _AROUND_LIPS = (57, 212, 216, 206, 92, 165, 167, 164, 393, 391, 322, 426, 436, 432, 287, 186, 410, 43, 273, 106, 335)
