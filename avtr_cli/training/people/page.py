@@ -88,7 +88,8 @@ def _source(account: Mapping[str, Any], folder: Path) -> str:
         strip = folder / strip_name(account["files"][number][0])
         if not account["refused"] and strip.exists():
             words = f"{side['video']}: frames, and below them what was solved of each, drawn by our renderer"
-            parts.append(elements.still(strip.read_bytes(), words))
+            picture = elements.still(strip.read_bytes(), words).replace("<img ", '<img style="width: 100%" ', 1)
+            parts.append(f'<figure>{picture}<figcaption class="small soft">{escape(words)}</figcaption></figure>')
         if account["stretches"]:
             parts.append(_curves(account["stretches"][0]["curves"][number]))
     return "".join(parts)
