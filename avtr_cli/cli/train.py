@@ -8,13 +8,21 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from avtr_cli.cli.command import Command, Group
+from avtr_cli.cli.train_import import import_videos
 
 if TYPE_CHECKING:
     from avtr_cli.training.stages import TrainConfig
 
 app = typer.Typer(cls=Group, no_args_is_help=True, help="Train the embedded motion model.")
+app.command(cls=Command, name="import")(import_videos)
 
 _Data = Annotated[Path, typer.Argument(help="Folder of the corpus, as `avtr train data` fills it.")]
+_More = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--data", help="Another folder to learn from beside it, as `avtr train import` makes; may be repeated."
+    ),
+]
 _Steps = Annotated[int, typer.Option(help="Optimiser steps in all; a resumed run goes on to this number.")]
 _Seed = Annotated[int, typer.Option(help="Of everything drawn at random.")]
 _Device = Annotated[str, typer.Option(help="cpu, cuda or cuda:N.")]
@@ -95,13 +103,15 @@ def prior(
     steps: _Steps = 900,
     batch: _Batch = 16,
     seed: _Seed = 0,
+    more: _More = None,
     device: _Device = "cpu",
     threads: _Threads = 1,
 ) -> None:
     """Stage 1: learn how faces move by themselves, hearing nothing."""
     from avtr_cli.training.stages import TrainConfig
 
-    _train(folder, run, TrainConfig(stage="prior", steps=steps, batch=batch, seed=seed), None, device, threads)
+    config = TrainConfig(stage="prior", steps=steps, batch=batch, seed=seed)
+    _train([folder, *(more or ())], run, config, None, device, threads)
 
 
 @app.command(cls=Command)
@@ -122,6 +132,7 @@ def dyadic(
     keep_hearing: Annotated[
         bool, typer.Option("--keep-hearing", help="Hear as the weights of --prior do, and learn to move alone.")
     ] = False,
+    more: _More = None,
     device: _Device = "cpu",
     threads: _Threads = 1,
 ) -> None:
@@ -133,7 +144,7 @@ def dyadic(
         audio_partner=partner, phones=phones, keep_hearing=keep_hearing,
     )  # fmt: skip
     start = prior_run / "last.safetensors" if prior_run and prior_run.is_dir() else prior_run
-    _train(folder, run, config, start, device, threads)
+    _train([folder, *(more or ())], run, config, start, device, threads)
     if out:
         export([run], out)
         typer.echo(str(out))
@@ -151,7 +162,28 @@ def export_checkpoint(
     typer.echo(str(out))
 
 
-def _train(folder: Path, run: Path, config: TrainConfig, start: Path | None, device: str, threads: int) -> None:
+@app.command(cls=Command)
+def solver(
+    photos: Annotated[list[Path], typer.Argument(help="Portraits that act: their faces are commanded, and watched.")],
+    out: Annotated[Path, typer.Option("-o", "--out", help="The table to write.")] = Path("face_solver.npz"),
+    seconds: Annotated[float, typer.Option(help="Length of a lesson.", min=2)] = 36.0,
+    lessons: Annotated[int, typer.Option(help="Lessons of each portrait.", min=1)] = 2,
+    size: Annotated[int, typer.Option(help="Side of its pictures in pixels.", min=128)] = 256,
+    seed: _Seed = 1,
+) -> None:
+    """Learn what `avtr train import` reads faces by, from renders of our own whose controls are known."""
+    from tqdm import tqdm
+
+    from avtr_cli.training.people.learning import learn
+    from avtr_cli.training.people.solver import write
+
+    with tqdm(total=lessons * len(photos), unit="lesson", disable=None) as bar:
+        made = learn(photos, seconds, lessons, seed, size, lambda done, _: bar.update(done - bar.n) and None)
+    write(made, out)
+    typer.echo(str(out))
+
+
+def _train(folders: list[Path], run: Path, config: TrainConfig, start: Path | None, device: str, threads: int) -> None:
     """Train one stage with a progress bar; the losses are a running mean over about fifty steps."""
     import torch
     from tqdm import tqdm
@@ -160,7 +192,7 @@ def _train(folder: Path, run: Path, config: TrainConfig, start: Path | None, dev
     from avtr_cli.training.stages import Run
 
     torch.set_num_threads(threads)
-    training = Run(run, config, Corpus.load(folder), start, device)
+    training = Run(run, config, Corpus.load(folders), start, device)
     shown: dict[str, float] = {}
     with tqdm(total=config.steps, initial=training.step, unit="step", disable=None) as bar:
         for progress in training.steps():

@@ -1,12 +1,13 @@
-"""The corpus on disk: simulated calls with their features and ground truth, in safetensors shards.
+"""The corpus on disk: calls with their features and ground truth, in safetensors shards.
 
 Each call gives two examples, one for either side as the avatar. A shard holds some calls of one length,
-stacked; training draws windows from all shards held in memory (about 1.1 MB a call).
+stacked; training draws windows from all shards held in memory (about 1.1 MB a call). Shards of simulated calls know
+everything; those of recorded people (`people/`) say in arrays of their own what they do not know (`WHAT_IS_KNOWN`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,6 +30,10 @@ from avtr_cli.training.prosody import analyse
 from avtr_cli.training.speech import Utterance
 
 CALL_SECONDS = 30
+UNKNOWN_VISEME = 255  # of a frame whose phone nobody knows: it teaches the hearing nothing
+WHAT_IS_KNOWN: dict[str, tuple[int, ...]] = {"seen": (), "closures_known": (2,), "events_known": (len(EVENTS),)}
+"""Arrays uint8 (calls, 2, ...) that a shard may leave out, all ones then: whether a side's face was seen at all, and
+whether its closures, and its events, of each kind are told wherever they are."""
 _OPENING = {"happy": 0.1, "surprised": 0.1, "sad": -0.18, "serious": -0.05}  # of the mouth, at full intensity
 
 
@@ -38,6 +43,11 @@ def condition(style: Reals, emotion: str, intensity: float) -> Floats:
     out[: len(style)] = style
     out[len(style) + EMOTIONS.index(emotion)] = intensity if emotion != "neutral" else 0.0
     return out
+
+
+def opening_of(style: Reals, emotion: str, intensity: float) -> float:
+    """How far a person opens the mouth, where 1 is average."""
+    return float(np.exp(0.15 * style[0]) * (1 + intensity * _OPENING.get(emotion, 0.0)))
 
 
 def make_call(call: tuple[Side, Side], rng: np.random.Generator, augmented: bool = True) -> dict[str, AnyArray]:
@@ -52,8 +62,7 @@ def make_call(call: tuple[Side, Side], rng: np.random.Generator, augmented: bool
     truth: list[dict[str, AnyArray]] = []
     for k in (0, 1):
         style, emotion, intensity = draw_person(rng)
-        opening = np.exp(0.15 * style[0]) * (1 + intensity * _OPENING.get(emotion, 0.0))
-        mouth = mouth_truth(call[k].phone_rows, prosody[k], float(opening), rng)
+        mouth = mouth_truth(call[k].phone_rows, prosody[k], opening_of(style, emotion, intensity), rng)
         made = behave(prosody[k], prosody[1 - k], frames, style, emotion, intensity, rng)
         truth.append(
             {
@@ -102,12 +111,21 @@ class Corpus:
     arrays: dict[str, AnyArray]
 
     @classmethod
-    def load(cls, folder: Path, limit: int | None = None) -> Corpus:
-        """The calls of the shards in `folder`, of the first `limit` shards; raises AvtrError where there are none."""
-        paths = sorted(folder.glob("calls-*.safetensors"))[:limit]
-        if not paths:
-            raise AvtrError(f"{folder} holds no training data; make it with avtr train data {folder}")
-        shards = [load_file(path) for path in paths]
+    def load(cls, folders: Path | Sequence[Path], limit: int | None = None) -> Corpus:
+        """The calls of the shards in one folder or several, of the first `limit` shards of each.
+
+        Where shards differ in length, all are cut to pieces of the shortest: what is left over at a call's end is given
+        up. Raises AvtrError where a folder has none.
+        """
+        shards = []
+        for folder in [folders] if isinstance(folders, Path) else folders:
+            paths = sorted(folder.glob("calls-*.safetensors"))[:limit]
+            if not paths:
+                raise AvtrError(f"{folder} holds no training data; make it with avtr train data {folder}")
+            shards += [load_file(path) for path in paths]
+        _tell_what_is_known(shards)
+        frames = min(shard["mouth"].shape[2] for shard in shards)
+        shards = [shard if shard["mouth"].shape[2] == frames else _cut(shard, frames) for shard in shards]
         return cls({key: np.concatenate([shard.pop(key) for shard in shards]) for key in list(shards[0])})
 
     def __len__(self) -> int:
@@ -123,6 +141,8 @@ class Corpus:
         windows: list[dict[str, AnyArray]] = []
         for _ in range(size):
             call, side = rng.integers(len(self)), rng.integers(2)
+            if not self._seen(call, side):
+                side = 1 - side
             first = int(rng.integers(1, (total - frames) // 5 + 1)) * 5
             starts = np.flatnonzero(self.arrays["starts"][call, side][:, listener].any(1))
             if len(starts) and rng.random() < 0.4:
@@ -130,6 +150,9 @@ class Corpus:
                 first = int(np.clip(wanted // 5 * 5, 5, total - frames))
             windows.append(self._window(call, side, first, frames))
         return {key: torch.from_numpy(np.stack([w[key] for w in windows])) for key in windows[0]}
+
+    def _seen(self, call: int, side: int) -> bool:
+        return "seen" not in self.arrays or bool(self.arrays["seen"][call, side])
 
     def _window(self, call: int, side: int, first: int, frames: int) -> dict[str, AnyArray]:
         a, order = self.arrays, [side, 1 - side]
@@ -145,10 +168,36 @@ class Corpus:
         out["lead"] = a["face"][call, side, first - 4 : first].astype(np.float32)
         out["since"] = since_starts(a["starts"][call, side])[now]
         out["visemes"] = a["visemes"][call, side, now].astype(np.int64)
+        for key in ("closures_known", "events_known"):
+            if key in a:
+                out[key] = a[key][call, side].astype(np.float32)
         out["gaze_cell"] = a["gaze_cell"][call, side, now].astype(np.int64)
         out["person"] = a["person"][call, side].astype(np.float32)
         out["foreign"] = a["foreign"][call, side].astype(np.float32)
         return out
+
+
+def _tell_what_is_known(shards: Sequence[dict[str, AnyArray]]) -> None:
+    """Give every shard what one of them says of what it knows; one that says nothing knows everything."""
+    for key, shape in WHAT_IS_KNOWN.items():
+        if any(key in shard for shard in shards):
+            for shard in shards:
+                shard.setdefault(key, np.ones((len(shard["mouth"]), 2, *shape), np.uint8))
+
+
+def _cut(shard: dict[str, AnyArray], frames: int) -> dict[str, AnyArray]:
+    """The calls of a shard as more and shorter ones, `frames` long; what does not change over time is said again."""
+    total = shard["mouth"].shape[2]
+    pieces = total // frames
+    cut = {}
+    for key, values in shard.items():
+        if values.ndim > 2 and values.shape[2] == total:
+            kept = values[:, :, : pieces * frames]
+            parts = kept.reshape(*kept.shape[:2], pieces, frames, *kept.shape[3:])
+            cut[key] = parts.swapaxes(1, 2).reshape(-1, 2, frames, *kept.shape[3:])
+        else:
+            cut[key] = values.repeat(pieces, axis=0)
+    return cut
 
 
 def features_ahead(rows: AnyArray, frames: int) -> Floats:

@@ -21,7 +21,7 @@ from avtr_cli.motion.lmfm.articulation import MOUTH
 from avtr_cli.motion.lmfm.log_mel import SILENCE
 from avtr_cli.motion.lmfm.network import NOISE_CORRELATION, NOISE_LIMIT, NOISE_SD, Conditions, Lmfm, Track
 from avtr_cli.training import phones
-from avtr_cli.training.dataset import Corpus, features_ahead
+from avtr_cli.training.dataset import UNKNOWN_VISEME, Corpus, features_ahead
 from avtr_cli.training.perturb import perturb
 
 LATEST_TIME = 0.98  # of the flow: at 1 the Gaussian skip of a still channel has no finite slope
@@ -141,12 +141,29 @@ def losses(
 def _label_losses(said: hearing.Articulation, flags: Tensor, batch: dict[str, Tensor]) -> dict[str, Tensor]:
     vowels = torch.isin(batch["visemes"], batch["visemes"].new_tensor(phones.VOWEL_VISEMES))
     known = batch["visemes"].masked_fill(vowels & (batch["foreign"] > 0)[:, None, None], _UNKNOWN)
+    known = known.masked_fill(known == UNKNOWN_VISEME, _UNKNOWN)
     return {
-        "visemes": F.cross_entropy(said.visemes.flatten(0, -2).float(), known.flatten(), ignore_index=_UNKNOWN),
-        "closures": F.binary_cross_entropy_with_logits(said.closures.float(), batch["closures"]),
+        "visemes": _viseme_loss(said.visemes.flatten(0, -2).float(), known.flatten()),
+        "closures": _told(said.closures.float(), batch["closures"], batch.get("closures_known")),
         "activity": F.binary_cross_entropy_with_logits(said.activity.float(), batch["activity"]),
         "flags": F.binary_cross_entropy_with_logits(flags[:, :, 20:].float(), batch["flags"][:, :, 20:]),
     }
+
+
+def _viseme_loss(logits: Tensor, known: Tensor) -> Tensor:
+    """Cross-entropy over the frames whose viseme is known; of none, nothing."""
+    if not (known != _UNKNOWN).any():
+        return logits.sum() * 0
+    return F.cross_entropy(logits, known, ignore_index=_UNKNOWN)
+
+
+def _told(logits: Tensor, wanted: Tensor, known: Tensor | None) -> Tensor:
+    """Binary cross-entropy of (B, T, C) over the channels that are told at all: `known` (B, C), 1 where they are."""
+    if known is None:
+        return F.binary_cross_entropy_with_logits(logits, wanted)
+    weight = known.unsqueeze(1).expand_as(wanted)
+    loss = F.binary_cross_entropy_with_logits(logits, wanted, weight, reduction="sum")
+    return loss / weight.sum().clamp(min=1)
 
 
 def _times(count: int, frames: int, generator: torch.Generator, device: torch.device) -> Tensor:
@@ -264,7 +281,7 @@ def _event_losses(model: Lmfm, batch: dict[str, Tensor], flags: Tensor, person: 
     cells = batch["gaze_cell"][:, _UNHEARD:][begun]
     looked = F.cross_entropy(gaze[:, _UNHEARD:][begun], cells) if len(cells) else gaze.sum() * 0
     return {
-        "events": F.binary_cross_entropy_with_logits(hazards[:, _UNHEARD:], starts[:, _UNHEARD:]),
+        "events": _told(hazards[:, _UNHEARD:], starts[:, _UNHEARD:], batch.get("events_known")),
         "gaze": looked,
     }
 

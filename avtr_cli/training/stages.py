@@ -73,12 +73,10 @@ class Progress:
 
 def fit_statistics(model: Lmfm, corpus: Corpus, calls: int = 400) -> None:
     """Set the buffers that give channels their units: mouth z-scores, the face's rest by person, innovations."""
-    held = corpus.arrays
-    mouth = torch.from_numpy(held["mouth"][:calls].astype(np.float32)).flatten(0, 2)
+    mouth, face, person = (_of_seen(corpus, name, calls) for name in ("mouth", "face", "person"))
+    mouth = mouth.flatten(0, 1)
     model.mouth_mean.copy_(mouth.mean(0))
     model.mouth_sd.copy_(mouth.std(0).clamp_min(_MOUTH_SD_FLOOR))
-    face = torch.from_numpy(held["face"][:calls].astype(np.float32)).flatten(0, 1)  # (n, T, C)
-    person = torch.from_numpy(held["person"][:calls].astype(np.float32)).flatten(0, 1)
     design = torch.cat([person, torch.ones(len(person), 1)], dim=1)
     ridge = design.T @ design + 1e-2 * torch.eye(design.shape[1])
     line = torch.linalg.solve(ridge, design.T @ face.mean(1))
@@ -90,6 +88,14 @@ def fit_statistics(model: Lmfm, corpus: Corpus, calls: int = 400) -> None:
     model.face_predictor.copy_(fitted.predictor)
     model.face_whiten.copy_(fitted.whiten)
     model.face_colour.copy_(fitted.colour)
+
+
+def _of_seen(corpus: Corpus, name: str, calls: int) -> Tensor:
+    """An array of the first `calls` calls, (n, ...): one row for each side whose face was seen."""
+    rows = torch.from_numpy(corpus.arrays[name][:calls].astype(np.float32)).flatten(0, 1)
+    if "seen" not in corpus.arrays:
+        return rows
+    return rows[torch.from_numpy(corpus.arrays["seen"][:calls].astype(bool)).flatten()]
 
 
 class Run:

@@ -25,17 +25,19 @@ FACE = (
 )  # fmt: skip
 
 _COLUMN = {name: k for k, name in enumerate(CONTROLS.channels)}
-_JAW_KNEE, _JAW_SLOPE = 0.50, 0.5  # of an opening that talk hardly ever has: above, a face looks like shouting
-_POSTURE_GAIN = 1.15  # brings the head's speed at rest to 1.5-3 deg/s
-_TALK_GAINS = {"talkPitch": 0.8, "talkY": 0.75}  # nods and shifts weigh more in the picture than turns do
-_VOR = 0.75  # share of a head turn that the eyes take back to stay on the camera
-_BROW_PER_DEGREE = 0.035  # brow weight a degree: brows rise as the head goes up (r -.3 in people's tracks)
-_SEAL_JAW = 0.08  # mouthClose of a shut jaw that shuts lips which the photo has parted
+JAW_KNEE, JAW_SLOPE = 0.50, 0.5  # of an opening that talk hardly ever has: above, a face looks like shouting
+POSTURE_GAIN = 1.15  # brings the head's speed at rest to 1.5-3 deg/s
+TALK_GAINS = {"talkPitch": 0.8, "talkY": 0.75}  # nods and shifts weigh more in the picture than turns do
+VOR = 0.75  # share of a head turn that the eyes take back to stay on the camera
+BROW_PER_DEGREE = 0.035  # brow weight a degree: brows rise as the head goes up (r -.3 in people's tracks)
+BROW_INNER, BROW_OUTER, BROW_DOWN = 0.75, 1.0, 0.7  # of a raise as one: more within would look worried
+INNER_ALONE = 0.6  # of what talk adds to the inner brows alone
+SEAL_JAW = 0.08  # mouthClose of a shut jaw that shuts lips which the photo has parted
 
 
 def soft_jaw(jaw: Tensor) -> Tensor:
     """Jaw opening as learned -> as drawn: unchanged up to a knee, half as steep above."""
-    return jaw.clamp(max=_JAW_KNEE) + _JAW_SLOPE * (jaw - _JAW_KNEE).clamp(min=0)
+    return jaw.clamp(max=JAW_KNEE) + JAW_SLOPE * (jaw - JAW_KNEE).clamp(min=0)
 
 
 def from_photo(jaw: Tensor, parted: float) -> tuple[Tensor, Tensor]:
@@ -62,7 +64,7 @@ def close_lips(mouth: Tensor, bilabial: Tensor, labiodental: Tensor, shut: Tenso
     closed = torch.maximum(torch.clamp(1.02 * c, max=1.0), torch.maximum(0.4 * f, shut))
     return {
         "jawOpen": jaw,
-        "mouthClose": closed * jaw.clamp(min=_SEAL_JAW),
+        "mouthClose": closed * jaw.clamp(min=SEAL_JAW),
         "mouthUpperUp": upper * (1 - c) + 0.12 * f * (1 - c),
         "mouthLowerDown": lower * parting,
         "mouthStretch": stretch * (1 - c),
@@ -96,15 +98,15 @@ def compose(
     f = dict(zip(FACE, face.unbind(-1), strict=True))
     for name in FACE:
         if name.startswith("talk"):
-            f[name] = _TALK_GAINS.get(name, 1.0) * presence * f[name]
+            f[name] = TALK_GAINS.get(name, 1.0) * presence * f[name]
     g = dict(zip(CURVES, curves.unbind(-1), strict=True))
     lips = _speak(controls, mouth, bilabial, labiodental, activity, manner.face, parted)
     pitch, yaw = _turn_head(controls, f, g, manner.head)
     _show_mood(controls, f, g, lips["mouthPucker"], manner.face, manner.smile)
     _raise_brows(controls, f, g, pitch, presence, manner)
     gaze = manner.gaze
-    x = g["gazeX"] * gaze - _VOR * yaw / EYE_RANGE_DEGREES
-    y = g["gazeY"] * gaze - _VOR * pitch / EYE_RANGE_DEGREES
+    x = g["gazeX"] * gaze - VOR * yaw / EYE_RANGE_DEGREES
+    y = g["gazeY"] * gaze - VOR * pitch / EYE_RANGE_DEGREES
     _look(controls.put, x, y, g["blink"].clamp(0, 1))
     controls.values[:, : _COLUMN["headPitch"]].clamp_(0, 1)
     return controls.values
@@ -191,14 +193,14 @@ def _raise_brows(
     `pitch` (T,) degrees of the head, downwards.
     """
     gain = manner.face * manner.brows
-    with_head = -_BROW_PER_DEGREE * manner.brows * pitch * (0.4 + 0.6 * presence)
+    with_head = -BROW_PER_DEGREE * manner.brows * pitch * (0.4 + 0.6 * presence)
     raised = gain * (g["brow"] + f["talkBrow"]) + with_head
     side = gain * presence * f["browSide"]
-    inner = manner.face * f["browInner"] + 0.6 * gain * f["talkInner"] + 0.75 * raised  # more would look worried
+    inner = manner.face * f["browInner"] + INNER_ALONE * gain * f["talkInner"] + BROW_INNER * raised
     controls.put("browInnerUp", inner.clamp(min=0))
-    outer = manner.face * f["browOuter"] + raised
+    outer = manner.face * f["browOuter"] + BROW_OUTER * raised
     controls.both("browOuterUp", (outer + side).clamp(min=0), (outer - side).clamp(min=0))
-    controls.both("browDown", (manner.face * f["browDown"] - 0.7 * raised).clamp(min=0))
+    controls.both("browDown", (manner.face * f["browDown"] - BROW_DOWN * raised).clamp(min=0))
     wide = (manner.face * (f["wide"] + 0.35 * g["brow"]) + 0.15 * raised).clamp(min=0)
     controls.both("eyeWide", wide * (1 - g["blink"].clamp(0, 1)))
 
@@ -208,7 +210,7 @@ def _turn_head(
 ) -> tuple[Tensor, Tensor]:
     """Posture, where talk takes the head, and gestures add up; returns pitch and yaw in degrees."""
     pitch, yaw, roll = (
-        (_POSTURE_GAIN * f[axis] + f[f"talk{axis.title()}"] + g[axis]) * head_gain for axis in ("pitch", "yaw", "roll")
+        (POSTURE_GAIN * f[axis] + f[f"talk{axis.title()}"] + g[axis]) * head_gain for axis in ("pitch", "yaw", "roll")
     )
     for name, value in (("headPitch", pitch), ("headYaw", yaw), ("headRoll", roll)):
         controls.put(name, torch.deg2rad(value))
