@@ -176,9 +176,11 @@ def cluster() -> Iterator[Any]:
 
 @pytest.mark.slow
 def test_one_of_two_nodes_dies_and_every_job_is_done_once(cluster, tmp_path, photo, dialogue):
-    # Each longer than killing takes.
-    source = make_folder(tmp_path / "in", photo, np.tile(dialogue, 2), seconds=8.0, broken=False)
-    options = [source, "--photo", photo, "--set", "render.size=64", "--set", "output.speed=ultrafast"]
+    longer = np.tile(dialogue, 2)  # than killing takes
+    source = make_folder(tmp_path / "in", photo, longer, seconds=12.0, broken=False)
+    for name in ("fourth", "fifth"):
+        shutil.copy(source / "first.wav", source / f"{name}.wav")
+    options = [source, "--photo", photo, *SMALL]
     cluster.add_node(**SMALL_NODE)
     doomed = cluster.add_node(**SMALL_NODE)
     cluster.wait_for_nodes()
@@ -189,11 +191,11 @@ def test_one_of_two_nodes_dies_and_every_job_is_done_once(cluster, tmp_path, pho
         time.sleep(0.05)
     cluster.remove_node(doomed, allow_graceful=False)
     assert batch.wait(timeout=1800) == 0
-    assert sorted(ledger(out, "done")) == sorted(("done", name) for name in GOOD)
+    names = (*GOOD, "fourth", "fifth")
+    assert sorted(ledger(out, "done")) == sorted(("done", name) for name in names)
     assert len(ledger(out, "lost")) == 1
-    assert len(ledger(out, "started")) == len(GOOD) + 1
-    undisturbed = frames_undisturbed(source, tmp_path / "clean", photo=photo, **{"render.size": 64})
-    assert frame_hashes(out) == undisturbed
+    assert len(ledger(out, "started")) == len(names) + 1
+    assert frame_hashes(out) == frames_undisturbed(source, tmp_path / "clean", photo=photo)
     assert not [path.name for path in out.iterdir() if path.name.startswith(".avtr-here")]
 
 
