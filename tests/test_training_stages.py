@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from avtr_cli.cli import train
 from avtr_cli.core.config import MotionConfig
-from avtr_cli.core.errors import AvtrError
+from avtr_cli.core.errors import AvtrError, ConfigError
 from avtr_cli.core.timing import WINDOW_SAMPLES
 from avtr_cli.core.types import Window
 from avtr_cli.motion.lmfm import hearing
@@ -98,6 +98,11 @@ def test_a_hearing_that_is_kept_stays_as_it_was_while_motion_learns(tmp_path, co
         if name.startswith("hearing."):
             assert torch.equal(value, first.average[name]), name
     assert not torch.equal(kept.model.mouth_guess[0].weight, first.average["mouth_guess.0.weight"])
+
+
+def test_a_hearing_cannot_be_kept_that_was_not_named(tmp_path):
+    with pytest.raises(ConfigError, match="--prior"):
+        train.dyadic(tmp_path, tmp_path / "run", keep_hearing=True)
 
 
 def test_what_has_another_size_begins_anew(tmp_path, corpus):

@@ -9,6 +9,7 @@ import typer
 
 from avtr_cli.cli.command import Command, Group
 from avtr_cli.cli.train_import import import_videos
+from avtr_cli.core.errors import ConfigError
 
 if TYPE_CHECKING:
     from avtr_cli.training.stages import TrainConfig
@@ -139,6 +140,8 @@ def dyadic(
     """Stage 2: both voices come in. Starts from stage 1 where --prior names it."""
     from avtr_cli.training.stages import TrainConfig, export
 
+    if keep_hearing and prior_run is None:
+        raise ConfigError("--keep-hearing needs the weights that can hear: name them with --prior")
     config = TrainConfig(
         stage="dyadic", steps=steps, batch=batch, seed=seed, learning_rate=rate, tracks_every=tracks_every,
         audio_partner=partner, phones=phones, keep_hearing=keep_hearing,
