@@ -16,10 +16,14 @@ import tempfile
 from pathlib import Path
 from typing import IO
 
+import numpy as np
+
 from avtr_cli.core import ffmpeg_program
-from avtr_cli.core.errors import OutputError
+from avtr_cli.core.arrays import Sound
+from avtr_cli.core.errors import AudioError, OutputError
 from avtr_cli.core.files import reason
 from avtr_cli.core.interruption import interruptible
+from avtr_cli.core.timing import SAMPLE_RATE
 
 logger = logging.getLogger(__name__)
 
@@ -47,6 +51,23 @@ def capture(arguments: list[str], purpose: str, folder: Path | None = None) -> b
     if process.returncode:
         raise OutputError(f"{purpose}: {_reason(said.decode(errors='replace'))}")
     return output
+
+
+def heard_in(path: Path, channels: int = 1) -> Sound:
+    """The sound of a file or a video, mixed to one channel, or two of it: float32 (channels, n) at 16 kHz.
+
+    It begins when the picture does. Raises AudioError where there is none.
+    """
+    said = f"{path}: has no sound that can be read"
+    arguments = ["-i", named(path.absolute()), "-vn", "-af", "aresample=async=1:first_pts=0"]
+    arguments += ["-ac", str(channels), "-ar", str(SAMPLE_RATE), "-f", "s16le", "-"]
+    try:
+        samples = np.frombuffer(capture(arguments, said), "<i2").astype(np.float32) / 32_768
+    except OutputError as error:
+        raise AudioError(said) from error
+    if not len(samples):
+        raise AudioError(said)
+    return np.ascontiguousarray(samples.reshape(-1, channels).T)
 
 
 def _started(

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
-
 from avtr_cli.audio.files import DialogueFiles
 from avtr_cli.audio.source import DialogueSource
 from avtr_cli.core.arrays import Sound
 from avtr_cli.core.errors import AudioError, OutputError
 from avtr_cli.core.files import reason, replacing
 from avtr_cli.core.textfile import why_no_file
-from avtr_cli.core.timing import SAMPLE_RATE
 from avtr_cli.output import ffmpeg
 
 
@@ -23,15 +20,8 @@ def voice_in(path: Path) -> Sound:
     """
     if why := why_no_file(path):
         raise AudioError(f"{path}: {why}")
-    said = f"{path}: has no sound that can be read"
-    arguments = ["-i", ffmpeg.named(path.absolute()), "-vn", "-ac", "1", "-ar", str(SAMPLE_RATE), "-f", "s16le", "-"]
-    try:
-        samples = np.frombuffer(ffmpeg.capture(arguments, said), "<i2").astype(np.float32) / 32_768
-    except OutputError as error:
-        raise AudioError(said) from error
-    if not len(samples):
-        raise AudioError(said)
-    return samples
+    voice: Sound = ffmpeg.heard_in(path)[0]
+    return voice
 
 
 def as_one_voice(path: Path, mixed: Path) -> Path:

@@ -22,6 +22,7 @@ from avtr_cli.core.files import replacing, write_json
 from avtr_cli.core.timing import FPS, SAMPLES_PER_FRAME
 from avtr_cli.motion.gestures import EVENTS
 from avtr_cli.motion.lmfm.log_mel import LogMel
+from avtr_cli.output import ffmpeg
 from avtr_cli.training.behaviour import FLAGS, STYLE, flags
 from avtr_cli.training.dataset import UNKNOWN_VISEME, condition
 from avtr_cli.training.people import gates, gestures_seen
@@ -30,7 +31,7 @@ from avtr_cli.training.people.page import jpeg, strip_name, strip_of
 from avtr_cli.training.people.solver import Solver
 from avtr_cli.training.people.telling import activity_of, tell
 from avtr_cli.training.people.together import lag_of
-from avtr_cli.training.people.voice import as_side, speech_in, voices_in
+from avtr_cli.training.people.voice import as_side, speech_in
 from avtr_cli.training.people.watching import OnFrames, Seen, watch
 from avtr_cli.training.prosody import RATE, analyse
 
@@ -143,9 +144,9 @@ def _keep(
 def _sides(source: Source, told: OnFrames | None) -> tuple[list[Side], Sound]:
     """Who is seen, and the two voices float32 (2, n): the partner's is silent where nobody recorded it."""
     if source.sound is not None:
-        sounds = voices_in(source.sound, 2)
+        sounds = ffmpeg.heard_in(source.sound, 2)
     else:
-        own = [voices_in(path)[0] for path in source.videos]
+        own = [ffmpeg.heard_in(path)[0] for path in source.videos]
         most = max(map(len, own))
         sounds = np.zeros((2, most), np.float32)
         for row, voice in enumerate(own):

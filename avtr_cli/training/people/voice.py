@@ -6,15 +6,11 @@ the phones unknown, a unit of speech is what lies between pauses.
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 from scipy.ndimage import binary_closing, binary_opening, uniform_filter1d
 
 from avtr_cli.core.arrays import Doubles, Mask, Sound
-from avtr_cli.core.errors import AudioError, OutputError
 from avtr_cli.core.timing import SAMPLE_RATE
-from avtr_cli.output import ffmpeg
 from avtr_cli.training import phones
 from avtr_cli.training.conversation import Side
 from avtr_cli.training.prosody import RATE
@@ -25,23 +21,6 @@ _RANGE_DB = 12.0  # between the two: with less there is no telling voice from no
 _SILENT_DB = -60.0  # of full scale: nothing at all
 _PAUSE, _SHORTEST = 0.2, 0.08  # s
 _FEEDBACK = 0.7  # s: shorter units are taken for a listener's words
-
-
-def voices_in(path: Path, channels: int = 1) -> Sound:
-    """The sound of a file or a video, mixed to one channel, or two of it: float32 (channels, n) at 16 kHz.
-
-    It begins when the picture does. Raises AudioError where there is none.
-    """
-    said = f"{path}: has no sound that can be read"
-    arguments = ["-i", ffmpeg.named(path.absolute()), "-vn", "-af", "aresample=async=1:first_pts=0"]
-    arguments += ["-ac", str(channels), "-ar", str(SAMPLE_RATE), "-f", "s16le", "-"]
-    try:
-        samples = np.frombuffer(ffmpeg.capture(arguments, said), "<i2").astype(np.float32) / 32_768
-    except OutputError as error:
-        raise AudioError(said) from error
-    if not len(samples):
-        raise AudioError(said)
-    return np.ascontiguousarray(samples.reshape(-1, channels).T)
 
 
 def level_of(samples: Sound) -> Doubles:
