@@ -74,6 +74,7 @@ ARKIT_BLENDSHAPES = (
 )  # fmt: skip
 HEAD_CHANNELS = ("headPitch", "headYaw", "headRoll", "headX", "headY", "headZ")
 
+SEAL_JAW = 0.08  # mouthClose of a shut jaw that shuts lips which the photo has parted; of a wider one, its own weight
 EYE_RANGE_DEGREES = 35.0  # of eye rotation for an ARKit look weight of 1
 
 
@@ -95,7 +96,7 @@ def _read_controls(space: MotionSpace, values: Reals, neutral: Reals) -> Reading
     gaze[:, 1] = both("eyeLookDown") - both("eyeLookUp")
     # Lips part by the jaw, by themselves and as a funnel; mouthClose shuts its share of that again.
     parted = weight("jawOpen") + 0.26 * (both("mouthUpperUp") + both("mouthLowerDown")) + 0.38 * weight("mouthFunnel")
-    shut = weight("mouthClose") / weight("jawOpen").clip(0.08)
+    shut = weight("mouthClose") / weight("jawOpen").clip(SEAL_JAW)
     return Readings(
         mouth=(parted * (1 - shut.clip(0, 1))).clip(0, 1),
         blink=both("eyeBlink"),

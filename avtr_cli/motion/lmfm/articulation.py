@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from avtr_cli.core.motion_space import CONTROLS, EYE_RANGE_DEGREES
+from avtr_cli.core.motion_space import CONTROLS, EYE_RANGE_DEGREES, SEAL_JAW
 from avtr_cli.motion.gestures import CURVES
 
 MOUTH = ("jaw", "upper", "lower", "stretch", "funnel", "pucker", "tongue")  # ARKit weights before any closure
@@ -32,7 +32,6 @@ VOR = 0.75  # share of a head turn that the eyes take back to stay on the camera
 BROW_PER_DEGREE = 0.035  # brow weight a degree: brows rise as the head goes up (r -.3 in people's tracks)
 BROW_INNER, BROW_OUTER, BROW_DOWN = 0.75, 1.0, 0.7  # of a raise as one: more within would look worried
 INNER_ALONE = 0.6  # of what talk adds to the inner brows alone
-SEAL_JAW = 0.08  # mouthClose of a shut jaw that shuts lips which the photo has parted
 
 
 def soft_jaw(jaw: Tensor) -> Tensor:

@@ -12,11 +12,10 @@ from torch import Tensor
 _OPENS, _RESTS = 1 / 3, 1 / 8  # of the mouth's way, a frame
 _HELD = 7  # frames of silence over which the lips stay parted; the look-ahead of 5 frames is part of the hearing
 _SETTLE = 0.11  # of the distance, a frame and twice over: head and brows take about half a second
-NUMBERS = 4  # of the state: mouth, frames of silence, and the two steps of the presence
 
 
 def at_rest() -> Tensor:
-    """The state before anything was said, float64 (4,)."""
+    """The state before anything was said, float64 (4,): mouth, frames of silence, the two steps of the presence."""
     return torch.tensor([0.0, float(_HELD), 0.0, 0.0], dtype=torch.float64)
 
 

@@ -12,7 +12,7 @@ from functools import lru_cache
 import numpy as np
 
 from avtr_cli.core.arrays import Doubles, Floats, Rotation, Vector
-from avtr_cli.core.motion_space import ARKIT_BLENDSHAPES, CONTROLS
+from avtr_cli.core.motion_space import ARKIT_BLENDSHAPES, CONTROLS, SEAL_JAW
 from avtr_cli.core.timing import FPS
 from avtr_cli.perception.template import rotation_matrix
 from avtr_cli.render.mesh.calibration import UNCALIBRATED, Calibration
@@ -132,7 +132,7 @@ def seal_weights(mouth_close: float, jaw_open: float) -> tuple[float, float]:
 
     It also closes the lips of a photo that shows them parted, which m, b and p need.
     """
-    share = min(1.0, max(0.0, mouth_close) / max(jaw_open, 0.08))
+    share = min(1.0, max(0.0, mouth_close) / max(jaw_open, SEAL_JAW))
     return share * max(jaw_open, 0.0), share
 
 

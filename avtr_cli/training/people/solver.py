@@ -19,9 +19,8 @@ from scipy.signal import savgol_filter
 
 from avtr_cli.core.arrays import Doubles, Floats, Mask, Points
 from avtr_cli.core.files import replacing
-from avtr_cli.core.motion_space import ARKIT_BLENDSHAPES, CONTROLS
+from avtr_cli.core.motion_space import ARKIT_BLENDSHAPES, CONTROLS, SEAL_JAW
 from avtr_cli.core.shipped import asset
-from avtr_cli.motion.lmfm.articulation import SEAL_JAW
 from avtr_cli.perception.template import template
 from avtr_cli.perception.topology import (
     CHEEKS,

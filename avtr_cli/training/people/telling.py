@@ -15,7 +15,7 @@ import torch
 from scipy.ndimage import binary_dilation, convolve1d, gaussian_filter1d
 
 from avtr_cli.core.arrays import Doubles, Floats, Indices, Mask
-from avtr_cli.core.motion_space import CONTROLS, EYE_RANGE_DEGREES
+from avtr_cli.core.motion_space import CONTROLS, EYE_RANGE_DEGREES, SEAL_JAW
 from avtr_cli.core.timing import FPS
 from avtr_cli.motion.gestures import CURVES
 from avtr_cli.motion.lmfm import articulation, voicing
@@ -125,7 +125,7 @@ class _Seen:
 def _mouth(seen: _Seen, gate: Doubles) -> tuple[Floats, Floats]:
     """Open shapes (T, 7) and closures (T, 2) that, let through by `gate` (T,), show what was seen."""
     jaw = seen["jawOpen"]
-    sealed = seen["mouthClose"] / np.maximum(jaw, articulation.SEAL_JAW)
+    sealed = seen["mouthClose"] / np.maximum(jaw, SEAL_JAW)
     closed = _ramp(sealed, *_SEALED) * (gate > 0.5)
     open_jaw = jaw / (1 - 0.55 * closed)
     through = np.maximum(gate, _SHOWN[1])
