@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from safetensors import safe_open
 from safetensors.torch import load, save
 from torch.testing import assert_close
 
@@ -16,6 +17,7 @@ from avtr_cli.core.types import Window
 from avtr_cli.motion import flow
 from avtr_cli.motion.lmfm import decisions
 from avtr_cli.motion.lmfm.articulation import FACE, MOUTH
+from avtr_cli.motion.lmfm.checkpoint import load_lmfm
 from avtr_cli.motion.lmfm.generator import MOUTH_TEMPERATURE, LmfmGenerator
 from avtr_cli.motion.lmfm.network import NOISE_CORRELATION, NOISE_LIMIT, NOISE_SD, Lmfm, LmfmShape
 from avtr_cli.training import objective
@@ -222,3 +224,13 @@ def test_missing_or_foreign_weights_are_one_sentence(tmp_path):
     (tmp_path / "bad.safetensors").write_bytes(b"no weights")
     with pytest.raises(WeightsError, match=r"bad\.safetensors"):
         LmfmGenerator(MotionConfig(), tmp_path / "bad.safetensors")
+
+
+def test_weights_of_another_version_are_told_as_such(checkpoint, tmp_path):
+    with safe_open(checkpoint, "pt") as held:
+        tensors = {name: held.get_tensor(name) for name in held.keys()}  # noqa: SIM118
+        about = held.metadata()
+    tensors["face_track.out.weight"] = tensors["face_track.out.weight"][:18]
+    write_tensors(tmp_path / "old.safetensors", tensors, about)
+    with pytest.raises(WeightsError, match=r"old\.safetensors: weights of another version"):
+        load_lmfm(tmp_path / "old.safetensors")

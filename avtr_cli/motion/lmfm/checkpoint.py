@@ -29,6 +29,9 @@ def load_lmfm(path: Path) -> tuple[Lmfm, dict[str, str]]:
             raise ValueError("some are no numbers")
         sizes = LmfmShape(**{key: int(about[key]) for key in LmfmShape().as_strings()})
         model = Lmfm(sizes)
+        own = model.state_dict()
+        if any(name in own and tensor.shape != own[name].shape for name, tensor in tensors.items()):
+            raise WeightsError(f"{path}: weights of another version of the embedded motion model; train them anew")
         model.load_state_dict(tensors)
     except (SafetensorError, KeyError, ValueError, RuntimeError, OSError) as error:
         raise WeightsError(f"{path}: the motion model's weights are damaged ({str(error).splitlines()[0]})") from error
