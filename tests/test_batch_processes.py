@@ -245,6 +245,25 @@ def test_jobs_in_step_that_are_interrupted_go_on(source, clean, tmp_path):
     assert frame_hashes(out) == frame_hashes(clean)
 
 
+TALKING_WORKERS = """
+import logging, threading
+from avtr_cli.batch.processes import _told
+record = logging.LogRecord("avtr_cli.jobs", logging.INFO, "", 1, "x" * 300, None, None)
+threads = [threading.Thread(target=lambda: [_told(record, "", True) for _ in range(200)]) for _ in range(4)]
+[thread.start() for thread in threads], [thread.join() for thread in threads]
+"""
+
+
+@pytest.mark.slow
+def test_lines_of_many_threads_of_workers_never_run_into_each_other():
+    done = subprocess.run(
+        [sys.executable, "-c", TALKING_WORKERS], capture_output=True, text=True, check=True, timeout=120
+    )
+    lines = done.stderr.splitlines()
+    assert len(lines) == 800
+    assert all(json.loads(line)["event"] == "log" for line in lines)
+
+
 @pytest.mark.slow
 def test_for_a_program_every_line_of_stderr_is_an_event_and_stdout_is_the_summary(in_step):
     done, out = in_step

@@ -224,7 +224,8 @@ def _told(record: logging.LogRecord, line: str, json_lines: bool = False) -> Non
             about = {"module": record.name, "process": os.getpid(), "message": record.getMessage()}
             said = json.dumps({"event": "log"} | about)
         with contextlib.suppress(OSError):
-            print(said, file=sys.stderr, flush=True)
+            sys.stderr.write(f"{said}\n")  # in one piece: others write there too
+            sys.stderr.flush()
 
 
 def _serve(pipe: Connection, lock: Lock | None, crew: Crew, gpu: str | None) -> None:

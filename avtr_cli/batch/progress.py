@@ -136,7 +136,8 @@ class Progress:
         if self._bar is not None:
             self._bar.write(line, file=sys.stderr)
         else:
-            print(line, file=sys.stderr, flush=True)
+            sys.stderr.write(f"{line}\n")  # in one piece: workers write there too
+            sys.stderr.flush()
 
     def _warning_line(self, line: str) -> None:
         self._line(f"warning: {line}")
