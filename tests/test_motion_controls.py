@@ -16,7 +16,7 @@ from avtr_cli.core.types import CUE_STRENGTH, CUES, Cue, Window
 from avtr_cli.evaluation.motion.face import lip_aperture
 from avtr_cli.motion import gestures
 from avtr_cli.motion.gestures import CURVES
-from avtr_cli.motion.lmfm import decisions, person
+from avtr_cli.motion.lmfm import decisions, person, voicing
 from avtr_cli.motion.lmfm.articulation import FACE, MOUTH, Manner, compose, from_photo
 from avtr_cli.motion.lmfm.checkpoint import SHIPPED
 from avtr_cli.motion.lmfm.generator import LmfmGenerator
@@ -68,9 +68,12 @@ def test_a_silent_avatar_has_its_mouth_exactly_at_rest():
 
 
 def test_in_silence_neither_talk_s_head_nor_its_brows_move():
-    values = spoken(activity=torch.zeros(10), presence=torch.zeros(10), face=talking())
+    silent, voiced = torch.zeros(10), torch.ones(10)
+    shown, _ = voicing.let_through(talking(), silent, voicing.unmoved())
+    values = spoken(activity=silent, presence=silent, face=shown)
     assert float(values.abs().max()) == 0.0
-    assert float(spoken(face=talking())[:, CONTROLS.index("headYaw")].abs().max()) > 0.1
+    shown, _ = voicing.let_through(talking(), voiced, voicing.unmoved())
+    assert float(spoken(face=shown)[:, CONTROLS.index("headYaw")].abs().max()) > 0.1
 
 
 def talking(frames=10):
@@ -102,6 +105,15 @@ def test_brows_rise_as_the_head_goes_up():
     face[:, FACE.index("pitch")] = -8.0
     assert float(spoken(face=face)[0, CONTROLS.index("browInnerUp")]) > 0.1
     assert float(spoken(face=-face)[0, CONTROLS.index("browDownLeft")]) > 0.1
+
+
+def test_a_listener_s_brows_stay_while_the_head_nods_or_is_left_aside():
+    face, curves = torch.zeros(10, len(FACE)), torch.zeros(10, len(CURVES))
+    face[:, FACE.index("talkPitch")] = -8.0
+    curves[:, column("pitch")] = 6.0
+    brows = [CONTROLS.index(name) for name in ("browInnerUp", "browOuterUpLeft", "browDownLeft")]
+    assert float(spoken(presence=torch.zeros(10), face=face, curves=curves)[:, brows].abs().max()) == 0.0
+    assert torch.equal(spoken(curves=curves)[:, brows], spoken()[:, brows])  # and a talker's nods leave them alone
 
 
 @pytest.mark.parametrize("manner", ["calm", "lively"])

@@ -13,7 +13,7 @@ from avtr_cli.motion.gestures import CURVES, EVENTS
 from avtr_cli.motion.lmfm import voicing
 from avtr_cli.motion.lmfm.articulation import FACE, MOUTH, compose
 from avtr_cli.training.behaviour import wander
-from avtr_cli.training.people.telling import Truth, activity_of, divided, tell
+from avtr_cli.training.people.telling import Truth, activity_of, divided, divided_head, tell
 
 FRAMES = 150
 HEAD = [CONTROLS.index(name) for name in ("headPitch", "headYaw", "headRoll", "headX", "headY", "headZ")]
@@ -22,11 +22,11 @@ LIPS = [CONTROLS.index(name) for name in CONTROLS.channels if name.startswith(("
 
 def composed(truth: Truth) -> np.ndarray:
     """The controls (T, 58) that the model's own functions make of a truth."""
-    gate, presence, _ = voicing.follow(torch.from_numpy(truth.activity), voicing.at_rest())
+    gate, presence, face = voicing.of_whole(torch.from_numpy(truth.activity), torch.from_numpy(truth.face))
     closures = torch.from_numpy(truth.closures)
     return compose(
         torch.from_numpy(truth.mouth), closures[:, 0], closures[:, 1], gate, presence,
-        torch.from_numpy(truth.face), torch.from_numpy(truth.curves),
+        face, torch.from_numpy(truth.curves),
     ).numpy()  # fmt: skip
 
 
@@ -70,6 +70,18 @@ def test_posture_and_what_presence_lets_through_of_talk_add_up_to_what_was_seen(
     posture, talk = divided(values, presence.numpy())
     np.testing.assert_allclose(posture + presence.numpy() * talk, values, atol=1e-6)
     assert np.abs(talk[presence.numpy() < 0.1]).max(initial=0) == 0
+
+
+@given(st.integers(0, 10_000), st.integers(0, FRAMES), st.integers(0, FRAMES))
+def test_posture_and_where_talk_leaves_the_head_add_up_to_what_was_seen(seed, first, last):
+    values = np.random.default_rng(seed).normal(0, 1, FRAMES).cumsum()
+    activity = torch.from_numpy(activity_of(spoken(first, last)))
+    _, presence, _ = voicing.follow(activity, voicing.at_rest())
+    posture, talk = divided_head(values, presence.numpy())
+    face = torch.zeros(FRAMES, len(FACE), dtype=torch.float64)
+    face[:, FACE.index("talkRoll")] = torch.from_numpy(talk)
+    shown, _ = voicing.let_through(face, presence, voicing.unmoved())
+    np.testing.assert_allclose(posture + shown[:, FACE.index("talkRoll")].numpy(), values, atol=1e-9)
 
 
 def test_lips_that_shut_over_an_open_jaw_are_a_closure_and_the_shapes_go_on_under_it():

@@ -57,8 +57,8 @@ def lips(made, side):
         return torch.from_numpy(made[name][side].astype(np.float32))
 
     closures = get("closures")
-    gate, presence, _ = voicing.follow(get("activity"), voicing.at_rest())
-    motion = compose(get("mouth"), closures[:, 0], closures[:, 1], gate, presence, get("face"), get("curves"))
+    gate, presence, face = voicing.of_whole(get("activity"), get("face"))
+    motion = compose(get("mouth"), closures[:, 0], closures[:, 1], gate, presence, face, get("curves"))
     return lip_aperture(motion.numpy())
 
 

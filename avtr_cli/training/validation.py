@@ -46,10 +46,11 @@ def _write_call(stem: Path, sides: tuple[Side, Side], rng: np.random.Generator) 
     mouth = mouth_truth(sides[0].phone_rows, prosody[0], 1.0, rng)
     made = behave(prosody[0], prosody[1], frames, average, "neutral", 0.0, rng)
     closures = torch.from_numpy(mouth.closures[:frames])
-    gate, presence, _ = voicing.follow(torch.from_numpy(mouth.activity[:frames]), voicing.at_rest())
+    activity, face = torch.from_numpy(mouth.activity[:frames]), torch.from_numpy(made.face)
+    gate, presence, shown = voicing.of_whole(activity, face)
     values = compose(
         torch.from_numpy(mouth.shapes[:frames]), closures[:, 0], closures[:, 1], gate, presence,
-        torch.from_numpy(made.face), torch.from_numpy(made.curves),
+        shown, torch.from_numpy(made.curves),
     )  # fmt: skip
     save_motion(stem.with_suffix(".truth.safetensors"), CONTROLS, values, 0)
     rows = sides[0].phone_rows

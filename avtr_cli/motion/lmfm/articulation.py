@@ -90,19 +90,19 @@ def compose(
     """Everything the model says of T frames -> controls (T, 58), within the ranges that `types.CONTROLS` names.
 
     mouth (T, 7), closures (T,) in [0, 1]; activity and presence (T,) as `voicing.follow` gives them: how far the own
-    voice opens the mouth, and lets head and brows move; face (T, 25), curves (T, 8); `parted` as in `from_photo`.
+    voice opens the mouth, and takes the brows with the head; face (T, 25) as `voicing.let_through` leaves it; curves
+    (T, 8); `parted` as in `from_photo`.
     """
     manner = manner or Manner()
     controls = _Controls(face.new_zeros(face.shape[0], len(CONTROLS)))
     f = dict(zip(FACE, face.unbind(-1), strict=True))
-    for name in FACE:
-        if name.startswith("talk"):
-            f[name] = TALK_GAINS.get(name, 1.0) * presence * f[name]
+    for name, gain in TALK_GAINS.items():
+        f[name] = gain * f[name]
     g = dict(zip(CURVES, curves.unbind(-1), strict=True))
     lips = _speak(controls, mouth, bilabial, labiodental, activity, manner.face, parted)
     pitch, yaw = _turn_head(controls, f, g, manner.head)
     _show_mood(controls, f, g, lips["mouthPucker"], manner.face, manner.smile)
-    _raise_brows(controls, f, g, pitch, presence, manner)
+    _raise_brows(controls, f, g, presence, manner)
     gaze = manner.gaze
     x = g["gazeX"] * gaze - VOR * yaw / EYE_RANGE_DEGREES
     y = g["gazeY"] * gaze - VOR * pitch / EYE_RANGE_DEGREES
@@ -185,16 +185,16 @@ def _show_mood(
 
 
 def _raise_brows(
-    controls: _Controls, f: dict[str, Tensor], g: dict[str, Tensor], pitch: Tensor, presence: Tensor, manner: Manner
+    controls: _Controls, f: dict[str, Tensor], g: dict[str, Tensor], presence: Tensor, manner: Manner
 ) -> None:
     """Brows, and the lids that open with them: their rest, their talk, their accents, and the head that takes them up.
 
-    `pitch` (T,) degrees of the head, downwards.
+    A talker's brows go with the head's posture, not with its nods; a listener's stay.
     """
     gain = manner.face * manner.brows
-    with_head = -BROW_PER_DEGREE * manner.brows * pitch * (0.4 + 0.6 * presence)
+    with_head = -BROW_PER_DEGREE * manner.brows * manner.head * presence * head_pitch(f["pitch"], f["talkPitch"])
     raised = gain * (g["brow"] + f["talkBrow"]) + with_head
-    side = gain * presence * f["browSide"]
+    side = gain * f["browSide"]
     inner = manner.face * f["browInner"] + INNER_ALONE * gain * f["talkInner"] + BROW_INNER * raised
     controls.put("browInnerUp", inner.clamp(min=0))
     outer = manner.face * f["browOuter"] + BROW_OUTER * raised
@@ -202,6 +202,11 @@ def _raise_brows(
     controls.both("browDown", (manner.face * f["browDown"] - BROW_DOWN * raised).clamp(min=0))
     wide = (manner.face * (f["wide"] + 0.35 * g["brow"]) + 0.15 * raised).clamp(min=0)
     controls.both("eyeWide", wide * (1 - g["blink"].clamp(0, 1)))
+
+
+def head_pitch(posture: Tensor, talk: Tensor) -> Tensor:
+    """Degrees downwards without any gesture."""
+    return POSTURE_GAIN * posture + talk
 
 
 def _turn_head(

@@ -83,6 +83,7 @@ class LmfmGenerator:
             "since": torch.from_numpy(pending.since),
             "gaze": torch.from_numpy(pending.gaze),
             "voicing": voicing.at_rest(),
+            "held": voicing.unmoved(),
             "parted": torch.zeros(1) if parted is None else parted.detach().float().cpu().reshape(1),
         }
 
@@ -110,9 +111,10 @@ class LmfmGenerator:
         closures = ramp(said.closures[0].sigmoid(), _OPEN_BELOW, _SHUT_ABOVE)
         activity = ramp(said.activity[0].sigmoid(), _STILL_BELOW, _SPEAKS_ABOVE)
         gate, presence, voiced = voicing.follow(activity, state["voicing"])
+        meant = face * model.face_sd + model.face_centre(self._person)
+        shown, held = voicing.let_through(meant, presence, state["held"])
         values = compose(
-            model.mouth_from_z(mouth), closures[:, 0], closures[:, 1], gate, presence,
-            face * model.face_sd + model.face_centre(self._person), curves[-CHUNK_FRAMES:],
+            model.mouth_from_z(mouth), closures[:, 0], closures[:, 1], gate, presence, shown, curves[-CHUNK_FRAMES:],
             self._manner, float(state["parted"]),
         )  # fmt: skip
         after = {
@@ -128,6 +130,7 @@ class LmfmGenerator:
             "since": torch.from_numpy(pending.since),
             "gaze": torch.from_numpy(pending.gaze),
             "voicing": voiced,
+            "held": held,
             "parted": state["parted"],
         }
         return Motion(CONTROLS, values, window.index * CHUNK_FRAMES), after

@@ -87,10 +87,11 @@ def part(seconds: float, rng: np.random.Generator) -> Floats:
     mouth = mouth_truth(call[0].phone_rows, prosody[0], opening_of(style, emotion, intensity), rng)
     made = behave(prosody[0], prosody[1], frames, style, emotion, intensity, rng)
     closures = torch.from_numpy(mouth.closures[:frames])
-    gate, presence, _ = voicing.follow(torch.from_numpy(mouth.activity[:frames]), voicing.at_rest())
+    activity, face = torch.from_numpy(mouth.activity[:frames]), torch.from_numpy(made.face)
+    gate, presence, shown = voicing.of_whole(activity, face)
     values = compose(
         torch.from_numpy(mouth.shapes[:frames]), closures[:, 0], closures[:, 1], gate, presence,
-        torch.from_numpy(made.face), torch.from_numpy(made.curves),
+        shown, torch.from_numpy(made.curves),
     ).numpy()  # fmt: skip
     return np.concatenate([np.zeros((REST, len(CONTROLS)), np.float32), values.astype(np.float32)])
 

@@ -165,15 +165,15 @@ def _face(seen: _Seen, presence: Doubles, gestured: Doubles) -> Floats:
     f = {name: np.zeros(len(presence)) for name in FACE}
     g = dict(zip(CURVES, gestured.T, strict=True))
 
-    def divide(values: Doubles, still: str, talk: str, gain: float = 1.0) -> None:
-        slow, moved = divided(values, presence)
+    def divide_head(values: Doubles, still: str, talk: str, gain: float = 1.0) -> None:
+        slow, moved = divided_head(values, presence)
         f[still], f[talk] = slow / gain, moved / articulation.TALK_GAINS.get(talk, 1.0)
 
     for axis, degrees in seen.degrees.items():
-        divide(degrees - g[axis], axis, "talk" + axis.title(), articulation.POSTURE_GAIN)
+        divide_head(degrees - g[axis], axis, "talk" + axis.title(), articulation.POSTURE_GAIN)
     for axis in "xyz":
-        divide(100 * seen["head" + axis.upper()], axis, "talk" + axis.upper())
-    divide(seen.corners - g["smile"], "smile", "talkSmile")
+        divide_head(100 * seen["head" + axis.upper()], axis, "talk" + axis.upper())
+    f["smile"], f["talkSmile"] = divided(seen.corners - g["smile"], presence)
     f["smileSide"] = seen.side("mouthSmile") / seen.rounding
     f["frown"], f["mouthSide"] = seen.both("mouthFrown"), seen["mouthLeft"] - seen["mouthRight"]
     f["squint"] = seen.both("eyeSquint") - 0.35 * np.maximum(seen.corners, 0)
@@ -183,7 +183,7 @@ def _face(seen: _Seen, presence: Doubles, gestured: Doubles) -> Floats:
 
 def _brows(seen: _Seen, presence: Doubles, g: dict[str, Doubles], f: dict[str, Doubles]) -> None:
     """Where the brows rest, and what of their motion is talk: what goes with the head is neither."""
-    with_head = -articulation.BROW_PER_DEGREE * seen.degrees["pitch"] * (0.4 + 0.6 * presence)
+    with_head = -articulation.BROW_PER_DEGREE * presence * (seen.degrees["pitch"] - g["pitch"])
     slow, f["talkBrow"] = divided(seen.raised - with_head - g["brow"], presence)
     raised = g["brow"] + presence * f["talkBrow"] + with_head
     f["browOuter"] = np.where(slow > 0, articulation.BROW_OUTER * slow, 0)
@@ -197,11 +197,30 @@ def _brows(seen: _Seen, presence: Doubles, g: dict[str, Doubles], f: dict[str, D
 
 def divided(values: Doubles, presence: Doubles) -> tuple[Doubles, Doubles]:
     """(posture, talk), each (T,): posture + presence * talk is `values`, and posture slow while there is talk."""
+    talk = _ramp(presence, *_TALKS) * (values - _slow(values, presence)) / np.maximum(presence, _TALKS[1])
+    return values - presence * talk, talk
+
+
+def divided_head(values: Doubles, presence: Doubles) -> tuple[Doubles, Doubles]:
+    """The same of a head that stays where talk left it: `voicing.let_through` makes of talk what is not posture."""
+    moved, shares = values - _slow(values, presence), _ramp(presence, *_TALKS)
+    talk, shown, held = np.zeros(len(values)), np.zeros(len(values)), 0.0
+    for frame, present in enumerate(presence.tolist()):
+        gain, kept = voicing.gain(present), (1 - voicing.leak(present)) * held
+        talk[frame] = held + shares[frame] * (moved[frame] - kept) / max(gain, voicing.gain(_TALKS[1]))
+        held = kept + gain * (talk[frame] - held)
+        shown[frame] = held
+    return values - shown, talk
+
+
+def _slow(values: Doubles, presence: Doubles) -> Doubles:
+    """What of (T,) values is posture while there is talk."""
     weight = 1 - (1 - _REST_WEIGHT) * presence
     sigma = _SLOW * FPS
-    slow = gaussian_filter1d(weight * values, sigma, mode="nearest") / gaussian_filter1d(weight, sigma, mode="nearest")
-    talk = _ramp(presence, *_TALKS) * (values - slow) / np.maximum(presence, _TALKS[1])
-    return values - presence * talk, talk
+    slow: Doubles = gaussian_filter1d(weight * values, sigma, mode="nearest") / gaussian_filter1d(
+        weight, sigma, mode="nearest"
+    )
+    return slow
 
 
 def _ramp(x: Doubles, low: float, high: float) -> Doubles:
