@@ -31,6 +31,7 @@ LASHES = 0.10  # strip above the upper lid that is moved, not stretched
 BELOW = 0.55  # skin below the lower lid that takes part
 GAZE_X, GAZE_Y = 0.42, 0.26  # how far the iris goes at a look of 1
 LID_DOWN, LID_UP = 0.45, 0.22  # share of a blink that the upper lid follows a look down or up
+WIDENS = 0.26  # half-widths that the upper lid rises for `eyeWide` 1
 
 _Places = TypeVar("_Places", Doubles, Tensor)
 
@@ -105,7 +106,7 @@ def open_eye(eye: Eye, control: EyeControl, sampler: Sampler, x: Tensor, y: Tens
     closing = min(max(control.blink + LID_DOWN * max(control.look_y, 0) - LID_UP * max(-control.look_y, 0), -0.3), 1.0)
     meet = lower - 0.10 * opened
     new_upper = (
-        upper + (meet - upper) * closing - 0.16 * control.wide * (1 - within**2) + 0.12 * control.squint * opened
+        upper + (meet - upper) * closing - WIDENS * control.wide * (1 - within**2) + 0.12 * control.squint * opened
     )
     new_lower = lower - (lower - meet) * max(closing, 0.0) - 0.30 * control.squint * opened
 
