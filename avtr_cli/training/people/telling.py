@@ -183,9 +183,10 @@ def _face(seen: _Seen, presence: Doubles, gestured: Doubles) -> Floats:
 
 def _brows(seen: _Seen, presence: Doubles, g: dict[str, Doubles], f: dict[str, Doubles]) -> None:
     """Where the brows rest, and what of their motion is talk: what goes with the head is neither."""
-    with_head = -articulation.BROW_PER_DEGREE * presence * (seen.degrees["pitch"] - g["pitch"])
-    slow, f["talkBrow"] = divided(seen.raised - with_head - g["brow"], presence)
-    raised = g["brow"] + presence * f["talkBrow"] + with_head
+    with_head: Doubles = -articulation.BROW_PER_DEGREE * presence * (seen.degrees["pitch"] - g["pitch"])
+    slow, talk = divided(seen.raised - with_head - g["brow"], presence)
+    f["talkBrow"] = talk / articulation.TALK_GAINS["talkBrow"]
+    raised: Doubles = g["brow"] + presence * talk + with_head
     f["browOuter"] = np.where(slow > 0, articulation.BROW_OUTER * slow, 0)
     f["browDown"] = np.where(slow < 0, -articulation.BROW_DOWN * slow, 0)
     within = articulation.BROW_INNER * np.maximum(raised, 0)
