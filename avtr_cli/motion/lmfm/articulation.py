@@ -33,7 +33,7 @@ TALK_GAINS = {
     "talkY": 0.75,
     "talkBrow": 1.15,
 }  # nods weigh more in the picture than turns do, brows less
-VOR = 0.75  # share of a head turn that the eyes take back to stay on the camera
+VOR = 1.0  # share of a head turn that the eyes take back to stay on the camera
 BROW_PER_DEGREE = 0.035  # brow weight a degree: brows rise as the head goes up (r -.3 in people's tracks)
 BROW_INNER, BROW_OUTER, BROW_DOWN = 0.75, 1.0, 0.7  # of a raise as one: more within would look worried
 INNER_ALONE = 0.6  # of what talk adds to the inner brows alone
