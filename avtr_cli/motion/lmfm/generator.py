@@ -115,8 +115,8 @@ class LmfmGenerator:
         meant = face * model.face_sd + model.face_centre(self._person)
         shown, held = voicing.let_through(meant, presence, state["held"])
         values = compose(
-            model.mouth_from_z(_SPREAD * mouth), closures[:, 0], closures[:, 1], gate, presence, shown, curves[-CHUNK_FRAMES:],
-            self._manner, float(state["parted"]),
+            model.mouth_from_z(_SPREAD * mouth), closures[:, 0], closures[:, 1], gate, presence,
+            shown, curves[-CHUNK_FRAMES:], self._manner, float(state["parted"]),
         )  # fmt: skip
         after = {
             "seed": state["seed"],
