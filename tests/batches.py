@@ -79,12 +79,12 @@ def environment() -> dict[str, str]:
 
 def avtr_batch(*arguments: object) -> subprocess.CompletedProcess[str]:
     """What a batch came to; begun, with its workers, without their start-up (`tests.warm`)."""
-    return warm.run(warm.AVTR, "batch", *arguments)
+    return warm.run(warm.AVTR, "batch", *arguments, env=environment())
 
 
 def start(*arguments: object, before: str = "") -> warm.Process:
     """A batch under way as a terminal starts it, its workers in its process group; the code `before` runs first."""
-    return warm.start(before + warm.AVTR, "batch", *arguments)
+    return warm.start(before + warm.AVTR, "batch", *arguments, env=environment())
 
 
 def ledger(out: Path, *events: str) -> list[tuple[str, str]]:

@@ -15,7 +15,6 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pytest
 import soundfile
 
@@ -150,12 +149,12 @@ def test_a_worker_that_is_killed_costs_only_its_job_s_time(source, clean, tmp_pa
 
 @pytest.mark.slow
 def test_a_long_job_goes_on_from_its_last_closed_segment(photo, dialogue, tmp_path):
-    """A segment is a minute; here two seconds, so that 16 s are long."""
+    """A segment is a minute; here one second, so that 8 s are long."""
     assert production.SEGMENT_FRAMES == 1500
-    short = "from avtr_cli.jobs import production; production.SEGMENT_FRAMES = 50\n"
+    short = "from avtr_cli.jobs import production; production.SEGMENT_FRAMES = 25\n"
     folder = tmp_path / "in"
     folder.mkdir()
-    soundfile.write(folder / "long.wav", np.tile(dialogue, 2)[:, : 16 * 16_000].T, 16_000)
+    soundfile.write(folder / "long.wav", dialogue[:, : 8 * 16_000].T, 16_000)
     options = [folder, "--photo", photo, "--set", "render.size=64", "--set", "output.speed=ultrafast"]
     out = tmp_path / "out"
     batch = start(*options, "-o", out, before=short)
@@ -166,8 +165,8 @@ def test_a_long_job_goes_on_from_its_last_closed_segment(photo, dialogue, tmp_pa
     _, said = again.communicate()
     assert again.returncode == 0, said
     resumed = videos.report_of(out / "long.json")["output"]["resumed_from_frame"]
-    assert 0 < resumed < 400
-    assert resumed % 50 == 0
+    assert 0 < resumed < 200
+    assert resumed % 25 == 0
     undisturbed = frames_undisturbed(folder, tmp_path / "clean", photo=photo, **{"render.size": 64})
     assert frame_hashes(out) == undisturbed
 

@@ -18,7 +18,7 @@ from avtr_cli.batch.summary import table
 from avtr_cli.cli import voice
 from avtr_cli.cli.command import PANELS
 from avtr_cli.core import logs
-from tests import videos
+from tests import videos, warm
 
 SMALL = ("--size", "64")
 
@@ -173,9 +173,7 @@ def test_in_a_pipe_there_is_neither_colour_nor_wrapping(avtr, tmp_path):
 def complete(*words: str) -> list[str]:
     typed = " ".join(("avtr", *words))
     environment = {"_AVTR_COMPLETE": "complete_bash", "COMP_WORDS": typed, "COMP_CWORD": str(len(words))}
-    code = "from avtr_cli.cli import main; main()"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=os.environ | environment)
-    return done.stdout.split()
+    return warm.run(warm.AVTR, env=os.environ | environment).stdout.split()
 
 
 @pytest.mark.slow

@@ -18,7 +18,7 @@ import pytest
 import soundfile
 
 from avtr_cli import cli
-from tests import videos
+from tests import videos, warm
 
 SMALL = ("--size", "128", "--quiet")
 
@@ -90,9 +90,8 @@ def test_names_need_not_be_utf_8(photo, wav, tmp_path):
     for path, copy in zip((photo, wav(0.2)), copies, strict=True):
         copy.write_bytes(path.read_bytes())
     out = tmp_path / "caf\udce9" / "\udce4.mp4"
-    command = [sys.executable, "-c", "from avtr_cli.cli import main; main()", "render", *copies, "-o", out, *SMALL]
     more = [f"--{option}={out}.{suffix}" for option, suffix in OTHERS.items()]
-    done = subprocess.run([*command, *more], capture_output=True, check=False)
+    done = warm.run(warm.AVTR, "render", *copies, "-o", out, *SMALL, *more, text=False)
     assert (done.returncode, done.stderr) == (0, b"")
     assert done.stdout == os.fsencode(out) + b"\n"
     assert len(videos.decode(out)) == 5
@@ -102,13 +101,12 @@ def test_names_need_not_be_utf_8(photo, wav, tmp_path):
 
 @pytest.mark.slow
 def test_sound_and_photo_may_come_through_a_pipe(photo, wav, tmp_path):
-    command = [sys.executable, "-c", "from avtr_cli.cli import main; main()", "render"]
     for given in ([photo, "-"], ["-", wav(0.5)]):
         out, report = tmp_path / "a.mp4", tmp_path / "r.json"
         piped = photo if given[0] == "-" else wav(0.5)
         with piped.open("rb") as file:
-            arguments = [*command, *given, "-o", out, *SMALL, "--overwrite", "--report", report]
-            done = subprocess.run(arguments, stdin=file, capture_output=True, text=True, check=False)
+            words = ["render", *given, "-o", out, *SMALL, "--overwrite", "--report", report]
+            done = warm.run(warm.AVTR, *words, stdin=file)
         assert (done.returncode, done.stderr) == (0, "")
         told = videos.report_of(report)["inputs"]["photo" if given[0] == "-" else "audio"]
         assert told["path"] == "-"
@@ -133,17 +131,8 @@ def test_a_dry_run_says_what_would_be_done_and_does_none_of_it(avtr, photo, wav,
 @pytest.mark.parametrize("role", ["photo", "sound", "standard input"])
 def test_what_never_ends_is_not_read(photo, wav, tmp_path, device, role):
     given = {"photo": [device, wav(0.5)], "sound": [photo, device], "standard input": [photo, "-"]}[role]
-    command = [
-        sys.executable,
-        "-c",
-        "from avtr_cli.cli import main; main()",
-        "render",
-        *given,
-        "-o",
-        tmp_path / "a.mp4",
-    ]
     with open(device, "rb") as endless:
-        done = subprocess.run(command, stdin=endless, capture_output=True, text=True, check=False, timeout=60)
+        done = warm.run(warm.AVTR, "render", *given, "-o", tmp_path / "a.mp4", stdin=endless)
     assert done.returncode == 3
     assert "device" in done.stderr
 
@@ -198,17 +187,25 @@ def test_what_the_system_refuses_is_not_called_a_bug(avtr, monkeypatch, tmp_path
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("closed", [(2,), (0, 1, 2)])
-def test_services_without_standard_streams_get_their_video_too(photo, wav, tmp_path, closed):
+def test_services_without_standard_streams_get_their_video_too(photo, wav, tmp_path):
     out = tmp_path / "a.mp4"
-    command = [sys.executable, "-c", "from avtr_cli.cli import main; main()", "render", photo, wav(0.2), "-o", out]
+    command = [sys.executable, "-c", warm.AVTR, "render", photo, wav(0.2), "-o", out]
 
     def close() -> None:
-        for number in closed:
+        for number in range(3):
             os.close(number)
 
     done = subprocess.run([*map(str, command), *SMALL], check=False, preexec_fn=close)
     assert done.returncode == 0
+    assert len(videos.decode(out)) == 5
+
+
+@pytest.mark.slow
+def test_services_without_a_standard_error_alone_get_their_video_too(photo, wav, tmp_path):
+    out = tmp_path / "a.mp4"
+    as_python_finds_it = "import os, sys; os.close(2); sys.stderr = None\n"
+    done = warm.run(as_python_finds_it + warm.AVTR, "render", photo, wav(0.2), "-o", out, *SMALL)
+    assert (done.returncode, done.stderr) == (0, "")
     assert len(videos.decode(out)) == 5
 
 
@@ -368,24 +365,15 @@ def test_a_full_disk_is_one_sentence_exit_code_5_and_leaves_nothing(avtr, photo,
         subprocess.run(["umount", disk], check=True)
 
 
-def _hear_ctrl_c() -> None:
-    """A test run in the background of a script would hand its deafness to Ctrl-C on."""
-    for number in (signal.SIGINT, signal.SIGHUP):
-        signal.signal(number, signal.SIG_DFL)
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_ctrl_c_ends_with_130_and_one_sentence_and_no_half_written_video(photo, wav, tmp_path, number):
     out = tmp_path / "a.mp4"
-    command = [sys.executable, "-c", "from avtr_cli.cli import main; main()", "render", photo, wav(10.0), "-o", out]
-    process = subprocess.Popen(
-        command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, preexec_fn=_hear_ctrl_c
-    )
+    process = warm.start(warm.AVTR, "render", photo, wav(10.0), "-o", out)
     while not list(tmp_path.glob(".a.mp4.avtr/*.mkv")) and process.poll() is None:
         time.sleep(0.05)
     process.send_signal(number)
-    _, stderr = process.communicate(timeout=1800)
+    _, stderr = process.communicate()
     assert process.returncode == 130
     assert stderr.strip().count("\n") == 0
     assert "interrupted" in stderr

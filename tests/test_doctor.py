@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 from collections import namedtuple
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,11 +15,11 @@ import pytest
 from avtr_cli.diagnostics.doctor import FAIL, NOTE, OK, Check, _disk, _published_weights, examine_machine
 from avtr_cli.output import ffmpeg
 from avtr_cli.weights.store import Store
+from tests import warm
 
 
 def doctor(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    words = [sys.executable, "-c", "from avtr_cli.cli import main; main()", "doctor", *arguments]
-    return subprocess.run(words, capture_output=True, text=True, check=False, env=os.environ | environment)
+    return warm.run(warm.AVTR, "doctor", *arguments, env=os.environ | environment)
 
 
 @pytest.fixture(scope="module")
