@@ -2,6 +2,7 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3.10 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
+export PYTHONDONTWRITEBYTECODE :=  # else each of the processes that tests start compiles the package anew
 EXTRAS := neural,ray,train,provenance,demo,dev
 READY := $(VENV)/.installed
 

@@ -39,7 +39,7 @@ def make_folder(folder: Path, photo: Path, dialogue: np.ndarray, seconds: float 
             _write_job(folder, name, photo, dialogue[: 1 if name == "mono" else 2, :8000])
         torn = (folder / "torn.wav").read_bytes()
         (folder / "torn.wav").write_bytes(torn[: len(torn) // 2])
-        skimage.io.imsave(folder / "faceless.png", skimage.data.brick(), check_contrast=False)
+        skimage.io.imsave(folder / "faceless.png", skimage.data.brick()[:128, :128], check_contrast=False)
     return folder
 
 

@@ -248,6 +248,7 @@ if __name__ == "__main__":
 
     runtime.set_library_environment()
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell makes what runs in the background deaf to it
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # and nohup to this
     _load()
     order = _serve(socket.socket(fileno=int(sys.argv[1])))
     _begin(order)
