@@ -220,6 +220,7 @@ def test_a_report_may_go_to_a_pipe_or_device_and_a_video_may_not(job, tmp_path):
     assert "is a device" in str(refusal(job(out=tmp_path / "device.mp4")))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("missing", INPUTS)
 @pytest.mark.parametrize("kind", ["gone", "a folder", "empty", "nonsense"])
 def test_an_input_that_is_something_else_is_named(job, given, missing, kind):

@@ -208,7 +208,15 @@ def test_json_with_a_file_is_refused_with_its_new_name(avtr, words):
 
 
 @pytest.mark.parametrize(
-    "words", [("doctor",), ("weights", "list"), ("weights", "verify"), ("presets",), ("cues",), ("demo", "--list")]
+    "words",
+    [
+        pytest.param(("doctor",), marks=pytest.mark.slow),
+        ("weights", "list"),
+        ("weights", "verify"),
+        ("presets",),
+        ("cues",),
+        ("demo", "--list"),
+    ],
 )
 def test_json_is_json_and_quiet_is_short_in_every_command(avtr, words, tmp_path, monkeypatch):
     monkeypatch.setenv("AVTR_WEIGHTS", str(tmp_path))
