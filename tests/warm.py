@@ -233,6 +233,8 @@ def _live(code: str) -> NoReturn:
         ended = 0
     except SystemExit as left:
         ended = left.code if isinstance(left.code, int) else bool(left.code)
+        if not isinstance(left.code, (int, type(None))):
+            print(left.code, file=sys.stderr)
     except BaseException:
         traceback.print_exc()
     finally:
