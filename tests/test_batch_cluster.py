@@ -158,9 +158,9 @@ def test_no_cluster_is_said_in_a_sentence(tmp_path, photo, dialogue):
 SMALL_NODE = {"num_cpus": 1, "object_store_memory": 100 << 20}
 
 
-@pytest.fixture
-def cluster() -> Iterator[Any]:
-    """A head that works not, to which nodes are added."""
+@pytest.fixture(scope="module")
+def head() -> Iterator[Any]:
+    """A cluster whose only node works not."""
     pytest.importorskip("ray")
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     from ray.cluster_utils import Cluster
@@ -171,6 +171,14 @@ def cluster() -> Iterator[Any]:
     )
     yield cluster
     cluster.shutdown()
+
+
+@pytest.fixture
+def cluster(head: Any) -> Iterator[Any]:
+    """That cluster, to which nodes are added for as long as a test takes."""
+    yield head
+    for node in list(head.worker_nodes):
+        head.remove_node(node)
 
 
 AT_THE_SPEED_OF_A_CALL = """
