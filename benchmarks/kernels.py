@@ -30,42 +30,45 @@ from avtr_cli.perception.portrait import find_portrait  # noqa: E402
 from avtr_cli.render.mesh import compiled, renderer  # noqa: E402
 
 PORTRAIT = Path(__file__).parent.parent / "examples" / "portrait_drawn.png"
-Part = tuple[str, tuple[tuple[Any, str], ...], str]
 PLAIN = renderer.MeshRenderer
-PARTS: tuple[Part, ...] = (
-    (
-        "grid",
-        ((renderer, "displacement"), (renderer, "invert"), (renderer, "mend_folds"), (renderer, "lips_in_frame"),
-         (renderer, "merge_layers"), (renderer, "gain")),
-        "_find_nodes",
+Place = tuple[Any, str]
+PARTS: dict[str, tuple[Place, ...]] = {
+    "draw": ((PLAIN, "draw"),),
+    "grid": (
+        (renderer, "displacement"), (renderer, "invert"), (renderer, "mend_folds"), (renderer, "lips_in_frame"),
+        (renderer, "merge_layers"), (renderer, "gain"), (compiled.Loops, "_find_nodes"),
     ),
-    ("mouth", ((PLAIN, "_mouth"),), "_mouth"),
-    ("eyes", ((renderer, "open_eye"), (renderer, "paint_eye"), (PLAIN, "_eye_box")), "_eyes"),
-)  # fmt: skip
+    "mouth": ((PLAIN, "_mouth"), (compiled.Loops, "_mouth")),
+    "eyes": (
+        (renderer, "open_eye"), (renderer, "paint_eye"), (PLAIN, "_eye_box"), (compiled.Loops, "_eyes"),
+    ),
+}  # fmt: skip
 
 
 @contextmanager
-def clocked(where: tuple[tuple[Any, str], ...]) -> Iterator[list[float]]:
-    """Within it, the calls of these functions are timed: milliseconds of CPU."""
-    originals, spent = [getattr(owner, name) for owner, name in where], [0.0]
+def clocked() -> Iterator[dict[str, float]]:
+    """Within it, the calls of all PARTS are timed: milliseconds of CPU of each part."""
+    spent = dict.fromkeys(PARTS, 0.0)
+    originals = {place: getattr(*place) for places in PARTS.values() for place in places}
 
-    def timed(original: Callable[..., Any]) -> Callable[..., Any]:
+    def timed(part: str, original: Callable[..., Any]) -> Callable[..., Any]:
         def call(*arguments: Any, **named: Any) -> Any:
             began = time.thread_time()
             try:
                 return original(*arguments, **named)
             finally:
-                spent[0] += 1000 * (time.thread_time() - began)
+                spent[part] += 1000 * (time.thread_time() - began)
 
         return call
 
-    for (owner, name), original in zip(where, originals, strict=True):
-        setattr(owner, name, timed(original))
+    for part, places in PARTS.items():
+        for place in places:
+            setattr(*place, timed(part, originals[place]))
     try:
         yield spent
     finally:
-        for (owner, name), original in zip(where, originals, strict=True):
-            setattr(owner, name, original)
+        for place, original in originals.items():
+            setattr(*place, original)
 
 
 def main() -> None:
@@ -87,26 +90,20 @@ def main() -> None:
         Motion(CONTROLS, row[None], number) for number, row in enumerate(torch.from_numpy(talking(options.frames)))
     ]
 
-    def spent(identity: Any, motion: Motion, where: tuple[tuple[Any, str], ...] = ((PLAIN, "draw"),)) -> float:
-        with clocked(where) as total:
+    def spent(identity: Any, motion: Motion) -> dict[str, float]:
+        with clocked() as parts:
             drawer.draw(identity, motion)
-        return total[0]
+        return parts | {"picture and rest": 2 * parts["draw"] - sum(parts.values())}
 
     for motion in motions[:3]:
         spent(quick, motion), spent(plain, motion)
-    whole = np.array([(spent(plain, motion), spent(quick, motion)) for motion in motions])
+    both = [(spent(plain, motion), spent(quick, motion)) for motion in motions]
     off = np.stack([np.abs(drawer.draw(quick, m)[0].astype(int) - drawer.draw(plain, m)[0]) for m in motions])
     print(f"{quick.size[0]}x{quick.size[1]}, {options.photo.name}: ms of CPU a frame, median of {options.frames}")
-    print(f"{'':10}{'plain':>8}{'compiled':>10}{'ratio':>7}")
-    told = [("draw", whole)]
-    for name, replaced, loops in PARTS:
-        by = ((compiled.Loops, loops),)
-        told.append((name, np.array([(spent(plain, m, replaced), spent(quick, m, by)) for m in motions])))
-    parts = np.sum([times for _, times in told[1:]], axis=0)
-    told.append(("picture", whole - parts))
-    for name, times in told:
-        before, after = np.median(times, axis=0)
-        print(f"{name:10}{before:8.2f}{after:10.2f}{after / max(before, 1e-9):7.2f}")
+    print(f"{'':18}{'plain':>8}{'compiled':>10}{'ratio':>7}")
+    for part in both[0][0]:
+        before, after = (float(np.median([times[form][part] for times in both])) for form in (0, 1))
+        print(f"{part:18}{before:8.2f}{after:10.2f}{after / max(before, 1e-9):7.2f}")
     print(f"differences of 255: at most {off.max()}, mean {off.mean():.3f}, above 2: {(off > 2).mean():.1e}")
 
 
