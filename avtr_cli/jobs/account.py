@@ -64,7 +64,8 @@ def report_of(
             | {"finished": datetime.now(timezone.utc).isoformat(timespec="seconds")},
             "settings": job.preset.as_dict(),
             "weights": [{"file": path.name, "sha256": prepared.engine.sha256(path)} for path in engine.weights_files()],
-            "device": runtime.describe_device(engine.device, engine.precision, engine.threads),
+            "device": runtime.describe_device(engine.device, engine.precision, engine.threads)
+            | {"kernels": engine.kernels},
             "inputs": _inputs(prepared),
             "output": {
                 "path": str(job.out),
