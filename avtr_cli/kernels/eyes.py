@@ -9,15 +9,11 @@ from __future__ import annotations
 import math
 
 from avtr_cli.kernels.compiling import Bytes, Doubles, Floats, Integers, Number, helper, kernel
+from avtr_cli.kernels.eye_measures import BALL_ENDS, BELOW, CANVAS_REACH, CANVAS_SCALE, GAZE_X, GAZE_Y, LASHES, WIDENS
 from avtr_cli.kernels.reading import lay, node_place, read_four, read_nodes, read_one, read_three
 
 SHAPE = ("x", "y", "half_width", "across_x", "across_y", "down_x", "down_y", "brow", "fold")
 """What `shapes` has of each eye; then four coefficients of its upper lid, four of its lower one, and 1 / half_width."""
-LASHES = 0.10
-BELOW = 0.55
-BALL_ENDS = 0.93
-GAZE_X, GAZE_Y = 0.42, 0.26
-CANVAS_REACH, CANVAS_SCALE = 1.6, 143 / 3.2
 _OF_ALL, _LINE, _TO_CORNER = 1 / 255, 1 / 0.035, 1 / (1.0 - BALL_ENDS)
 
 
@@ -70,7 +66,7 @@ def _open(shape: Doubles, does: Doubles, x: Number, y: Number, kept: Doubles) ->
     closing, wide, squint = does[0], does[1], does[2]
     opened = lower - upper
     meet = lower - 0.10 * opened
-    new_upper = upper + (meet - upper) * closing - 0.16 * wide * (1.0 - u * u) + 0.12 * squint * opened
+    new_upper = upper + (meet - upper) * closing - WIDENS * wide * (1.0 - u * u) + 0.12 * squint * opened
     new_lower = lower - (lower - meet) * max(closing, 0.0) - 0.30 * squint * opened
     kept[2], kept[3], kept[4] = upper, new_upper, new_lower
     if closing != 0.0 or wide != 0.0 or squint != 0.0:

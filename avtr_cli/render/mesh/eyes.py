@@ -17,21 +17,24 @@ import torch
 from torch import Tensor
 
 from avtr_cli.core.arrays import Doubles, Vector
+from avtr_cli.kernels.eye_measures import (
+    BALL_ENDS,
+    BELOW,
+    CANVAS_REACH,
+    CANVAS_SCALE,
+    GAZE_X,
+    GAZE_Y,
+    LASHES,
+    WIDENS,
+)
 from avtr_cli.kernels.sampling import Sampler, Texture
 from avtr_cli.render.mesh.controls import Controls, EyeControl
 from avtr_cli.render.mesh.geometry import Geometry
 from avtr_cli.render.mesh.rectangle import Rectangle
 from avtr_cli.render.mesh.shapes import UPPER, step
 
-CANVAS, CANVAS_REACH = 144, 1.6  # px of the square eye pictures; they span u, v in -1.6 .. 1.6
-CANVAS_SCALE = (CANVAS - 1) / (2 * CANVAS_REACH)  # px of them in half an eye width
-BALL_ENDS = 0.93  # half eye widths aside to which the ball shows: at the corners lies what is no eye
 ROI_SIDE = 1.45  # half eye widths to both sides that a blink may change
-LASHES = 0.10  # strip above the upper lid that is moved, not stretched
-BELOW = 0.55  # skin below the lower lid that takes part
-GAZE_X, GAZE_Y = 0.5, 0.26  # how far the iris goes at a look of 1
 LID_DOWN, LID_UP = 0.45, 0.22  # share of a blink that the upper lid follows a look down or up
-WIDENS = 0.26  # half-widths that the upper lid rises for `eyeWide` 1
 
 _Places = TypeVar("_Places", Doubles, Tensor)
 
