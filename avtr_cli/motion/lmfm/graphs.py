@@ -51,10 +51,10 @@ class Writer(Graph):
         rows = x.take(1, at.numpy())  # (B, T', taps, in)
         weight = layer.weight.permute(2, 1, 0).flatten(0, 1)
         assert layer.bias is not None
-        return self.affine(self.flat(rows, 2), weight, layer.bias)
+        return self.affine(self.flat(rows), weight, layer.bias)
 
-    def flat(self, x: Value, last: int) -> Value:
-        """The `last` axes of a (B, T, ...) tensor as one."""
+    def flat(self, x: Value) -> Value:
+        """(B, T, taps, C) -> (B, T, taps C)."""
         return self.op("Reshape", x, self.ints(0, 0, -1))
 
     def ints(self, *numbers: int) -> Value:
@@ -87,7 +87,7 @@ def hearing_graph(model: Lmfm, deaf: bool) -> bytes:
     """Sound of a chunk -> what is known of it.
 
     In: features (2, 26, 320), encoded (2, 44, D), flags (48, 12): history and, of the features, the chunk and what
-    lies ahead. Out: encoded (2, 5, D), flags (5, 12), said (5, 3) logits (bilabial, labiodental, activity), and
+    lies ahead. Out: new (2, 5, D), fresh flags (5, 12), said (5, 3) logits (bilabial, labiodental, activity), and
     memory (1 or 2, 5, 60) of the event head; the second is without the partner, where `deaf` asks for it.
     """
     g, ears, width = Writer(), model.hearing, model.shape.width
@@ -140,7 +140,7 @@ def _diction(g: Writer, net: hearing.Diction, features: Value, frames: int) -> V
         frames -= 2 * step
     x = g.norm(x, net.norm.weight, net.norm.bias)
     at = torch.arange(_CHUNK).unsqueeze(1) + torch.arange(frames - _CHUNK + 1)
-    y = g.gelu(g.linear(g.flat(x.take(1, at.numpy()), 2), net.ahead))
+    y = g.gelu(g.linear(g.flat(x.take(1, at.numpy())), net.ahead))
     return g.linear(y + g.sequence(y, net.after), net.out)
 
 
@@ -171,8 +171,8 @@ def motion_graph(model: Lmfm, config: MotionConfig, branches: Sequence[Branch], 
     """What is known of a chunk and its past, and noise -> the chunk's motion.
 
     In: encoded (2, 80, D), flags (80, 12), curves (80, 8), seen (1, 1, 80): 0 for a frame of the call, -inf before it,
-    mouth (76, 7), face (76, 25), mouth_noise (5, 7), face_noise (5, 25). Out: mouth (5, 7) in z-units, and
-    codes (5, 25), the face's innovations.
+    mouth (76, 7), face (76, F), mouth_noise (5, 7), face_noise (5, F). Out: mouth_z (5, 7), and codes (5, F), the
+    face's innovations.
     """
     g, width = Writer(), model.shape.width
     encoded = g.input("encoded", 2, _SEEN, width)
@@ -231,7 +231,7 @@ def _guess(
 ) -> tuple[Value | None, Value | Tensor]:
     """What every branch expects of a track: of the mouth (its voice given) mean and variance, two of (B, 5, 7).
 
-    Of the face no mean and a variance (B, 1, 25) that identity alone decides. `Lmfm.guess_mouth`, `Lmfm.scale_face`.
+    Of the face no mean and a variance (B, 1, F) that identity alone decides. `Lmfm.guess_mouth`, `Lmfm.scale_face`.
     """
     people = torch.stack([one.person for one in branches]).unsqueeze(1)
     if avatar is None:

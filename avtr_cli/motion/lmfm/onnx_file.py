@@ -21,8 +21,7 @@ _KINDS = {np.dtype(np.float32): 1, np.dtype(np.int64): 7}  # TensorProto.DataTyp
 _SMALL = 256  # bytes
 _FLOAT, _INT, _INTS = 1, 2, 7  # AttributeProto.AttributeType
 
-Number = int | float
-Attribute = Number | Sequence[int]
+Attribute = int | float | Sequence[int]
 
 
 @dataclass(frozen=True)

@@ -55,7 +55,7 @@ class Backend(Protocol):
         """Features (2, 26, 320) and, of what was heard before, encoded (2, 44, D) and flags (48, 12)."""
 
     def flow(self, index: int, told: Told) -> tuple[Tensor, Tensor]:
-        """The mouth (5, 7) in z-units and the face's innovations (5, 25) of chunk `index`."""
+        """The mouth (5, 7) in z-units and the face's innovations (5, F) of chunk `index`."""
 
 
 class TorchBackend:
@@ -113,7 +113,7 @@ class TorchBackend:
         return self._flow(self._model.mouth_track, index, told.mouth_noise, told.mouth, branches, heard, skip)
 
     def _face(self, index: int, told: Told, given: Mapping[str, Conditions]) -> Tensor:
-        """The face's innovations (5, 25)."""
+        """The face's innovations (5, F)."""
         scales = {one.without: self._model.scale_face(one.person) for one in self._branches}
 
         def skip(name: str, x: Tensor, t: float) -> Tensor:
