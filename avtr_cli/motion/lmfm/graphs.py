@@ -21,7 +21,7 @@ from avtr_cli.motion.lmfm import event_head, hearing
 from avtr_cli.motion.lmfm.articulation import FACE, MOUTH
 from avtr_cli.motion.lmfm.guidance import Branch
 from avtr_cli.motion.lmfm.log_mel import FEATURES
-from avtr_cli.motion.lmfm.network import CURVE_UNITS, LOG_SCALE, Layer, Lmfm, Track
+from avtr_cli.motion.lmfm.network import CURVE_UNITS, Layer, Lmfm, Track
 from avtr_cli.motion.lmfm.onnx_file import MICROSOFT, Graph, Value
 
 _CHUNK, _SEEN = CHUNK_FRAMES, PAST_FRAMES + CHUNK_FRAMES
@@ -239,7 +239,7 @@ def _guess(
             return None, model.scale_face(people).square()
     x = g.concat(2, avatar.slice(1, PAST_FRAMES, _SEEN), g.of(people.expand(-1, _CHUNK, -1)))
     mean, log_scale = g.ops("Split", 2, g.sequence(x, model.mouth_guess), axis=-1)
-    scale = g.op("Exp", g.op("Clip", log_scale, *LOG_SCALE))
+    scale = g.op("Exp", g.op("Clip", log_scale, *model.log_scale))
     return mean, scale * scale
 
 

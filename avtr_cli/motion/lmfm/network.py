@@ -27,7 +27,7 @@ from avtr_cli.motion.lmfm.hearing import FLAGS, Hearing
 
 NOISE_CORRELATION, NOISE_LIMIT = 2.0, 1.2  # of the mouth's base noise in training
 NOISE_SD = 0.593  # of that noise once it has run in, measured over 10^6 draws
-LOG_SCALE = (-4.0, 0.7)  # of the predicted scale, in log z-units
+_LOG_SCALE = (-4.0, 0.7)  # of the predicted scale, in log z-units
 
 
 @dataclass(frozen=True)
@@ -193,6 +193,7 @@ class Conditions(NamedTuple):
 class Lmfm(nn.Module):
     """The whole network; its buffers hold the corpus statistics that give channels their z-units."""
 
+    log_scale = _LOG_SCALE
     mouth_mean: Tensor
     mouth_sd: Tensor
     face_mean: Tensor
@@ -246,11 +247,11 @@ class Lmfm(nn.Module):
     def guess_mouth(self, given: Conditions) -> tuple[Tensor, Tensor]:
         """Mean and scale of the mouth from the own voice alone, in z-units: two of (B, N, 7)."""
         mean, log_scale = self.mouth_guess(torch.cat([given.avatar, given.person], dim=-1)).chunk(2, dim=-1)
-        return mean, log_scale.clamp(*LOG_SCALE).exp()
+        return mean, log_scale.clamp(*_LOG_SCALE).exp()
 
     def scale_face(self, person: Tensor) -> Tensor:
         """How strongly this person moves, (..., P) -> (..., 25): factors of the face's innovations."""
-        scale: Tensor = self.face_scale(person).clamp(*LOG_SCALE).exp()
+        scale: Tensor = self.face_scale(person).clamp(*_LOG_SCALE).exp()
         return scale
 
 
