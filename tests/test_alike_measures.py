@@ -152,6 +152,7 @@ PLANTED = {
     "head.x_sd": ({"x": 1 + wave(FRAMES, 2, 0.05)}, 5 / math.sqrt(2)),
     "head.y_sd": ({"y": 1 + wave(FRAMES, 2, 0.05)}, 5 / math.sqrt(2)),
     "gaze.x_sd": ({"gaze_x": wave(FRAMES, 2, 0.02)}, 2 / math.sqrt(2)),
+    "lids.sd": ({"ear": 0.3 + wave(FRAMES, 2, 0.03)}, 10 / math.sqrt(2)),
     "blink.per_minute": ({"ear": np.where(np.arange(FRAMES) % 100 < 4, 0.1, 0.3)}, 15.0),
     "brow.fast_sd": ({"brow": wave(FRAMES, 0.2, 0.01)}, 1 / math.sqrt(2)),
     "head.yaw_fast_sd": ({"yaw": wave(FRAMES, 0.2, 3)}, 3 / math.sqrt(2)),
@@ -164,6 +165,11 @@ PLANTED = {
 def test_the_number_that_was_planted_is_read(name):
     curves, planted = PLANTED[name]
     assert aliveness(tracks(FRAMES, **curves))[name] == pytest.approx(planted, rel=0.02)
+
+
+def test_blinks_are_no_sway_of_the_lids():
+    lids = np.where(np.arange(FRAMES) % 100 < 6, 0.05, 0.3)
+    assert aliveness(tracks(FRAMES, ear=lids))["lids.sd"] == pytest.approx(0, abs=1e-9)
 
 
 def test_every_measure_of_one_video_is_planted_above():

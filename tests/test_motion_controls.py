@@ -126,6 +126,21 @@ def test_a_manner_moves_the_head_less_or_more_and_multiplies_the_user_s_own_gain
     assert (named.head < plain.head) == (named.brows < plain.brows) == (manner == "calm")
 
 
+def test_lids_open_and_hang_between_blinks_and_a_blink_still_shuts_them():
+    face, curves = torch.zeros(10, len(FACE)), torch.zeros(10, len(CURVES))
+    face[:, FACE.index("lid")] = torch.linspace(-2, 2, 10)
+    values = spoken(face=face)
+    wide, shut = (values[:, CONTROLS.index(f"{name}Left")] for name in ("eyeWide", "eyeBlink"))
+    assert (wide[5:] > 0.2).all()
+    assert (shut[:5] > 0.05).all()
+    assert float((wide * shut).max()) == 0.0  # never wide and hanging at once
+    assert float(shut.max()) < 0.25  # drowsy, not asleep
+    curves[:, column("blink")] = 1.0
+    values = spoken(face=face, curves=curves)
+    assert (values[:, CONTROLS.index("eyeBlinkLeft")] == 1.0).all()
+    assert not values[:, CONTROLS.index("eyeWideLeft")].any()
+
+
 def test_zeros_return_the_photo():
     still = spoken(mouth=torch.zeros(10, len(MOUTH)))
     assert float(still.abs().max()) == 0.0

@@ -48,7 +48,7 @@ def test_cut_anywhere_it_is_the_same_and_within_its_bounds(seed):
 
 
 def turned(degrees, activity):
-    """What is shown of a face that talk turns by `degrees` (T,), (T, 25), and the presence of its voice (T,)."""
+    """What is shown of a face that talk turns by `degrees` (T,), (T, 26), and the presence of its voice (T,)."""
     face = torch.zeros(len(degrees), len(FACE))
     face[:, FACE.index("talkYaw")] = torch.tensor(degrees, dtype=torch.float32)
     face[:, FACE.index("talkSmile")] = 0.3

@@ -66,7 +66,7 @@ def report_of(
             "settings": job.preset.as_dict(),
             "weights": [{"file": path.name, "sha256": prepared.engine.sha256(path)} for path in engine.weights_files()],
             "device": runtime.describe_device(engine.device, engine.precision, engine.threads)
-            | {"motion": backend_of(engine.generator)},
+            | {"kernels": engine.kernels, "motion": backend_of(engine.generator)},
             "inputs": _inputs(prepared),
             "output": {
                 "path": str(job.out),

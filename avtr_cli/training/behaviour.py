@@ -50,14 +50,15 @@ _WANDER = {  # (tau s, sd before smoothing by _SMOOTH frames)
     "smileSide": (3.0, 0.03), "browInner": (2.0, 0.05), "browOuter": (2.0, 0.04), "browDown": (2.5, 0.04),
     "squint": (2.5, 0.06), "wide": (2.5, 0.03), "frown": (3.0, 0.02), "mouthSide": (2.0, 0.06),
     "talkX": (1.5, 5.0), "talkY": (1.5, 3.6), "talkZ": (2.5, 3.0), "talkBrow": (0.5, 0.45), "talkInner": (0.8, 0.16),
-    "browSide": (1.5, 0.09), "talkSmile": (1.6, 0.16),
+    "browSide": (1.5, 0.09), "talkSmile": (1.6, 0.16), "lid": (1.1, 0.5),
 }  # fmt: skip
 _TRAVEL = {  # the same, of where talk takes them from phrase to phrase; added
     "talkPitch": (2.2, 4.7), "talkYaw": (2.5, 5.9), "talkRoll": (2.3, 4.1), "talkX": (2.8, 7.0), "talkY": (2.5, 4.5),
     "talkBrow": (1.8, 0.42),
 }  # fmt: skip
-_SMOOTH = {"talkPitch": 9, "talkYaw": 9, "talkRoll": 9, "talkBrow": 7, "talkInner": 9}
+_SMOOTH = {"talkPitch": 9, "talkYaw": 9, "talkRoll": 9, "talkBrow": 7, "talkInner": 9, "lid": 11}
 _SLOW_SMOOTH, _TRAVEL_SMOOTH = 29, 19
+_LIDS_AT_REST = 0.5  # of the lids' sway in speech
 _STRESS = 0.26  # brow weight of a typical accent of the voice; accents differ by the exponent of a normal number
 
 Chance = Callable[[str, float], bool]
@@ -66,7 +67,7 @@ Chance = Callable[[str, float], bool]
 
 @dataclass
 class Behaviour:
-    """face (T, 25), curves (T, 8), starts bool (T, 7) in the order of gestures.EVENTS, gaze cell int (T,)."""
+    """face (T, 26), curves (T, 8), starts bool (T, 7) in the order of gestures.EVENTS, gaze cell int (T,)."""
 
     face: Floats
     curves: Floats
@@ -234,11 +235,12 @@ def _face(
     intensity: float,
     rng: np.random.Generator,
 ) -> Floats:
-    """Posture, where talk takes head and brows, and where the face rests: (frames, 25)."""
+    """Posture, where talk takes head and brows, and where the face rests: (frames, 26)."""
     person = dict(zip(STYLE, style, strict=True))
     t = np.minimum((np.arange(frames) + 0.5) / FPS * RATE, len(own.speech) - 1).astype(int)
     settle = np.hanning(51)[1:-1] / np.hanning(51)[1:-1].sum()
     listening = convolve1d((partner.speech[t] & ~own.speech[t]).astype(float), settle, mode="nearest")
+    speaking = convolve1d(own.speech[t].astype(float), settle, mode="nearest")
     loud = np.where(own.speech[t], (own.level_db[t] + 30) / 12, 0.0)
     beat = convolve1d(loud, np.hanning(9)[1:-1] / np.hanning(9)[1:-1].sum(), mode="nearest")
     drift = beat - convolve1d(beat, settle, mode="nearest")
@@ -255,6 +257,7 @@ def _face(
             sd *= np.exp(0.2 * person["head"])
             out[:, column] += wander(frames, tau, sd, _TRAVEL_SMOOTH, rng)
         out[:, column] += intensity * _SETTLED[emotion].get(name, 0.0)
+    out[:, FACE.index("lid")] *= _LIDS_AT_REST + (1 - _LIDS_AT_REST) * speaking
     out[:, FACE.index("smile")] += 0.04 * person["smile"]
     out[:, FACE.index("z")] -= 2.5 * listening  # leaning in while listening
     out[:, FACE.index("roll")] += rng.normal(0, 1.2) * listening

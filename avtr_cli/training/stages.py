@@ -29,6 +29,7 @@ from avtr_cli.motion import flow
 from avtr_cli.motion.lmfm.checkpoint import FORMAT
 from avtr_cli.motion.lmfm.network import Lmfm, LmfmShape
 from avtr_cli.training.dataset import Corpus
+from avtr_cli.training.nonspeech import Bank, mix
 from avtr_cli.training.objective import AUDIO_FREE, Dropout, Weights, heard_corpus, losses, total
 from avtr_cli.training.perturb import perturb
 
@@ -53,6 +54,7 @@ class TrainConfig:
     audio_partner: bool = True  # false: the ablation without partner audio
     mixed: bool = True  # matrix products in bfloat16, where this machine has them in hardware 4 times as fast
     phones: bool = True  # false: the ablation without the phone head's labels
+    nonspeech: int = 400  # breaths, laughs and the like, made once and mixed into pauses; 0: none
     keep_hearing: bool = False  # true: hear as the weights it begins with do, and learn to move alone
 
     def rate(self, step: int) -> float:
@@ -117,6 +119,8 @@ class Run:
         if config.keep_hearing:
             self.model.hearing.requires_grad_(False).eval()
             self.corpus = heard_corpus(self.model, corpus, config.seed)
+        heard = config.stage == "dyadic" and "features" in self.corpus.arrays
+        self.nonspeech = Bank.made(config.nonspeech, config.seed) if heard and config.nonspeech else None
         self.model.to(self.device)
         self.optimiser = torch.optim.AdamW(self.model.parameters(), lr=config.learning_rate, weight_decay=0.01)
         self.average = {name: value.detach().clone() for name, value in self.model.state_dict().items()}
@@ -147,7 +151,10 @@ class Run:
     def _one_step(self, dropout: Dropout, weights: Weights) -> dict[str, float]:
         config = self.config
         key = [config.seed, STAGES.index(config.stage), self.step]
-        batch = self.corpus.batch(np.random.default_rng(key), config.batch, config.frames)
+        rng = np.random.default_rng(key)
+        batch = self.corpus.batch(rng, config.batch, config.frames)
+        if self.nonspeech:
+            batch = mix(batch, self.nonspeech, rng)
         number = key[0] * 1_000_003 + key[1] * 500_009 + key[2]
         generator = torch.Generator().manual_seed(number)
         torch.manual_seed(number)  # of dropout

@@ -71,6 +71,7 @@ ALIKE_MEASURES: dict[str, AlikeMeasure] = {
     "head.x_sd": AlikeMeasure("spread of the nose bridge's place, across, %"),
     "head.y_sd": AlikeMeasure("the same, up and down"),
     "gaze.x_sd": AlikeMeasure("spread of gaze to the sides, % of the eye's width"),
+    "lids.sd": _like("spread of the eyes' opening between blinks, % of it"),
     "blink.per_minute": _like("blinks a minute"),
 }
 

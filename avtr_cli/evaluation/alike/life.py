@@ -1,7 +1,7 @@
 """One video's tracks into how much is alive in it: spreads, speeds, what goes with what, blinks.
 
-All at 25 fps. Lengths in % of the face's height, gaze in % of the eye's width, angles in degrees. Frames without a face
-count nowhere: speeds are of neighbours that both have one.
+All at 25 fps. Lengths in % of the face's height, gaze in % of the eye's width, lids in % of their opening, angles in
+degrees. Frames without a face count nowhere: speeds are of neighbours that both have one.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from scipy.ndimage import uniform_filter1d
+from scipy.ndimage import binary_dilation, uniform_filter1d
 
 from avtr_cli.core.arrays import Doubles, Mask
 from avtr_cli.core.timing import FPS
@@ -20,6 +20,7 @@ from avtr_cli.evaluation.stats import correlation
 
 SLOW_FRAMES = 25  # a running mean over a second; what is left is faster
 SHUT = 0.62  # of the median eye: below it the eye is shut
+BLINK_REACH = 4  # frames around a shut eye in which the lids are on their way
 FEWEST = 25  # frames with a face that a number needs
 
 
@@ -48,6 +49,7 @@ def aliveness(tracks: Tracks, level: Doubles | None = None) -> dict[str, float]:
         "head.x_sd": 100 * _over(np.std, tracks["x"]),
         "head.y_sd": 100 * _over(np.std, tracks["y"]),
         "gaze.x_sd": 100 * _over(np.std, tracks["gaze_x"]),
+        "lids.sd": _sway(tracks),
         "blink.per_minute": _blinks(tracks),
     }
     return numbers if level is None else {"mouth.level_r": together(level, tracks["aperture"])} | numbers
@@ -77,6 +79,13 @@ def shut(tracks: Tracks) -> Mask:
     with np.errstate(invalid="ignore"):
         now: Mask = tracks.ear < SHUT * np.nanmedian(tracks.ear)
     return now
+
+
+def _sway(tracks: Tracks) -> float:
+    """Spread of the eyes' opening between blinks, % of the median opening."""
+    between = ~binary_dilation(shut(tracks), iterations=BLINK_REACH)
+    opening = tracks.ear[between & np.isfinite(tracks.ear)]
+    return 100 * _over(np.std, opening) / float(np.median(opening)) if len(opening) >= FEWEST else float("nan")
 
 
 def _blinks(tracks: Tracks) -> float:

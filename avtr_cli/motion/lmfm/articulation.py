@@ -22,16 +22,21 @@ FACE = (
     "talkPitch", "talkYaw", "talkRoll",  # degrees, let through while the avatar speaks
     "smile", "smileSide", "browInner", "browOuter", "browDown", "squint", "wide", "frown", "mouthSide",
     "talkX", "talkY", "talkZ", "talkBrow", "talkInner", "browSide", "talkSmile",  # let through as well
+    "lid",  # how far the lids are open, as a weight of `eyeWide`; below 0 they hang
 )  # fmt: skip
 
 _COLUMN = {name: k for k, name in enumerate(CONTROLS.channels)}
 JAW_KNEE, JAW_SLOPE = 0.50, 0.5  # of an opening that talk hardly ever has: above, a face looks like shouting
 POSTURE_GAIN = 1.15  # brings the head's speed at rest to 1.5-3 deg/s
-TALK_GAINS = {"talkPitch": 0.8, "talkY": 0.75}  # nods and shifts weigh more in the picture than turns do
-VOR = 0.75  # share of a head turn that the eyes take back to stay on the camera
-BROW_PER_DEGREE = 0.035  # brow weight a degree: brows rise as the head goes up (r -.3 in people's tracks)
+TALK_GAINS = {"talkPitch": 1.0, "talkYaw": 0.84, "talkRoll": 1.05, "talkY": 1.1, "talkBrow": 1.15}
+"""Factors of what the weights say, by which spreads over seven seeds are those of people's tracks."""
+VOR = 1.0  # share of a head turn that the eyes take back to stay on the camera
+BROW_PER_DEGREE = 0.05  # brow weight a degree: brows rise as the head goes up (r -.3 in people's tracks)
 BROW_INNER, BROW_OUTER, BROW_DOWN = 0.75, 1.0, 0.7  # of a raise as one: more within would look worried
 INNER_ALONE = 0.6  # of what talk adds to the inner brows alone
+WIDE_WITH_BROWS = 0.3  # of a raise; beside .35 of a brow gesture
+LID_GAIN = 1.4  # Face Mesh sees half of what lids do
+LIDS_HANG, LIDS_HANG_MOST = 0.32, 0.2  # `eyeBlink` for a lid of -1, and the most of it: more would look drowsy
 
 
 def soft_jaw(jaw: Tensor) -> Tensor:
@@ -90,7 +95,7 @@ def compose(
     """Everything the model says of T frames -> controls (T, 58), within the ranges that `types.CONTROLS` names.
 
     mouth (T, 7), closures (T,) in [0, 1]; activity and presence (T,) as `voicing.follow` gives them: how far the own
-    voice opens the mouth, and takes the brows with the head; face (T, 25) as `voicing.let_through` leaves it; curves
+    voice opens the mouth, and takes the brows with the head; face (T, 26) as `voicing.let_through` leaves it; curves
     (T, 8); `parted` as in `from_photo`.
     """
     manner = manner or Manner()
@@ -102,11 +107,12 @@ def compose(
     lips = _speak(controls, mouth, bilabial, labiodental, activity, manner.face, parted)
     pitch, yaw = _turn_head(controls, f, g, manner.head)
     _show_mood(controls, f, g, lips["mouthPucker"], manner.face, manner.smile)
-    _raise_brows(controls, f, g, presence, manner)
+    raised = _raise_brows(controls, f, g, presence, manner)
+    hanging = _open_lids(controls, f, g, raised, manner.face)
     gaze = manner.gaze
     x = g["gazeX"] * gaze - VOR * yaw / EYE_RANGE_DEGREES
     y = g["gazeY"] * gaze - VOR * pitch / EYE_RANGE_DEGREES
-    _look(controls.put, x, y, g["blink"].clamp(0, 1))
+    _look(controls.put, x, y, g["blink"].clamp(0, 1), hanging)
     controls.values[:, : _COLUMN["headPitch"]].clamp_(0, 1)
     return controls.values
 
@@ -186,8 +192,8 @@ def _show_mood(
 
 def _raise_brows(
     controls: _Controls, f: dict[str, Tensor], g: dict[str, Tensor], presence: Tensor, manner: Manner
-) -> None:
-    """Brows, and the lids that open with them: their rest, their talk, their accents, and the head that takes them up.
+) -> Tensor:
+    """Brows: their rest, their talk, their accents, and the head that takes them up. How far both are raised (T,).
 
     A talker's brows go with the head's posture, not with its nods; a listener's stay.
     """
@@ -200,8 +206,16 @@ def _raise_brows(
     outer = manner.face * f["browOuter"] + BROW_OUTER * raised
     controls.both("browOuterUp", (outer + side).clamp(min=0), (outer - side).clamp(min=0))
     controls.both("browDown", (manner.face * f["browDown"] - BROW_DOWN * raised).clamp(min=0))
-    wide = (manner.face * (f["wide"] + 0.35 * g["brow"]) + 0.15 * raised).clamp(min=0)
-    controls.both("eyeWide", wide * (1 - g["blink"].clamp(0, 1)))
+    return raised
+
+
+def _open_lids(
+    controls: _Controls, f: dict[str, Tensor], g: dict[str, Tensor], raised: Tensor, expressiveness: float
+) -> Tensor:
+    """Eyes that open and narrow, between blinks and with the brows; how far the lids hang as an `eyeBlink` (T,)."""
+    wide = expressiveness * (f["wide"] + LID_GAIN * f["lid"] + 0.35 * g["brow"]) + WIDE_WITH_BROWS * raised
+    controls.both("eyeWide", wide.clamp(min=0) * (1 - g["blink"].clamp(0, 1)))
+    return (-LIDS_HANG * wide).clamp(0, LIDS_HANG_MOST)
 
 
 def head_pitch(posture: Tensor, talk: Tensor) -> Tensor:
@@ -223,7 +237,7 @@ def _turn_head(
     return pitch, yaw
 
 
-def _look(put: Callable[[str, Tensor], None], x: Tensor, y: Tensor, blink: Tensor) -> None:
+def _look(put: Callable[[str, Tensor], None], x: Tensor, y: Tensor, blink: Tensor, hanging: Tensor) -> None:
     """Gaze to the look weights and the lids that follow it; +x is the picture's left, the subject's right."""
     put("eyeLookOutRight", x.clamp(min=0))
     put("eyeLookInLeft", x.clamp(min=0))
@@ -232,4 +246,4 @@ def _look(put: Callable[[str, Tensor], None], x: Tensor, y: Tensor, blink: Tenso
     for side in ("Left", "Right"):
         put("eyeLookDown" + side, y.clamp(min=0))
         put("eyeLookUp" + side, (-y).clamp(min=0))
-        put("eyeBlink" + side, (blink + 0.25 * y.clamp(min=0) * (1 - blink)).clamp(0, 1))
+        put("eyeBlink" + side, (blink + (0.25 * y.clamp(min=0) + hanging) * (1 - blink)).clamp(0, 1))

@@ -236,7 +236,7 @@ class Lmfm(nn.Module):
         return z * self.mouth_sd + self.mouth_mean
 
     def face_centre(self, person: Tensor) -> Tensor:
-        """Where this person's face rests: linear in style and emotion, (..., P) -> (..., 25)."""
+        """Where this person's face rests: linear in style and emotion, (..., P) -> (..., 26)."""
         return person @ self.face_slope + self.face_mean
 
     def conditions(self, avatar: Tensor, partner: Tensor, flags: Tensor, curves: Tensor, person: Tensor) -> Conditions:
@@ -250,7 +250,7 @@ class Lmfm(nn.Module):
         return mean, log_scale.clamp(*_LOG_SCALE).exp()
 
     def scale_face(self, person: Tensor) -> Tensor:
-        """How strongly this person moves, (..., P) -> (..., 25): factors of the face's innovations."""
+        """How strongly this person moves, (..., P) -> (..., 26): factors of the face's innovations."""
         scale: Tensor = self.face_scale(person).clamp(*_LOG_SCALE).exp()
         return scale
 

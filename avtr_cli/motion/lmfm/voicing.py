@@ -51,7 +51,7 @@ def unmoved() -> Tensor:
 
 
 def let_through(face: Tensor, presence: Tensor, held: Tensor) -> tuple[Tensor, Tensor]:
-    """What talk adds to the face, as far as it is shown: (face (T, 25), where the head is left (6,)).
+    """What talk adds to the face, as far as it is shown: (face (T, 26), where the head is left (6,)).
 
     Brows and smile are as large as the presence (T,). The head follows talk the closer the more of its owner is
     present; in a pause it stays, and leaks back to rest.
@@ -76,6 +76,6 @@ def leak(presence: float) -> float:
 
 
 def of_whole(activity: Tensor, face: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """A call (T,), (T, 25) from its beginning: mouth (T,), presence (T,), and the face as it is shown (T, 25)."""
+    """A call (T,), (T, 26) from its beginning: mouth (T,), presence (T,), and the face as it is shown (T, 25)."""
     mouth, presence, _ = follow(activity, at_rest())
     return mouth, presence, let_through(face, presence, unmoved())[0]

@@ -36,7 +36,7 @@ _PER_FRAME = 4  # of the mask of the voice, which is at 100 Hz
 
 @dataclass(frozen=True)
 class Truth:
-    """At 25 fps, T frames, as `dataset.make_call` has them: mouth (T, 7), closures (T, 2), activity (T,), face (T, 25),
+    """At 25 fps, T frames, as `dataset.make_call` has them: mouth (T, 7), closures (T, 2), activity (T,), face (T, 26),
     curves (T, 8), starts bool (T, 7), gaze_cell (T,)."""
 
     mouth: Floats
@@ -161,7 +161,7 @@ def _bridge(rows: Doubles, hidden: Mask) -> None:
 
 
 def _face(seen: _Seen, presence: Doubles, gestured: Doubles) -> Floats:
-    """The 25 channels of `articulation.FACE` that, with the gestures' curves (T, 8), show what was seen."""
+    """The 26 channels of `articulation.FACE` that, with the gestures' curves (T, 8), show what was seen."""
     f = {name: np.zeros(len(presence)) for name in FACE}
     g = dict(zip(CURVES, gestured.T, strict=True))
 
@@ -183,16 +183,28 @@ def _face(seen: _Seen, presence: Doubles, gestured: Doubles) -> Floats:
 
 def _brows(seen: _Seen, presence: Doubles, g: dict[str, Doubles], f: dict[str, Doubles]) -> None:
     """Where the brows rest, and what of their motion is talk: what goes with the head is neither."""
-    with_head = -articulation.BROW_PER_DEGREE * presence * (seen.degrees["pitch"] - g["pitch"])
-    slow, f["talkBrow"] = divided(seen.raised - with_head - g["brow"], presence)
-    raised = g["brow"] + presence * f["talkBrow"] + with_head
+    with_head: Doubles = -articulation.BROW_PER_DEGREE * presence * (seen.degrees["pitch"] - g["pitch"])
+    slow, talk = divided(seen.raised - with_head - g["brow"], presence)
+    f["talkBrow"] = talk / articulation.TALK_GAINS["talkBrow"]
+    raised: Doubles = g["brow"] + presence * talk + with_head
     f["browOuter"] = np.where(slow > 0, articulation.BROW_OUTER * slow, 0)
     f["browDown"] = np.where(slow < 0, -articulation.BROW_DOWN * slow, 0)
     within = articulation.BROW_INNER * np.maximum(raised, 0)
     f["browInner"], alone = divided(seen["browInnerUp"] - within, presence)
     f["talkInner"] = alone / articulation.INNER_ALONE
     f["browSide"] = _ramp(presence, *_TALKS) * seen.side("browOuterUp") / np.maximum(presence, _TALKS[1])
-    f["wide"] = seen.both("eyeWide") - 0.35 * g["brow"] - 0.15 * raised
+    _lids(seen, g, f, raised)
+
+
+def _lids(seen: _Seen, g: dict[str, Doubles], f: dict[str, Doubles], raised: Doubles) -> None:
+    """How far the lids are open between blinks and without the brows: the slow part of it rest, the other sway."""
+    shut = np.minimum(g["blink"], 0.9)
+    hanging = np.maximum(seen.both("eyeBlink") - 0.25 * seen.both("eyeLookDown") - g["blink"], 0) / (1 - shut)
+    wide = np.where(seen.both("eyeWide") > 0, seen.both("eyeWide") / (1 - shut), -hanging / articulation.LIDS_HANG)
+    wide = wide - 0.35 * g["brow"] - articulation.WIDE_WITH_BROWS * raised
+    _bridge(wide[:, None], shut > _HIDDEN)
+    f["wide"] = gaussian_filter1d(wide, _SLOW * FPS, mode="nearest")
+    f["lid"] = (wide - f["wide"]) / articulation.LID_GAIN
 
 
 def divided(values: Doubles, presence: Doubles) -> tuple[Doubles, Doubles]:
