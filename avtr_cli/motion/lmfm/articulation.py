@@ -36,7 +36,7 @@ BROW_INNER, BROW_OUTER, BROW_DOWN = 0.75, 1.0, 0.7  # of a raise as one: more wi
 INNER_ALONE = 0.6  # of what talk adds to the inner brows alone
 WIDE_WITH_BROWS = 0.3  # of a raise; beside .35 of a brow gesture
 LID_GAIN = 1.4  # Face Mesh sees half of what lids do
-LIDS_HANG, LIDS_HANG_MOST = 0.32, 0.2  # `eyeBlink` for a lid of -1, and the most of it: more would look drowsy
+LIDS_HANG, LIDS_HANG_MOST = 0.26, 0.17  # `eyeBlink` for a lid of -1, and the most of it: more would look drowsy
 
 
 def soft_jaw(jaw: Tensor) -> Tensor:
