@@ -299,7 +299,7 @@ REFUSED = {
 
 @pytest.mark.slow
 @pytest.mark.parametrize("what", REFUSED)
-def test_a_refusal_loads_neither_torch_nor_mediapipe_nor_opencv(given, tmp_path, what):
+def test_a_refusal_loads_neither_torch_nor_onnxruntime_nor_opencv(given, tmp_path, what):
     soundfile.write(given["call.wav"], np.zeros((16_000, 2)), 16_000)
     code = "import sys; sys.argv[0] = 'avtr'\nfrom avtr_cli.cli import main\ntry:\n    main()\nfinally:\n"
     code += "    print(*sys.modules)"
@@ -310,7 +310,7 @@ def test_a_refusal_loads_neither_torch_nor_mediapipe_nor_opencv(given, tmp_path,
     assert done.stderr.startswith("error: ")
     assert done.stderr.count("\n") == 1
     loaded = {name.split(".")[0] for name in done.stdout.split()}
-    assert loaded & {"torch", "mediapipe", "cv2", "scipy", "c2pa"} == set()
+    assert loaded & {"torch", "onnxruntime", "cv2", "scipy", "c2pa"} == set()
 
 
 def test_the_longest_name_that_is_taken_can_also_be_written(tmp_path):

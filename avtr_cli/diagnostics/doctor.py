@@ -36,7 +36,7 @@ class Check:
 def examine_machine() -> Iterator[Check]:
     """Every check in turn, most basic first; a check that breaks is a failure and not an end."""
     checks: list[Callable[[], Iterator[Check]]] = [
-        _python, _torch, _devices, _ffmpeg, _mediapipe, _embedded_model, _published_weights, _disk, _memory, _extras
+        _python, _torch, _devices, _ffmpeg, _face_finder, _embedded_model, _published_weights, _disk, _memory, _extras
     ]  # fmt: skip
     for check in checks:
         try:
@@ -116,19 +116,19 @@ def _ffmpeg() -> Iterator[Check]:
             yield Check(f"encoder {encoder}", NOTE, f"not usable here: {what}", fix)
 
 
-def _mediapipe() -> Iterator[Check]:
+def _face_finder() -> Iterator[Check]:
     from avtr_cli.core.shipped import shipped_folder
     from avtr_cli.perception.landmarks import find_faces
     from avtr_cli.perception.photo import decode_photo
 
     photo = shipped_folder("examples") / "portrait_drawn.png"
     faces = find_faces(decode_photo(photo.read_bytes(), photo))
-    version = importlib.metadata.version("mediapipe")
+    found = f"onnxruntime {importlib.metadata.version('onnxruntime')} finds"
     if len(faces) == 1:
-        yield Check("mediapipe", OK, f"{version} finds the face of the example portrait")
+        yield Check("face finder", OK, f"{found} the face of the example portrait")
     else:
-        found = f"{version} finds {len(faces)} faces in the example portrait, which has one"
-        yield Check("mediapipe", FAIL, found, "pip install 'mediapipe>=0.10.18,<0.10.22'")
+        found = f"{found} {len(faces)} faces in the example portrait, which has one"
+        yield Check("face finder", FAIL, found, _reinstall())
 
 
 def _embedded_model() -> Iterator[Check]:
