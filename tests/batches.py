@@ -22,6 +22,7 @@ from avtr_cli.batch.manifest import Row, read_source
 from avtr_cli.batch.messages import Began, Ended, Lost, Order, WorkerEvent
 from avtr_cli.batch.progress import Progress
 from avtr_cli.batch.run import HASHES, BatchOptions, render_batch
+from tests import warm
 
 SMALL = ["--set", "render.size=96", "--set", "output.speed=ultrafast"]
 WHOLE = {"job.json", "segment-00000.json", "segment-00000.mkv", "motion-00000-0.safetensors"}
@@ -38,7 +39,7 @@ def make_folder(folder: Path, photo: Path, dialogue: np.ndarray, seconds: float 
             _write_job(folder, name, photo, dialogue[: 1 if name == "mono" else 2, :8000])
         torn = (folder / "torn.wav").read_bytes()
         (folder / "torn.wav").write_bytes(torn[: len(torn) // 2])
-        skimage.io.imsave(folder / "faceless.png", skimage.data.brick(), check_contrast=False)
+        skimage.io.imsave(folder / "faceless.png", skimage.data.brick()[:128, :128], check_contrast=False)
     return folder
 
 
@@ -77,7 +78,13 @@ def environment() -> dict[str, str]:
 
 
 def avtr_batch(*arguments: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(command(*arguments), capture_output=True, text=True, check=False, env=environment())
+    """What a batch came to; begun, with its workers, without their start-up (`tests.warm`)."""
+    return warm.run(warm.AVTR, "batch", *arguments, env=environment())
+
+
+def start(*arguments: object, before: str = "") -> warm.Process:
+    """A batch under way as a terminal starts it, its workers in its process group; the code `before` runs first."""
+    return warm.start(before + warm.AVTR, "batch", *arguments, env=environment())
 
 
 def ledger(out: Path, *events: str) -> list[tuple[str, str]]:

@@ -143,6 +143,7 @@ def test_tracks_alone_are_compared_without_a_sound(avtr, tmp_path):
     assert "<video" not in (tmp_path / "p.html").read_text()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [

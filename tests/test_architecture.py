@@ -77,6 +77,7 @@ def loaded_by(statement: str) -> set[str]:
     return {name.split(".")[0] for name in done.stdout.split()}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "statement", ["import avtr_cli", "import avtr_cli.cli, avtr_cli.core.config, avtr_cli.core.types"]
 )

@@ -112,6 +112,7 @@ def bad_file(kind: str, folder: Path) -> DialogueFiles:
     return DialogueFiles(dialogue=path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "says"),
     [

@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 from avtr_cli.audio.source import DialogueFiles
@@ -27,12 +26,12 @@ from tests.batches import (
     GOOD,
     SMALL,
     avtr_batch,
-    command,
     environment,
     frame_hashes,
     frames_undisturbed,
     ledger,
     make_folder,
+    start,
 )
 
 
@@ -159,9 +158,9 @@ def test_no_cluster_is_said_in_a_sentence(tmp_path, photo, dialogue):
 SMALL_NODE = {"num_cpus": 1, "object_store_memory": 100 << 20}
 
 
-@pytest.fixture
-def cluster() -> Iterator[Any]:
-    """A head that works not, to which nodes are added."""
+@pytest.fixture(scope="module")
+def head() -> Iterator[Any]:
+    """A cluster whose only node works not."""
     pytest.importorskip("ray")
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     from ray.cluster_utils import Cluster
@@ -174,28 +173,49 @@ def cluster() -> Iterator[Any]:
     cluster.shutdown()
 
 
+@pytest.fixture
+def cluster(head: Any) -> Iterator[Any]:
+    """That cluster, to which nodes are added for as long as a test takes."""
+    yield head
+    for node in list(head.worker_nodes):
+        head.remove_node(node)
+
+
+AT_THE_SPEED_OF_A_CALL = """
+from dataclasses import replace
+from avtr_cli.batch.cluster import Cluster
+submit = Cluster.submit
+Cluster.submit = lambda self, order: submit(self, replace(order, job=replace(order.job, pace="realtime")))
+"""
+
+
 @pytest.mark.slow
 def test_one_of_two_nodes_dies_and_every_job_is_done_once(cluster, tmp_path, photo, dialogue):
-    longer = np.tile(dialogue, 2)  # than killing takes
-    source = make_folder(tmp_path / "in", photo, longer, seconds=12.0, broken=False)
-    for name in ("fourth", "fifth"):
-        shutil.copy(source / "first.wav", source / f"{name}.wav")
+    """Jobs take longer than killing, but not more work: their sound comes at the speed of a call."""
+    source, alone = (
+        make_folder(tmp_path / name, photo, dialogue, seconds=8.0, broken=False) for name in ("in", "alone")
+    )
+    copies = {"fourth": "first", "fifth": "second"}
+    for name, original in copies.items():
+        shutil.copy(source / f"{original}.wav", source / f"{name}.wav")
     options = [source, "--photo", photo, *SMALL]
     cluster.add_node(**SMALL_NODE)
     doomed = cluster.add_node(**SMALL_NODE)
     cluster.wait_for_nodes()
     out = tmp_path / "out"
-    batch = subprocess.Popen(command(*options, "-o", out, "--ray", cluster.address), env=environment())
+    batch = start(*options, "-o", out, "--ray", cluster.address, before=AT_THE_SPEED_OF_A_CALL)
     while not (out.is_dir() and len(ledger(out, "started")) >= len(ledger(out, "done")) + 2):  # both nodes render
         assert batch.poll() is None
         time.sleep(0.05)
     cluster.remove_node(doomed, allow_graceful=False)
-    assert batch.wait(timeout=1800) == 0
-    names = (*GOOD, "fourth", "fifth")
+    _, said = batch.communicate()
+    assert batch.returncode == 0, said
+    names = (*GOOD, *copies)
     assert sorted(ledger(out, "done")) == sorted(("done", name) for name in names)
     assert len(ledger(out, "lost")) == 1
     assert len(ledger(out, "started")) == len(names) + 1
-    assert frame_hashes(out) == frames_undisturbed(source, tmp_path / "clean", photo=photo)
+    undisturbed = frames_undisturbed(alone, tmp_path / "clean", photo=photo)
+    assert frame_hashes(out) == undisturbed | {name: undisturbed[original] for name, original in copies.items()}
     assert not [path.name for path in out.iterdir() if path.name.startswith(".avtr-here")]
 
 

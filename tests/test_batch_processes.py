@@ -1,4 +1,7 @@
-"""Batches at night: processes that are killed, interrupted, run again; every frame as if nothing had happened."""
+"""Batches at night: processes that are killed, interrupted, run again; every frame as if nothing had happened.
+
+Each batch is processes of its own; that Python begins anew in them is so in the undisturbed one and in what it loads.
+"""
 
 from __future__ import annotations
 
@@ -9,34 +12,29 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pytest
 import soundfile
 
-from avtr_cli.batch import processes
 from avtr_cli.batch.ledger import read_ledger
-from avtr_cli.batch.messages import Began, Lost, WorkerEvent
 from avtr_cli.batch.processes import crew_for
-from avtr_cli.batch.progress import Progress
-from avtr_cli.batch.run import BatchOptions, render_batch
 from avtr_cli.jobs import production
-from tests import videos
+from tests import videos, warm
 from tests.batches import (
     BROKEN,
     GOOD,
     SMALL,
     avtr_batch,
     command,
-    entries,
     environment,
     frame_hashes,
     frames_undisturbed,
     ledger,
     make_folder,
     nothing_half_written,
+    start,
 )
 
 
@@ -55,9 +53,6 @@ def test_workers_by_default_are_one_for_two_cores_or_one_for_a_gpu():
     assert crew_for(None, 1, 16).count == 1
 
 
-HANGS_S = 1800  # no machine is so slow
-
-
 @pytest.fixture(scope="module")
 def source(tmp_path_factory, photo, dialogue) -> Path:
     return make_folder(tmp_path_factory.mktemp("night") / "in", photo, dialogue, seconds=1.0)
@@ -65,26 +60,19 @@ def source(tmp_path_factory, photo, dialogue) -> Path:
 
 @pytest.fixture(scope="module")
 def clean(source, tmp_path_factory) -> Path:
-    """What an undisturbed batch of two workers made."""
+    """What an undisturbed batch of two workers made, with all of its start-up."""
     out = tmp_path_factory.mktemp("night") / "clean"
-    done = avtr_batch(source, "-o", out, *SMALL, "--jobs", 2)
+    words = command(source, "-o", out, *SMALL, "--jobs", 2)
+    done = subprocess.run(words, capture_output=True, text=True, check=False, env=environment())
     assert done.returncode == 6, done.stderr
     return out
 
 
-def until(condition: Callable[[], bool], batch: subprocess.Popen[str]) -> None:
+def until(condition: Callable[[], bool], batch: warm.Process) -> None:
     """However slow the machine is; but not longer than the batch lives."""
     while not condition():
         assert batch.poll() is None or condition(), "it never happened"
         time.sleep(0.05)
-
-
-def start(*arguments: object, program: Sequence[str] = command()) -> subprocess.Popen[str]:
-    """A batch as a terminal would start it: with its workers in one process group."""
-    return subprocess.Popen(
-        [*program, *map(str, arguments)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        start_new_session=True, env=environment(), preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-    )  # fmt: skip
 
 
 def finished(out: Path) -> bool:
@@ -137,7 +125,7 @@ def test_ctrl_c_ends_it_cleanly_and_it_goes_on(source, clean, tmp_path):
     batch = start(source, "-o", out, *SMALL)
     until(lambda: out.is_dir() and ("started", "second") in ledger(out), batch)
     os.killpg(batch.pid, signal.SIGINT)
-    batch.communicate(timeout=HANGS_S)
+    batch.communicate()
     assert batch.returncode == 130
     assert nothing_half_written(out)
     assert ("done", "first") in ledger(out)
@@ -153,7 +141,7 @@ def test_a_worker_that_is_killed_costs_only_its_job_s_time(source, clean, tmp_pa
     lines = read_ledger(out / "batch.jsonl")
     worker = next(line["worker"] for line in lines if (line["event"], line["name"]) == ("started", "second"))
     os.kill(int(worker.split()[1]), signal.SIGKILL)
-    batch.communicate(timeout=HANGS_S)
+    batch.communicate()
     assert batch.returncode == 6
     assert frame_hashes(out) == frame_hashes(clean)
     assert ledger(out, "done")[-1][0] == "done"
@@ -161,55 +149,53 @@ def test_a_worker_that_is_killed_costs_only_its_job_s_time(source, clean, tmp_pa
 
 @pytest.mark.slow
 def test_a_long_job_goes_on_from_its_last_closed_segment(photo, dialogue, tmp_path):
-    """A segment is a minute; here two seconds, so that 16 s are long."""
+    """A segment is a minute; here one second, so that 8 s are long."""
     assert production.SEGMENT_FRAMES == 1500
-    folder, short = tmp_path / "in", [sys.executable, str(Path(__file__).with_name("short_segments.py")), "batch"]
+    short = "from avtr_cli.jobs import production; production.SEGMENT_FRAMES = 25\n"
+    folder = tmp_path / "in"
     folder.mkdir()
-    soundfile.write(folder / "long.wav", np.tile(dialogue, 2)[:, : 16 * 16_000].T, 16_000)
+    soundfile.write(folder / "long.wav", dialogue[:, : 8 * 16_000].T, 16_000)
     options = [folder, "--photo", photo, "--set", "render.size=64", "--set", "output.speed=ultrafast"]
     out = tmp_path / "out"
-    batch = start(*options, "-o", out, program=short)
+    batch = start(*options, "-o", out, before=short)
     until(lambda: (out / ".long.mp4.avtr" / "segment-00000.json").is_file(), batch)
     batch.kill()
     batch.communicate()
-    again = start(*options, "-o", out, program=short)
+    again = start(*options, "-o", out, before=short)
     _, said = again.communicate()
     assert again.returncode == 0, said
     resumed = videos.report_of(out / "long.json")["output"]["resumed_from_frame"]
-    assert 0 < resumed < 400
-    assert resumed % 50 == 0
+    assert 0 < resumed < 200
+    assert resumed % 25 == 0
     undisturbed = frames_undisturbed(folder, tmp_path / "clean", photo=photo, **{"render.size": 64})
     assert frame_hashes(out) == undisturbed
 
 
-class Hanging(Progress):
-    """Stops the worker of one job as if it hung, once."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch):
-        super().__init__(quiet=True)
-        self._patch, self._done = monkeypatch, False
-
-    def event(self, event: WorkerEvent) -> None:
-        if isinstance(event, Began) and event.order.kind == "render" and not self._done:
-            self._done = True
-            self._patch.setattr(processes, "STALLED_S", 1.0)
-            os.kill(int(event.worker.split()[1]), signal.SIGSTOP)
-        if isinstance(event, Lost):
-            self._patch.setattr(processes, "STALLED_S", 600.0)
+HANG_ONCE = """
+import os, signal
+from avtr_cli.batch import processes
+from avtr_cli.batch.messages import Began, Lost
+from avtr_cli.batch.progress import Progress
+told, hung = Progress.event, []
+def event(self, event):
+    told(self, event)
+    if isinstance(event, Began) and event.order.kind == "render" and not hung:
+        hung.append(event.worker)
+        processes.STALLED_S = 1.0
+        os.kill(int(event.worker.split()[1]), signal.SIGSTOP)
+    if isinstance(event, Lost):
+        processes.STALLED_S = 600.0
+Progress.event = event
+"""
 
 
 @pytest.mark.slow
-def test_a_worker_that_hangs_is_replaced(source, clean, tmp_path, monkeypatch):
+def test_a_worker_that_hangs_is_replaced(source, clean, tmp_path):
     out = tmp_path / "out"
-    crew = processes.Crew(1, 1)
-    outcome = render_batch(
-        entries(source, out),
-        out,
-        lambda orders, lock: processes.Processes(crew, lock),
-        BatchOptions(),
-        Hanging(monkeypatch),
-    )
-    assert [item.name for item in outcome.items if item.state == "done"] == [*GOOD]
+    batch = start(source, "-o", out, *SMALL, "--jobs", 1, before=HANG_ONCE)
+    _, said = batch.communicate()
+    assert batch.returncode == 6, said
+    assert sorted(ledger(out, "done")) == [("done", name) for name in GOOD]
     assert ledger(out, "lost") == [("lost", "first")]
     assert frame_hashes(out) == frame_hashes(clean)
 
@@ -238,7 +224,7 @@ def test_jobs_in_step_that_are_interrupted_go_on(source, clean, tmp_path):
     batch = start(source, "-o", out, *SMALL, "--jobs", 1, "--sessions", 2)
     until(lambda: out.is_dir() and ("started", "second") in ledger(out), batch)
     os.killpg(batch.pid, signal.SIGINT)
-    batch.communicate(timeout=HANGS_S)
+    batch.communicate()
     assert batch.returncode == 130
     assert nothing_half_written(out)
     assert avtr_batch(source, "-o", out, *SMALL, "--sessions", 2).returncode == 6

@@ -18,7 +18,7 @@ from avtr_cli.batch.summary import table
 from avtr_cli.cli import voice
 from avtr_cli.cli.command import PANELS
 from avtr_cli.core import logs
-from tests import videos
+from tests import videos, warm
 
 SMALL = ("--size", "64")
 
@@ -173,9 +173,7 @@ def test_in_a_pipe_there_is_neither_colour_nor_wrapping(avtr, tmp_path):
 def complete(*words: str) -> list[str]:
     typed = " ".join(("avtr", *words))
     environment = {"_AVTR_COMPLETE": "complete_bash", "COMP_WORDS": typed, "COMP_CWORD": str(len(words))}
-    code = "from avtr_cli.cli import main; main()"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=os.environ | environment)
-    return done.stdout.split()
+    return warm.run(warm.AVTR, env=os.environ | environment).stdout.split()
 
 
 @pytest.mark.slow
@@ -210,7 +208,15 @@ def test_json_with_a_file_is_refused_with_its_new_name(avtr, words):
 
 
 @pytest.mark.parametrize(
-    "words", [("doctor",), ("weights", "list"), ("weights", "verify"), ("presets",), ("cues",), ("demo", "--list")]
+    "words",
+    [
+        pytest.param(("doctor",), marks=pytest.mark.slow),
+        ("weights", "list"),
+        ("weights", "verify"),
+        ("presets",),
+        ("cues",),
+        ("demo", "--list"),
+    ],
 )
 def test_json_is_json_and_quiet_is_short_in_every_command(avtr, words, tmp_path, monkeypatch):
     monkeypatch.setenv("AVTR_WEIGHTS", str(tmp_path))

@@ -8,14 +8,13 @@ import os
 import pty
 import re
 import struct
-import subprocess
-import sys
 import termios
 
 import pytest
 
 from avtr_cli.cli.progress import Events, Lines, Pace
 from avtr_cli.jobs.steps import Step
+from tests import warm
 
 SMALL = ("--size", "64")
 
@@ -118,9 +117,8 @@ def test_a_terminal_shows_the_step_from_the_beginning_and_ends_clean(photo, wav,
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
     out = tmp_path / "a.mp4"
-    command = [sys.executable, "-c", "from avtr_cli.cli import main; main()", "render", photo, wav(0.3), "-o", out]
     environment = {name: value for name, value in os.environ.items() if name != "COLUMNS"} | {"TERM": "xterm"}
-    done = subprocess.run([*map(str, command), *SMALL], stderr=theirs, stdout=subprocess.PIPE, env=environment)
+    process = warm.start(warm.AVTR, "render", photo, wav(0.3), "-o", out, *SMALL, stderr=theirs, env=environment)
     os.close(theirs)
     said = b""
     while True:
@@ -132,10 +130,11 @@ def test_a_terminal_shows_the_step_from_the_beginning_and_ends_clean(photo, wav,
             break
         said += block
     os.close(ours)
-    assert done.returncode == 0
+    stdout, _ = process.communicate()
+    assert process.returncode == 0
     shown = [re.sub(r"\x1b\[\w*", "", part).strip() for part in said.decode().split("\r")]
     steps = [part.removeprefix("a.mp4: ").removesuffix(" …") for part in shown if part.endswith(" …")]
     wanted = ["starting", "loading models", "finding the face", "warming up", "rendering", "joining", "signing"]
     assert [step for step in steps if step in wanted] == wanted
     assert any("100%" in part and "x real time" in part for part in shown)
-    assert done.stdout.decode().startswith(str(out))
+    assert stdout.startswith(str(out))

@@ -42,7 +42,7 @@ def test_each_person_is_rendered_as_if_alone_with_the_other_as_partner(engine, p
     def session(at: int) -> StreamingSession:
         return StreamingSession(identities[at], engine.generator, engine.renderer, seed=3 + at)
 
-    with DialogueSource(DialogueFiles(dialogue=wav(1.5))) as source:
+    with DialogueSource(DialogueFiles(dialogue=wav(0.9))) as source:
         sound = np.concatenate(list(source.blocks()), axis=1)
         alone = [one.push(heard) + one.finish() for one, heard in
                  ((session(0), sound), (session(1), np.ascontiguousarray(sound[::-1])))]  # fmt: skip
@@ -51,7 +51,7 @@ def test_each_person_is_rendered_as_if_alone_with_the_other_as_partner(engine, p
         chunks = (chunk for heard in feed.heard() for _, chunk in in_step(heard))
         takes = (take for take in map(feed.receive, chunks) if take is not None)
         together = [picture.copy() for take in takes for picture in take.pictures]
-    assert len(together) == len(alone[0]) == len(alone[1]) == 38
+    assert len(together) == len(alone[0]) == len(alone[1]) == 23
     for index, picture in enumerate(together):
         assert (picture[:, :256] == alone[0][index].pixels).all()
         assert (picture[:, 256:] == alone[1][index].pixels).all()
@@ -89,20 +89,20 @@ def test_an_interrupted_dialogue_goes_on_bit_for_bit(engine, photo, second_photo
     monkeypatch.setattr(production, "SEGMENT_FRAMES", 10)
 
     def job(name: str) -> TwoSidedJob:
-        return job_of(photo, second_photo, wav(2.0), tmp_path / name, engine, layout="active-speaker")
+        return job_of(photo, second_photo, wav(1.2), tmp_path / name, engine, layout="active-speaker")
 
     class Stopped(Exception):
         pass
 
     def stop(done: int, total: int) -> None:
-        if done >= 35:
+        if done >= 25:
             raise Stopped
 
     clean = render_file(job("clean.mp4"), engine)
     with pytest.raises(Stopped):
         render_file(job("cut.mp4"), engine, stop)
     report = render_file(job("cut.mp4"), engine)
-    assert report["output"]["resumed_from_frame"] == 30
+    assert report["output"]["resumed_from_frame"] == 20
     assert report["output"]["frames_sha256"] == clean["output"]["frames_sha256"]
     assert {path.name for path in tmp_path.iterdir()} == {"clean.mp4", "cut.mp4"}
 

@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 from collections import namedtuple
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,11 +15,11 @@ import pytest
 from avtr_cli.diagnostics.doctor import FAIL, NOTE, OK, Check, _disk, _published_weights, examine_machine
 from avtr_cli.output import ffmpeg
 from avtr_cli.weights.store import Store
+from tests import warm
 
 
 def doctor(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    words = [sys.executable, "-c", "from avtr_cli.cli import main; main()", "doctor", *arguments]
-    return subprocess.run(words, capture_output=True, text=True, check=False, env=os.environ | environment)
+    return warm.run(warm.AVTR, "doctor", *arguments, env=os.environ | environment)
 
 
 @pytest.fixture(scope="module")
@@ -28,6 +27,7 @@ def checks():
     return {check.name: check for check in examine_machine()}
 
 
+@pytest.mark.slow
 def test_every_part_is_looked_at(checks):
     assert {"python", "torch", "cpu", "gpu", "ffmpeg", "encoder libx264", "encoder h264_nvenc"} <= checks.keys()
     assert {"face finder", "embedded model", "weights avtr1", "weights liveportrait", "disk"} <= checks.keys()
@@ -35,17 +35,20 @@ def test_every_part_is_looked_at(checks):
     assert "extra dev" not in checks
 
 
+@pytest.mark.slow
 def test_what_the_tests_themselves_need_is_found_to_work(checks):
     for name in ("python", "torch", "cpu", "ffmpeg", "encoder libx264", "face finder"):
         assert checks[name].state == OK, checks[name]
 
 
+@pytest.mark.slow
 def test_whatever_is_not_well_comes_with_a_fix(checks):
     for check in checks.values():
         assert check.found
         assert check.state == OK or check.fix, check
 
 
+@pytest.mark.slow
 def test_nvenc_is_used_before_it_is_called_usable(checks):
 
     assert (checks["encoder h264_nvenc"].state == OK) == ffmpeg.works("h264_nvenc")
@@ -93,6 +96,7 @@ def test_a_full_disk_is_a_failure(monkeypatch):
     assert str(Path.cwd()) in disk.found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("library", ["libGL.so.1", "libgthread-2.0.so.0", "libglib-2.0.so.0", "libSM.so.6"])
 def test_a_library_that_the_system_lacks_is_installed_with_the_system(monkeypatch, library):
     def broken() -> Iterator[Check]:

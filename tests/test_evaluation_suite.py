@@ -235,6 +235,7 @@ def test_a_report_that_cannot_be_written_is_refused_before_the_work(wav, tmp_pat
     assert isinstance(done.exception, OutputError)
 
 
+@pytest.mark.slow
 def test_what_is_measured_and_what_is_somebody_else_s_is_never_written_over(wav, tmp_path):
     mine, earlier = tmp_path / "mine.json", tmp_path / "earlier.json"
     mine.write_text('{"of": "mine"}')

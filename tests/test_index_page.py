@@ -19,6 +19,7 @@ from avtr_cli.jobs.as_command import as_command
 from avtr_cli.jobs.job import Job
 from avtr_cli.jobs.two_sided import TwoSidedJob
 from avtr_cli.report.index_page import About, Failed, Made, can_be_shown, index_page
+from tests.batches import avtr_batch
 from tests.test_html_report import Page, browse, needs_chromium
 
 STAGES = ("audio", "motion", "render", "composite", "encode")
@@ -139,8 +140,7 @@ def test_a_batch_of_one_good_and_one_bad_job_ends_in_an_index_of_both(avtr, phot
     jobs = [{"name": "good", "seed": 5}, {"name": "bad", "photo": "empty.png", "duration": 0.2}]
     manifest = {"defaults": {"photo": "anna.png", "dialogue": "call.wav", "render.size": 64}, "jobs": jobs}
     (tmp_path / "night.yaml").write_text(json.dumps(manifest))
-    code, *_ = avtr("batch", tmp_path / "night.yaml", "-o", tmp_path / "out", "--jobs", 1)
-    assert code == 6
+    assert avtr_batch(tmp_path / "night.yaml", "-o", tmp_path / "out", "--jobs", 1).returncode == 6
     page = Page((tmp_path / "out" / "index.html").read_text())
     assert "exit code 6" in page.text
     assert "exit code 3" in page.text

@@ -17,6 +17,7 @@ from avtr_cli.jobs.checking import check
 from avtr_cli.jobs.job import Job
 from avtr_cli.jobs.preparation import prepare
 from avtr_cli.jobs.production import produce, render_file
+from tests import warm
 
 pytestmark = pytest.mark.slow
 
@@ -56,8 +57,8 @@ def test_the_documented_lines_run_as_they_stand(tmp_path):
 
 
 def test_the_live_example_keeps_the_pace_of_a_call_and_shows_every_frame(tmp_path):
-    live = "import runpy, sys; runpy.run_path('examples/live.py', run_name='__main__')"
-    ended = run(live, "examples/portrait_drawn.png", "examples/dialogue.wav", 1, folder=ROOT)
+    live = "import runpy; runpy.run_path('examples/live.py', run_name='__main__')"
+    ended = warm.run(live, "examples/portrait_drawn.png", "examples/dialogue.wav", 1, cwd=ROOT)
     assert ended.stderr == ""
     spans = [tuple(map(int, found)) for found in re.findall(r"frames +(\d+) to +(\d+)", ended.stdout)]
     assert [number for first, last in spans for number in range(first, last + 1)] == list(range(25))

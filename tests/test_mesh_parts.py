@@ -136,6 +136,7 @@ def narrow_mouth(stage: Stage, share: float) -> Stage:
     return replace(stage, points=points)
 
 
+@pytest.mark.slow
 def test_beside_a_narrow_wide_open_mouth_the_field_still_has_its_inverse(stage: Stage):
     _, field = prepare_field(narrow_mouth(stage, 0.6), CPU)
     moved = displacement(field, read_controls(row(jawOpen=0.9), 0))

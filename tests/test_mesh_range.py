@@ -72,6 +72,7 @@ def test_hair_beside_the_face_lies_flat(stage: Stage):
     assert (depth_of_skull(stage, middle + 1.3 * (ears - middle), None) == 0).all()
 
 
+@pytest.mark.slow
 def test_a_nod_neither_squeezes_nor_stretches_the_hair_over_the_forehead(studio: Studio):
     points = studio.points
     up = points[FOREHEAD, :2] - points[CHIN, :2]
@@ -132,6 +133,7 @@ def on_forehead(stage: Stage) -> tuple[slice, slice]:
     return slice(int(high), int(low) - 1), slice(int(left), int(right))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", ["browInnerUp", "browOuterUpLeft", "browOuterUpRight"])
 def test_raised_brows_draw_lines_across_a_bare_forehead_and_none_over_a_fringe(stage: Stage, shape: str):
     part = on_forehead(stage)
@@ -147,6 +149,7 @@ def test_raised_brows_draw_lines_across_a_bare_forehead_and_none_over_a_fringe(s
     assert np.abs(folds(replace(stage, canvas=fringe), shape)[part]).max() < 0.25 * np.abs(lines).max()
 
 
+@pytest.mark.slow
 def test_lowered_brows_are_darker_between_and_raised_ones_are_not(stage: Stage):
     x, y = (stage.points[[55, 285], :2].mean(axis=0) / stage.cell).astype(int)
     around = slice(y - 3, y + 4), slice(x - 4, x + 5)
@@ -154,6 +157,7 @@ def test_lowered_brows_are_darker_between_and_raised_ones_are_not(stage: Stage):
     assert folds(stage, "browInnerUp")[around].min() > -0.03
 
 
+@pytest.mark.slow
 def test_raised_brows_stay_as_thick_as_they_are(studio: Studio):
     brows = studio.points[[63, 105, 66, 293, 334, 296], :2]
     above = brows - (0, 0.08 * studio.unit)
@@ -196,6 +200,7 @@ def test_lips_drawn_off_the_lower_teeth_show_them_and_rounded_ones_do_not(
     assert kissing == light(**drawn_off | rounded)
 
 
+@pytest.mark.slow
 def test_a_photo_that_ends_at_the_hair_is_returned_bit_for_bit_and_its_head_can_move(photo: Path, tmp_path: Path):
     whole = find_portrait(photo)
     top, chin = whole.landmarks[[FOREHEAD, CHIN], 1]

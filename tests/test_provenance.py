@@ -15,7 +15,7 @@ from avtr_cli.output import isobmff
 from avtr_cli.provenance import marks, signing, xmp
 from avtr_cli.provenance.origin import DIGITAL_SOURCE_TYPE, Origin
 from avtr_cli.provenance.verification import ALTERED, INTACT, UNKNOWN, verify
-from tests import videos
+from tests import videos, warm
 
 needs_c2pa = pytest.mark.skipif(not signing.installed(), reason="needs the provenance extra: c2pa-python, cryptography")
 
@@ -407,8 +407,7 @@ def test_the_command_speaks_plainly_and_its_exit_code_follows(video):
     path = signed(video())
 
     def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-        words = [sys.executable, "-c", "from avtr_cli.cli import main; main()", "verify", str(path), *arguments]
-        return subprocess.run(words, capture_output=True, text=True, check=False)
+        return warm.run(warm.AVTR, "verify", path, *arguments)
 
     good = run()
     assert good.returncode == 0

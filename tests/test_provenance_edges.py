@@ -6,7 +6,6 @@ import hashlib
 import io
 import json
 import os
-import subprocess
 import sys
 from pathlib import Path
 
@@ -18,7 +17,7 @@ from avtr_cli.provenance import marks, signing
 from avtr_cli.provenance.media_types import media_type
 from avtr_cli.provenance.origin import Origin
 from avtr_cli.provenance.verification import ALTERED, INTACT, verify
-from tests import videos
+from tests import videos, warm
 
 pytestmark = pytest.mark.skipif(not signing.installed(), reason="needs the provenance extra: c2pa-python, cryptography")
 
@@ -191,8 +190,7 @@ MAKE = "from avtr_cli.provenance.signing import local_signer; print(local_signer
 
 @pytest.mark.slow
 def test_processes_that_make_the_certificate_at_once_agree_on_one(tmp_path):
-    words = [sys.executable, "-c", MAKE]
-    running = [subprocess.Popen(words, stdout=subprocess.PIPE, text=True) for _ in range(4)]
+    running = [warm.start(MAKE) for _ in range(4)]
     said = {process.communicate()[0] for process in running}
     assert len(said) == 1
     assert [path.name for path in signing.local_certificate_file().parent.iterdir()] == ["identity.pem"]
@@ -295,8 +293,7 @@ def test_roots_that_are_none_are_refused_and_not_taken_for_an_alteration(video, 
 @pytest.mark.slow
 def test_the_command_tells_of_the_good_ones_though_another_is_none(video, tmp_path):
     marked(video, tmp_path / "none.png")
-    words = [sys.executable, "-c", "from avtr_cli.cli import main; main()", "verify", str(tmp_path / "none.mp4"), video]
-    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    done = warm.run(warm.AVTR, "verify", tmp_path / "none.mp4", video)
     assert done.returncode == AvtrError.exit_code + 2
     assert "not altered since it was signed" in done.stdout
     assert "there is no such file" in done.stderr

@@ -33,9 +33,9 @@ def main() -> int:
         shim = build_shim(folder)
         assert shim is not None, "needs Linux and a C compiler"
         if options.pairs:
-            with Server(shim, photo) as one, Server(shim, photo) as other:
+            with Server(shim, photo) as server:
                 for number in range(options.pairs):
-                    for what in race((one, other), photo, sound, folder / "pair", chance):
+                    for what in race(server, photo, sound, folder / "pair", chance):
                         wrong += 1
                         print(f"WRONG pair {number}: {what}", flush=True)
             print(f"{options.pairs} pairs on one output, {wrong} wrong", flush=True)

@@ -1,7 +1,8 @@
 """A process with models ready that forks a child for each command: real runs of the command line in a fraction.
 
-Speaks JSON lines: {"arguments", "folder", "at", "error", "log"} in, {"code", "changes"} out. With `error` 0 the child
-is killed at change number `at` below `folder`, else that change fails so; `at` 0 only counts.
+Speaks JSON lines: a list of {"arguments", "folder", "at", "error", "log", "after"} in, one of {"code", "changes"} out.
+All of a list run at once, each `after` so many seconds. With `error` 0 the child is killed at change number `at` below
+`folder`, else that change fails so; `at` 0 only counts.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import json
 import os
 import signal
 import sys
+import time
 from pathlib import Path
 
 from avtr_cli.core import runtime
@@ -41,16 +43,23 @@ def serve(photo: Path, settings: list[str]) -> None:
     shim = ctypes.CDLL(None)
     print("ready", flush=True)
     for line in sys.stdin:
-        print(json.dumps(_run(json.loads(line), main, shim)), flush=True)
+        begun = [_begin(order, main, shim) for order in json.loads(line)]
+        print(json.dumps([_ended(*one) for one in begun]), flush=True)
 
 
-def _run(order: dict, main, shim) -> dict:
+def _begin(order: dict, main, shim) -> tuple[int, int]:
+    """(its process id, where it tells how many changes it made)."""
     told, tell = os.pipe()
     child = os.fork()
     if child == 0:
         os.close(told)
+        time.sleep(order["after"])
         _live(order, main, shim, tell)
     os.close(tell)
+    return child, told
+
+
+def _ended(child: int, told: int) -> dict:
     with os.fdopen(told, "rb") as pipe:
         changes = int(pipe.read() or b"0")
     _, status = os.waitpid(child, 0)

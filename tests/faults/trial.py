@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -59,12 +60,24 @@ class Server:
     ) -> tuple[int, int, str]:
         """(exit code, negative for a signal; changes made; what was said)."""
         log = log or folder.with_name(f"{folder.name}.log")
-        order = {"arguments": arguments, "folder": str(folder), "at": at, "error": error, "log": str(log)}
+        order = {"arguments": arguments, "folder": str(folder), "at": at, "error": error, "log": str(log), "after": 0.0}
+        (answer,) = self._answers([order])
+        return answer["code"], answer["changes"], log.read_text(errors="replace")
+
+    def run_at_once(self, runs: Sequence[tuple[list[str], float, Path]], folder: Path) -> list[tuple[int, str]]:
+        """Of each (arguments, seconds until it begins, log): exit code and what was said."""
+        undisturbed = {"folder": str(folder), "at": 0, "error": 0}
+        orders = [undisturbed | {"arguments": words, "after": after, "log": str(log)} for words, after, log in runs]
+        logs = [log for _, _, log in runs]
+        codes = [answer["code"] for answer in self._answers(orders)]
+        return [(code, log.read_text(errors="replace")) for code, log in zip(codes, logs, strict=True)]
+
+    def _answers(self, orders: list[dict[str, Any]]) -> list[dict[str, int]]:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        print(json.dumps(order), file=self._process.stdin, flush=True)
-        answer = json.loads(self._process.stdout.readline())
-        return answer["code"], answer["changes"], log.read_text(errors="replace")
+        print(json.dumps(orders), file=self._process.stdin, flush=True)
+        answers: list[dict[str, int]] = json.loads(self._process.stdout.readline())
+        return answers
 
     def __enter__(self) -> Server:
         return self

@@ -33,11 +33,12 @@ TALK_GAINS = {
     "talkY": 0.75,
     "talkBrow": 1.15,
 }  # nods weigh more in the picture than turns do, brows less
-VOR = 0.75  # share of a head turn that the eyes take back to stay on the camera
+VOR = 1.0  # share of a head turn that the eyes take back to stay on the camera
 BROW_PER_DEGREE = 0.035  # brow weight a degree: brows rise as the head goes up (r -.3 in people's tracks)
 BROW_INNER, BROW_OUTER, BROW_DOWN = 0.75, 1.0, 0.7  # of a raise as one: more within would look worried
 INNER_ALONE = 0.6  # of what talk adds to the inner brows alone
 WIDE_WITH_BROWS = 0.3  # of a raise; beside .35 of a brow gesture
+LID_GAIN = 1.4  # Face Mesh sees half of what lids do
 LIDS_HANG, LIDS_HANG_MOST = 0.32, 0.2  # `eyeBlink` for a lid of -1, and the most of it: more would look drowsy
 
 
@@ -215,7 +216,7 @@ def _open_lids(
     controls: _Controls, f: dict[str, Tensor], g: dict[str, Tensor], raised: Tensor, expressiveness: float
 ) -> Tensor:
     """Eyes that open and narrow, between blinks and with the brows; how far the lids hang as an `eyeBlink` (T,)."""
-    wide = expressiveness * (f["wide"] + f["lid"] + 0.35 * g["brow"]) + WIDE_WITH_BROWS * raised
+    wide = expressiveness * (f["wide"] + LID_GAIN * f["lid"] + 0.35 * g["brow"]) + WIDE_WITH_BROWS * raised
     controls.both("eyeWide", wide.clamp(min=0) * (1 - g["blink"].clamp(0, 1)))
     return (-LIDS_HANG * wide).clamp(0, LIDS_HANG_MOST)
 

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 ANSWER_GUIDANCE = 1.25  # of the event head by the partner, times the user's own: answers stand out from chance
 MOUTH_TEMPERATURE = 0.25  # of the mouth's base noise: less scatter around what is heard, closer to the true shapes
+_SPREAD = 1.15  # of the mouth's shapes around their mean: what is guessed from sound is flatter than any mouth
 _OPEN_BELOW, _SHUT_ABOVE = 0.1, 0.8  # closure probabilities between which the lips come together
 _STILL_BELOW, _SPEAKS_ABOVE = 0.12, 0.75  # the same for the own voice, which lets the mouth move at all
 
@@ -114,8 +115,8 @@ class LmfmGenerator:
         meant = face * model.face_sd + model.face_centre(self._person)
         shown, held = voicing.let_through(meant, presence, state["held"])
         values = compose(
-            model.mouth_from_z(mouth), closures[:, 0], closures[:, 1], gate, presence, shown, curves[-CHUNK_FRAMES:],
-            self._manner, float(state["parted"]),
+            model.mouth_from_z(_SPREAD * mouth), closures[:, 0], closures[:, 1], gate, presence,
+            shown, curves[-CHUNK_FRAMES:], self._manner, float(state["parted"]),
         )  # fmt: skip
         after = {
             "seed": state["seed"],

@@ -29,7 +29,7 @@ BALL_ENDS = 0.93  # half eye widths aside to which the ball shows: at the corner
 ROI_SIDE = 1.45  # half eye widths to both sides that a blink may change
 LASHES = 0.10  # strip above the upper lid that is moved, not stretched
 BELOW = 0.55  # skin below the lower lid that takes part
-GAZE_X, GAZE_Y = 0.42, 0.26  # how far the iris goes at a look of 1
+GAZE_X, GAZE_Y = 0.5, 0.26  # how far the iris goes at a look of 1
 LID_DOWN, LID_UP = 0.45, 0.22  # share of a blink that the upper lid follows a look down or up
 WIDENS = 0.26  # half-widths that the upper lid rises for `eyeWide` 1
 

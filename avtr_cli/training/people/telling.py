@@ -204,7 +204,7 @@ def _lids(seen: _Seen, g: dict[str, Doubles], f: dict[str, Doubles], raised: Dou
     wide = wide - 0.35 * g["brow"] - articulation.WIDE_WITH_BROWS * raised
     _bridge(wide[:, None], shut > _HIDDEN)
     f["wide"] = gaussian_filter1d(wide, _SLOW * FPS, mode="nearest")
-    f["lid"] = wide - f["wide"]
+    f["lid"] = (wide - f["wide"]) / articulation.LID_GAIN
 
 
 def divided(values: Doubles, presence: Doubles) -> tuple[Doubles, Doubles]:
