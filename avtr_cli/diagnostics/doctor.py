@@ -17,7 +17,7 @@ from avtr_cli.core import runtime
 from avtr_cli.core.errors import AvtrError
 
 OK, NOTE, FAIL = "ok", "note", "fail"
-PYTHONS = ((3, 10), (3, 13))  # from, up to but not including: MediaPipe has wheels for these
+PYTHONS = ((3, 10), (3, 14))  # from, up to but not including; as in pyproject.toml
 LITTLE_DISK, NO_DISK = 2 << 30, 256 << 20  # bytes free in the working folder: a warning, a failure
 LITTLE_MEMORY = 1536 << 20  # bytes; a job at 512 px peaks below 1 GiB
 DISTRIBUTION = "avtr-cli"
@@ -60,7 +60,7 @@ def _reinstall() -> str:
 def _python() -> Iterator[Check]:
     version = platform.python_version()
     fits = PYTHONS[0] <= sys.version_info < PYTHONS[1]
-    fix = "" if fits else "use Python 3.10, 3.11 or 3.12: MediaPipe has no wheels for others"
+    fix = "" if fits else "use Python 3.10, 3.11, 3.12 or 3.13"
     yield Check("python", OK if fits else FAIL, f"{version}, avtr {__version__}, {platform.platform(terse=True)}", fix)
 
 
@@ -190,11 +190,11 @@ def _extras() -> Iterator[Check]:
 
 
 def _extra_requirements() -> dict[str, list[str]]:
-    """Extra -> distributions, as our own package's metadata says; developers' tools left out."""
+    """Extra -> distributions, as our own package's metadata says; what only avtr's own tests use left out."""
     found: dict[str, list[str]] = {}
     for line in importlib.metadata.requires(DISTRIBUTION) or []:
         match = re.match(r"([A-Za-z0-9._-]+).*extra == ['\"]([a-z]+)['\"]", line)
-        if match and match.group(2) != "dev":
+        if match and match.group(2) not in ("dev", "judge"):
             found.setdefault(match.group(2), []).append(match.group(1))
     return found
 
