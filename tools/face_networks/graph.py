@@ -48,11 +48,11 @@ class Writer:
         self.weights[name] = numpy_helper.from_array(array, name)
         return name
 
-    def weight(self, number: int, order: tuple[int, ...] | None = None, name: str = "") -> str:
-        """A constant of the TFLite file: stored as float16, computed with as float32."""
+    def weight(self, number: int, order: tuple[int, ...] | None = None) -> str:
+        """A constant of the TFLite file, transposed to `order`: stored as float16, computed with as float32."""
         values = self.network.constants[number]
         values = values if order is None else values.transpose(order)
-        name = name or f"w{number}"
+        name = f"w{number}"
         if f"{name}.16" not in self.weights:
             assert values.dtype == np.float16, "every weight is float16 behind DEQUANTIZE"
             self.weights[f"{name}.16"] = numpy_helper.from_array(np.ascontiguousarray(values), f"{name}.16")
@@ -70,9 +70,12 @@ class Writer:
         picture = len(self.network.shapes[number]) == 4
         return self.node("Transpose", [f"t{number}"], perm=TO_NHWC) if picture else f"t{number}"
 
-    def activated(self, value: str, code: int, output: str) -> None:
-        """`value` through the activation that TFLite fuses into the step before, named `output`."""
-        self.node(ACTIVATIONS[code] or "Identity", [value], output)
+    def activated(self, kind: str, inputs: list[str], step: Operation, **attributes: object) -> None:
+        """Write a node with the activation that TFLite fuses into it; together they give the output of `step`."""
+        after = ACTIVATIONS[step.options["fusedActivationFunction"]]
+        made = self.node(kind, inputs, "" if after else f"t{step.output}", **attributes)
+        if after:
+            self.node(after, [made], f"t{step.output}")
 
 
 def to_onnx(network: Network, name: str, low: float, outputs: list[str], facts: dict[str, str]) -> onnx.ModelProto:
@@ -141,8 +144,7 @@ def _convolution(writer: Writer, step: Operation) -> None:
     weight = writer.weight(kernel, (3, 0, 1, 2) if deep else (0, 3, 1, 2))
     inputs = [writer.tensor(source), weight, writer.weight(bias)]
     groups = shape[3] if deep else 1
-    made = writer.node("Conv", inputs, strides=strides, pads=pads.T.ravel().tolist(), group=groups)
-    writer.activated(made, step.options["fusedActivationFunction"], f"t{step.output}")
+    writer.activated("Conv", inputs, step, strides=strides, pads=pads.T.ravel().tolist(), group=groups)
 
 
 def _transposed_convolution(writer: Writer, step: Operation) -> None:
@@ -174,8 +176,7 @@ def _pool(kind: str) -> Callable[[Writer, Operation], None]:
 
 def _arithmetic(kind: str) -> Callable[[Writer, Operation], None]:
     def write(writer: Writer, step: Operation) -> None:
-        made = writer.node(kind, [writer.tensor(number) for number in step.inputs])
-        writer.activated(made, step.options["fusedActivationFunction"], f"t{step.output}")
+        writer.activated(kind, [writer.tensor(number) for number in step.inputs], step)
 
     return write
 
@@ -193,8 +194,9 @@ def _prelu(writer: Writer, step: Operation) -> None:
     ONNX has PRelu itself, but onnxruntime leaves its blocked layout for it: so the landmark network takes a third less.
     """
     source, slope = step.inputs
-    (channels,) = {writer.network.constants[slope].size, writer.network.shapes[source][3]}
-    below = writer.node("Reshape", [writer.weight(slope), writer.constant([channels, 1, 1, 1], np.int64)])
+    channels = writer.network.shapes[source][3]
+    assert writer.network.constants[slope].shape == (1, 1, channels)
+    below = writer.node("Unsqueeze", [writer.weight(slope, (2, 0, 1)), writer.constant([3], np.int64)])
     above = writer.node("Sub", [writer.constant(1.0), below])
     whole = writer.node("Conv", [writer.tensor(source), below], group=channels)
     part = writer.node("Conv", [writer.node("Relu", [writer.tensor(source)]), above], group=channels)
