@@ -298,3 +298,30 @@ def test_the_lower_teeth_of_an_open_mouth_go_with_the_jaw():
     assert (upper[128:, 100:150, 3] < 50).all()
     assert (lower[148:165, 100:150, 3] > 200).all()
     assert (lower[:132, 100:150, 3] < 50).all()
+
+
+@pytest.mark.parametrize(("line", "shade"), [(118, 0.5), (124, 0.7), (131, 0.35)])
+def test_rows_that_bite_part_at_the_dark_line_between_them(line: int, shade: float):
+    skin = np.array([180.0, 120.0, 90.0])
+    photo = np.broadcast_to(skin * 0.7, (teeth.CANVAS, teeth.CANVAS, 3)).astype(np.float32).copy()
+    hole = np.zeros((teeth.CANVAS, teeth.CANVAS), np.float32)
+    hole[100:148, 60:196] = 1
+    photo[100:148, 60:196] = (220, 215, 205)
+    photo[line - 1 : line + 3, 60:196] *= shade
+    upper, lower = teeth.photo_rows(photo, hole, skin, pixel=2.0)
+    assert upper is not None
+    assert lower is not None
+    assert (upper[104 : line - 5, 100:150, 3] > 200).all()
+    assert (upper[line + 6 :, 100:150, 3] < 50).all()
+    assert (lower[line + 8 : 144, 100:150, 3] > 200).all()
+    assert (lower[: line - 5, 100:150, 3] < 50).all()
+
+
+def test_one_row_with_a_faint_shade_on_it_stays_one_row():
+    skin = np.array([180.0, 120.0, 90.0])
+    photo = np.broadcast_to(skin * 0.7, (teeth.CANVAS, teeth.CANVAS, 3)).astype(np.float32).copy()
+    hole = np.zeros((teeth.CANVAS, teeth.CANVAS), np.float32)
+    hole[100:148, 60:196] = 1
+    photo[100:148, 60:196] = (220, 215, 205)
+    photo[122:126, 60:196] *= 0.88
+    assert teeth.photo_rows(photo, hole, skin, pixel=2.0)[1] is None

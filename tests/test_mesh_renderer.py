@@ -185,7 +185,7 @@ def test_the_mouths_inside_is_drawn_wherever_the_lips_gap(
 ):
     frame = renderer.draw(identity, motion(controls(**wanted)))
     everywhere = slice(None), slice(None)
-    monkeypatch.setattr(mouth, "_gap_box", lambda geometry, controls, region: everywhere)
+    monkeypatch.setattr(mouth, "around_gap", lambda *_: everywhere)
     assert np.array_equal(renderer.draw(identity, motion(controls(**wanted))), frame)
 
 

@@ -245,7 +245,7 @@ def _serve(pipe: Connection, lock: Lock | None, crew: Crew, gpu: str | None) -> 
         with interruptible():
             from avtr_cli.batch.worker import Worker  # loads torch, so only here
 
-        worker = Worker(threads, crew.sessions)
+        worker = Worker(threads, crew.sessions, max(1, runtime.cores() // crew.count))
         try:
             _answer_calls(pipe, worker)
         finally:

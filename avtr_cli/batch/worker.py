@@ -29,10 +29,11 @@ class Worker:
     """Answers orders with `threads` rendering threads (0: the preset's own choice).
 
     Up to `sessions` renders go in step, a chunk of each at a time; checks and measurements are answered at once.
+    `cores` are those that it may count on, where others work beside it.
     """
 
-    def __init__(self, threads: int = 0, sessions: int = 1):
-        self._threads, self._sessions = threads, sessions
+    def __init__(self, threads: int = 0, sessions: int = 1, cores: int | None = None):
+        self._threads, self._sessions, self._cores = threads, sessions, cores
         self._engines: OrderedDict[tuple[Any, ...], Engine] = OrderedDict()
         self._under_way: list[tuple[Order, Production]] = []
 
@@ -142,7 +143,7 @@ class Worker:
                 f"{job.out}: this worker has other weights than the one that checked the job; "
                 "install the same avtr and pull the same weights everywhere"
             )
-        return Production(prepare(check(job), engine), watch)
+        return Production(prepare(check(job), engine), watch, own_cores=self._cores)
 
     def _end(self, order: Order, production: Production) -> Answer:
         out = order.job.out

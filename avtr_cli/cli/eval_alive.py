@@ -220,5 +220,6 @@ def _engine(preset: Preset, weights: Path | None, watching: showing.Display) -> 
         from avtr_cli.motion.bridges.table import bridged
         from avtr_cli.motion.lmfm.generator import LmfmGenerator
 
-        engine.generator = bridged(LmfmGenerator(preset.motion, weights), engine.renderer.space)
+        generator = LmfmGenerator(preset.motion, weights, preset.runtime.kernels)
+        engine.generator = bridged(generator, engine.renderer.space)
     return engine

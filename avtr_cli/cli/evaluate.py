@@ -166,5 +166,5 @@ def _performer(
     if weights is not None:
         from avtr_cli.motion.lmfm.generator import LmfmGenerator
 
-        return SessionPerformer(LmfmGenerator(chosen.motion, weights))
+        return SessionPerformer(LmfmGenerator(chosen.motion, weights, chosen.runtime.kernels))
     return SessionPerformer(motion_generator(chosen, CONTROLS, runtime.choose_device(chosen.runtime.device)))

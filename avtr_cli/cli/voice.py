@@ -17,6 +17,7 @@ from typing import Any, TextIO
 
 import typer
 
+from avtr_cli.core import logs
 from avtr_cli.core.errors import EXIT_INTERRUPTED
 from avtr_cli.core.textfile import printable
 
@@ -73,9 +74,11 @@ def note(message: str) -> None:
 
 
 def logged(record: logging.LogRecord, line: str) -> None:
-    """A line of the log: warnings as warnings, the rest as it is."""
+    """A line of the log: warnings as warnings, notices as notes, the rest as it is."""
     if record.levelno >= logging.WARNING:
         warning(record.getMessage())
+    elif record.levelno >= logs.NOTICE:
+        note(record.getMessage())
     elif manner.as_json:
         event("log", module=record.name, message=record.getMessage())
     else:

@@ -28,6 +28,7 @@ class ChunkClock:
         self.stages_ms: dict[str, list[float]] = {name: [] for name in STEPS}
         self._cuda = cuda
         self._spent: dict[str, float] = {}
+        self._apart_ms = 0.0  # of this chunk, in another thread
         self._inner: list[float] = []
         self._events: list[tuple[int, str, Any, Any]] = []
         self._company: tuple[ChunkClock, ...] = (self,)
@@ -39,13 +40,13 @@ class ChunkClock:
         `others` are the clocks of sessions that go in step with this one: each waits for all, so the same time counts.
         """
         token = _running.set(self)
-        self._spent, self._company = {}, (self, *others)
+        self._spent, self._apart_ms, self._company = {}, 0.0, (self, *others)
         began = time.perf_counter()
         try:
             yield
         finally:
             _running.reset(token)
-            took = (time.perf_counter() - began) * 1e3
+            took = (time.perf_counter() - began) * 1e3 + self._apart_ms
             for clock in self._company:
                 clock.chunk_ms.append(took)
                 for name in ("audio", "motion", "render", "composite"):
@@ -53,6 +54,12 @@ class ChunkClock:
                 if self._cuda:
                     clock._read_events(before=len(clock.chunk_ms) - 1)
                 clock._forget()
+
+    def include(self, apart: ChunkClock) -> None:
+        """Inside `chunk`: count what `apart` clocked of this chunk in another thread, as if it had been waited for."""
+        self._apart_ms += sum(apart.chunk_ms)
+        for name, times in apart.stages_ms.items():
+            self._spent[name] = self._spent.get(name, 0.0) + sum(times)
 
     def add(self, name: str, ms: float) -> None:
         """A stage that was clocked elsewhere, such as the encoder's thread."""

@@ -97,6 +97,7 @@ class RuntimeConfig:
     threads: int = within(0, 64, 0)  # CPU threads of the renderer; 0 chooses
     compile: str = one_of("auto", "on", "off", default="auto")  # on: warp and decoder by torch.compile | auto: off
     cuda_graphs: str = one_of("auto", "on", "off", default="auto")  # a chunk as one graph; auto: where proven equal
+    kernels: str = one_of("auto", "off", default="auto")  # auto: on a CPU, quick forms of mesh and motion | off: torch
 
     def __post_init__(self) -> None:
         check_all(self, "runtime")

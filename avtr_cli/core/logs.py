@@ -17,7 +17,8 @@ from avtr_cli.core.files import reason
 from avtr_cli.core.textfile import printable
 
 ROOT = "avtr_cli"
-QUIET, DECISIONS, DETAILS = logging.WARNING, logging.INFO, logging.DEBUG
+NOTICE = 25  # good to know, though nobody asked and nothing is wrong
+QUIET, DECISIONS, DETAILS = NOTICE, logging.INFO, logging.DEBUG
 _SHOWN, _FILE = "AVTR_LOG_SHOWN", "AVTR_LOG_FILE"  # what worker processes inherit
 _LINE = re.compile(rb"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d")
 

@@ -43,6 +43,20 @@ class MotionGenerator(Protocol):
         """
 
 
+@runtime_checkable
+class TellsBackend(Protocol):
+    """A motion generator that may be computed by several libraries, whose last bits differ."""
+
+    @property
+    def backend(self) -> str:
+        """Which one does, as reports and job keys call it."""
+
+
+def backend_of(generator: MotionGenerator) -> str:
+    """The library that computes its motion: torch, where it says no other."""
+    return generator.backend if isinstance(generator, TellsBackend) else "torch"
+
+
 class Renderer(Protocol):
     """Motion into pictures of one identity."""
 

@@ -106,6 +106,11 @@ def check_runtime(wanted: RuntimeConfig, device: torch.device) -> None:
         raise ConfigError("runtime.cuda_graphs is 'on', but this runs on the CPU; use auto or off, or --device cuda")
 
 
+def kernels_on(device: torch.device, wanted: str) -> bool:
+    """Whether compiled loops shall draw: they are for the CPU; `off` is the plain form, which also serves GPUs."""
+    return wanted == "auto" and device.type == "cpu"
+
+
 def precision_on(device: torch.device, wanted: str) -> str:
     """What the published networks compute in: half precision on a GPU alone, as it gains nothing on a CPU."""
     return wanted if device.type == "cuda" else "fp32"

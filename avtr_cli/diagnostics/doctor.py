@@ -36,7 +36,8 @@ class Check:
 def examine_machine() -> Iterator[Check]:
     """Every check in turn, most basic first; a check that breaks is a failure and not an end."""
     checks: list[Callable[[], Iterator[Check]]] = [
-        _python, _torch, _devices, _ffmpeg, _face_finder, _embedded_model, _published_weights, _disk, _memory, _extras
+        _python, _torch, _devices, _drawing_loops, _ffmpeg, _face_finder, _embedded_model, _published_weights, _disk,
+        _memory, _extras,
     ]  # fmt: skip
     for check in checks:
         try:
@@ -114,6 +115,24 @@ def _ffmpeg() -> Iterator[Check]:
         else:
             fix = "needs an NVIDIA GPU with its driver; x264 is used instead" if "nvenc" in encoder else ""
             yield Check(f"encoder {encoder}", NOTE, f"not usable here: {what}", fix)
+
+
+def _drawing_loops() -> Iterator[Check]:
+    from avtr_cli.render.mesh.compiled import Loops
+
+    version = importlib.metadata.version("numba")
+    try:
+        folder = Loops().folder
+    except Exception as error:
+        said = str(error).splitlines()[0] if str(error) else type(error).__name__
+        fix = f"frames are drawn by torch, at half the speed; {_reinstall()}"
+        yield Check("drawing loops", NOTE, f"Numba {version} does not work here: {said}", fix)
+        return
+    if folder is None:
+        fix = "some seconds a run; set XDG_CACHE_HOME or NUMBA_CACHE_DIR to a folder that can be written"
+        yield Check("drawing loops", NOTE, f"Numba {version} compiles them, and cannot keep them", fix)
+    else:
+        yield Check("drawing loops", OK, f"compiled by Numba {version}, kept in {folder}")
 
 
 def _face_finder() -> Iterator[Check]:

@@ -10,6 +10,7 @@ from typing import Any
 from avtr_cli.core import runtime
 from avtr_cli.core.arrays import Floats
 from avtr_cli.core.files import file_sha256
+from avtr_cli.core.protocols import backend_of
 from avtr_cli.core.timing import FPS
 from avtr_cli.jobs.preparation import PreparedJob, warnings_of
 from avtr_cli.jobs.timeline import movements, poster_time
@@ -64,7 +65,8 @@ def report_of(
             | {"finished": datetime.now(timezone.utc).isoformat(timespec="seconds")},
             "settings": job.preset.as_dict(),
             "weights": [{"file": path.name, "sha256": prepared.engine.sha256(path)} for path in engine.weights_files()],
-            "device": runtime.describe_device(engine.device, engine.precision, engine.threads),
+            "device": runtime.describe_device(engine.device, engine.precision, engine.threads)
+            | {"kernels": engine.kernels, "motion": backend_of(engine.generator)},
             "inputs": _inputs(prepared),
             "output": {
                 "path": str(job.out),

@@ -6,7 +6,7 @@ The sessions go in step, a chunk of each at a time, so memory does not grow with
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 
@@ -52,7 +52,7 @@ class Feed:
         self._kept: list[Image] = []
         self._layout_ms: list[float] = []  # per chunk
 
-    def heard(self) -> Iterator[list[SessionWindow]]:
+    def heard(self) -> Generator[list[SessionWindow], None, None]:
         """What the sessions still have to hear, a window of each at a time, for `in_step`; `receive` takes the chunks.
 
         Audio they have heard before is skipped, not heard again.

@@ -120,6 +120,7 @@ class Job:
         sha256 = sha256 or file_sha256
         wanted = self.preset.runtime
         runtime = {"device": wanted.device, "precision": wanted.precision, "compile": wanted.compile == "on"}
+        runtime["kernels"] = wanted.kernels
         settings = self.preset.as_dict() | {"name": "", "runtime": runtime}
         if self.background is not None:
             settings["render"] = settings["render"] | {"background": sha256(self.background)}

@@ -17,7 +17,7 @@ from avtr_cli.core.clocks import ChunkClock
 from avtr_cli.core.errors import ConfigError, InputError
 from avtr_cli.core.files import file_sha256
 from avtr_cli.core.interruption import interruptible
-from avtr_cli.core.protocols import MotionGenerator
+from avtr_cli.core.protocols import MotionGenerator, backend_of
 from avtr_cli.core.timing import FIRST_CHUNK_SAMPLES, frames_of
 from avtr_cli.core.types import Identity, Portrait
 from avtr_cli.jobs.checking import CheckedJob, check_space, taken
@@ -181,7 +181,10 @@ def _warm_up(engine: Engine, avatar: PreparedAvatar) -> None:
 
 
 def _key(checked: CheckedJob, engine: Engine, avatars: Sequence[PreparedAvatar], read: Mapping[Path, str]) -> str:
-    """The job's key, of the bytes that were in fact read; on another kind of device it is another job."""
+    """The job's key, of the bytes that were in fact read; on another kind of device it is another job.
+
+    So it is where other loops draw or another library computes the motion.
+    """
     job = checked.job
     known = dict(zip(job.sound.paths, checked.source.sha256, strict=True))
     known |= {photo: one.portrait.sha256 for photo, one in zip(job.photos, avatars, strict=True)}
@@ -193,4 +196,5 @@ def _key(checked: CheckedJob, engine: Engine, avatars: Sequence[PreparedAvatar],
     def sha256(path: Path) -> str:
         return known[path] if path in known else engine.sha256(path)
 
-    return f"{job.key(engine.weights_files(), sha256)}-{engine.device.type}"
+    ran = f"{engine.device.type}-{engine.kernels}-{backend_of(engine.generator)}"
+    return f"{job.key(engine.weights_files(), sha256)}-{ran}"

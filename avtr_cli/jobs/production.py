@@ -17,6 +17,7 @@ from typing import Any
 import torch
 from safetensors import SafetensorError
 
+from avtr_cli.core import runtime
 from avtr_cli.core.errors import OutputError
 from avtr_cli.core.files import is_stream, reason
 from avtr_cli.core.interruption import each_interruptible, interruptible, interruptions_held, raise_if_interrupted
@@ -31,9 +32,10 @@ from avtr_cli.jobs.placement import place_outputs, write_stream
 from avtr_cli.jobs.preparation import PreparedJob, prepare
 from avtr_cli.jobs.steps import OnStep, Step, unwatched
 from avtr_cli.jobs.workfolder import Segment, WorkFolder
-from avtr_cli.motion.file import save_motion
+from avtr_cli.motion.file import ReplayGenerator, save_motion
 from avtr_cli.output.video import SegmentWriter
 from avtr_cli.report.report import Report
+from avtr_cli.streaming.ahead import can_go_ahead, motion_ahead
 from avtr_cli.streaming.engine import Engine
 from avtr_cli.streaming.session import SessionWindow, StreamingSession, in_step
 
@@ -94,9 +96,16 @@ class Production:
     """A prepared job under way, which it takes over; `render_next_chunks` takes it on by a chunk.
 
     A context: whatever ends it early, half a segment is thrown away and closed ones remain. Raises AvtrError.
+    `own_cores` are the cores it may count on, this process's where none is given.
     """
 
-    def __init__(self, prepared: PreparedJob, watch: OnFrames | None = None, on_step: OnStep = unwatched):
+    def __init__(
+        self,
+        prepared: PreparedJob,
+        watch: OnFrames | None = None,
+        on_step: OnStep = unwatched,
+        own_cores: int | None = None,
+    ):
         self._prepared, self._watch, self._on_step = prepared, watch, on_step
         self._job, self._folder = prepared.job, prepared.folder
         self._failure: Exception | None = None
@@ -104,6 +113,8 @@ class Production:
         on_step(Step.RENDER)
         self._began = time.perf_counter()
         self._heard = prepared.feed.heard()
+        if _goes_ahead(prepared, own_cores or runtime.cores()):
+            self._heard = motion_ahead(self._heard)
         self._segment: _Segment | None = None
 
     @property
@@ -176,6 +187,7 @@ class Production:
         if self._segment is not None:
             self._segment.abandon()
             self._segment = None
+        self._heard.close()
         self._prepared.undo.close()
 
     def __enter__(self) -> Production:
@@ -183,6 +195,16 @@ class Production:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _goes_ahead(prepared: PreparedJob, cores: int) -> bool:
+    """Whether motion is made one chunk ahead: where a second core can, and nobody waits for the sound to be spoken.
+
+    It changes no frame, so it may depend on the machine.
+    """
+    generators = [one.generator for one in prepared.avatars]
+    made = all(can_go_ahead(one) and not isinstance(one, ReplayGenerator) for one in generators)
+    return made and cores > 1 and prepared.engine.device.type == "cpu" and prepared.feed.pace is None
 
 
 class _Segment:

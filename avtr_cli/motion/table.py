@@ -28,7 +28,7 @@ class GeneratorEntry:
 def _lmfm(preset: Preset, device: torch.device) -> MotionGenerator:
     from avtr_cli.motion.lmfm.generator import LmfmGenerator
 
-    return LmfmGenerator(preset.motion)
+    return LmfmGenerator(preset.motion, kernels=preset.runtime.kernels)
 
 
 def _avtr1(preset: Preset, device: torch.device) -> MotionGenerator:

@@ -30,7 +30,7 @@ class RendererEntry:
 def _mesh(preset: Preset, device: torch.device) -> Renderer:
     from avtr_cli.render.mesh.renderer import MeshRenderer
 
-    return MeshRenderer(preset.render, device)
+    return MeshRenderer(preset.render, device, preset.runtime.kernels)
 
 
 def _liveportrait(preset: Preset, device: torch.device) -> Renderer:

@@ -55,6 +55,8 @@ class Engine:
         self.precision = runtime.precision_on(self.device, preset.runtime.precision)
         runtime.check_runtime(preset.runtime, self.device)
         self.renderer = RENDERERS[preset.render.renderer].make(preset, self.device)
+        # A renderer without such loops draws plainly.
+        self.kernels: str = getattr(self.renderer, "kernels", "plain")
         self.generator = motion_generator(preset, self.renderer.space, self.device)
         self._avatars: OrderedDict[tuple[str, int | None], tuple[Path, Portrait, Identity]] = OrderedDict()
         self._avatars_lock = threading.Lock()
@@ -67,7 +69,8 @@ class Engine:
             return
         name = runtime.describe_device(self.device, self.precision, self.threads)["name"]
         what = f"motion by {self.preset.motion.generator}, pictures by {self.preset.render.renderer}"
-        logger.info("device %s (%s), %d threads, %s", self.device, name, self.threads, self.precision)
+        on = (self.device, name, self.threads, self.precision, self.kernels)
+        logger.info("device %s (%s), %d threads, %s, %s loops", *on)
         logger.info("preset %s: %s; loaded in %.1f s", self.preset.name, what, self.load_s)
         for path in self.weights_files():
             logger.info("weights %s", path)

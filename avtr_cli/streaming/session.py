@@ -11,6 +11,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import astuple, replace
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from safetensors.torch import load, save
@@ -24,6 +25,14 @@ from avtr_cli.core.protocols import JointGenerator, JointRenderer, MotionGenerat
 from avtr_cli.core.timing import CHUNK_FRAMES, frames_of
 from avtr_cli.core.types import Asked, Chunk, Cue, Frame, Identity, Motion, MotionState, Window
 from avtr_cli.streaming.windows import Windows
+
+
+class MadeAhead(NamedTuple):
+    """A chunk's motion, made before its pictures are asked for; the state after it, and how long it took."""
+
+    motion: Motion
+    after: MotionState
+    clock: ChunkClock
 
 
 class StreamingSession:
@@ -55,6 +64,8 @@ class StreamingSession:
         self._windows = Windows()
         self._state: MotionState = motion.start(identity, seed)
         self._owed: int | None = None  # frames in all, once the call is over
+        self._ahead: tuple[MadeAhead, dict[str, torch.Tensor]] | None = None  # and what it remembered after it
+        self._border: dict[str, torch.Tensor] | None = None  # after the last chunk drawn, where motion is ahead of it
         self.clock = clock or ChunkClock()
 
     @property
@@ -116,6 +127,35 @@ class StreamingSession:
         self._owed = frames_of(self._windows.heard)
         yield from self._windows.finish()
 
+    def moving(self, window: Window) -> Callable[[], MadeAhead]:
+        """What makes the motion of `window` ahead of its pictures, in whichever thread it is called; then `take` it.
+
+        Nothing else is asked of the session's motion meanwhile.
+        """
+        asked, state, generator = self._due(window), self._state, self._motion
+
+        def make() -> MadeAhead:
+            clock = ChunkClock()
+            with clock.chunk(), timed("motion"):
+                motion, after = generator.step(window, state, asked)
+            return MadeAhead(motion, after, clock)
+
+        return make
+
+    def take(self, made: MadeAhead) -> None:
+        """Go on from motion made ahead, before the next window is taken; `in_step` draws it, given its window."""
+        self._state = made.after
+        self._ahead = (made, self._memory())
+
+    def _taken(self, window: Window) -> MadeAhead | None:
+        """The motion of `window`, where it was made ahead; from now on `save` tells of the moment after it."""
+        if self._ahead is None:
+            self._border = None
+            return None
+        (made, self._border), self._ahead = self._ahead, None
+        assert made.motion.first == window.index * CHUNK_FRAMES, "chunks are drawn in the order of their motion"
+        return made
+
     def _chunk(self, motion: Motion, pictures: Frames) -> Chunk:
         if self._owed is not None and self._owed < motion.first + len(motion.values):
             motion = Motion(motion.space, motion.values[: self._owed - motion.first], motion.first)
@@ -123,12 +163,20 @@ class StreamingSession:
         return Chunk(motion, [Frame(picture, motion.first + i) for i, picture in frames])
 
     def save(self, path: Path) -> None:
-        """Write what the session remembers to `path` (safetensors); `restore` goes on bit for bit."""
+        """Write what the session remembers to `path` (safetensors); `restore` goes on bit for bit.
+
+        Where motion is made ahead, that is what it remembered after the last chunk that was drawn.
+        """
+        tensors = self._memory() if self._border is None else self._border
+        with replacing(path) as partial:
+            partial.write_bytes(save(tensors))
+
+    def _memory(self) -> dict[str, torch.Tensor]:
+        """All it remembers, as tensors of their own."""
         tensors = {f"motion.{name}": tensor.contiguous().cpu() for name, tensor in self._state.items()}
         tensors |= {f"windows.{name}": torch.from_numpy(array) for name, array in self._windows.state().items()}
         tensors["asked"] = _as_tensor(self._asked)
-        with replacing(path) as partial:
-            partial.write_bytes(save(tensors))
+        return tensors
 
     def restore(self, path: Path) -> None:
         """Take over what `save` wrote for a session of the same identity, models and settings."""
@@ -137,6 +185,7 @@ class StreamingSession:
         self._windows = Windows.restored(windows)
         self._state = {name: tensors[f"motion.{name}"].to(tensor.device) for name, tensor in self._state.items()}
         self._asked = _from_tensor(tensors["asked"])
+        self._ahead = self._border = None
 
 
 def check_known(motion: MotionGenerator, cues: Iterable[Cue]) -> None:
@@ -194,9 +243,14 @@ def _grouped_by_model(
 
 
 def _moved(company: Sequence[SessionWindow]) -> list[Motion]:
-    """Every session's next motion; its state goes on."""
+    """Every session's next motion, made now or before; its state goes on."""
     motions: dict[StreamingSession, Motion] = {}
-    for group in _grouped_by_model(company, lambda session: session._motion, JointGenerator):
+    for session, window in company:
+        if (ready := session._taken(window)) is not None:
+            motions[session] = ready.motion
+            company[0][0].clock.include(ready.clock)
+    still = [(session, window) for session, window in company if session not in motions]
+    for group in _grouped_by_model(still, lambda session: session._motion, JointGenerator):
         sessions, windows = zip(*group, strict=True)
         states = [session._state for session in sessions]
         generator = sessions[0]._motion

@@ -11,7 +11,6 @@ import dataclasses
 import json
 import logging
 import os
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -19,6 +18,7 @@ from pathlib import Path
 
 from avtr_cli.core.errors import InputError, WeightsError
 from avtr_cli.core.files import file_sha256, reason, replacing
+from avtr_cli.core.folders import cache_folder
 from avtr_cli.weights.registry import Licence, Registry, WeightFile, registry
 
 logger = logging.getLogger(__name__)
@@ -42,13 +42,7 @@ def default_root() -> Path:
     """AVTR_WEIGHTS, or avtr/weights in the platform's cache folder."""
     if chosen := os.environ.get("AVTR_WEIGHTS"):
         return Path(chosen).expanduser()
-    if sys.platform == "win32":
-        base = os.environ.get("LOCALAPPDATA") or str(Path.home() / "AppData" / "Local")
-    elif sys.platform == "darwin":
-        base = str(Path.home() / "Library" / "Caches")
-    else:
-        base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    return Path(base) / "avtr" / "weights"
+    return cache_folder() / "weights"
 
 
 class Store:

@@ -28,13 +28,10 @@ FACE = (
 _COLUMN = {name: k for k, name in enumerate(CONTROLS.channels)}
 JAW_KNEE, JAW_SLOPE = 0.50, 0.5  # of an opening that talk hardly ever has: above, a face looks like shouting
 POSTURE_GAIN = 1.15  # brings the head's speed at rest to 1.5-3 deg/s
-TALK_GAINS = {
-    "talkPitch": 0.8,
-    "talkY": 0.75,
-    "talkBrow": 1.15,
-}  # nods weigh more in the picture than turns do, brows less
+TALK_GAINS = {"talkPitch": 1.0, "talkYaw": 0.84, "talkRoll": 1.05, "talkY": 1.1, "talkBrow": 1.15}
+"""Factors of what the weights say, by which spreads over seven seeds are those of people's tracks."""
 VOR = 1.0  # share of a head turn that the eyes take back to stay on the camera
-BROW_PER_DEGREE = 0.035  # brow weight a degree: brows rise as the head goes up (r -.3 in people's tracks)
+BROW_PER_DEGREE = 0.05  # brow weight a degree: brows rise as the head goes up (r -.3 in people's tracks)
 BROW_INNER, BROW_OUTER, BROW_DOWN = 0.75, 1.0, 0.7  # of a raise as one: more within would look worried
 INNER_ALONE = 0.6  # of what talk adds to the inner brows alone
 WIDE_WITH_BROWS = 0.3  # of a raise; beside .35 of a brow gesture

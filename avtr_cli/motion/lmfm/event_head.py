@@ -16,7 +16,7 @@ from avtr_cli.motion.lmfm.hearing import FLAGS
 
 HISTORY = 48  # flag frames before the first one asked for
 SINCE_LONGEST = 250.0  # frames; "never" counts as this
-_HALF_LIVES = (8.0, 25.0, 75.0)  # frames
+HALF_LIVES = (8.0, 25.0, 75.0)  # frames
 _RARE = -5.0  # log odds of a start before anything is learned: about ten a minute
 
 
@@ -25,10 +25,11 @@ class EventHead(nn.Module):
 
     def __init__(self, person: int, width: int = 48) -> None:
         super().__init__()
+        self.width = width + 2 * FLAGS  # of the memory
         self.first = nn.Conv1d(2 * FLAGS, width, 5, dilation=1)
         self.second = nn.Conv1d(width, width, 5, dilation=3)
         self.third = nn.Conv1d(width, width, 5, dilation=8)
-        seen = width + 2 * FLAGS + len(_HALF_LIVES) * len(EVENTS) + person
+        seen = width + 2 * FLAGS + len(HALF_LIVES) * len(EVENTS) + person
         last = nn.Linear(96, len(EVENTS) + len(GAZE_CELLS))
         self.decide = nn.Sequential(nn.Linear(seen, 96), nn.GELU(), last)
         with torch.no_grad():
@@ -44,6 +45,6 @@ class EventHead(nn.Module):
 
     def forward(self, memory: Tensor, since: Tensor, person: Tensor) -> tuple[Tensor, Tensor]:
         """(..., 60), frames since each event (..., 7), (..., P) -> hazard logits (..., 7), gaze logits (..., 7)."""
-        ages = torch.cat([torch.exp(-since / life) for life in _HALF_LIVES], dim=-1)
+        ages = torch.cat([torch.exp(-since / life) for life in HALF_LIVES], dim=-1)
         out = self.decide(torch.cat([memory, ages, person], dim=-1))
         return out[..., : len(EVENTS)], out[..., len(EVENTS) :]

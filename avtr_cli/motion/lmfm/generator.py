@@ -7,7 +7,7 @@ save in between changes a bit.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import logging
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from avtr_cli.core.arrays import Doubles, Floats
+from avtr_cli.core.arrays import Floats
 from avtr_cli.core.config import MotionConfig
 from avtr_cli.core.motion_space import CONTROLS
 from avtr_cli.core.timing import CHUNK_FRAMES, PAST_FRAMES
@@ -26,12 +26,18 @@ from avtr_cli.motion.gestures import CURVES, EVENTS
 from avtr_cli.motion.lmfm import decisions, event_head, hearing, voicing
 from avtr_cli.motion.lmfm.articulation import FACE, MOUTH, compose
 from avtr_cli.motion.lmfm.checkpoint import SHIPPED, load_lmfm
+from avtr_cli.motion.lmfm.guidance import branches_of
+from avtr_cli.motion.lmfm.hazards import HazardHead
 from avtr_cli.motion.lmfm.log_mel import FEATURES, SILENCE, LogMel
-from avtr_cli.motion.lmfm.network import NOISE_CORRELATION, NOISE_LIMIT, NOISE_SD, Conditions, Track
+from avtr_cli.motion.lmfm.network import NOISE_CORRELATION, NOISE_LIMIT, NOISE_SD
+from avtr_cli.motion.lmfm.onnx_backend import OnnxBackend, onnxruntime_is_installed
 from avtr_cli.motion.lmfm.person import manner_of, person_vector
+from avtr_cli.motion.lmfm.torch_backend import Told, TorchBackend
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+logger = logging.getLogger(__name__)
 
 ANSWER_GUIDANCE = 1.25  # of the event head by the partner, times the user's own: answers stand out from chance
 MOUTH_TEMPERATURE = 0.25  # of the mouth's base noise: less scatter around what is heard, closer to the true shapes
@@ -49,7 +55,8 @@ class LmfmGenerator:
     space = CONTROLS
     cues = frozenset(CUES)
 
-    def __init__(self, config: MotionConfig, checkpoint: Path | None = None) -> None:
+    def __init__(self, config: MotionConfig, checkpoint: Path | None = None, kernels: str = "auto") -> None:
+        """`kernels`: auto, the network through onnxruntime where it is installed, or off, through torch."""
         self.config = config
         self.weights_files: tuple[Path, ...] = (checkpoint or SHIPPED,)
         self.model, self.about = load_lmfm(self.weights_files[0])
@@ -58,10 +65,17 @@ class LmfmGenerator:
         self._mel = LogMel()
         trained = (config.noise_correlation, config.noise_limit) == (NOISE_CORRELATION, NOISE_LIMIT)
         self._noise_sd = NOISE_SD if trained else flow.ar1_sd(config.noise_correlation, config.noise_limit)
-        self._moments: dict[tuple[Track, bool, float], list[tuple[Tensor, ...]]] = {}
-        self._biases: dict[tuple[Track, int], Tensor] = {}
+        branches = branches_of(config, self._person, self.model.no_person)
+        self._events = HazardHead(self.model.events, self._person, ANSWER_GUIDANCE * config.partner_guidance)
+        self._backend = _backend(kernels)(self.model, config, branches, self._noise_sd, self._events.deaf)
+        logger.debug("motion through %s", self._backend.name)
         self._odds = np.ones(len(EVENTS))
         self._odds[EVENTS.index("blink")] = config.blink_rate
+
+    @property
+    def backend(self) -> str:
+        """What computes the network."""
+        return self._backend.name
 
     def start(self, identity: Identity | None, seed: int) -> MotionState:
         """The state before the first chunk. Of `identity.anatomy` it takes how far the photo's lips are parted."""
@@ -90,27 +104,35 @@ class LmfmGenerator:
 
     def step(self, window: Window, state: MotionState, asked: Asked = ()) -> tuple[Motion, MotionState]:
         """The 5 frames of one chunk, float32 (5, 58), and the state after it."""
-        with torch.no_grad(), one_thread():
-            return self._step(window, state, asked)
+        with torch.inference_mode(), one_thread():
+            values, after = self._step(window, state, asked)
+        return Motion(CONTROLS, values.clone(), window.index * CHUNK_FRAMES), after  # a tensor as any other
 
-    def _step(self, window: Window, state: MotionState, asked: Asked) -> tuple[Motion, MotionState]:
-        model = self.model
+    def _step(self, window: Window, state: MotionState, asked: Asked) -> tuple[Tensor, MotionState]:
+        model, config = self.model, self.config
         rng = np.random.default_rng([int(state["seed"]) & 0xFFFFFFFF, window.index])
         fresh = self._mel.of_window(torch.from_numpy(window.samples))
         features = torch.cat([state["features"], fresh], dim=1)
-        new, said = model.hearing(features[None])
-        encoded = torch.cat([state["encoded"], new[0]], dim=1)
-        flags = model.hearing.flags(encoded[:, -hearing.FLAG_HISTORY - CHUNK_FRAMES :]).sigmoid()
-        flags = torch.cat([state["flags"], torch.cat([flags[0], flags[1]], dim=-1)])
-
-        drawn, pending = self._gesture(window.index, flags, state, rng, asked)
+        heard = self._backend.hear(
+            features, state["encoded"][:, -hearing.FLAG_HISTORY :], state["flags"][-event_head.HISTORY :]
+        )
+        encoded = torch.cat([state["encoded"], heard.encoded], dim=1)
+        flags = torch.cat([state["flags"], heard.flags])
+        drawn, pending = self._gesture(window.index, flags, heard.memory, state, rng, asked)
         curves = torch.cat([state["curves"], torch.from_numpy(drawn)])
-        given = self._conditions(encoded, flags, curves)
-        mouth, noise = self._mouth(window.index, given, state, rng)
-        face = self._face(window.index, given, state, rng)
 
-        closures = ramp(said.closures[0].sigmoid(), _OPEN_BELOW, _SHUT_ABOVE)
-        activity = ramp(said.activity[0].sigmoid(), _STILL_BELOW, _SPEAKS_ABOVE)
+        noise = self._mouth_noise(window.index, state, rng)
+        face_noise = torch.from_numpy(rng.standard_normal((CHUNK_FRAMES, len(FACE)), np.float32))
+        told = Told(
+            encoded, flags, curves, state["mouth"], state["face"], MOUTH_TEMPERATURE * noise,
+            face_noise / flow.euler_gain(config.euler_steps),
+        )  # fmt: skip
+        mouth, codes = self._backend.flow(window.index, told)
+        face = model.innovations.decode(codes.clamp(-6, 6), state["face"][-4:])
+
+        said = heard.said.sigmoid()
+        closures = ramp(said[:, :2], _OPEN_BELOW, _SHUT_ABOVE)
+        activity = ramp(said[:, 2], _STILL_BELOW, _SPEAKS_ABOVE)
         gate, presence, voiced = voicing.follow(activity, state["voicing"])
         meant = face * model.face_sd + model.face_centre(self._person)
         shown, held = voicing.let_through(meant, presence, state["held"])
@@ -126,7 +148,7 @@ class LmfmGenerator:
             "curves": curves[CHUNK_FRAMES:].clone(),
             "mouth": _shift(state["mouth"], mouth, window.index),
             "face": _shift(state["face"], face, window.index),
-            "noise": noise,
+            "noise": noise[-1].clone(),
             "pending": torch.from_numpy(pending.curves.copy()),
             "since": torch.from_numpy(pending.since),
             "gaze": torch.from_numpy(pending.gaze),
@@ -134,143 +156,34 @@ class LmfmGenerator:
             "held": held,
             "parted": state["parted"],
         }
-        return Motion(CONTROLS, values, window.index * CHUNK_FRAMES), after
+        return values, after
 
     def _gesture(
-        self, index: int, flags: Tensor, state: MotionState, rng: np.random.Generator, asked: Asked
+        self, index: int, flags: Tensor, memory: Tensor, state: MotionState, rng: np.random.Generator, asked: Asked
     ) -> tuple[Floats, decisions.Pending]:
         """Which gestures start in this chunk: the event head's hazards, guided by the partner if asked for."""
-        events, person, guidance = self.model.events, self._person, self.config.partner_guidance
-        recent = flags[-event_head.HISTORY - CHUNK_FRAMES :]
-        memory = events.history_memory(recent.unsqueeze(0))[0]
-        alone = memory
-        guidance = ANSWER_GUIDANCE * guidance
-        if guidance != 1.0:
-            deaf = recent.clone()
-            deaf[:, hearing.FLAGS :] = 0
-            alone = events.history_memory(deaf.unsqueeze(0))[0]
-
-        def hazards(frame: int, since: Floats) -> tuple[Doubles, Doubles]:
-            ages = torch.from_numpy(since.astype(np.float32))
-            logits, cells = events(memory[frame], ages, person)
-            if guidance != 1.0:
-                logits = flow.guided(logits, [events(alone[frame], ages, person)[0]], [guidance])
-            return logits.double().numpy(), cells.double().numpy()
-
         pending = decisions.Pending(state["pending"].numpy(), state["since"].numpy(), state["gaze"].numpy())
         numbers = rng.random((CHUNK_FRAMES, decisions.NUMBERS))
         first = index * CHUNK_FRAMES
         odds = self._odds * decisions.occasions(flags[:, 0].numpy(), flags[:, hearing.FLAGS].numpy(), CHUNK_FRAMES)
+        hazards = self._events.of(memory.numpy())
         return decisions.decide(pending, CHUNK_FRAMES, first, hazards, numbers, odds, asked)
 
-    def _conditions(self, encoded: Tensor, flags: Tensor, curves: Tensor) -> dict[str, Conditions]:
-        """What past and chunk are told, whole and (where guidance needs it) without one condition; batch of one."""
-        model, config = self.model, self.config
-        person = self._person.expand(1, len(curves), -1)
-
-        def tell(avatar: Tensor, partner: Tensor, heard: Tensor, who: Tensor) -> Conditions:
-            return model.conditions(avatar.unsqueeze(0), partner.unsqueeze(0), heard[None], curves[None], who)
-
-        own, other = encoded[0], encoded[1]
-        given = {"all": tell(own, other, flags, person)}
-        if config.avatar_guidance != 1.0:
-            heard = flags.clone()
-            heard[:, : hearing.FLAGS] = 0
-            given["avatar"] = tell(model.no_avatar.expand_as(own), other, heard, person)
-        if config.partner_guidance != 1.0:
-            heard = flags.clone()
-            heard[:, hearing.FLAGS :] = 0
-            given["partner"] = tell(own, model.no_partner.expand_as(other), heard, person)
-        if config.identity_guidance != 1.0:
-            given["person"] = tell(own, other, flags, model.no_person.expand_as(person))
-        return given
-
-    def _weight(self, condition: str) -> float:
-        config = self.config
-        return {"avatar": config.avatar_guidance, "partner": config.partner_guidance}.get(
-            condition, config.identity_guidance
-        )
-
-    def _mouth(
-        self, index: int, given: dict[str, Conditions], state: MotionState, rng: np.random.Generator
-    ) -> tuple[Tensor, Tensor]:
-        """The mouth's 5 frames in z-units and the last row of its base noise. The partner has no part in it."""
-        config = self.config
+    def _mouth_noise(self, index: int, state: MotionState, rng: np.random.Generator) -> Tensor:
+        """The mouth's base noise (5, 7), which goes on from the last row of the chunk before."""
         uniform = torch.from_numpy(rng.random((CHUNK_FRAMES, len(MOUTH)), np.float32))
         last = state["noise"] if index else None
-        noise = flow.ar1_noise(uniform, last, config.noise_correlation, config.noise_limit)
-        branches = {name: g for name, g in given.items() if name != "partner"}
-        now = {name: Conditions(*(part[:, -CHUNK_FRAMES:] for part in g)) for name, g in branches.items()}
-        guesses = {name: self.model.guess_mouth(g) for name, g in now.items()}
+        return flow.ar1_noise(uniform, last, self.config.noise_correlation, self.config.noise_limit)
 
-        def skip(name: str, x: Tensor, t: float) -> Tensor:
-            mean, scale = guesses[name]
-            return flow.gaussian_skip(x, t, mean, scale, self._noise_sd)
 
-        heard = {name: g.avatar for name, g in branches.items()}
-        x = self._flow(self.model.mouth_track, index, MOUTH_TEMPERATURE * noise, state["mouth"], branches, heard, skip)
-        return x, noise[-1].clone()
-
-    def _face(self, index: int, given: dict[str, Conditions], state: MotionState, rng: np.random.Generator) -> Tensor:
-        """The face's 5 frames in z-units: white noise carried to innovations, decoded after the last 4 frames."""
-        noise = torch.from_numpy(rng.standard_normal((CHUNK_FRAMES, len(FACE)), np.float32))
-        scales = {name: self.model.scale_face(g.person[:, -CHUNK_FRAMES:]) for name, g in given.items()}
-
-        def skip(name: str, x: Tensor, t: float) -> Tensor:
-            return flow.gaussian_skip(x, t, torch.zeros_like(x), scales[name], 1.0)
-
-        heard = {name: g.fused for name, g in given.items()}
-        noise = noise / flow.euler_gain(self.config.euler_steps)
-        codes = self._flow(self.model.face_track, index, noise, state["face"], given, heard, skip)
-        return self.model.innovations.decode(codes.clamp(-6, 6), state["face"][-4:])
-
-    def _flow(
-        self,
-        track: Track,
-        index: int,
-        noise: Tensor,
-        history: Tensor,
-        given: dict[str, Conditions],
-        heard: dict[str, Tensor],
-        skip: Callable[[str, Tensor, float], Tensor],
-    ) -> Tensor:
-        """Euler steps from noise (5, C), guided by every branch of `given`; the past's memory is made once."""
-        frames = min(index * CHUNK_FRAMES, PAST_FRAMES)
-        past, before = history[1:][None, PAST_FRAMES - frames :], history[:-1][None, PAST_FRAMES - frames :]
-        bias = self._bias(track, frames)
-        memories = {
-            name: track.past_memory(past, before, sound[:, PAST_FRAMES - frames : PAST_FRAMES])
-            for name, sound in heard.items()
-        }
-
-        told = {name: track.sound_tokens(sound[:, -CHUNK_FRAMES:]) for name, sound in heard.items()}
-        others = [name for name in given if name != "all"]
-        weights = [self._weight(name) for name in others]
-
-        def velocity(x: Tensor, t: float) -> Tensor:
-            made = {
-                name: skip(name, x, t) + track(x, told[name], self._modulations(track, name, t), memories[name], bias)
-                for name in given
-            }
-            return flow.guided(made["all"], [made[name] for name in others], weights)
-
-        return flow.euler(velocity, noise.unsqueeze(0), self.config.euler_steps)[0]
-
-    def _bias(self, track: Track, frames: int) -> Tensor:
-        """Who looks at whom, of one chunk after `frames` of past: the same in every chunk once the past is full."""
-        key = (track, frames)
-        if key not in self._biases:
-            self._biases[key] = track.bias(frames, CHUNK_FRAMES, 0, frames)
-        return self._biases[key]
-
-    def _modulations(self, track: Track, condition: str, t: float) -> list[tuple[Tensor, ...]]:
-        """Time and identity as each layer takes them: they recur in every chunk, so they are made once."""
-        key = (track, condition == "person", t)
-        if key not in self._moments:
-            person = self.model.no_person if condition == "person" else self._person
-            person = person.expand(1, CHUNK_FRAMES, -1)
-            self._moments[key] = track.modulations(torch.full((1, CHUNK_FRAMES), t), person)
-        return self._moments[key]
+def _backend(kernels: str) -> type[TorchBackend] | type[OnnxBackend]:
+    """What computes the network: chosen by the setting and by what is installed alone, never by load."""
+    if kernels == "off":
+        return TorchBackend
+    if onnxruntime_is_installed():
+        return OnnxBackend
+    logger.warning("onnxruntime is not installed, so motion is computed by torch, in about three times the time")
+    return TorchBackend
 
 
 def ramp(p: Tensor, low: float, high: float) -> Tensor:

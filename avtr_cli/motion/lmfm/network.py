@@ -119,13 +119,14 @@ class Track(nn.Module):
         nn.init.zeros_(self.out.weight)
         nn.init.zeros_(self.out.bias)
 
-    def _layers(self) -> Iterator[Layer]:
+    def blocks(self) -> Iterator[Layer]:
+        """Its layers, the first first."""
         return (layer for layer in self.layers if isinstance(layer, Layer))
 
     def past_memory(self, motion: Tensor, before: Tensor, heard: Tensor) -> list[tuple[Tensor, Tensor]]:
         """Clean frames (B, P, C), the frame before each (B, P, C), what was heard then -> each layer's memory."""
         tokens = self.past(torch.cat([motion, motion - before, heard], dim=-1))
-        return [layer.memory(tokens) for layer in self._layers()]
+        return [layer.memory(tokens) for layer in self.blocks()]
 
     def bias(self, first: int, count: int, past_first: int, past_count: int) -> Tensor:
         """Who may look at whom: (heads, count, past_count + count); a learned bias by distance, -inf for none.
@@ -146,7 +147,7 @@ class Track(nn.Module):
         """Each layer's scales and shifts at times t (B, N) for identities (B, N, P); both are constant in a chunk."""
         moment = F.silu(self.time(_waves(t[:, ::CHUNK_FRAMES])) + self.person(person[:, ::CHUNK_FRAMES]))
         made = []
-        for layer in self._layers():
+        for layer in self.blocks():
             parts = layer.modulate(moment).repeat_interleave(CHUNK_FRAMES, dim=1).chunk(6, dim=-1)
             made.append(tuple(part + 1 if k % 3 else part for k, part in enumerate(parts)))
         return made
@@ -169,7 +170,7 @@ class Track(nn.Module):
         Returns the departure from the Gaussian velocity (B, N, C).
         """
         y = self.noisy(x) + told
-        for layer, modulation, memory in zip(self._layers(), modulations, memories, strict=True):
+        for layer, modulation, memory in zip(self.blocks(), modulations, memories, strict=True):
             y = layer(y, modulation, memory, bias)
         velocity: Tensor = self.out(self.norm(y))
         return velocity
@@ -192,6 +193,7 @@ class Conditions(NamedTuple):
 class Lmfm(nn.Module):
     """The whole network; its buffers hold the corpus statistics that give channels their z-units."""
 
+    log_scale = _LOG_SCALE
     mouth_mean: Tensor
     mouth_sd: Tensor
     face_mean: Tensor
@@ -240,7 +242,7 @@ class Lmfm(nn.Module):
     def conditions(self, avatar: Tensor, partner: Tensor, flags: Tensor, curves: Tensor, person: Tensor) -> Conditions:
         """Encoded sides (B, N, D), both flag probabilities (B, N, 12), gesture curves (B, N, 8), identity (B, N, P)."""
         fused = self.fusion(avatar, partner) + self.flag_back(flags)
-        return Conditions(avatar, torch.cat([fused, curves * _CURVE_UNITS.to(curves)], dim=-1), person)
+        return Conditions(avatar, torch.cat([fused, curves * CURVE_UNITS.to(curves)], dim=-1), person)
 
     def guess_mouth(self, given: Conditions) -> tuple[Tensor, Tensor]:
         """Mean and scale of the mouth from the own voice alone, in z-units: two of (B, N, 7)."""
@@ -254,7 +256,7 @@ class Lmfm(nn.Module):
 
 
 # Degrees, weights and gaze units of the gesture curves, brought to about one.
-_CURVE_UNITS = torch.tensor([0.25, 0.25, 0.25, 2.0, 2.0, 1.0, 2.0, 2.0])
+CURVE_UNITS = torch.tensor([0.25, 0.25, 0.25, 2.0, 2.0, 1.0, 2.0, 2.0])
 _STATISTICS = {
     "mouth_mean": (len(MOUTH),),
     "mouth_sd": (len(MOUTH),),

@@ -9,9 +9,10 @@ import cv2
 import numpy as np
 
 from avtr_cli.core.arrays import Colour, Doubles, Image, Mask, Picture, Points, Reals, Vector
+from avtr_cli.kernels.eye_measures import BALL_ENDS, CANVAS, CANVAS_REACH, CANVAS_SCALE
 from avtr_cli.kernels.sampling import Sampler, Texture
 from avtr_cli.perception.topology import CHEEKS, EYES, EyePoints
-from avtr_cli.render.mesh.eyes import BALL_ENDS, CANVAS, CANVAS_REACH, CANVAS_SCALE, Eye, curve
+from avtr_cli.render.mesh.eyes import Eye, curve
 from avtr_cli.render.mesh.stage import Stage
 from avtr_cli.render.split import DARK_PIXEL, LUMA, fill_hole
 

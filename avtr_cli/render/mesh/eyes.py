@@ -17,21 +17,24 @@ import torch
 from torch import Tensor
 
 from avtr_cli.core.arrays import Doubles, Vector
+from avtr_cli.kernels.eye_measures import (
+    BALL_ENDS,
+    BELOW,
+    CANVAS_REACH,
+    CANVAS_SCALE,
+    GAZE_X,
+    GAZE_Y,
+    LASHES,
+    WIDENS,
+)
 from avtr_cli.kernels.sampling import Sampler, Texture
 from avtr_cli.render.mesh.controls import Controls, EyeControl
 from avtr_cli.render.mesh.geometry import Geometry
 from avtr_cli.render.mesh.rectangle import Rectangle
 from avtr_cli.render.mesh.shapes import UPPER, step
 
-CANVAS, CANVAS_REACH = 144, 1.6  # px of the square eye pictures; they span u, v in -1.6 .. 1.6
-CANVAS_SCALE = (CANVAS - 1) / (2 * CANVAS_REACH)  # px of them in half an eye width
-BALL_ENDS = 0.93  # half eye widths aside to which the ball shows: at the corners lies what is no eye
 ROI_SIDE = 1.45  # half eye widths to both sides that a blink may change
-LASHES = 0.10  # strip above the upper lid that is moved, not stretched
-BELOW = 0.55  # skin below the lower lid that takes part
-GAZE_X, GAZE_Y = 0.5, 0.26  # how far the iris goes at a look of 1
 LID_DOWN, LID_UP = 0.45, 0.22  # share of a blink that the upper lid follows a look down or up
-WIDENS = 0.26  # half-widths that the upper lid rises for `eyeWide` 1
 
 _Places = TypeVar("_Places", Doubles, Tensor)
 
@@ -58,7 +61,10 @@ class Eye:
 
     def region(self, geometry: Geometry, controls: Controls) -> Rectangle:
         """Stage pixels that its lids may change in this frame: from the brow to the cheek; may leave the stage."""
-        middle = geometry.moved_points(self.corners, UPPER, controls).mean(axis=0)
+        return self.region_about(geometry.moved_points(self.corners, UPPER, controls).mean(axis=0), controls)
+
+    def region_about(self, middle: Vector, controls: Controls) -> Rectangle:
+        """The same, given the place (2,) px of its middle in this frame."""
         u, v = np.meshgrid((-ROI_SIDE, ROI_SIDE), (min(self.brow, -0.75) - 0.1, BELOW + 0.25))
         corners = u.reshape(-1, 1) * self.across + v.reshape(-1, 1) * self.down
         corners = middle + corners @ controls.pose.rotation[:2, :2].T * (self.half_width * max(1.0, controls.pose.zoom))
@@ -102,9 +108,8 @@ def open_eye(eye: Eye, control: EyeControl, sampler: Sampler, x: Tensor, y: Tens
     within = u.clamp(-1, 1)
     upper, lower = curve(eye.upper, within), curve(eye.lower, within)
     opened = lower - upper
-    # The upper lid goes with the gaze; a shut eye meets a little above the lower lid.
-    closing = min(max(control.blink + LID_DOWN * max(control.look_y, 0) - LID_UP * max(-control.look_y, 0), -0.3), 1.0)
-    meet = lower - 0.10 * opened
+    closing = how_closed(control)
+    meet = lower - 0.10 * opened  # a shut eye meets a little above the lower lid
     new_upper = (
         upper + (meet - upper) * closing - WIDENS * control.wide * (1 - within**2) + 0.12 * control.squint * opened
     )
@@ -117,7 +122,7 @@ def open_eye(eye: Eye, control: EyeControl, sampler: Sampler, x: Tensor, y: Tens
 
     edge = 1.2 / eye.half_width
     opening = ((v - new_upper) / edge + 0.5).clamp(0, 1) * ((new_lower - v) / edge + 0.5).clamp(0, 1)
-    opening *= (1 - _smoothstep(u.abs(), BALL_ENDS, 1.0)) * min(1.0, _activity(control) / 0.04)
+    opening *= (1 - _smoothstep(u.abs(), BALL_ENDS, 1.0)) * how_drawn(control)
     ball = _eyeball(eye, control, sampler, u, v)
     ball *= 1 - 0.35 * (1 - _smoothstep(v - new_upper, 0.0, 0.22)) - 0.12 * (1 - _smoothstep(new_lower - v, 0.0, 0.12))
     rows, columns = slice(at[0], at[0] + x.shape[0]), slice(at[1], at[1] + x.shape[1])
@@ -128,15 +133,13 @@ def open_eye(eye: Eye, control: EyeControl, sampler: Sampler, x: Tensor, y: Tens
 def _lid(eye: Eye, closing: float, sampler: Sampler, u: Tensor, v: Tensor, upper: Tensor, new_upper: Tensor) -> Lid:
     """The skin that a closing lid unfolds, and its lashes."""
     unfolding = _canvas_sample(eye.lid, sampler, u, v)
-    # Over the old opening the new skin is needed at once, above it only as the fold flattens.
-    at_once, later = min(closing * 6, 1.0), step(closing, 0.1, 0.7)
+    at_once, later, shut = how_unfolded(closing)
     shown = unfolding[3] / 255 * (later + (at_once - later) * _smoothstep(v, upper - 0.10, upper - 0.02))
     shown *= 1 - _smoothstep(v, new_upper - 0.02, new_upper + 0.03)
     from_edge = v - new_upper
     bulge = torch.exp(-0.5 * ((from_edge + 0.25) / 0.16) ** 2) - 1.6 * torch.exp(-0.5 * (from_edge / 0.10) ** 2)
     skin = unfolding[:3] * (1 + 0.05 * later * (1 - u.clamp(-1, 1) ** 2) * bulge)
     # The photo's own lashes, moved with the lid and turned down as it shuts, and a line where the lids meet.
-    shut = step(closing, 0.3, 1.0)
     own = _canvas_sample(eye.lashes, sampler, u, upper - from_edge.abs())[0] / 255
     weight = at_once * torch.where(from_edge < 0, 1 - 0.75 * shut, 0.75 * shut)
     line = 0.20 * shut * torch.exp(-0.5 * (from_edge / 0.035) ** 2) * (1 - u.abs().clamp(0, 1) ** 4)
@@ -176,8 +179,21 @@ def _canvas_sample(texture: Texture, sampler: Sampler, u: Tensor, v: Tensor) -> 
     return sampler.sample(texture, (u + CANVAS_REACH) * CANVAS_SCALE, (v + CANVAS_REACH) * CANVAS_SCALE)
 
 
-def _activity(control: EyeControl) -> float:
-    return abs(control.blink) + abs(control.wide) + abs(control.squint) + abs(control.look_x) + abs(control.look_y)
+def how_closed(control: EyeControl) -> float:
+    """-0.3 .. 1: how far the upper lid goes, which follows the gaze; below 0 it rises."""
+    return min(max(control.blink + LID_DOWN * max(control.look_y, 0) - LID_UP * max(-control.look_y, 0), -0.3), 1.0)
+
+
+def how_unfolded(closing: float) -> tuple[float, float, float]:
+    """0 .. 1: of the lid's skin over the old opening, which is needed at once, and above it, only as the fold flattens;
+    and of the lashes, how far they are turned down."""
+    return min(closing * 6, 1.0), step(closing, 0.1, 0.7), step(closing, 0.3, 1.0)
+
+
+def how_drawn(control: EyeControl) -> float:
+    """0 .. 1: how much of the photo's own eyeball is painted over; none of an eye at rest."""
+    moves = abs(control.blink) + abs(control.wide) + abs(control.squint) + abs(control.look_x) + abs(control.look_y)
+    return min(1.0, moves / 0.04)
 
 
 def _smoothstep(x: Tensor, low: Tensor | float, high: Tensor | float) -> Tensor:

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from avtr_cli.core.arrays import Colour, Matte, Picture, Reals, Vector
+from avtr_cli.core.arrays import Colour, Doubles, Matte, Picture, Reals, Vector
 from avtr_cli.kernels.sampling import Sampler, Texture
 from avtr_cli.perception.crop import scale_of
 from avtr_cli.perception.template import fit_pose
@@ -41,8 +41,8 @@ SHADE_REACH = 0.035
 FROM_ABOVE = 0.022  # how much lower than the gap its light falls into the mouth
 REDDER = 0.03  # the red over green of lips, over that of skin, by which a photo is in full colour
 LIP_TIPS = (0, 17, 37, 267, 84, 314)  # points on the lips' red
-DULLER_THAN_LIPS = 0.72  # a tongue lies deeper, and is no third lip
-TONGUE_TOP, TONGUE_LIFT = 0.155, 0.11  # its top above the lower lip's edge, and how far tongueOut raises it
+DULLER_THAN_LIPS = 0.95  # a tongue lies deeper, and is no third lip
+TONGUE_TOP, TONGUE_LIFT = 0.20, 0.11  # its top above the lower lip's edge, and how far tongueOut raises it
 TIP_BRIGHTER = 0.30  # a raised tip
 TONGUE_GAIN = 2.2  # times tongueOut: speech puts the tongue out by less than half
 SURELY = 200  # of 255: alpha of what is tooth alone
@@ -112,6 +112,67 @@ def prepare_interior(stage: Stage, geometry: Geometry, sampler: Sampler, fine: S
     )
 
 
+@dataclass(frozen=True)
+class Look:
+    """What of a mouth's inside one frame shows, and how lit; lengths in EO."""
+
+    to_plane: Doubles  # (2, 2) stage pixels -> EO on planes in the mouth
+    skull: Vector  # (2,) of the stage's pixel (0, 0), on the plane of the upper teeth
+    jaw: Vector  # (2,) the same on the plane of the lower teeth and the tongue
+    tongue_top: float
+    tongue_stretch: float  # rows of its picture for one of the canvas
+    tongue_light: float
+    raised: float  # 0 .. 1: how far its tip is before the lower teeth
+    lower_edge: float
+    lower_light: float
+    upper_edge: float
+    upper_dark: float  # light of the upper teeth: this, and by what comes in through the gap
+    upper_lit: float
+    shaded: float  # less this, of lips that stand before them
+
+
+LEAST_LIT = 0.08  # of upper teeth, whatever shades them
+
+
+def look(interior: Interior, geometry: Geometry, controls: Controls) -> Look:
+    """What the controls of one frame show of a mouth's inside."""
+    jaw = max(float(controls.weights[JAW]), 0.0)
+    opened = step(jaw, 0.10, 0.50)
+    rounded = min(max(float(controls.weights[ROUNDING].sum()), 0.0), 1.0)
+    drop = jaw * JAW_DROP * 0.92
+    to_px = (controls.pose.rotation @ geometry.rotation)[:2, :2] * geometry.unit * controls.pose.zoom
+    back = np.linalg.inv(to_px)
+    # l, n and th bring the tongue's tip up and forward into the light, before the lower teeth.
+    raised = min(max(TONGUE_GAIN * controls.tongue, 0.0), 1.0)
+    deep = 0.5 * max(interior.lower_lip - interior.upper_lip, 0.0)  # of parted lips it fills as much as of opened ones
+    height = tongue.TIP + deep + TONGUE_LIFT * raised
+    seen = max(step(jaw, 0.04, 0.30), raised)  # behind teeth hardly apart it lies in their shade
+    bared = _bared(controls) * (1 - rounded)
+    up = max(opened * (1 - rounded), bared)
+    own_upper, own_lower = interior.own_upper, interior.own_lower
+    return Look(
+        to_plane=back,
+        skull=_start(interior, geometry, controls, np.zeros(3), back),
+        jaw=_start(interior, geometry, controls, np.array([0, drop, 0.25 * drop]), back),
+        tongue_top=interior.lower_lip - TONGUE_TOP - deep - TONGUE_LIFT * raised,
+        tongue_stretch=tongue.TIP / height,
+        tongue_light=0.55 + 0.45 * seen + TIP_BRIGHTER * raised,
+        raised=raised,
+        lower_edge=0.0 if own_lower else interior.lower_lip + LOWER_TEETH_DOWN - LOWER_TEETH_UP * up,
+        lower_light=1.0 if own_lower else 1 + BARED_LIT * bared,  # the photo's own are lit already
+        upper_edge=0.0 if own_upper else interior.upper_lip + UPPER_TEETH_DOWN + UPPER_TEETH_MORE * opened,
+        # Rounded lips stand in front of the teeth and shade them. The photo's own teeth are shown as they were lit.
+        upper_dark=0.34 if own_upper else 0.28,
+        upper_lit=0.99 if own_upper else 0.62,
+        shaded=0.20 * rounded,
+    )
+
+
+def shade_reach(unit: float) -> tuple[int, int]:
+    """Pixels over which the gap is averaged, to either side, and that its light falls down by."""
+    return max(1, int(SHADE_REACH * unit)), round(FROM_ABOVE * unit)
+
+
 def draw_interior(
     interior: Interior,
     geometry: Geometry,
@@ -123,39 +184,24 @@ def draw_interior(
 ) -> Tensor:
     """The inside of the mouth, (3, h, w) in 0 .. 255, at the stage's `rows` (h, 1) and `columns` (1, w); `gap` (h, w)
     says how far each pixel opens into it. All that opens must be among them: it lets in the light."""
-    jaw = max(float(controls.weights[JAW]), 0.0)
-    opened = step(jaw, 0.10, 0.50)
-    rounded = min(max(float(controls.weights[ROUNDING].sum()), 0.0), 1.0)
-    drop = jaw * JAW_DROP * 0.92
-    skull_u, skull_v = _places(interior, geometry, controls, np.zeros(3), columns, rows)
-    jaw_u, jaw_v = _places(interior, geometry, controls, np.array([0, drop, 0.25 * drop]), columns, rows)
-    light = _ambient(gap, geometry.unit)
-    fallen = _lowered(light, round(FROM_ABOVE * geometry.unit))
+    shown = look(interior, geometry, controls)
+    skull_u, skull_v = _places(shown.to_plane, shown.skull, columns, rows)
+    jaw_u, jaw_v = _places(shown.to_plane, shown.jaw, columns, rows)
+    reach, fall = shade_reach(geometry.unit)
+    light = _ambient(gap, reach)
+    fallen = _lowered(light, fall)
 
     u, v = skull_u / interior.half_width, (skull_v + jaw_v) / 2
     throat = torch.exp(-0.5 * ((u / 0.42) ** 2 + (v / 0.09) ** 2))
     inside = interior.cavity * ((1 - 0.5 * u.abs().clamp(0, 1) ** 2) * (1 - 0.45 * throat))
-    # l, n and th bring the tongue's tip up and forward into the light, before the lower teeth.
-    raised = min(max(TONGUE_GAIN * controls.tongue, 0.0), 1.0)
-    deep = 0.5 * max(interior.lower_lip - interior.upper_lip, 0.0)  # of parted lips it fills as much as of opened ones
-    top = interior.lower_lip - TONGUE_TOP - deep - TONGUE_LIFT * raised
-    height = tongue.TIP + deep + TONGUE_LIFT * raised
-    flesh = _read(interior, sampler, interior.tongue, jaw_u, (jaw_v - top) * (tongue.TIP / height))
+    flesh = _read(interior, sampler, interior.tongue, jaw_u, (jaw_v - shown.tongue_top) * shown.tongue_stretch)
     covers = flesh[3:] / 255
-    seen = max(step(jaw, 0.04, 0.30), raised)  # behind teeth hardly apart it lies in their shade
-    inside = torch.lerp(inside, flesh[:3] * (0.55 + 0.45 * seen + TIP_BRIGHTER * raised), covers)
-    bared = _bared(controls) * (1 - rounded)
-    up = max(opened * (1 - rounded), bared)
-    edge = 0.0 if interior.own_lower else interior.lower_lip + LOWER_TEETH_DOWN - LOWER_TEETH_UP * up
-    lower = _read(interior, sampler, interior.lower_teeth, jaw_u, jaw_v - edge)
-    drawn = lower[:3] if interior.own_lower else lower[:3] * (1 + BARED_LIT * bared)  # the photo's own are lit already
-    inside = torch.lerp(inside, drawn, lower[3:] * ((1 - raised * covers) / 255))
+    inside = torch.lerp(inside, flesh[:3] * shown.tongue_light, covers)
+    lower = _read(interior, sampler, interior.lower_teeth, jaw_u, jaw_v - shown.lower_edge)
+    inside = torch.lerp(inside, lower[:3] * shown.lower_light, lower[3:] * ((1 - shown.raised * covers) / 255))
     inside *= 0.28 + 0.72 * fallen
-    edge = 0.0 if interior.own_upper else interior.upper_lip + UPPER_TEETH_DOWN + UPPER_TEETH_MORE * opened
-    upper = _read(interior, sampler, interior.upper_teeth, skull_u, skull_v - edge)
-    # Rounded lips stand in front of the teeth and shade them. The photo's own teeth are shown as they were lit.
-    lit = 0.34 + 0.99 * light if interior.own_upper else 0.28 + 0.62 * light
-    lit = (lit - 0.20 * rounded).clamp(0.08, 1)
+    upper = _read(interior, sampler, interior.upper_teeth, skull_u, skull_v - shown.upper_edge)
+    lit = (shown.upper_dark + shown.upper_lit * light - shown.shaded).clamp(LEAST_LIT, 1)
     return torch.lerp(inside, upper[:3] * lit, upper[3:] / 255)
 
 
@@ -165,9 +211,8 @@ def _bared(controls: Controls) -> float:
     return step(float(weights[LOWERED].mean() + STRETCH_BARES * weights[STRETCHED].mean()), 0.0, BARED)
 
 
-def _ambient(gap: Tensor, unit: float) -> Tensor:
-    """How much light reaches into the gap, (h, w) 0 .. 1: the gap twice averaged over SHADE_REACH."""
-    reach = max(1, int(SHADE_REACH * unit))
+def _ambient(gap: Tensor, reach: int) -> Tensor:
+    """How much light reaches into the gap, (h, w) 0 .. 1: the gap twice averaged over `reach` px to either side."""
     size = 2 * reach + 1
     light = gap[None, None]
     for _ in range(2):
@@ -185,16 +230,16 @@ def _read(interior: Interior, sampler: Sampler, texture: Texture, u: Tensor, v: 
     return sampler.sample(texture, u * interior.per_eo + half, v * interior.per_eo + half)
 
 
-def _places(
-    interior: Interior, geometry: Geometry, controls: Controls, offset: Vector, columns: Tensor, rows: Tensor
-) -> tuple[Tensor, Tensor]:
-    """Coordinates, EO from the mouth's middle, of the plane in the mouth that lies `offset` from the skull's."""
-    middle = geometry.place((interior.centre + offset)[None], controls)[0]
-    to_px = (controls.pose.rotation @ geometry.rotation)[:2, :2] * geometry.unit * controls.pose.zoom
-    back = np.linalg.inv(to_px)
-    start = -back @ middle
-    u = columns * float(back[0, 0]) + rows * float(back[0, 1]) + float(start[0])
-    v = columns * float(back[1, 0]) + rows * float(back[1, 1]) + float(start[1])
+def _start(interior: Interior, geometry: Geometry, controls: Controls, offset: Vector, back: Doubles) -> Vector:
+    """Where the stage's pixel (0, 0) lies, EO from the mouth's middle, on the plane `offset` from the skull's."""
+    start: Vector = -back @ geometry.place((interior.centre + offset)[None], controls)[0]
+    return start
+
+
+def _places(to_plane: Doubles, start: Vector, columns: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
+    """Coordinates of pixels on a plane in the mouth, EO from its middle."""
+    u = columns * float(to_plane[0, 0]) + rows * float(to_plane[0, 1]) + float(start[0])
+    v = columns * float(to_plane[1, 0]) + rows * float(to_plane[1, 1]) + float(start[1])
     return u, v
 
 

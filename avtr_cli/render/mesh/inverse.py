@@ -18,6 +18,7 @@ from avtr_cli.render.mesh.shapes import LOWER
 
 COARSE_STEPS = 2
 LEAST_AREA = 0.35  # to which a field may shrink an area before a step takes it for that: at a fold there is no inverse
+FOLDS_BEGIN = 9.0  # degrees of turn before which no cheek hides itself
 LOST, MEND = 0.4, 4  # px that an inverse may miss a node by, and nodes across which those that miss more are smoothed
 LIPS_REACH = 0.50  # EO that shapes move the lips' layer at most
 

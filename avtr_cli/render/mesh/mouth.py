@@ -15,7 +15,7 @@ import torch
 from scipy.interpolate import CubicSpline
 from torch import Tensor
 
-from avtr_cli.core.arrays import Floats, Grey, Image, Matte, Points
+from avtr_cli.core.arrays import Floats, Grey, Image, Matte, Points, Vector
 from avtr_cli.kernels.sampling import Sampler, Texture
 from avtr_cli.perception.topology import (
     INNER_LOWER_LIP,
@@ -71,9 +71,14 @@ def mouth_activity(mouth: Mouth, controls: Controls) -> float:
 def mouth_region(stage: Stage, geometry: Geometry, controls: Controls) -> Rectangle:
     """Stage pixels around the lips as they will be drawn; may reach out of the stage."""
     moved = np.concatenate([geometry.moved_points(OUTLINE, layer, controls) for layer in (UPPER, LOWER)])
-    x0, y0 = (moved.min(axis=0) - np.array(AROUND_LIPS) * stage.unit).astype(int)
-    x1, y1 = (moved.max(axis=0) + np.array(AROUND_LIPS) * stage.unit).astype(int)
-    return Rectangle(int(x0), int(y0), int(x1 - x0), int(y1 - y0))
+    return around_lips(moved.min(axis=0), moved.max(axis=0), stage.unit)
+
+
+def around_lips(low: Vector, high: Vector, unit: float) -> Rectangle:
+    """The mouth's region, given the least and largest x, y of OUTLINE in both layers; px."""
+    x0, y0 = int(low[0] - AROUND_LIPS[0] * unit), int(low[1] - AROUND_LIPS[1] * unit)
+    x1, y1 = int(high[0] + AROUND_LIPS[0] * unit), int(high[1] + AROUND_LIPS[1] * unit)
+    return Rectangle(x0, y0, x1 - x0, y1 - y0)
 
 
 def draw_mouth(
@@ -103,7 +108,7 @@ def draw_mouth(
     under = not_above * (below + 0.5 * (1 - between))
     drawn = lips[LOWER]
     colour = drawn[:3].mul_(under).addcmul_(lips[UPPER][:3], above)
-    opening = _gap_box(geometry, controls, region)
+    opening = gap_box(geometry, controls, region)
     down, across = opening
     inside = draw_interior(mouth.interior, geometry, controls, sampler, gap[opening], columns[:, across], rows[down])
     colour[:, down, across].addcmul_(inside, gap[opening])
@@ -111,16 +116,20 @@ def draw_mouth(
     return drawn
 
 
-def _gap_box(geometry: Geometry, controls: Controls, region: Rectangle) -> tuple[slice, slice]:
+def gap_box(geometry: Geometry, controls: Controls, region: Rectangle) -> tuple[slice, slice]:
     """Rows and columns of `region` outside which there is no gap between the lips."""
     edges = [geometry.moved_points(INNER_UPPER_LIP, UPPER, controls)]
     edges.append(geometry.moved_points(INNER_LOWER_LIP, LOWER, controls))
-    margin = np.array(AROUND_GAP) * geometry.unit + 2
     outline = np.concatenate(edges)
-    first = (outline.min(axis=0) - margin - (region.x, region.y)).astype(int)
-    last = (outline.max(axis=0) + margin - (region.x, region.y)).astype(int) + 1
-    (x0, y0), (x1, y1) = first.clip(0), last.clip(1)
-    return slice(min(int(y0), region.height - 1), int(y1)), slice(min(int(x0), region.width - 1), int(x1))
+    return around_gap(outline.min(axis=0), outline.max(axis=0), geometry.unit, region)
+
+
+def around_gap(low: Vector, high: Vector, unit: float, region: Rectangle) -> tuple[slice, slice]:
+    """Rows and columns of `region` that the gap may reach, given the least and largest x, y of its outline; px."""
+    across, down = AROUND_GAP[0] * unit + 2, AROUND_GAP[1] * unit + 2
+    x0, y0 = max(int(low[0] - across - region.x), 0), max(int(low[1] - down - region.y), 0)
+    x1, y1 = max(int(high[0] + across - region.x) + 1, 1), max(int(high[1] + down - region.y) + 1, 1)
+    return slice(min(y0, region.height - 1), y1), slice(min(x0, region.width - 1), x1)
 
 
 def feather(region: Rectangle, width: int, device: torch.device) -> Tensor:

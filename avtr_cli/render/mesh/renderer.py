@@ -7,10 +7,12 @@ stage (what moves), field (where it goes), shading, eyes, mouth, layers (person 
 
 from __future__ import annotations
 
+import logging
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -19,9 +21,11 @@ from torch import Tensor
 from avtr_cli.core.arrays import Frames, Image, Matte
 from avtr_cli.core.camera import FRONT, Camera, check_front
 from avtr_cli.core.config import RenderConfig
+from avtr_cli.core.errors import AvtrError
 from avtr_cli.core.motion_space import CONTROLS
+from avtr_cli.core.runtime import kernels_on
 from avtr_cli.core.types import Identity, Motion, Portrait
-from avtr_cli.kernels.sampling import Sampler, Texture, choose_sampler
+from avtr_cli.kernels.sampling import OpenCVSampler, Sampler, Texture, choose_sampler
 from avtr_cli.perception.coverings import coverings
 from avtr_cli.perception.crop import resample
 from avtr_cli.render.composite import OWN, background, is_transparent
@@ -33,7 +37,7 @@ from avtr_cli.render.mesh.eyes import Eye, open_eye, paint_eye
 from avtr_cli.render.mesh.field import FieldBasis, displacement, merge_layers, prepare_field
 from avtr_cli.render.mesh.geometry import Geometry
 from avtr_cli.render.mesh.glasses import wears_glasses
-from avtr_cli.render.mesh.inverse import invert, lips_in_frame, mend_folds
+from avtr_cli.render.mesh.inverse import FOLDS_BEGIN, invert, lips_in_frame, mend_folds
 from avtr_cli.render.mesh.lipline import parted_lips, snap_lips
 from avtr_cli.render.mesh.mouth import Mouth, draw_mouth, feather, mouth_activity, mouth_region, prepare_mouth
 from avtr_cli.render.mesh.rectangle import Rectangle
@@ -42,9 +46,14 @@ from avtr_cli.render.mesh.shapes import UPPER
 from avtr_cli.render.mesh.stage import Stage, crop_stage, photo_stage
 from avtr_cli.render.split import OVERSAMPLING, cut_out, oversample, split_layers
 
+if TYPE_CHECKING:
+    from avtr_cli.render.mesh.compiled import Loops
+    from avtr_cli.render.mesh.loop_tables import Tables
+
+logger = logging.getLogger(__name__)
+
 SHOWS_TEETH = 256  # px: in smaller frames teeth are too small to be found, and are looked for in one of this size
 SIZES_KEPT = 4  # of pictures in the making, for each thread
-FOLDS_BEGIN = 9.0  # degrees of turn before which no cheek hides itself
 BEHIND_GLASSES = 0.35  # of brow and squint controls: frames do not bend
 
 
@@ -65,6 +74,7 @@ class Avatar:
     rows: Tensor
     mouth_hidden: bool = False  # behind a mask or a hand: it does not move
     calibration: Calibration = UNCALIBRATED
+    tables: Tables | None = None  # of the compiled loops, where they draw
 
 
 MOUTH_CHANNELS = [
@@ -79,11 +89,18 @@ class MeshRenderer:
     free_camera = False
     weights_files: tuple[Path, ...] = ()
 
-    def __init__(self, config: RenderConfig, device: torch.device):
+    def __init__(self, config: RenderConfig, device: torch.device, kernels: str = "auto"):
+        """`kernels` as `runtime.kernels`."""
         self.config = config
         self.sampler: Sampler = choose_sampler(device)
+        self._loops = compiled_loops() if kernels_on(device, kernels) else None
         self.transparent = is_transparent(config.background)
         self._own = threading.local()  # memory of each thread's frames, so that threads may share avatars
+
+    @property
+    def kernels(self) -> str:
+        """What draws: `compiled` loops or the `plain` form; frames of the two differ by a few 1/255."""
+        return "compiled" if self._loops is not None and isinstance(self.sampler, OpenCVSampler) else "plain"
 
     @torch.inference_mode()
     def prepare(self, portrait: Portrait) -> Identity:
@@ -118,14 +135,22 @@ class MeshRenderer:
             mouth_hidden=covered.mouth_hidden,
         )
         measured = calibrate(lambda row: self.draw_stage(avatar, read_controls(row, 0))[..., :3])
+        measured = replace(measured, brows=BEHIND_GLASSES if glasses else 1.0)
         return Identity(
             space=CONTROLS,
             neutral=torch.zeros(len(CONTROLS)),
-            kept=replace(avatar, calibration=replace(measured, brows=BEHIND_GLASSES if glasses else 1.0)),
+            kept=replace(avatar, calibration=measured, tables=self._tables(avatar)),
             size=(stage.frame.width, stage.frame.height),
             warnings=portrait.warnings,
             anatomy={"parted_lips": torch.tensor([parted_lips(stage.points, stage.unit)])},
         )
+
+    def _tables(self, avatar: Avatar) -> Tables | None:
+        if self.kernels == "plain":
+            return None
+        from avtr_cli.render.mesh.loop_tables import tables_of
+
+        return tables_of(avatar)
 
     def _stage(self, portrait: Portrait, size: int) -> Stage:
         stage = crop_stage(portrait, size) if self.config.view == "crop" else photo_stage(portrait, size)
@@ -153,20 +178,42 @@ class MeshRenderer:
 
     @torch.inference_mode()
     def draw(self, identity: Identity, motion: Motion, camera: Camera = FRONT) -> Frames:
-        """uint8 (T, H, W, 3), or 4 with a transparent background: one picture per row of `motion`."""
+        """uint8 (T, H, W, 3), or 4 with a transparent background: one picture per row of `motion`.
+
+        Raises AvtrError for motion that is not finite.
+        """
         check_front(camera, "mesh")
         avatar: Avatar = identity.kept
         rows = motion.values.detach().cpu().numpy().astype(np.float64)
+        if not np.isfinite(rows).all():
+            first = motion.first + int(np.flatnonzero(~np.isfinite(rows).all(axis=1))[0])
+            raise AvtrError(
+                f"frame {first}: its motion holds NaN or infinite numbers, which cannot be drawn; check what made it, "
+                "or the motion model's weights (avtr weights verify)"
+            )
         np.clip(rows, LOWEST, HIGHEST, out=rows)
         if avatar.mouth_hidden:
             rows[:, MOUTH_CHANNELS] = 0.0
         frames = np.empty((len(rows), *avatar.still.shape), np.uint8)
-        shown = avatar.stage.shown_at
         for number, row in enumerate(rows):
             controls = read_controls(row, motion.first + number, self.config.breathing, avatar.calibration)
-            frames[number] = avatar.still
-            shown.of(frames[number])[:] = self.draw_stage(avatar, controls)
+            self._draw_frame(avatar, controls, frames[number])
         return frames
+
+    def _draw_frame(self, avatar: Avatar, controls: Controls, frame: Image) -> None:
+        """One picture into `frame`, uint8 (H, W, 3 or 4)."""
+        shown = avatar.stage.shown_at
+        whole = (shown.width, shown.height) == frame.shape[1::-1]
+        if not whole:
+            frame[:] = avatar.still
+        if avatar.tables is None or self._loops is None:
+            shown.of(frame)[:] = self.draw_stage(avatar, controls)
+        elif whole:
+            self._loops.draw(avatar, avatar.tables, controls, frame)
+        else:
+            part = np.empty((shown.height, shown.width, frame.shape[2]), np.uint8)
+            self._loops.draw(avatar, avatar.tables, controls, part)
+            shown.of(frame)[:] = part
 
     def draw_stage(self, avatar: Avatar, controls: Controls) -> Image:
         """The visible part of the stage, uint8 (h, w, 3 or 4)."""
@@ -237,6 +284,18 @@ class MeshRenderer:
             return self.sampler.picture(picture)
         colour.addcmul_(alpha.mul_(-1 / 255).add_(1), plate)
         return self.sampler.picture(colour)
+
+
+def compiled_loops() -> Loops | None:
+    """The compiled loops, ready to draw; compiled now where this machine has none yet. None where they cannot be."""
+    try:
+        from avtr_cli.render.mesh.compiled import Loops
+
+        return Loops()
+    except Exception as error:  # Numba missing, switched off, or at odds with this NumPy, LLVM or CPU
+        said = str(error).splitlines()[0] if str(error) else type(error).__name__
+        logger.warning("frames are drawn by the plain form, which is slower: Numba does not work here (%s)", said)
+        return None
 
 
 def _planes(picture: Image, device: torch.device) -> Tensor:

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from avtr_cli.core.arrays import Doubles, Floats, Reals, Vector
+from avtr_cli.core.arrays import Doubles, Floats, Reals, Rotation, Vector
 from avtr_cli.perception.topology import CHEEKS, FOREHEAD, MOUTH_CORNERS, NOSE_WINGS
 from avtr_cli.render.mesh.controls import Controls
 from avtr_cli.render.mesh.field import FieldBasis, warp_grid
@@ -76,12 +76,17 @@ def gain(shading: Shading, field: FieldBasis, controls: Controls, back: Tensor) 
     weights = torch.from_numpy(controls.weights).to(shading.folds.device)
     change = weights @ shading.folds
     if not controls.pose.at_rest:
-        # n . (R^T l) - n . l: the light as seen from the turning head. The relief's z points to the camera.
-        flip = np.array([1.0, 1.0, -1.0])
-        light = (controls.pose.rotation.T @ (LAMP * flip)) * flip - LAMP
-        lit = torch.from_numpy((RELIGHT * light).astype(np.float32)).to(change.device) @ shading.normals
+        lit = torch.from_numpy(lamp_change(controls.pose.rotation)).to(change.device) @ shading.normals
         change = change + torch.minimum(lit, BRIGHTENING * lit)
     return warp_grid(field, change.view(1, *field.grid), back).mul_(shading.strength)
+
+
+def lamp_change(rotation: Rotation) -> Floats:
+    """(3,): times a normal, how much more light falls on the turned head; 0 at rest."""
+    # n . (R^T l) - n . l: the light as seen from the turning head. The relief's z points to the camera.
+    flip = np.array([1.0, 1.0, -1.0])
+    change: Floats = (RELIGHT * ((rotation.T @ (LAMP * flip)) * flip - LAMP)).astype(np.float32)
+    return change
 
 
 def _normals(depth: Floats, stage: Stage) -> Floats:

@@ -27,6 +27,8 @@ LOWER_TEETH = ((5.4, 8.6), (5.9, 8.8), (6.6, 9.4), (6.4, 8.4), (5.6, 7.6), (4.6,
 ENAMEL = np.array([0.93, 0.89, 0.82])
 GUMS = np.array([0.62, 0.33, 0.32])
 SKIN = (1.18, 0.98, 0.84)  # red, green and blue over their mean, as skin looks under white light
+SEAM, _BY_THE_SEAM = 0.8, 0.9  # of the light of both rows: what is darker where they meet, and around it
+_BINS, _EDGE = 16, 3  # shares that an opening's height is looked at in; those of lips, at its ends
 FRACTION_BITS = 4  # of the fixed point in which OpenCV takes the corners of outlines: 1/16 px
 
 
@@ -89,7 +91,7 @@ def photo_rows(photo: Picture, hole: Matte, skin: Colour, pixel: float) -> tuple
         return None, None
     top, low = top[nearest], low[nearest]
     fade = np.abs(np.arange(CANVAS) - nearest)
-    first, second = _between_rows(tooth, top, low, columns)
+    first, second = _between_rows(tooth, photo @ LUMA, top, low, columns)
     end = np.rint(top + first * (low - top)).astype(int)
     upper = _row_of(photo, top, end, fade, mirrored=True)
     if second == 1:
@@ -111,19 +113,31 @@ def _teeth_seen(photo: Picture, hole: Matte, skin: Colour) -> Mask:
     return tooth
 
 
-def _between_rows(tooth: Mask, top: Indices, low: Indices, columns: Indices) -> tuple[float, float]:
-    """Shares of the opening's height at which the upper teeth end and the lower ones begin; (1, 1) without a gap."""
+def _between_rows(tooth: Mask, bright: Floats, top: Indices, low: Indices, columns: Indices) -> tuple[float, float]:
+    """Shares of the opening's height at which upper teeth end and lower ones begin; (1, 1) for one row alone."""
     height = low - top
     middle = columns[height[columns] > 0.6 * height[columns].max()]
-    bins = (np.arange(16) + 0.5) / 16
+    bins = (np.arange(_BINS) + 0.5) / _BINS
     rows = np.rint(top[middle] + bins[:, None] * height[middle]).astype(int)
     pale = tooth[rows, middle].mean(axis=1) > 0.4
     upper = int(pale.argmax())
     gap = upper + int((~pale[upper:]).argmax())
     lower = gap + int(pale[gap:].argmax())
-    if gap == upper or not pale[gap:].any() or lower - gap < 2 or upper > 8:
+    if gap == upper or not pale[gap:].any() or lower - gap < 2 or upper > _BINS // 2:
+        return _seam(np.median(bright[rows, middle], axis=1))
+    return gap / _BINS, lower / _BINS
+
+
+def _seam(bright: Doubles) -> tuple[float, float]:
+    """The same of teeth that bite: between the rows lies a dark line, in light (_BINS,) from the upper lip down."""
+    line = _EDGE + int(bright[_EDGE:-_EDGE].argmin())
+    above, below = float(bright[:line].max()), float(bright[line + 1 :].max())
+    if bright[line] > SEAM * min(above, below):
         return 1.0, 1.0
-    return gap / 16, lower / 16
+    dark = (bright < _BY_THE_SEAM * np.where(np.arange(_BINS) < line, above, below)) | (np.arange(_BINS) == line)
+    first = line - int((~dark[line::-1]).argmax()) + 1
+    last = line + int((~dark[line:]).argmax())
+    return first / _BINS, last / _BINS
 
 
 def _row_of(photo: Picture, first: Indices, last: Indices, fade: Indices, mirrored: bool) -> Picture:

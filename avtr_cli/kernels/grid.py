@@ -1,0 +1,293 @@
+"""The motion of a grid of nodes: shapes and pose into displacements, these inverted, and what light that brings.
+
+Displacements say where skin goes; frames need where it comes from. Newton's method finds that, first for every other
+node, then for all, step for step as the plain form does: where a cheek folds over itself there is no inverse, and only
+the same steps lead to the same guess. Layers, all px: 0 is the upper lip's and
+of all that is not mouth, 1 the lower lip's. `render/mesh/field.py` and `inverse.py` have the plain form.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from avtr_cli.kernels.compiling import Floats, Integers, Number, helper, kernel
+
+F: Any = np.float32
+LEAST_AREA = F(0.35)  # to which a field may shrink an area before a step takes it for that
+COARSE_STEPS = 2
+LOST, MEND = (
+    F(0.4),
+    4,
+)  # px that an inverse may miss a node by, and nodes across which those that miss more are smoothed
+BRIGHTENING = F(0.7)  # share of a gain above 1 that is applied
+
+
+@kernel("void(f4[:,::1], f4[:,::1], f4[::1], f4[::1], f4[:,::1], f4[:,::1], f4[::1], f4)")
+def pose(
+    moved: Floats, arms: Floats, head: Floats, body: Floats, breath: Floats, turn: Floats, shift: Floats, lift: float
+) -> None:
+    """Head pose and breath of all nodes into `moved` (2, n); `turn` (2, 3) is the rotation less the identity."""
+    for axis in range(2):
+        row, x, y, z = moved[axis], turn[axis, 0], turn[axis, 1], turn[axis, 2]
+        aside = shift[axis]
+        for k in range(row.shape[0]):
+            row[k] = (
+                (x * arms[0, k] + y * arms[1, k] + z * arms[2, k]) * head[k] + aside * body[k] + lift * breath[axis, k]
+            )
+
+
+@kernel("void(f4[:,:,::1], i8[::1], f4[::1], f4[:,:,:,::1], f4[:,::1], i8, i8, f4[:,::1])")
+def add_shapes(
+    moved: Floats, which: Integers, weights: Floats, table: Floats, turned: Floats, top: int, left: int, line: Floats
+) -> None:
+    """Adds the shapes `which` with `weights` to `moved` (2, rows, columns).
+
+    `table` (shapes, 3, h, w), camera frame, covers the nodes from (`top`, `left`); `turned` (2, 3) leads into the
+    picture; `line` (3, w) is scratch.
+    """
+    high, wide = table.shape[2], table.shape[3]
+    for i in range(high):
+        for axis in range(3):
+            for k in range(wide):
+                line[axis, k] = F(0)
+        for j in range(which.shape[0]):
+            weight = weights[j]
+            for axis in range(3):
+                row, total = table[which[j], axis, i], line[axis]
+                for k in range(wide):
+                    total[k] += weight * row[k]
+        for axis in range(2):
+            row = moved[axis, top + i]
+            x, y, z = turned[axis, 0], turned[axis, 1], turned[axis, 2]
+            for k in range(wide):
+                row[left + k] += x * line[0, k] + y * line[1, k] + z * line[2, k]
+
+
+@kernel("void(f4[:,:,:,::1], f4[:,::1])")
+def hold_sides(moved: Floats, inside: Floats) -> None:
+    """`moved` (2, 2, rows, columns) times `inside` (rows, columns)."""
+    for layer in range(2):
+        for axis in range(2):
+            for i in range(inside.shape[0]):
+                row, weight = moved[layer, axis, i], inside[i]
+                for k in range(row.shape[0]):
+                    row[k] *= weight[k]
+
+
+@kernel("void(f4[:,:,::1], f4, f4[:,:,::1], i8, i8, i8, i8)")
+def slopes(moved: Floats, cell: float, table: Floats, top: int, bottom: int, left: int, right: int) -> None:
+    """Of nodes `top` .. `bottom`, `left` .. `right`: what `invert` reads, into `table` (rows, columns, 6).
+
+    The displacement in nodes, x and y, and the columns of the inverse Jacobian of x + displacement(x).
+    """
+    rows, columns = moved.shape[1], moved.shape[2]
+    unit = F(1) / cell
+    for r in range(top, bottom):
+        above, below = max(r - 1, 0), min(r + 1, rows - 1)
+        vertical = unit / F(below - above)
+        for c in range(left, right):
+            before, after = max(c - 1, 0), min(c + 1, columns - 1)
+            horizontal = unit / F(after - before)
+            a = F(1) + (moved[0, r, after] - moved[0, r, before]) * horizontal
+            b = (moved[0, above, c] - moved[0, below, c]) * vertical
+            e = (moved[1, r, before] - moved[1, r, after]) * horizontal
+            d = F(1) + (moved[1, below, c] - moved[1, above, c]) * vertical
+            scale = F(1) / max(a * d - b * e, LEAST_AREA)
+            node = table[r, c]
+            node[0], node[1] = moved[0, r, c] * unit, moved[1, r, c] * unit
+            node[2], node[3], node[4], node[5] = d * scale, e * scale, b * scale, a * scale
+
+
+@helper
+def _newton(table: Floats, x: Number, y: Number, column: Number, row: Number, step: Floats) -> tuple[Number, Number]:
+    """`x`, `y` nodes after a step towards where the place `column`, `row` comes from; `step` (4,) keeps its slopes."""
+    rows, columns = table.shape[0], table.shape[1]
+    at_x, at_y = min(max(x, F(0)), F(columns - 1)), min(max(y, F(0)), F(rows - 1))
+    ix, iy = min(int(at_x), columns - 2), min(int(at_y), rows - 2)
+    fx, fy = at_x - F(ix), at_y - F(iy)
+    a, b, g, h = (F(1) - fx) * (F(1) - fy), fx * (F(1) - fy), (F(1) - fx) * fy, fx * fy
+    n0, n1, n2, n3 = table[iy, ix], table[iy, ix + 1], table[iy + 1, ix], table[iy + 1, ix + 1]
+    miss_x = a * n0[0] + b * n1[0] + g * n2[0] + h * n3[0] + x - column
+    miss_y = a * n0[1] + b * n1[1] + g * n2[1] + h * n3[1] + y - row
+    for k in range(4):
+        step[k] = a * n0[2 + k] + b * n1[2 + k] + g * n2[2 + k] + h * n3[2 + k]
+    return x - step[0] * miss_x - step[2] * miss_y, y - step[1] * miss_x - step[3] * miss_y
+
+
+@kernel("void(f4[:,:,::1], f4[:,:,::1], i8, i8, i8, i8, f4[::1])")
+def guess(table: Floats, coarse: Floats, top: int, bottom: int, left: int, right: int, step: Floats) -> None:
+    """Where every other node comes from less where it is, in nodes: into `coarse` (2, ~rows / 2, ~columns / 2).
+
+    Of these, `top` .. `bottom`, `left` .. `right`. `table` is that of `slopes`, `step` (4,) is scratch.
+    """
+    down = F(table.shape[0] - 1) / F(coarse.shape[1] - 1)
+    across = F(table.shape[1] - 1) / F(coarse.shape[2] - 1)
+    for r in range(top, bottom):
+        row = F(r) * down
+        for c in range(left, right):
+            column = F(c) * across
+            ix, iy = min(int(column), table.shape[1] - 2), min(int(row), table.shape[0] - 2)
+            fx, fy = column - F(ix), row - F(iy)
+            a, b, g, h = (F(1) - fx) * (F(1) - fy), fx * (F(1) - fy), (F(1) - fx) * fy, fx * fy
+            n0, n1, n2, n3 = table[iy, ix], table[iy, ix + 1], table[iy + 1, ix], table[iy + 1, ix + 1]
+            x = column - F(0.5) * (a * n0[0] + b * n1[0] + g * n2[0] + h * n3[0])
+            y = row - F(0.5) * (a * n0[1] + b * n1[1] + g * n2[1] + h * n3[1])
+            for _ in range(COARSE_STEPS):
+                x, y = _newton(table, x, y, column, row, step)
+            coarse[0, r, c] = x - column
+            coarse[1, r, c] = y - row
+
+
+@kernel("void(f4[:,:,::1], f4[:,:,::1], f4, f4[:,:,::1], i8, i8, i8, i8, f4[::1])")
+def invert(
+    table: Floats, coarse: Floats, cell: float, back: Floats, top: int, bottom: int, left: int, right: int, step: Floats
+) -> None:
+    """Of nodes `top` .. `bottom`, `left` .. `right`: where they come from less where they are, px.
+
+    Two steps from `coarse`, the second by the slopes of the first. `back` is (2, rows, columns), `step` (4,) scratch.
+    """
+    rows, columns = table.shape[0], table.shape[1]
+    up = F(coarse.shape[1] - 1) / F(rows - 1)
+    aside = F(coarse.shape[2] - 1) / F(columns - 1)
+    for r in range(top, bottom):
+        row = F(r) * up
+        i = min(int(row), coarse.shape[1] - 2)
+        down = row - F(i)
+        for c in range(left, right):
+            column = F(c) * aside
+            j = min(int(column), coarse.shape[2] - 2)
+            across = column - F(j)
+            a, b = (F(1) - across) * (F(1) - down), across * (F(1) - down)
+            g, h = (F(1) - across) * down, across * down
+            x = (
+                F(c)
+                + a * coarse[0, i, j]
+                + b * coarse[0, i, j + 1]
+                + g * coarse[0, i + 1, j]
+                + h * coarse[0, i + 1, j + 1]
+            )
+            y = (
+                F(r)
+                + a * coarse[1, i, j]
+                + b * coarse[1, i, j + 1]
+                + g * coarse[1, i + 1, j]
+                + h * coarse[1, i + 1, j + 1]
+            )
+            x, y = _newton(table, x, y, F(c), F(r), step)
+            at_x, at_y = min(max(x, F(0)), F(columns - 1)), min(max(y, F(0)), F(rows - 1))
+            ix, iy = min(int(at_x), columns - 2), min(int(at_y), rows - 2)
+            fx, fy = at_x - F(ix), at_y - F(iy)
+            a, b, g, h = (F(1) - fx) * (F(1) - fy), fx * (F(1) - fy), (F(1) - fx) * fy, fx * fy
+            n0, n1, n2, n3 = table[iy, ix], table[iy, ix + 1], table[iy + 1, ix], table[iy + 1, ix + 1]
+            miss_x = a * n0[0] + b * n1[0] + g * n2[0] + h * n3[0] + x - F(c)
+            miss_y = a * n0[1] + b * n1[1] + g * n2[1] + h * n3[1] + y - F(r)
+            back[0, r, c] = (x - step[0] * miss_x - step[2] * miss_y - F(c)) * cell
+            back[1, r, c] = (y - step[1] * miss_x - step[3] * miss_y - F(r)) * cell
+
+
+@helper
+def _read(plane: Floats, x: Number, y: Number) -> Number:
+    """`plane` (rows, columns) at `x`, `y` nodes."""
+    at_x, at_y = min(max(x, F(0)), F(plane.shape[1] - 1)), min(max(y, F(0)), F(plane.shape[0] - 1))
+    ix, iy = min(int(at_x), plane.shape[1] - 2), min(int(at_y), plane.shape[0] - 2)
+    fx, fy = at_x - F(ix), at_y - F(iy)
+    above = plane[iy, ix] + (plane[iy, ix + 1] - plane[iy, ix]) * fx
+    below = plane[iy + 1, ix] + (plane[iy + 1, ix + 1] - plane[iy + 1, ix]) * fx
+    return above + (below - above) * fy
+
+
+@kernel("void(f4[:,:,::1], f4[:,:,::1], f4, f4[:,:,::1])")
+def find_lost(moved: Floats, back: Floats, cell: float, pooled: Floats) -> None:
+    """Of one layer, means over squares of MEND x MEND nodes, into `pooled` (4, ~rows / MEND, ~columns / MEND).
+
+    Where they come from, weighed by how well the inverse was found, x and y; that weight; the share that is lost.
+    `moved` and `back` are (2, rows, columns) px.
+    """
+    rows, columns = moved.shape[1], moved.shape[2]
+    unit = F(1) / cell
+    for i in range(pooled.shape[1]):
+        for j in range(pooled.shape[2]):
+            x, y, weight, lost, count = F(0), F(0), F(0), F(0), F(0)
+            for r in range(MEND * i, min(MEND * i + MEND, rows)):
+                for c in range(MEND * j, min(MEND * j + MEND, columns)):
+                    by_x, by_y = back[0, r, c], back[1, r, c]
+                    at_x, at_y = F(c) + by_x * unit, F(r) + by_y * unit
+                    miss_x, miss_y = by_x + _read(moved[0], at_x, at_y), by_y + _read(moved[1], at_x, at_y)
+                    missed = F(math.sqrt(miss_x * miss_x + miss_y * miss_y))
+                    found = min(max(F(1) - missed, F(0.001)), F(1))
+                    x += by_x * found
+                    y += by_y * found
+                    weight += found
+                    lost += F(1) if missed > LOST else F(0)
+                    count += F(1)
+            pooled[0, i, j], pooled[1, i, j] = x / count, y / count
+            pooled[2, i, j], pooled[3, i, j] = weight / count, lost / count
+
+
+@kernel("void(f4[:,:,:,::1], f4[:,:,::1])")
+def mend(back: Floats, pooled: Floats) -> None:
+    """`back` (2, 2, rows, columns) smoothed where a far cheek folds over itself; `pooled` is that of `find_lost`."""
+    for r in range(back.shape[2]):
+        row = (F(r) + F(0.5)) * F(1 / MEND) - F(0.5)
+        for c in range(back.shape[3]):
+            column = (F(c) + F(0.5)) * F(1 / MEND) - F(0.5)
+            share = min(F(4) * _read(pooled[3], column, row), F(1))
+            if share > F(0):
+                weight = _read(pooled[2], column, row)
+                for axis in range(2):
+                    change = (_read(pooled[axis], column, row) / weight - back[0, axis, r, c]) * share
+                    back[0, axis, r, c] += change
+                    back[1, axis, r, c] += change
+
+
+@kernel("void(f4[:,:,:,::1], f4[:,::1], f4, f4[:,:,::1], i8, i8, i8, i8)")
+def merge(
+    back: Floats, lower_side: Floats, cell: float, nodes: Floats, top: int, bottom: int, left: int, right: int
+) -> None:
+    """Makes the upper layer's field in `nodes` (3, rows, columns), px x and y, the lower one's below the lips.
+
+    Layers of `back` (2, 2, rows, columns) differ at `top` .. `bottom`, `left` .. `right` at most.
+    """
+    unit = F(1) / cell
+    for r in range(top, bottom):
+        for c in range(left, right):
+            share = _read(lower_side, F(c) + back[1, 0, r, c] * unit, F(r) + back[1, 1, r, c] * unit)
+            nodes[0, r, c] += (back[1, 0, r, c] - back[0, 0, r, c]) * share
+            nodes[1, r, c] += (back[1, 1, r, c] - back[0, 1, r, c]) * share
+
+
+@kernel("void(i8[::1], f4[::1], f4[:,:,::1], f4[:,:,::1], f4[::1], f4[:,:,::1], f4, f4, f4[:,::1], f4[:,:,::1])")
+def light(
+    which: Integers, weights: Floats, folds: Floats, normals: Floats, lamp: Floats, back: Floats, cell: float,
+    strength: float, change: Floats, nodes: Floats,
+) -> None:  # fmt: skip
+    """Gain less one of the nodes as they appear in the frame, into `nodes`[2].
+
+    `folds` (shapes, rows, columns) of the shapes `which`; `lamp` (3,) is how the light changed, all 0 at rest;
+    `change` (rows, columns) is scratch.
+    """
+    rows, columns = change.shape
+    for r in range(rows):
+        for c in range(columns):
+            change[r, c] = F(0)
+    for j in range(which.shape[0]):
+        weight = weights[j]
+        for r in range(rows):
+            row, fold = change[r], folds[which[j], r]
+            for k in range(columns):
+                row[k] += weight * fold[k]
+    if lamp[0] != F(0) or lamp[1] != F(0) or lamp[2] != F(0):
+        x, y, z = lamp[0], lamp[1], lamp[2]
+        for r in range(rows):
+            row = change[r]
+            for k in range(columns):
+                lit = x * normals[0, r, k] + y * normals[1, r, k] + z * normals[2, r, k]
+                row[k] += min(lit, BRIGHTENING * lit)
+    unit = F(1) / cell
+    for r in range(rows):
+        for c in range(columns):
+            at = _read(change, F(c) + back[0, r, c] * unit, F(r) + back[1, r, c] * unit)
+            nodes[2, r, c] = strength * at
