@@ -1,6 +1,6 @@
 """avtr: offline batch renderer for talking *and listening* conversational avatars.
 
-Importing the package is quick and loads neither torch nor MediaPipe (tests/test_architecture.py): the names below are
+Importing the package is quick and loads neither torch nor onnxruntime (tests/test_architecture.py): the names below are
 fetched from their rooms when they are first used. docs/library.md shows how; docs/architecture.md is the house plan.
 """
 

@@ -1,7 +1,7 @@
 """Seconds from a photo to an avatar ready to be drawn: `python benchmarks/preparation.py PHOTO... [--runs 5]`.
 
-Imports and the loading of MediaPipe's networks happen once a process and are told apart. Wall time is what a user
-waits, CPU time what the work costs on all threads together; on a shared machine the least of the runs is the fairer.
+Imports happen once a process and are told apart. Wall time is what a user waits, CPU time what the work costs on all
+threads together; on a shared machine the least of the runs is the fairer.
 """
 
 from __future__ import annotations
@@ -28,11 +28,10 @@ def timed(work: Callable[[], Result]) -> tuple[Result, float, float]:
 
 
 def import_rooms() -> None:
+    import onnxruntime  # noqa: F401
+
     import avtr_cli.perception.portrait
     import avtr_cli.render.mesh.renderer  # noqa: F401
-    from avtr_cli.perception.mediapipe_graphs import solutions
-
-    solutions()
 
 
 def main() -> None:
@@ -44,7 +43,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args()
     _, wall, cpu = timed(import_rooms)
-    print(f"imports (torch, OpenCV, MediaPipe): {wall:.2f} s wall, {cpu:.2f} s CPU")
+    print(f"imports (torch, OpenCV, onnxruntime): {wall:.2f} s wall, {cpu:.2f} s CPU")
 
     from avtr_cli.core.config import RenderConfig
     from avtr_cli.perception.portrait import find_portrait

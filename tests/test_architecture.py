@@ -81,5 +81,5 @@ def loaded_by(statement: str) -> set[str]:
 @pytest.mark.parametrize(
     "statement", ["import avtr_cli", "import avtr_cli.cli, avtr_cli.core.config, avtr_cli.core.types"]
 )
-def test_importing_loads_neither_torch_nor_mediapipe(statement):
-    assert loaded_by(statement) & {"torch", "mediapipe", "cv2", "scipy", "matplotlib"} == set()
+def test_importing_loads_neither_torch_nor_onnxruntime(statement):
+    assert loaded_by(statement) & {"torch", "onnxruntime", "cv2", "scipy", "matplotlib"} == set()

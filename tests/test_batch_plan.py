@@ -236,10 +236,11 @@ def test_a_report_that_was_damaged_since_costs_only_its_card(finished, tmp_path)
 
 
 @pytest.mark.slow
-def test_planning_loads_neither_torch_nor_mediapipe():
+def test_planning_loads_neither_torch_nor_onnxruntime():
     code = (
         "import sys; import avtr_cli.cli, avtr_cli.batch.run, avtr_cli.batch.entries, avtr_cli.batch.summary, "
         "avtr_cli.batch.progress, avtr_cli.batch.processes; print(*sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert {name.split(".")[0] for name in done.stdout.split()} & {"torch", "mediapipe", "cv2", "scipy", "ray"} == set()
+    loaded = {name.split(".")[0] for name in done.stdout.split()}
+    assert loaded & {"torch", "onnxruntime", "cv2", "scipy", "ray"} == set()

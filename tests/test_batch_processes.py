@@ -96,7 +96,7 @@ def test_a_second_run_loads_no_model_and_writes_nothing_down(source, clean):
     code = "import sys\nfrom avtr_cli.cli import main\ntry:\n    main()\nfinally:\n    print(*sys.modules)"
     again = [sys.executable, "-c", code, "batch", source, "-o", clean, *SMALL]
     done = subprocess.run(again, capture_output=True, text=True, check=False, env=environment())
-    assert {name.split(".")[0] for name in done.stdout.split()} & {"torch", "mediapipe", "cv2"} == set()
+    assert {name.split(".")[0] for name in done.stdout.split()} & {"torch", "onnxruntime", "cv2"} == set()
     assert ledger(clean) == lines
 
 

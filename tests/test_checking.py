@@ -326,12 +326,12 @@ def refused(tmp_path_factory) -> dict[str, tuple[int, str, list[str]]]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("what", REFUSED)
-def test_a_refusal_loads_neither_torch_nor_mediapipe_nor_opencv(refused, what):
+def test_a_refusal_loads_neither_torch_nor_onnxruntime_nor_opencv(refused, what):
     code, said, loaded = refused[what]
     assert code in (2, 3, 5)
     assert said.startswith("error: ")
     assert said.count("\n") == 1
-    assert {name.split(".")[0] for name in loaded} & {"torch", "mediapipe", "cv2", "scipy", "c2pa"} == set()
+    assert {name.split(".")[0] for name in loaded} & {"torch", "onnxruntime", "cv2", "scipy", "c2pa"} == set()
 
 
 def test_the_longest_name_that_is_taken_can_also_be_written(tmp_path):

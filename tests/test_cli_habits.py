@@ -61,7 +61,7 @@ def test_help_loads_neither_rich_nor_torch():
     code = "\n".join([*lines, "try: main()", "except SystemExit: print(*sys.modules)"])
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     loaded = {name.split(".")[0] for name in done.stdout.split()}
-    assert loaded & {"rich", "torch", "cv2", "mediapipe", "numpy"} == set()
+    assert loaded & {"rich", "torch", "cv2", "onnxruntime", "numpy"} == set()
 
 
 def test_a_mistyped_option_is_one_sentence_that_says_where_help_is(avtr):

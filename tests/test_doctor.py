@@ -30,14 +30,14 @@ def checks():
 @pytest.mark.slow
 def test_every_part_is_looked_at(checks):
     assert {"python", "torch", "cpu", "gpu", "ffmpeg", "encoder libx264", "encoder h264_nvenc"} <= checks.keys()
-    assert {"mediapipe", "embedded model", "weights avtr1", "weights liveportrait", "disk"} <= checks.keys()
+    assert {"face finder", "embedded model", "weights avtr1", "weights liveportrait", "disk"} <= checks.keys()
     assert {f"extra {name}" for name in ("neural", "ray", "train", "provenance", "demo")} <= checks.keys()
-    assert "extra dev" not in checks
+    assert not {"extra dev", "extra judge"} & checks.keys()
 
 
 @pytest.mark.slow
 def test_what_the_tests_themselves_need_is_found_to_work(checks):
-    for name in ("python", "torch", "cpu", "ffmpeg", "encoder libx264", "mediapipe"):
+    for name in ("python", "torch", "cpu", "ffmpeg", "encoder libx264", "face finder"):
         assert checks[name].state == OK, checks[name]
 
 
@@ -75,7 +75,7 @@ def test_an_ffmpeg_that_does_not_work_fails_with_exit_code_1_and_the_rest_is_sti
     assert done.returncode == 1
     assert told["good"] is False
     assert states["ffmpeg"] == FAIL
-    assert states["mediapipe"] == OK
+    assert states["face finder"] == OK
     assert {"disk", "extra demo"} <= states.keys()
 
 
@@ -103,7 +103,7 @@ def test_a_library_that_the_system_lacks_is_installed_with_the_system(monkeypatc
         raise ImportError(f"{library}: cannot open shared object file: No such file or directory")
         yield
 
-    monkeypatch.setattr("avtr_cli.diagnostics.doctor._mediapipe", broken)
+    monkeypatch.setattr("avtr_cli.diagnostics.doctor._face_finder", broken)
     (check,) = [check for check in examine_machine() if check.state == FAIL]
     assert (check.name, library in check.found) == ("broken", True)
     assert "apt-get install libgl1 libglib2.0-0" in check.fix

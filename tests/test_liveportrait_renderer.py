@@ -72,7 +72,7 @@ def test_a_face_that_lands_small_is_averaged_not_sampled():
     assert np.abs(inside - 127).max() <= 1
 
 
-def test_the_crop_from_mediapipe_points_is_level_and_holds_the_head(portrait):
+def test_the_crop_from_478_points_is_level_and_holds_the_head(portrait):
     matrix = crop.crop_matrix(portrait.landmarks[:, :2], crop.AVTR1)
     inside = crop.transformed(portrait.landmarks[:, :2], matrix)
     eyes = inside[[33, 133, 362, 263]].mean(axis=0)

@@ -207,7 +207,7 @@ def test_a_face_of_a_few_pixels_is_refused(tmp_path: Path, picture: Image.Image)
         find_portrait(tmp_path / "small.png")
 
 
-def test_mediapipe_says_nothing(photo: Path, capfd: pytest.CaptureFixture[str]):
+def test_finding_a_face_says_nothing(photo: Path, capfd: pytest.CaptureFixture[str]):
     find_portrait(photo)
     captured = capfd.readouterr()
     assert captured.out == ""

@@ -1,4 +1,4 @@
-"""Two threads: one engine, one avatar, MediaPipe and a closed standard error; each gets what it would get alone."""
+"""Two threads: one engine, one avatar, a closed standard error; each gets what it would get alone."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """`python -c CODE` without its start-up: a process that has loaded every library forks a child for each program.
 
-Most of what a short command costs is loading torch, SciPy and MediaPipe: some eight seconds of a slow core. A child has
+Most of what a short command costs is loading torch, SciPy and onnxruntime: some seconds of a slow core. A child has
 them, and is else a process like any other: its own id, streams, folder, environment, signals, and end. Where it would
 spawn workers it forks them. What start-up itself does, is in the tests that begin Python anew: what commands load,
 closed streams, one batch with spawned workers.
@@ -151,7 +151,7 @@ def _server() -> socket.socket:
 def _load() -> None:
     """What commands import once they run."""
     import c2pa  # noqa: F401
-    import mediapipe  # noqa: F401
+    import onnxruntime  # noqa: F401
     import soxr  # noqa: F401
     from cryptography.hazmat.primitives.serialization import load_pem_private_key  # noqa: F401
     from cryptography.x509 import CertificateBuilder  # noqa: F401

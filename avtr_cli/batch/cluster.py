@@ -289,7 +289,7 @@ def _gathered(job: Job, called: dict[str, str]) -> dict[str, bytes]:
 
 @lru_cache(maxsize=1)
 def _worker(threads: int) -> Any:
-    from avtr_cli.batch.worker import Worker  # loads torch and MediaPipe, so only on nodes
+    from avtr_cli.batch.worker import Worker  # loads torch, so only on nodes
 
     return Worker(threads)
 

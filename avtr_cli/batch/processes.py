@@ -243,7 +243,7 @@ def _serve(pipe: Connection, lock: Lock | None, crew: Crew, gpu: str | None) -> 
     threading.Thread(target=_end_with_parent, daemon=True).start()
     with contextlib.suppress(KeyboardInterrupt, EOFError, BrokenPipeError), interruptions_held():
         with interruptible():
-            from avtr_cli.batch.worker import Worker  # loads torch and MediaPipe, so only here
+            from avtr_cli.batch.worker import Worker  # loads torch, so only here
 
         worker = Worker(threads, crew.sessions, max(1, runtime.cores() // crew.count))
         try:

@@ -13,7 +13,7 @@ INDENT = "      "
 
 
 def doctor(as_json: options.AsJson = False, quiet: options.Quiet = False) -> None:
-    """Check python, torch, devices, encoders, MediaPipe, weights, disk and extras; each with the fix.
+    """Check python, torch, devices, encoders, face finder, weights, disk and extras; each with the fix.
 
     Exit code 0 when avtr can render here, 1 when it cannot.
     """

@@ -25,19 +25,17 @@ if TYPE_CHECKING:
 
 CPU_QUOTA = Path("/sys/fs/cgroup/cpu.max")
 
-_QUIET = {
+_SLEEPY = {
     "OMP_WAIT_POLICY": "PASSIVE",
     "GOMP_SPINCOUNT": "0",
     "KMP_BLOCKTIME": "0",
     "OPENBLAS_NUM_THREADS": "1",  # NumPy's: it wakes a second thread even for a matrix of 2 by 2
-    "GLOG_minloglevel": "3",  # MediaPipe's C++ chatter
-    "TF_CPP_MIN_LOG_LEVEL": "3",
 }
 
 
 def set_library_environment() -> None:
-    """Set what torch and MediaPipe read once, when they load. The user's own environment wins."""
-    for key, value in _QUIET.items():
+    """Set what torch and NumPy read once, when they load. The user's own environment wins."""
+    for key, value in _SLEEPY.items():
         os.environ.setdefault(key, value)
 
 

@@ -47,7 +47,7 @@ def talking(frames: int) -> Floats:
 
 def time_renderer(photo: Path, config: RenderConfig, device: torch.device, frames: int = 100) -> dict[str, Any]:
     """Seconds to find the face and to prepare, milliseconds of a frame and of its stages as (median, least)."""
-    find_portrait(photo)  # MediaPipe is loaded once a process; that is start-up, not preparation
+    find_portrait(photo)  # its networks are loaded once a process; that is start-up, not preparation
     clock = _clock(device)
     started = clock()
     portrait = find_portrait(photo)

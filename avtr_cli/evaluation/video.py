@@ -1,4 +1,4 @@
-"""A rendered video into the curves of face.py, as MediaPipe sees them, and what its background does.
+"""A rendered video into the curves of face.py, as Face Mesh sees them, and what its background does.
 
 This is the outside view: the picture is measured, not what the renderer was told. Face Mesh trembles by some
 tenths of a degree and reads narrow slits between shut lids, so speeds are of a smoothed head, and bounds are wider.

@@ -1,1 +1,1 @@
-"""A photo into a `Portrait`: landmarks, crop and matte, by MediaPipe."""
+"""A photo into a `Portrait`: landmarks, crop and matte."""

@@ -1,4 +1,4 @@
-"""A picture into the face points in it: MediaPipe Face Mesh, 478 points a face with irises.
+"""A picture into the points of the faces in it, 478 a face with irises, however small they are.
 
 Points are float64 (478, 3) in pixels of the picture given, z in the same unit and away from the camera.
 """
@@ -9,32 +9,20 @@ import cv2
 import numpy as np
 
 from avtr_cli.core.arrays import Image, Points, Vector
-from avtr_cli.perception.mediapipe_graphs import Graph
+from avtr_cli.perception.detection import FAR
+from avtr_cli.perception.face_mesh import faces_in
 from avtr_cli.perception.topology import FACE_OVAL
 
 MOST_FACES = 12
-SURE_ENOUGH = 0.4  # detection confidence; paintings and old photographs lie between it and MediaPipe's own 0.5
+SURE_ENOUGH = 0.4  # score of a near face; paintings and old photographs lie between it and MediaPipe's own 0.5
+FAR_SURE_ENOUGH = 0.6  # score of a far one
 MIDDLE = 0.25  # of the picture's sides: a face whose centre lies nearer to the picture's is in the middle
 SEARCH_SIDE = 1280  # px; a larger picture is shrunk to this before it is searched
 
 
-def _mesh(faces: int) -> Graph:
-    return Graph(
-        lambda solutions: solutions.face_mesh.FaceMesh(
-            static_image_mode=True, refine_landmarks=True, max_num_faces=faces, min_detection_confidence=SURE_ENOUGH
-        )
-    )
-
-
-_meshes = {faces: _mesh(faces) for faces in (1, MOST_FACES)}
-_far_detector = Graph(
-    lambda solutions: solutions.face_detection.FaceDetection(model_selection=1, min_detection_confidence=SURE_ENOUGH)
-)
-
-
 def face_points(image: Image) -> Points | None:
     """The points of the one face in `image` (uint8 RGB), or None."""
-    found = _run_mesh(image, 1)
+    found = faces_in(image, 1, SURE_ENOUGH)
     return found[0] if found else None
 
 
@@ -46,7 +34,7 @@ def find_faces(image: Image) -> list[Points]:
     """
     shrink = min(1.0, SEARCH_SIDE / max(image.shape[:2]))
     seen = cv2.resize(image, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA) if shrink < 1 else image
-    faces = [points / shrink for points in _run_mesh(seen, MOST_FACES)]
+    faces = [points / shrink for points in faces_in(seen, MOST_FACES, SURE_ENOUGH)]
     boxes = _far_boxes(seen) or ([] if faces else _boxes_in_tiles(seen))
     for centre, side in boxes:
         points = _measure_around(image, centre / shrink, side / shrink)
@@ -59,13 +47,6 @@ def face_height(points: Points) -> float:
     """Size of a face in pixels: the height of its outline, or 1.2 times the width if that is more (a tilted face)."""
     extent = np.ptp(points[list(FACE_OVAL), :2], axis=0)
     return float(max(extent[1], 1.2 * extent[0]))
-
-
-def _run_mesh(image: Image, faces: int) -> list[Points]:
-    height, width = image.shape[:2]
-    found = _meshes[faces](image).multi_face_landmarks or []
-    scale = (width, height, width)
-    return [np.array([(p.x, p.y, p.z) for p in face.landmark], dtype=np.float64) * scale for face in found]
 
 
 def middle_score(image: Image) -> float:
@@ -82,13 +63,11 @@ def _far_boxes(image: Image) -> list[tuple[Vector, float]]:
 
 def _far_detections(image: Image) -> list[tuple[Vector, float, float]]:
     """(centre, side, score) of every face that the long-range detector sees."""
-    height, width = image.shape[:2]
-    found = []
-    for detection in _far_detector(image).detections or []:
-        box = detection.location_data.relative_bounding_box
-        centre = np.array([(box.xmin + box.width / 2) * width, (box.ymin + box.height / 2) * height])
-        found.append((centre, max(box.width * width, box.height * height), float(detection.score[0])))
-    return found
+    size = np.array(image.shape[1::-1])
+    return [
+        ((face.box[:2] + face.box[2:]) / 2 * size, float(((face.box[2:] - face.box[:2]) * size).max()), face.score)
+        for face in FAR(image, FAR_SURE_ENOUGH)
+    ]
 
 
 def _boxes_in_tiles(image: Image) -> list[tuple[Vector, float]]:

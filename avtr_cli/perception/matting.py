@@ -1,4 +1,4 @@
-"""Which pixels belong to the person: MediaPipe's selfie segmentation, sharpened along the photo's own edges.
+"""Which pixels belong to the person: a network's answer (MediaPipe's selfie segmentation), sharpened along the edges.
 
 The network sees 256 x 256 pixels, so it looks twice: at the whole photo, for arms and body, and at a square
 around the head, for hair. Edges then follow the picture by a guided filter.
@@ -11,20 +11,23 @@ import numpy as np
 
 from avtr_cli.core.arrays import Image, Matte, Points
 from avtr_cli.perception.crop import resample
+from avtr_cli.perception.cutout import cut_out, whole
 from avtr_cli.perception.landmarks import face_height
-from avtr_cli.perception.mediapipe_graphs import Graph
+from avtr_cli.perception.networks import Network
 from avtr_cli.perception.topology import FACE_OVAL, NOSE_TIP
 
 WORKING_SIDE = 1024  # px of the longer side; the network knows no finer detail
 HEAD_REACH = 1.7  # half side of the square around the head, in face heights
 
+SIDE = 256  # px of the picture that the network sees, whatever the photo's shape
 
-_segmentation = Graph(lambda solutions: solutions.selfie_segmentation.SelfieSegmentation(model_selection=0))
+_network = Network("person")
 
 
 def person_probability(image: Image) -> Matte:
     """float32 (H, W) in [0, 1] of `image`, uint8 RGB, straight from the network."""
-    return np.array(_segmentation(image).segmentation_mask, dtype=np.float32)
+    (answer,) = _network(cut_out(image, whole(image.shape), SIDE, extended=False)[None])
+    return cv2.resize(np.ascontiguousarray(answer[0, :, :, 0]), (image.shape[1], image.shape[0]))
 
 
 def whole_probability(photo: Image) -> Matte:
@@ -61,10 +64,9 @@ def _look_at_head(probability: Matte, image: Image, points: Points) -> None:
     reach = HEAD_REACH * face_height(points)
     x0, y0 = np.maximum(np.floor(centre - reach), 0).astype(int)
     x1, y1 = np.minimum(np.ceil(centre + reach), image.shape[1::-1]).astype(int)
-    size = 256
-    affine = np.array([[size / (x1 - x0), 0, 0], [0, size / (y1 - y0), 0]])
+    affine = np.array([[SIDE / (x1 - x0), 0, 0], [0, SIDE / (y1 - y0), 0]])
     affine[:, 2] = -affine[:, :2] @ (x0, y0)
-    closer = cv2.resize(person_probability(resample(image, affine, size, size)), (int(x1 - x0), int(y1 - y0)))
+    closer = cv2.resize(person_probability(resample(image, affine, SIDE, SIDE)), (int(x1 - x0), int(y1 - y0)))
     y, x = np.mgrid[y0:y1, x0:x1].astype(np.float32)
     distance = np.maximum(abs(x - centre[0]), abs(y - centre[1])) / reach
     weight = np.clip((1 - distance) * 3, 0, 1)

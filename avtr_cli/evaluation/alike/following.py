@@ -1,26 +1,26 @@
 """A finished video into the tracks of its face, frame by frame, as Face Mesh follows it.
 
-The video mode of Face Mesh looks near the face of the frame before and smooths over time; its very first frame is
-unsure. A video may have any size and any constant rate of frames; the tracks keep its rate.
+A face is looked for where the frame before had it; the very first frame is unsure. A video may have any size and any
+constant rate of frames; the tracks keep its rate.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import imageio_ffmpeg
 import numpy as np
 
-from avtr_cli.core.arrays import Image
 from avtr_cli.core.errors import InputError
 from avtr_cli.core.textfile import why_no_file
 from avtr_cli.evaluation.alike.tracks import CURVES, SUFFIX, Tracks, curves_of, gathered, read_tracks
 from avtr_cli.output import ffmpeg
-from avtr_cli.perception.mediapipe_graphs import Graph
+from avtr_cli.perception.face_mesh import Follower
+
+SURE_ENOUGH = 0.5  # score of a face that is followed from then on
 
 OnFrames = Callable[[int, int], None]
 
@@ -35,31 +35,19 @@ def follow(path: Path, watch: OnFrames | None = None) -> Tracks:
 
     Raises InputError where it is no video, or no frame shows a face.
     """
-    mesh = Graph(
-        lambda solutions: solutions.face_mesh.FaceMesh(static_image_mode=False, refine_landmarks=True, max_num_faces=1)
-    )
+    follower = Follower(most=1, least=SURE_ENOUGH)
     pictures = _pictures(path)
     fps, total = next(pictures)
     rows = []
-    with closing(mesh):
-        for index, picture in enumerate(pictures, 1):
-            rows.append(_seen(mesh, picture))
-            if watch is not None:
-                watch(index, max(total, index))
+    for index, picture in enumerate(pictures, 1):
+        faces = follower(picture)
+        rows.append(curves_of(faces[0]) if faces else dict.fromkeys(CURVES, math.nan))
+        if watch is not None:
+            watch(index, max(total, index))
     tracks = gathered(rows, fps)
     if not tracks.found.any():
         raise InputError(f"{path}: Face Mesh finds no face in any of its {len(tracks)} frames")
     return tracks
-
-
-def _seen(mesh: Graph, picture: Image) -> dict[str, float]:
-    """The frame's values of CURVES; NaN without a face."""
-    faces = mesh(picture).multi_face_landmarks
-    if not faces:
-        return dict.fromkeys(CURVES, math.nan)
-    height, width = picture.shape[:2]
-    shares = np.array([(point.x, point.y, point.z) for point in faces[0].landmark], np.float64)
-    return curves_of(shares * np.array([width, height, width], np.float64))
 
 
 def _pictures(path: Path) -> Iterator[Any]:

@@ -8,7 +8,6 @@ talk never uses come on top, so that a real face that uses them is not explained
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import dataclass
 
 import numpy as np
@@ -52,8 +51,8 @@ class Take:
 
 def act(portrait: Portrait, controls: Floats, size: int = SIZE) -> Take:
     """`portrait` drawn `size` px wide with `controls` (T, 58) and watched; its first frames are at rest."""
-    with closing(Watcher()) as watcher:
-        seen = [watcher.look(picture) for picture in pictures(portrait, controls, size)]
+    watcher = Watcher()
+    seen = [watcher.look(picture) for picture in pictures(portrait, controls, size)]
     return Take(controls, np.stack(seen))
 
 

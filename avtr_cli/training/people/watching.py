@@ -24,9 +24,10 @@ from avtr_cli.core.errors import InputError
 from avtr_cli.core.textfile import why_no_file
 from avtr_cli.core.timing import FPS
 from avtr_cli.output import ffmpeg
-from avtr_cli.perception.mediapipe_graphs import Graph
+from avtr_cli.perception.face_mesh import Follower
 from avtr_cli.perception.topology import POINTS
 
+SURE_ENOUGH = 0.5  # score of a face that is followed from then on
 LARGEST_SIDE = 960  # px: larger pictures are shrunk to this before they are searched
 _SAME_FPS = 1e-3
 _THUMBNAIL = (32, 24)  # px of the pictures by which cuts are noticed
@@ -54,30 +55,18 @@ class Seen:
 
 
 class Watcher:
-    """Face Mesh in its video mode, of one face or of two; looks near the face of the picture before."""
+    """Face Mesh over a video, of one face or of two; looks near the face of the picture before."""
 
     def __init__(self, most: int = 1):
-        self._mesh = Graph(
-            lambda solutions: solutions.face_mesh.FaceMesh(
-                static_image_mode=False, refine_landmarks=True, max_num_faces=most
-            )
-        )
+        self._follower = Follower(most, SURE_ENOUGH)
 
     def faces(self, picture: Image) -> list[Points]:
         """The points of each face found, (478, 3) px, the largest first."""
-        found = self._mesh(picture).multi_face_landmarks or []
-        height, width = picture.shape[:2]
-        scale = np.array([width, height, width], np.float64)
-        faces = [np.array([(p.x, p.y, p.z) for p in face.landmark], np.float64) * scale for face in found]
-        return sorted(faces, key=lambda points: -float(np.ptp(points[:, 1])))
+        return sorted(self._follower(picture), key=lambda points: -float(np.ptp(points[:, 1])))
 
     def look(self, picture: Image) -> Points:
         """The points of the one face, (478, 3) px; NaN where none is found."""
         return next(iter(self.faces(picture)), np.full((POINTS, 3), np.nan))
-
-    def close(self) -> None:
-        """Give the network's memory back."""
-        self._mesh.close()
 
 
 def watch(path: Path, told: OnFrames | None = None) -> Seen:
@@ -89,16 +78,16 @@ def watch(path: Path, told: OnFrames | None = None) -> Seen:
     rows, faces, jumps = [], [], []
     last: Floats | None = None
     size = (0, 0)
-    with closing(Watcher(most=2)) as watcher:
-        for index, picture in enumerate(_pictures(path, fps), 1):
-            found = watcher.faces(picture)
-            rows.append(found[0] if found else np.full((POINTS, 3), np.nan))
-            faces.append(_counted(found))
-            small = cv2.resize(picture, _THUMBNAIL, interpolation=cv2.INTER_AREA).astype(np.float32)
-            jumps.append(0.0 if last is None else float(np.abs(small - last).mean()))
-            last, size = small, (picture.shape[1], picture.shape[0])
-            if told is not None:
-                told(index, max(total, index))
+    watcher = Watcher(most=2)
+    for index, picture in enumerate(_pictures(path, fps), 1):
+        found = watcher.faces(picture)
+        rows.append(found[0] if found else np.full((POINTS, 3), np.nan))
+        faces.append(_counted(found))
+        small = cv2.resize(picture, _THUMBNAIL, interpolation=cv2.INTER_AREA).astype(np.float32)
+        jumps.append(0.0 if last is None else float(np.abs(small - last).mean()))
+        last, size = small, (picture.shape[1], picture.shape[0])
+        if told is not None:
+            told(index, max(total, index))
     if not rows:
         raise InputError(f"{path}: is no video that can be read")
     return _at_25_fps(np.stack(rows), np.array(faces), np.array(jumps), fps, size)
