@@ -12,7 +12,7 @@ from avtr_cli.core.config import EMOTIONS, MotionConfig
 from avtr_cli.core.errors import ConfigError
 from avtr_cli.core.motion_space import CONTROLS
 from avtr_cli.core.timing import WINDOW_SAMPLES
-from avtr_cli.core.types import CUE_STRENGTH, CUES, Cue, Window
+from avtr_cli.core.types import CUE_STRENGTH, CUES, Cue, Identity, Window
 from avtr_cli.evaluation.motion.face import lip_aperture
 from avtr_cli.motion import gestures
 from avtr_cli.motion.gestures import CURVES
@@ -331,3 +331,20 @@ def test_eyes_that_left_the_partner_come_back():
     lengths = edges[1::2] - edges[::2]
     assert np.median(lengths) < 25  # a second
     assert away.mean() < 0.5
+
+
+def test_two_people_do_not_move_alike_and_one_moves_the_same_again():
+    generator = LmfmGenerator(MotionConfig())
+    windows = [Window(np.zeros((2, WINDOW_SAMPLES), np.float32), index) for index in range(4)]
+
+    def head(person: int) -> torch.Tensor:
+        identity = Identity(CONTROLS, torch.zeros(len(CONTROLS)), None, (8, 8), person=person)
+        state, out = generator.start(identity, 3), []
+        for window in windows:
+            motion, state = generator.step(window, state)
+            out.append(motion.values[:, CONTROLS.index("headPitch") :])
+        return torch.cat(out)
+
+    one, other, again = head(0xFFFFFFFF), head(77), head(0xFFFFFFFF)
+    assert torch.equal(one, again)
+    assert float((one - other).abs().max()) > np.deg2rad(0.05)

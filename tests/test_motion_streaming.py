@@ -135,7 +135,7 @@ def base_noise(seed: int, steps: int) -> tuple[torch.Tensor, torch.Tensor]:
 
     mouth, face, last = [], [], None
     for index in range(CHUNKS):
-        rng = np.random.default_rng([seed, index])
+        rng = np.random.default_rng([seed, 0, index])
         rng.random((CHUNK_FRAMES, decisions.NUMBERS))
         uniform = torch.from_numpy(rng.random((CHUNK_FRAMES, len(MOUTH)), np.float32))
         rows = flow.ar1_noise(uniform, last, NOISE_CORRELATION, NOISE_LIMIT)

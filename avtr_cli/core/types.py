@@ -36,7 +36,13 @@ class Portrait:
     matte: Matte
     crop_size: int = 512
     sha256: str = ""  # of the file's bytes
+
     warnings: tuple[str, ...] = ()
+
+    @property
+    def person(self) -> int:
+        """A number of this photo's own, as `Identity` has it."""
+        return int(self.sha256[:8] or "0", 16)
 
 
 @dataclass(frozen=True)
@@ -49,6 +55,7 @@ class Identity:
     anatomy  what motion models and bridges may know of the person, by name, on the renderer's device:
              keypoints: canonical_keypoints (21, 3), rotation (3, 3), expression (21, 3), scale (1,)
              controls: parted_lips (1,), the gap between the photo's own lips as a jawOpen weight
+    person   a number of the photo's own, below 2^32: with one seed, two people do not move alike; 0 is nobody
     """
 
     space: MotionSpace
@@ -57,6 +64,7 @@ class Identity:
     size: tuple[int, int]
     warnings: tuple[str, ...] = ()
     anatomy: Mapping[str, Tensor] = field(default_factory=dict)
+    person: int = 0
 
 
 @dataclass(frozen=True)

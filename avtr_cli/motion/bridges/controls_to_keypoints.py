@@ -136,7 +136,7 @@ class Retargeted:
 
     def start(self, identity: Identity, seed: int) -> MotionState:
         """The inner model's state for a neutral face, and the portrait's geometry from `identity.anatomy`."""
-        neutral = Identity(CONTROLS, torch.zeros(len(CONTROLS)), None, identity.size)
+        neutral = Identity(CONTROLS, torch.zeros(len(CONTROLS)), None, identity.size, person=identity.person)
         anatomy = identity.anatomy
         portrait = {
             "portrait.points": anatomy["canonical_keypoints"],

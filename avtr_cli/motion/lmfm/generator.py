@@ -78,7 +78,7 @@ class LmfmGenerator:
         return self._backend.name
 
     def start(self, identity: Identity | None, seed: int) -> MotionState:
-        """The state before the first chunk. Of `identity.anatomy` it takes how far the photo's lips are parted."""
+        """The state before the first chunk. Of `identity` it takes who that is, and how far lips are parted."""
         model, width = self.model, self.model.shape.width
         with torch.no_grad(), one_thread():
             rest = -model.face_centre(self._person) / model.face_sd  # zero controls: the photo
@@ -86,7 +86,7 @@ class LmfmGenerator:
         parted = identity.anatomy.get("parted_lips") if identity else None
         pending = decisions.Pending.empty()
         return {
-            "seed": torch.tensor(seed, dtype=torch.int64),
+            "seed": torch.tensor([seed & 0xFFFFFFFF, identity.person if identity else 0], dtype=torch.int64),
             "features": torch.full((2, hearing.HISTORY, FEATURES), SILENCE),
             "encoded": silence[:, None].expand(2, PAST_FRAMES, width).clone(),
             "flags": torch.zeros(PAST_FRAMES, 2 * hearing.FLAGS),
@@ -110,7 +110,7 @@ class LmfmGenerator:
 
     def _step(self, window: Window, state: MotionState, asked: Asked) -> tuple[Tensor, MotionState]:
         model, config = self.model, self.config
-        rng = np.random.default_rng([int(state["seed"]) & 0xFFFFFFFF, window.index])
+        rng = np.random.default_rng([*state["seed"].tolist(), window.index])
         fresh = self._mel.of_window(torch.from_numpy(window.samples))
         features = torch.cat([state["features"], fresh], dim=1)
         heard = self._backend.hear(

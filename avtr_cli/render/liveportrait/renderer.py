@@ -201,7 +201,8 @@ class LivePortraitRenderer:
             "expression": pose.exp[0],
             "scale": pose.scale[0],
         }
-        return Identity(KEYPOINTS, still.float().cpu(), avatar, (width, height), portrait.warnings, anatomy)
+        still = still.float().cpu()
+        return Identity(KEYPOINTS, still, avatar, (width, height), portrait.warnings, anatomy, portrait.person)
 
     def draw(self, identity: Identity, motion: Motion, camera: Camera = FRONT) -> Frames:
         """uint8 (T, H, W, 3), or 4 with a transparent background: one picture per row of `motion`."""

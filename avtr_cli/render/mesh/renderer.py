@@ -143,6 +143,7 @@ class MeshRenderer:
             size=(stage.frame.width, stage.frame.height),
             warnings=portrait.warnings,
             anatomy={"parted_lips": torch.tensor([parted_lips(stage.points, stage.unit)])},
+            person=portrait.person,
         )
 
     def _tables(self, avatar: Avatar) -> Tables | None:
