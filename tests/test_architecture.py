@@ -71,6 +71,10 @@ def test_only_one_module_imports_torchaudio():
     assert users <= {"audio/torchaudio_cpu.py"}
 
 
+def test_mediapipe_judges_us_and_is_not_used():
+    assert [file for file, name in sources.imports() if name.split(".")[0] == "mediapipe"] == []
+
+
 def loaded_by(statement: str) -> set[str]:
     code = f"import sys; {statement}; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
