@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from avtr_cli.core.arrays import Doubles
+from avtr_cli.core.arrays import Doubles, Indices
 
 FEWEST = 3  # conversations that an interval can be told from
 NORMAL_95 = 1.96
@@ -53,7 +53,7 @@ class Replicates:
         return Replicates(self.value - other.value, self.without - other.without)
 
 
-def mean_over(values: Doubles, groups: Doubles | list[int], count: int) -> Replicates:
+def mean_over(values: Doubles, groups: Indices | list[int], count: int) -> Replicates:
     """The mean of (n,) values, of which NaN are none, and without each of `count` conversations; `groups` is theirs."""
     known = np.isfinite(values)
     kept, owner = np.asarray(values, np.float64)[known], np.asarray(groups, int)[known]

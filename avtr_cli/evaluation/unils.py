@@ -55,7 +55,7 @@ def measure(
 
 def motion_frechet(preds: Sequence[Reals], truths: Sequence[Reals], windows: bool = False) -> float:
     """The Fréchet distance of all clips' frames (T, C), or of mean and spread in their whole windows of a second."""
-    prepare = _windowed if windows else np.asarray
+    prepare = windowed if windows else np.asarray
     pooled = [[prepare(clip) for clip in side] for side in (preds, truths)]
     if not all(sum(map(len, side)) >= 2 for side in pooled):
         return math.nan
@@ -127,7 +127,7 @@ def _turnwise(columns: Doubles, where: Mask) -> Doubles:
     return spread
 
 
-def _windowed(clip: Reals) -> Doubles:
+def windowed(clip: Reals) -> Doubles:
     """Mean and spread of every column in whole windows from the start, (windows, 2 C)."""
     table = np.asarray(clip, np.float64)
     count = len(table) // WINDOW_FRAMES
