@@ -109,7 +109,7 @@ def _tell(
     _among("--frames", frames, RULES)
     _among("--protocol", protocol, PROTOCOLS)
     options.check_written({"--report": report, "--csv": csv})
-    with _watching(quiet) as watch:
+    with watching(quiet) as watch:
         reports = evaluate_folder(folder, parts, Asked(rule=frames, seed=seed, few=few), protocol, watch)
     for warning in dict.fromkeys(warning for one in reports.values() for warning in one["warnings"]):
         voice.note(warning)
@@ -122,7 +122,7 @@ def _tell(
 
 
 @contextmanager
-def _watching(quiet: bool) -> Iterator[Watched]:
+def watching(quiet: bool) -> Iterator[Watched]:
     """A bar for each file that takes its time, one after the other."""
     with ExitStack() as bars:
 

@@ -25,7 +25,7 @@ FORMAT = 1
 SHOWN = (*VIDEOS, ".safetensors", ".npz")
 CONDITIONS = ("none", "photo", "other_clip", "same_clip")
 CLIP_KEYS = ("id", "group", "partner", "photo", "start", "end")
-SYSTEM_KEYS = ("name", "folder", "conditioned_on_truth")
+SYSTEM_KEYS = ("name", "folder", "conditioned_on_truth", "hears_partner")
 _SIDES = ("_self", "_partner")
 
 
@@ -50,10 +50,12 @@ class System:
     name: str
     folder: Path
     conditioned: str = "none"
+    hears_partner: bool = False  # said in the manifest; for the eyes alone
 
-    def shows(self, clip: Clip) -> Path | None:
-        """Its file of a clip: of the kind of the truth where it has one."""
-        return _shown(self.folder, clip.id, clip.truth.suffix.lower() if clip.truth is not None else "")
+    def shows(self, clip: Clip, suffixes: tuple[str, ...] = ()) -> Path | None:
+        """Its file of a clip: one of `suffixes`, or of the kind of the truth, where it has such."""
+        wanted = suffixes or ((clip.truth.suffix.lower(),) if clip.truth is not None else ())
+        return _shown(self.folder, clip.id, wanted)
 
 
 @dataclass(frozen=True)
@@ -128,8 +130,8 @@ def _photo(folder: Path, name: str) -> Path | None:
     return _first(folder / "photos", name, (".png", ".jpg", ".jpeg", ".webp"))
 
 
-def _shown(folder: Path, name: str, first: str = "") -> Path | None:
-    return _first(folder, name, sorted(SHOWN, key=lambda suffix: suffix != first) if first else SHOWN)
+def _shown(folder: Path, name: str, first: tuple[str, ...] = ()) -> Path | None:
+    return _first(folder, name, sorted(SHOWN, key=lambda suffix: suffix not in first))
 
 
 def _first(folder: Path, name: str, suffixes: Iterable[str]) -> Path | None:
@@ -194,7 +196,10 @@ def _systems_of(path: Path, folder: Path, rows: list[dict[str, Any]]) -> list[Sy
         place = folder / str(row.get("folder") or f"systems/{row['name']}")
         if not place.is_dir():
             raise ConfigError(f"{where}: {place}: there is no such folder")
-        found.append(System(str(row["name"]), place, conditioned))
+        hears = row.get("hears_partner", False)
+        if not isinstance(hears, bool):
+            raise ConfigError(f"{where}: 'hears_partner' is true or false, not {quoted(hears)}")
+        found.append(System(str(row["name"]), place, conditioned, hears))
     return _distinct(path, found, [system.name for system in found])
 
 

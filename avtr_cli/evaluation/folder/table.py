@@ -51,13 +51,13 @@ def _rows(columns: Mapping[str, Mapping[str, Any]]) -> list[str]:
 def _cell(entry: Mapping[str, Any] | None) -> str:
     if entry is None or entry["value"] is None:
         return "-"
-    half = f" ±{_number((entry['high'] - entry['low']) / 2)}" if entry["high"] is not None else ""
+    half = f" ±{number((entry['high'] - entry['low']) / 2)}" if entry["high"] is not None else ""
     mark = "!" if entry.get("confounded") else ""
-    return f"{_number(entry['value'])}{mark}{half}"
+    return f"{number(entry['value'])}{mark}{half}"
 
 
-def _number(value: float) -> str:
-    """Two digits behind the point, or the first that is not 0; no zero before it."""
+def number(value: float) -> str:
+    """For people: two digits behind the point, or the first that is not 0; no zero before it."""
     size = abs(value)
     if size < SHOWN_AS_0:
         return "0"
@@ -84,10 +84,11 @@ def _reasons(report: Mapping[str, Any], width: int) -> Iterator[str]:
         for left in one["left_out"]:
             yield from _wrapped(f"left out: {name} {left['id']}: {left['reason']}", width)
     for (reason, _), names in rows.items():
-        yield from _wrapped(f"{_listed(list(dict.fromkeys(names)))}: {reason}", width)
+        yield from _wrapped(f"{listed(list(dict.fromkeys(names)))}: {reason}", width)
 
 
-def _listed(names: Sequence[str]) -> str:
+def listed(names: Sequence[str]) -> str:
+    """The names, or the first two and how many more."""
     return ", ".join(names) if len(names) <= 3 else f"{names[0]}, {names[1]} and {len(names) - 2} more"
 
 
