@@ -147,7 +147,7 @@ def test_the_page_holds_the_video_and_the_numbers(avtr, tmp_path):
     text = page.read_text()
     assert 'src="all.mp4"' in text
     assert "data:image/jpeg" in text
-    assert "S_LVE_mesh" in text
+    assert "S_<wbr>LVE_<wbr>mesh" in text
     assert "no clip counts" in text
 
 

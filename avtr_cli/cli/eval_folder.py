@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 RULES = ("listening", "reactive")
 PROTOCOLS = ("avtr", "unils")
+CHANNELS = ("luma", "rgb")
 
 Folder = Annotated[
     Path,
@@ -74,6 +75,39 @@ def unils(
     _tell(folder, ("unils",), "listening", protocol, seed, False, report, csv, as_json, quiet)
 
 
+def pictures(
+    folder: Folder,
+    channels: Annotated[
+        str,
+        option(
+            SETTINGS,
+            "--channels",
+            metavar="KIND",
+            autocompletion=completions.among(CHANNELS),
+            help="SSIM of luma, or the mean of rgb.",
+        ),
+    ] = "luma",
+    whole: Annotated[bool, option(SETTINGS, "--whole", help="Whole pictures of one size, not the face alone.")] = False,
+    report: options.NumbersFile = None,
+    csv: Table = None,
+    as_json: options.AsJson = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Judge videos against the recorded ones, picture by picture: PSNR and SSIM."""
+    from avtr_cli.core.errors import InputError
+    from avtr_cli.evaluation.folder.layout import read_layout
+    from avtr_cli.evaluation.folder.likeness import pictures_report
+
+    _among("--channels", channels, CHANNELS)
+    options.check_written({"--report": report, "--csv": csv})
+    with watching(quiet) as watch:
+        found = pictures_report(read_layout(folder), channels, whole, watch)
+    if not any(row["count"]["pairs"] for one in found["systems"].values() for row in one["measures"].values()):
+        reasons = (f"{one['id']}: {one['reason']}" for made in found["systems"].values() for one in made["left_out"])
+        raise InputError(f"{folder}: no video can be judged: {next(reasons, 'there is none')}")
+    _told({"pictures": found}, report, csv, as_json)
+
+
 def everything(
     folder: Folder,
     frames: Frames = "listening",
@@ -101,9 +135,7 @@ def _tell(
     as_json: bool,
     quiet: bool,
 ) -> None:
-    from avtr_cli.core.files import write_text
     from avtr_cli.evaluation.folder.listening import Asked
-    from avtr_cli.evaluation.folder.rows import csv_lines
     from avtr_cli.evaluation.folder.suite import evaluate_folder
 
     _among("--frames", frames, RULES)
@@ -111,10 +143,18 @@ def _tell(
     options.check_written({"--report": report, "--csv": csv})
     with watching(quiet) as watch:
         reports = evaluate_folder(folder, parts, Asked(rule=frames, seed=seed, few=few), protocol, watch)
+    _told(reports, report, csv, as_json)
+
+
+def _told(reports: Mapping[str, Mapping[str, Any]], report: Path | None, csv: Path | None, as_json: bool) -> None:
+    """Warnings, a table or JSON, and the files that were asked for."""
+    from avtr_cli.core.files import write_text
+    from avtr_cli.evaluation.folder.rows import csv_lines
+
     for warning in dict.fromkeys(warning for one in reports.values() for warning in one["warnings"]):
         voice.note(warning)
     told: dict[str, Any] = {"command": options.typed()}
-    told |= reports[parts[0]] if len(parts) == 1 else reports
+    told |= next(iter(reports.values())) if len(reports) == 1 else reports
     tell_numbers(_lines(reports), told, report, as_json)
     if csv is not None:
         rows = [line for at, one in enumerate(reports.values()) for line in list(csv_lines(one))[min(at, 1) :]]

@@ -139,7 +139,7 @@ def _row(name: str, report: Mapping[str, Any], systems: Sequence[str]) -> str:
     doubted = '<div class="small warn">mostly identity</div>' if any(one.get("confounded") for one in entries) else ""
     comparable = "yes, on the same data" if entries[0]["comparable_with_published"] else "no"
     return (
-        f"<tr><td>{escape(name)}{arrow}{doubted}</td>{cells}"
+        f'<tr><td style="overflow-wrap:normal">{escape(name).replace("_", "_<wbr>")}{arrow}{doubted}</td>{cells}'
         f'<td style="min-width:180px;width:40%">{plot}</td>'
         f"<td>{comparable}</td></tr>"
     )

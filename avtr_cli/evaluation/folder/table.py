@@ -7,7 +7,7 @@ import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-CELL = 13
+CELL = 14
 SHOWN_AS_0 = 5e-5
 ABBREVIATED = {"random_order": "shuffled", "next_truth": "next"}
 
@@ -20,7 +20,8 @@ def report_lines(report: Mapping[str, Any], width: int = 80) -> Iterator[str]:
         if names and leaks:
             yield from _wrapped("Given the very truth they are judged by (leaks):", width)
         yield from _block({name: systems[name]["measures"] for name in names}, width)
-    yield "Controls, made of truth:"
+    if controls:
+        yield "Controls, made of truth:"
     yield from _block({ABBREVIATED.get(name, name): one["measures"] for name, one in controls.items()}, width)
     counted = f"{report['clips']} clips of {report['groups']} conversations"
     yield from _wrapped(f"{counted}; {report['statement']}", width)
