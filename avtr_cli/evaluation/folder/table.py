@@ -7,6 +7,8 @@ import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from avtr_cli.report.elements import counted
+
 CELL = 14
 SHOWN_AS_0 = 5e-5
 ABBREVIATED = {"random_order": "shuffled", "next_truth": "next"}
@@ -23,8 +25,8 @@ def report_lines(report: Mapping[str, Any], width: int = 80) -> Iterator[str]:
     if controls:
         yield "Controls, made of truth:"
     yield from _block({ABBREVIATED.get(name, name): one["measures"] for name, one in controls.items()}, width)
-    counted = f"{report['clips']} clips of {report['groups']} conversations"
-    yield from _wrapped(f"{counted}; {report['statement']}", width)
+    both = f"{counted(report['clips'], 'clip')} of {counted(report['groups'], 'conversation')}"
+    yield from _wrapped(f"{both}; {report['statement']}", width)
     yield from _reasons(report, width)
 
 
