@@ -22,6 +22,7 @@ from avtr_cli import __version__
 from avtr_cli.cli import (
     batch,
     bench,
+    compare,
     config,
     cues,
     demo,
@@ -79,6 +80,7 @@ app.add_typer(weights.app, name="weights", rich_help_panel=ASK)
 _add(MEASURE, "doctor", doctor.doctor)
 app.add_typer(bench.app, name="bench", rich_help_panel=MEASURE)
 app.add_typer(evaluate.app, name="eval", rich_help_panel=MEASURE)
+_add(MEASURE, "compare", compare.compare, "avtr compare calls/ -o compare.mp4 --html compare.html")
 app.add_typer(train.app, name="train", rich_help_panel=DEVELOP)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from avtr_cli.cli import eval_alike, eval_alive, eval_renderer, eval_temporal, options, voice
+from avtr_cli.cli import eval_alike, eval_alive, eval_folder, eval_renderer, eval_temporal, options, voice
 from avtr_cli.cli.command import Command, Group
 from avtr_cli.cli.measured import tell_numbers, watched
 from avtr_cli.core.errors import ConfigError
@@ -24,6 +24,10 @@ app.command("renderer", cls=Command)(eval_renderer.renderer)
 app.command("temporal", cls=Command)(eval_temporal.temporal)
 app.command("alike", cls=Command)(eval_alike.alike)
 app.command("alive", cls=Command)(eval_alive.alive)
+app.command("listening", cls=Command)(eval_folder.listening)
+app.command("unils", cls=Command)(eval_folder.unils)
+app.command("pictures", cls=Command)(eval_folder.pictures)
+app.command("all", cls=Command)(eval_folder.everything)
 
 AvatarChannel = Annotated[int, typer.Option(help="The avatar's channel.", min=1, max=2)]
 Partner = Annotated[Path | None, typer.Option(help="The partner's mono file; DIALOGUE is then the avatar's.")]

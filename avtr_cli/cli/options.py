@@ -264,11 +264,12 @@ def check_written(written: Mapping[str, Path | None], read: Iterable[Path | None
 
 
 def measured_before(path: Path) -> bool:
-    """Whether a measuring command wrote it: a JSON report with a key of ours, Matplotlib's curves, a page, tracks."""
+    """Whether a measuring command wrote it: a JSON report with a key of ours, curves, a page, tracks, a table."""
     try:
         data = path.read_bytes()
         if not data.startswith(b"{"):
-            return any(mark in data for mark in (b"atplotlib", b'name="generator" content="avtr ', b"aperture.npy"))
+            marks = (b"atplotlib", b'name="generator" content="avtr ', b"aperture.npy", b"system,row,value,low,high")
+            return any(mark in data for mark in marks)
         return not json.loads(data).keys().isdisjoint(("command", "runs", "sessions", "stages_ms"))
     except (OSError, ValueError, RecursionError):
         return False

@@ -16,7 +16,6 @@ import cv2
 import imageio_ffmpeg
 import numpy as np
 import soundfile
-from scipy.ndimage import uniform_filter1d
 
 from avtr_cli.core.arrays import Affine, AnyArray, Doubles, Floats, Image, Indices, Mask, Points, Sound
 from avtr_cli.core.errors import InputError, OutputError
@@ -24,9 +23,10 @@ from avtr_cli.core.textfile import why_no_file
 from avtr_cli.core.timing import FPS, SAMPLE_RATE, SAMPLES_PER_FRAME
 from avtr_cli.core.types import Portrait
 from avtr_cli.evaluation.motion import head, life, lips
-from avtr_cli.evaluation.motion.face import ARTICULATION, Face
+from avtr_cli.evaluation.motion.face import Face
 from avtr_cli.evaluation.motion.takes import Dialogue, Finding, Findings, Take
 from avtr_cli.evaluation.motion.voice import hear
+from avtr_cli.evaluation.seen_face import Lengths, seen_face
 from avtr_cli.evaluation.table import VIDEO_MEASURES, report_row
 from avtr_cli.output import ffmpeg
 from avtr_cli.perception.crop import resample, scaled
@@ -34,11 +34,6 @@ from avtr_cli.perception.landmarks import face_points
 from avtr_cli.perception.template import fit_pose, head_shape
 from avtr_cli.perception.topology import EYES, LIP_CENTRES, MOUTH_CORNERS
 
-JAW_EO = 0.36  # inner lip gap of a jaw weight of 1, in eye distances
-SHUT_EAR = 0.5  # Face Mesh's eye aspect ratio of a shut eye over that of the open one, about
-BROW_EO = 0.12  # rise of a brow weight of 1
-SMILE_EO = 0.18  # widening of the mouth at a smile weight of 1
-SMOOTH_FRAMES = 5  # of head angles: a chunk; the tremble of single frames goes, nods stay
 BLOCK = 8  # px; the background is compared in block means, in which coding noise averages out
 CLEAR_SHARE = 0.08  # of the picture's side: this far from the person background begins
 PERSON = 0.02  # matte above which a pixel is the person's
@@ -160,22 +155,14 @@ def _curves(shapes: Points, angles: Doubles, ears: Doubles, still: Points, level
     """Points in the head's own frame (T, 478, 3), angles (T, 3) and eye ratios (T,), against the photo's."""
     upper, lower = LIP_CENTRES
     left, right = MOUTH_CORNERS
-    gap = np.maximum(shapes[:, lower, 1] - shapes[:, upper, 1], 0.0)
-    width = np.linalg.norm(shapes[:, right] - shapes[:, left], axis=1)
-    still_width = np.linalg.norm(still[right] - still[left])
     brows = [point for eye in EYES for point in eye.brow]
-    opening = ears / np.percentile(ears, 90)
-    count = len(shapes)
-    return Face(
-        aperture=gap / JAW_EO,
-        articulation=np.zeros((count, len(ARTICULATION))),
-        rounding=np.maximum(still_width - width, 0.0) / SMILE_EO,
-        head=uniform_filter1d(angles - level, SMOOTH_FRAMES, axis=0),
-        gaze=np.zeros((count, 2)),
-        blink=np.clip((1 - opening) / (1 - SHUT_EAR), 0.0, 1.0),
-        brow=(still[brows, 1].mean() - shapes[:, brows, 1].mean(1)) / BROW_EO,
-        smile=np.maximum(width - still_width, 0.0) / SMILE_EO,
+    lengths = Lengths(
+        gap=shapes[:, lower, 1] - shapes[:, upper, 1],
+        width=np.linalg.norm(shapes[:, right] - shapes[:, left], axis=1),
+        brows=shapes[:, brows, 1].mean(1),
     )
+    still_width = float(np.linalg.norm(still[right] - still[left]))
+    return seen_face(lengths, angles - level, ears, still_width, float(still[brows, 1].mean()))
 
 
 def _nearest(found: Mask) -> Indices:

@@ -21,6 +21,7 @@ from avtr_cli.core.motion_space import CONTROLS, HEAD_CHANNELS
 from avtr_cli.core.types import Identity, Motion, Portrait
 from avtr_cli.evaluation.measure import Measure
 from avtr_cli.evaluation.mesh.studio import Numbers
+from avtr_cli.evaluation.pictures import similarity
 from avtr_cli.perception.crop import resample
 from avtr_cli.perception.portrait import find_portrait
 from avtr_cli.perception.topology import CHIN, FACE_OVAL
@@ -157,7 +158,7 @@ def _likeness(renderer: MeshRenderer, identity: Identity, controls: Reals, regio
     least = math.nan
     for index in range(0, len(level), LOOK_EVERY):
         frame = cv2.cvtColor(_draw(renderer, identity, level[index], AT_REST), cv2.COLOR_RGB2GRAY)
-        least = min(_mean_in(structural_similarity(frame, photo), regions.beyond_face), least)
+        least = min(_mean_in(similarity(frame, photo), regions.beyond_face), least)
     return {"identity.ssim": least}
 
 
@@ -207,21 +208,6 @@ class _Marks:
         lengths = np.linalg.norm(moved.reshape(-1, 2), axis=1)
         lengths = lengths[np.isfinite(lengths)]
         return float(np.percentile(lengths, 95)) if lengths.size else math.nan
-
-
-def structural_similarity(a: Grey, b: Grey) -> Floats:
-    """Wang et al. 2004 for grey uint8 pictures (H, W): their Gaussian window, a float32 value for each pixel."""
-    x, y = a.astype(np.float32), b.astype(np.float32)
-
-    def local(values: Floats) -> Floats:
-        return cv2.GaussianBlur(values, (11, 11), 1.5)
-
-    mean_x, mean_y = local(x), local(y)
-    var_x, var_y = local(x * x) - mean_x**2, local(y * y) - mean_y**2
-    both = local(x * y) - mean_x * mean_y
-    c1, c2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
-    alike: Floats = (2 * mean_x * mean_y + c1) * (2 * both + c2)
-    return alike / ((mean_x**2 + mean_y**2 + c1) * (var_x + var_y + c2))
 
 
 def _draw(renderer: MeshRenderer, identity: Identity, row: Reals, index: int) -> Image:

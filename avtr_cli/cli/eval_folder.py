@@ -1,0 +1,187 @@
+"""`avtr eval listening`, `unils` and `all`: any systems' videos or motion beside the recorded people."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from avtr_cli.cli import completions, options, voice
+from avtr_cli.cli.command import OUTPUT, SETTINGS
+from avtr_cli.cli.measured import tell_numbers, watched
+from avtr_cli.cli.options import option
+from avtr_cli.core.errors import ConfigError
+
+if TYPE_CHECKING:
+    from avtr_cli.evaluation.folder.judged import Watched
+
+RULES = ("listening", "reactive")
+PROTOCOLS = ("avtr", "unils")
+CHANNELS = ("luma", "rgb")
+
+Folder = Annotated[
+    Path,
+    typer.Argument(
+        metavar="FOLDER", help="audio/, truth/ and systems/NAME/, see docs/evaluation.md.", show_default=False
+    ),
+]
+Frames = Annotated[
+    str,
+    option(
+        SETTINGS, "--frames", metavar="RULE", autocompletion=completions.among(RULES),
+        help="Which frames count: listening (ours), or reactive (as published).",
+    ),
+]  # fmt: skip
+Protocol = Annotated[
+    str,
+    option(
+        SETTINGS, "--protocol", metavar="NAME", autocompletion=completions.among(PROTOCOLS),
+        help="avtr (without the traps), or unils (as released).",
+    ),
+]  # fmt: skip
+Seed = Annotated[int, option(SETTINGS, "--seed", min=0, max=2**31 - 1, help="Of all shuffles.")]
+Few = Annotated[bool, option(SETTINGS, "--few", help="Print reactivity of fewer than 10 conversations too.")]
+Table = Annotated[Path | None, option(OUTPUT, "--csv", metavar="FILE", help="Write all rows here, one a line.")]
+
+
+def listening(
+    folder: Folder,
+    frames: Frames = "listening",
+    seed: Seed = 0,
+    few: Few = False,
+    report: options.NumbersFile = None,
+    csv: Table = None,
+    as_json: options.AsJson = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Judge how systems listen: do they react to their partner as the recorded people do, or not at all?"""
+    _tell(folder, ("listening",), frames, "avtr", seed, few, report, csv, as_json, quiet)
+
+
+def unils(
+    folder: Folder,
+    protocol: Protocol = "avtr",
+    seed: Seed = 0,
+    report: options.NumbersFile = None,
+    csv: Table = None,
+    as_json: options.AsJson = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Judge faces and heads by UniLS's measures: lips against the true ones, and how much they move."""
+    _tell(folder, ("unils",), "listening", protocol, seed, False, report, csv, as_json, quiet)
+
+
+def pictures(
+    folder: Folder,
+    channels: Annotated[
+        str,
+        option(
+            SETTINGS,
+            "--channels",
+            metavar="KIND",
+            autocompletion=completions.among(CHANNELS),
+            help="SSIM of luma, or the mean of rgb.",
+        ),
+    ] = "luma",
+    whole: Annotated[bool, option(SETTINGS, "--whole", help="Whole pictures of one size, not the face alone.")] = False,
+    report: options.NumbersFile = None,
+    csv: Table = None,
+    as_json: options.AsJson = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Judge videos against the recorded ones, picture by picture: PSNR and SSIM."""
+    from avtr_cli.core.errors import InputError
+    from avtr_cli.evaluation.folder.layout import read_layout
+    from avtr_cli.evaluation.folder.likeness import pictures_report
+
+    _among("--channels", channels, CHANNELS)
+    options.check_written({"--report": report, "--csv": csv})
+    with watching(quiet) as watch:
+        found = pictures_report(read_layout(folder), channels, whole, watch)
+    if not any(row["count"]["pairs"] for one in found["systems"].values() for row in one["measures"].values()):
+        reasons = (f"{one['id']}: {one['reason']}" for made in found["systems"].values() for one in made["left_out"])
+        raise InputError(f"{folder}: no video can be judged: {next(reasons, 'there is none')}")
+    _told({"pictures": found}, report, csv, as_json)
+
+
+def everything(
+    folder: Folder,
+    frames: Frames = "listening",
+    protocol: Protocol = "avtr",
+    seed: Seed = 0,
+    few: Few = False,
+    report: options.NumbersFile = None,
+    csv: Table = None,
+    as_json: options.AsJson = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Judge systems by all of these, from one reading of the folder."""
+    _tell(folder, ("listening", "unils"), frames, protocol, seed, few, report, csv, as_json, quiet)
+
+
+def _tell(
+    folder: Path,
+    parts: tuple[str, ...],
+    frames: str,
+    protocol: str,
+    seed: int,
+    few: bool,
+    report: Path | None,
+    csv: Path | None,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    from avtr_cli.evaluation.folder.listening import Asked
+    from avtr_cli.evaluation.folder.suite import evaluate_folder
+
+    _among("--frames", frames, RULES)
+    _among("--protocol", protocol, PROTOCOLS)
+    options.check_written({"--report": report, "--csv": csv})
+    with watching(quiet) as watch:
+        reports = evaluate_folder(folder, parts, Asked(rule=frames, seed=seed, few=few), protocol, watch)
+    _told(reports, report, csv, as_json)
+
+
+def _told(reports: Mapping[str, Mapping[str, Any]], report: Path | None, csv: Path | None, as_json: bool) -> None:
+    """Warnings, a table or JSON, and the files that were asked for."""
+    from avtr_cli.core.files import write_text
+    from avtr_cli.evaluation.folder.rows import csv_lines
+
+    for warning in dict.fromkeys(warning for one in reports.values() for warning in one["warnings"]):
+        voice.note(warning)
+    told: dict[str, Any] = {"command": options.typed()}
+    told |= next(iter(reports.values())) if len(reports) == 1 else reports
+    tell_numbers(_lines(reports), told, report, as_json)
+    if csv is not None:
+        rows = [line for at, one in enumerate(reports.values()) for line in list(csv_lines(one))[min(at, 1) :]]
+        write_text(csv, "\n".join(rows) + "\n")
+
+
+@contextmanager
+def watching(quiet: bool) -> Iterator[Watched]:
+    """A bar for each file that takes its time, one after the other."""
+    with ExitStack() as bars:
+
+        def watch(name: str) -> Callable[[int, int], None] | None:
+            bars.close()
+            return bars.enter_context(watched(name, quiet))
+
+        yield watch
+
+
+def _among(name: str, value: str, known: tuple[str, ...]) -> None:
+    if value not in known:
+        raise ConfigError(f"{name} is {' or '.join(known)}, not '{value}'")
+
+
+def _lines(reports: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    from avtr_cli.evaluation.folder.table import report_lines
+
+    for at, one in enumerate(reports.values()):
+        if at:
+            yield ""
+        yield from report_lines(one, voice.width(sys.stdout))

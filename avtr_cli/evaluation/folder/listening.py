@@ -1,0 +1,375 @@
+"""Clips into what listening is worth: every system's reactivity and proactivity with intervals; controls beside.
+
+What is heard and shown is kept as eighteen numbers a frame (the encoder's), standardised by truth: pictures and sound
+are gone by then. A control is made of truth alone and says what a number gives where nothing reacts.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from avtr_cli.core.arrays import Doubles, Mask
+from avtr_cli.core.timing import FPS
+from avtr_cli.evaluation import joint
+from avtr_cli.evaluation.coupling import couple
+from avtr_cli.evaluation.encoder import NAME, face_vector
+from avtr_cli.evaluation.folder.judged import Judged, LeftOut
+from avtr_cli.evaluation.folder.layout import Layout
+from avtr_cli.evaluation.folder.rows import FORMAT, Count, difference, row
+from avtr_cli.evaluation.motion.face import Face
+from avtr_cli.evaluation.pairs import FRAME_RULES, Pair, begun_again, derangement
+from avtr_cli.evaluation.proactivity import tlcc
+from avtr_cli.evaluation.reactivity import replicated
+from avtr_cli.evaluation.replicates import Replicates, mean_over
+
+FEWEST_GROUPS = 10  # conversations, below which no reactivity number is told unasked
+CONFOUNDED = 0.3  # specificity of the control `identity` from which the number is mostly identity
+CONSTANT = 1e-9  # a column that varies less is not brought to spread 1
+REACTIVITY = (
+    "coupling", "pattern", "coupling_p", "specificity_within", "specificity_centred", "specificity", "marginal_fit",
+    "fmd_gain", "quality", "cjfd_real", "cjfd_shuffled", "cjfd_shuffled_truth", "fmd_real",
+)  # fmt: skip
+PROACTIVITY = ("tlcc_proactivity", "tlcc_shuffled", "tlcc_over_shuffled")
+ROWS = (*REACTIVITY, *PROACTIVITY)
+BETTER = {
+    "coupling_p": False, "specificity_within": True, "specificity_centred": True, "specificity": True,
+    "marginal_fit": True, "fmd_gain": True, "quality": True, "cjfd_real": False, "fmd_real": False,
+}  # fmt: skip
+"""Whether higher is better, where that can be said: coupling and pattern are best at 1; of lags nobody can say."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """How listening is judged. rule: which frames count, of FRAME_RULES; few: numbers of few conversations too."""
+
+    rule: str = "listening"
+    shuffles: int = 5
+    p_shuffles: int = 199
+    seed: int = 0
+    few: bool = False
+    norm: bool = False
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One clip: which frames count (T,), what is heard (T, 9), what truth and each system shows (T, 9)."""
+
+    id: str
+    group: str
+    partner: str | None
+    chosen: Mask
+    heard: Doubles
+    truth: Doubles
+    systems: dict[str, Doubles]
+
+
+Model = Callable[[int], Doubles | None]
+"""An entry's number -> what is judged there, (up to T, 9); None: nothing."""
+
+
+def entry_of(clip: Judged, rule: str) -> Entry | None:
+    """What is kept of a clip; None where its file shows no face curves."""
+    if clip.truth.face is None:
+        return None
+    return Entry(
+        clip.clip.id,
+        clip.clip.group,
+        clip.clip.partner,
+        FRAME_RULES[rule](clip.own, clip.partner)[: clip.truth.frames],
+        clip.heard,
+        _vector(clip.truth.face),
+        {name: _vector(shown.face) for name, shown in clip.systems.items() if shown.face is not None},
+    )
+
+
+def listening_report(
+    entries: Sequence[Entry], layout: Layout, left_out: LeftOut, asked: Asked, space: str | None
+) -> dict[str, Any]:
+    """The whole report of these clips, which are in the order of their IDs."""
+    judge = _Judge([_standardised(entries)(entry) for entry in entries], asked)
+    controls = {name: judge.rows(model, 0) for name, model in judge.controls().items()}
+    confounded = _specificity(judge, judge.controls()["identity"]) > CONFOUNDED
+    systems: dict[str, dict[str, Any]] = {}
+    for system in layout.systems:
+        measures = judge.rows(judge.of(system.name), asked.p_shuffles)
+        if confounded:
+            measures["specificity"]["confounded"] = True
+        if system.conditioned == "same_clip":
+            for one in measures.values():
+                one["leaks"] = True
+        reasons = left_out.reasons(system.name) + judge.without_frames(system.name)
+        systems[system.name] = {
+            "conditioned_on_truth": system.conditioned,
+            "measures": measures,
+            "left_out": sorted(reasons, key=lambda one: one["id"]),
+        }
+    warnings = [*layout.warnings, *left_out.notes]
+    if confounded:
+        warnings.append(
+            "specificity is mostly identity here: the control that shows the right person, deaf, has it too"
+        )
+    return {
+        "format": FORMAT,
+        "encoder": NAME,
+        "curves_from": space,
+        "frames_rule": asked.rule,
+        "protocol": None,
+        "seed": asked.seed,
+        "shuffles": {"cjfd": asked.shuffles, "coupling_p": asked.p_shuffles},
+        "normalised": asked.norm,
+        "clips": len(entries),
+        "groups": len({entry.group for entry in entries}),
+        "systems": systems,
+        "differences": judge.differences([system.name for system in layout.systems]),
+        "controls": {name: {"measures": measures} for name, measures in controls.items()},
+        "statement": f"not comparable with published values: the encoder is {NAME}",
+        "warnings": warnings,
+    }
+
+
+def _vector(face: Face) -> Doubles:
+    return face_vector(face.head, face.brow, face.smile, face.blink)
+
+
+def _standardised(entries: Sequence[Entry]) -> Callable[[Entry], Entry]:
+    """What brings sound and faces to mean 0 and spread 1 over all chosen frames of what was heard, and of truth."""
+    heard = [entry.heard[: len(entry.chosen)][entry.chosen] for entry in entries]
+    shown = [entry.truth[: len(entry.chosen)][entry.chosen] for entry in entries]
+
+    def scale(rows: list[Doubles]) -> tuple[Doubles, Doubles]:
+        all_rows = np.concatenate(rows) if rows else np.zeros((0, 9))
+        if not len(all_rows):
+            return np.zeros(9), np.ones(9)
+        spread = all_rows.std(0)
+        return all_rows.mean(0), np.where(spread > CONSTANT, spread, 1.0)
+
+    (heard_mean, heard_spread), (mean, spread) = scale(heard), scale(shown)
+
+    def apply(entry: Entry) -> Entry:
+        return Entry(
+            entry.id,
+            entry.group,
+            entry.partner,
+            entry.chosen,
+            (entry.heard - heard_mean) / heard_spread,
+            (entry.truth - mean) / spread,
+            {name: (vector - mean) / spread for name, vector in entry.systems.items()},
+        )
+
+    return apply
+
+
+class _Judge:
+    """Holds all clips, standardised, and judges whatever is shown in them."""
+
+    def __init__(self, entries: Sequence[Entry], asked: Asked):
+        self._entries, self._asked = entries, asked
+        self._by_id = {entry.id: at for at, entry in enumerate(entries)}
+
+    def of(self, system: str) -> Model:
+        """What a system shows."""
+        return lambda at: self._entries[at].systems.get(system)
+
+    def controls(self) -> dict[str, Model]:
+        """What truth makes of the clips where nothing reacts: see docs/evaluation.md."""
+        return {"identity": self._turned, "next_truth": self._next, "late_1s": self._late, "still": self._still}
+
+    def rows(self, model: Model, p_shuffles: int) -> dict[str, dict[str, Any]]:
+        """All rows of what is judged."""
+        pairs = self._pairs(model)
+        count = Count(len(pairs), len({pair["group"] for pair in pairs}), sum(len(pair["audio"]) for pair in pairs))
+        found = self._reactivity(pairs, p_shuffles)
+        reason = self._reason(count)
+        rows = {}
+        for name in REACTIVITY:
+            told = found.get(name, Replicates(math.nan, np.zeros(0)))
+            if reason and not self._asked.few:
+                told = Replicates(math.nan, told.without)
+            more: dict[str, Any] = {"corrected": told.corrected} if name == "specificity" else {}
+            rows[name] = row(told, count, BETTER.get(name), reason=reason or self._why(name, found), **more)
+        return rows | self._proactivity_rows(model)
+
+    def without_frames(self, system: str) -> list[dict[str, str]]:
+        """The clips of a system in which nobody is listened to."""
+        return [
+            {"id": entry.id, "reason": f"no frame counts by the rule '{self._asked.rule}': nobody is listened to"}
+            for entry in self._entries
+            if system in entry.systems and not entry.chosen.any()
+        ]
+
+    def differences(self, systems: Sequence[str]) -> dict[str, dict[str, Any]]:
+        """Each two systems on the clips that both have: paired differences of every row."""
+        told = {}
+        kept: dict[tuple[str, tuple[int, ...]], dict[str, Replicates]] = {}
+
+        def found(system: str, clips: tuple[int, ...]) -> dict[str, Replicates]:
+            if (system, clips) not in kept:  # most systems have most clips: each is measured once
+                model = self._among(system, clips)
+                kept[system, clips] = self._reactivity(self._pairs(model), 0) | self._proactivity(model)[0]
+            return kept[system, clips]
+
+        for at, one in enumerate(systems):
+            for other in systems[at + 1 :]:
+                clips = tuple(
+                    at for at, entry in enumerate(self._entries) if one in entry.systems and other in entry.systems
+                )
+                groups = len({self._entries[at].group for at in clips if self._entries[at].chosen.any()})
+                sides = [found(name, clips) for name in (one, other)]
+                enough = groups >= FEWEST_GROUPS or self._asked.few
+                rows = {
+                    name: difference(sides[0][name], sides[1][name])
+                    for name in ROWS
+                    if name in sides[0] and name in sides[1] and (enough or name in PROACTIVITY)
+                }
+                told[f"{one} - {other}"] = {"clips": len(clips), "groups": groups, "measures": rows}
+        return told
+
+    def specificity(self, model: Model) -> float:
+        """Of what is judged, as published; NaN where there is none."""
+        pairs = joint.prepared(self._pairs(model), False, self._asked.norm)
+        if len({pair["group"] for pair in pairs}) < 2:
+            return math.nan
+        return joint.between(pairs, self._asked.shuffles, self._asked.seed).measures()["specificity"]
+
+    def _among(self, system: str, clips: tuple[int, ...]) -> Model:
+        """What a system shows in some of the clips."""
+        return lambda at: self._entries[at].systems[system] if at in clips else None
+
+    def _pairs(self, model: Model) -> list[Pair]:
+        """The chosen frames of the clips in which something is shown and anybody listened to."""
+        pairs = []
+        for at, entry in enumerate(self._entries):
+            shown = model(at)
+            if shown is None:
+                continue
+            chosen = entry.chosen[: len(shown)]
+            if chosen.any():
+                sides = (side[: len(chosen)][chosen] for side in (entry.heard, shown, entry.truth))
+                audio, face, truth = sides
+                pairs.append(Pair(group=entry.group, audio=audio, model=face, truth=truth))
+        return pairs
+
+    def _reactivity(self, pairs: Sequence[Pair], p_shuffles: int) -> dict[str, Replicates]:
+        """Every row of the family that can be measured; nothing below two conversations."""
+        if len({pair["group"] for pair in pairs}) < 2:
+            return {}
+        asked = self._asked
+        plain_pairs = joint.prepared(pairs, False, asked.norm)
+        found = replicated(joint.between(plain_pairs, asked.shuffles, asked.seed))
+        centred = joint.prepared(pairs, True, asked.norm)
+        found["specificity_centred"] = replicated(joint.between(centred, asked.shuffles, asked.seed))["specificity"]
+        turned = joint.within(plain_pairs, asked.shuffles)
+        if turned.groups:
+            found["specificity_within"] = replicated(turned)["specificity"]
+        coupled = couple(pairs, p_shuffles, asked.seed)
+        none = np.full(len(coupled.coupling.without), math.nan)
+        if coupled.seen:
+            found |= {"coupling": coupled.coupling, "coupling_p": Replicates(coupled.p, none)}
+            found["pattern"] = coupled.pattern if coupled.clear else Replicates(math.nan, none)
+        return {name: found[name] for name in REACTIVITY if name in found}
+
+    def _reason(self, count: Count) -> str | None:
+        if count.groups < 2:
+            return (
+                "a single conversation: nobody else's partner to be held against" if count.groups else "no clip counts"
+            )
+        if count.groups < FEWEST_GROUPS:
+            return (
+                f"{count.groups} dialogues cannot tell: reactivity needs {FEWEST_GROUPS} (--few prints it all the same)"
+            )
+        return None
+
+    def _why(self, name: str, found: Mapping[str, Replicates]) -> str | None:
+        """Why a row that there are enough conversations for has no value."""
+        if name in found and math.isfinite(found[name].value):
+            return None
+        if name in ("coupling", "pattern", "coupling_p") and "coupling" not in found:
+            return "people's own reaction is not visible in these data"
+        if name == "pattern":
+            return "the system's own coupling is not clearly above 0: a pattern of nothing is none"
+        if name == "coupling_p":
+            return "partners were not shuffled"
+        return (
+            "no clip listens long enough"
+            if name == "specificity_within"
+            else "nothing varies, or nobody can be shuffled"
+        )
+
+    def _proactivity_rows(self, model: Model) -> dict[str, dict[str, Any]]:
+        found, values, groups = self._proactivity(model)
+        known = [name for name, value in values["tlcc_proactivity"].items() if math.isfinite(value)]
+        count = Count(len(known), groups, sum(len(self._entries[self._by_id[name]].truth) for name in known))
+        reason = None if known else "no clip says whose face the partner's is ('partner' in manifest.yaml)"
+        return {
+            name: row(
+                found[name],
+                count,
+                None,
+                reason=None if math.isfinite(found[name].value) else reason,
+                values=values[name],
+            )
+            for name in PROACTIVITY
+        }
+
+    def _proactivity(self, model: Model) -> tuple[dict[str, Replicates], dict[str, dict[str, float]], int]:
+        """Rows, values of the clips, and the number of conversations: TLCC over whole clips, less truth's own."""
+        there = [
+            (at, shown, self._by_id[entry.partner])
+            for at, entry in enumerate(self._entries)
+            if entry.partner in self._by_id and (shown := model(at)) is not None
+        ]
+        groups = [self._entries[at].group for at, _, _ in there]
+        order = derangement(groups, self._asked.seed, 0) if there else None
+        real, shuffled = [], []
+        for place, (at, shown, speaker) in enumerate(there):
+            real.append(self._over_truth(at, shown, speaker))
+            shuffled.append(self._over_truth(at, shown, there[order[place]][2]) if order else math.nan)
+        columns = {
+            "tlcc_proactivity": np.array(real, np.float64),
+            "tlcc_shuffled": np.array(shuffled, np.float64),
+            "tlcc_over_shuffled": np.array(real, np.float64) - np.array(shuffled, np.float64),
+        }
+        owner = joint.numbered(groups)
+        count = len(set(groups))
+        rows = {name: mean_over(values, owner, count) for name, values in columns.items()}
+        ids = [self._entries[at].id for at, _, _ in there]
+        told = {name: dict(zip(ids, values.tolist(), strict=True)) for name, values in columns.items()}
+        return rows, told, count
+
+    def _over_truth(self, at: int, shown: Doubles, speaker: int) -> float:
+        face = self._entries[speaker].truth
+        one, other = tlcc(face, shown), tlcc(face, self._entries[at].truth)
+        return math.nan if one is None or other is None else one - other
+
+    def _turned(self, at: int) -> Doubles:
+        """The right person, without any reaction: the chosen frames turned round within the clip by 7 / 12."""
+        entry = self._entries[at]
+        shown, where = entry.truth.copy(), np.flatnonzero(entry.chosen)
+        shown[where] = np.roll(entry.truth[where], round(7 * len(where) / 12), axis=0)
+        return shown
+
+    def _next(self, at: int) -> Doubles | None:
+        """The true person of the next conversation."""
+        count = len(self._entries)
+        others = (self._entries[(at + step) % count] for step in range(1, count))
+        other = next((entry for entry in others if entry.group != self._entries[at].group), None)
+        return None if other is None else begun_again(other.truth, len(self._entries[at].truth))
+
+    def _late(self, at: int) -> Doubles:
+        truth = self._entries[at].truth
+        late: Doubles = truth[np.maximum(np.arange(len(truth)) - FPS, 0)]
+        return late
+
+    def _still(self, at: int) -> Doubles:
+        truth = self._entries[at].truth
+        return np.broadcast_to(truth.mean(0), truth.shape)
+
+
+def _specificity(judge: _Judge, model: Model) -> float:
+    value = judge.specificity(model)
+    return value if math.isfinite(value) else -math.inf

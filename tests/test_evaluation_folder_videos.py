@@ -1,0 +1,114 @@
+"""Anybody's video, seen by Face Mesh: at any rate, once for the same bytes, and refused where it shows no face."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+from skimage.data import astronaut
+
+from avtr_cli.core.errors import InputError
+from avtr_cli.evaluation.folder import points
+from avtr_cli.evaluation.folder.layout import read_layout
+from avtr_cli.evaluation.folder.likeness import pictures_report
+from avtr_cli.evaluation.folder.shown import read_shown
+from tests.test_evaluation_video import write_video
+from tests.videos import decode
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("AVTR_TRACKS", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+@pytest.fixture(scope="module")
+def video(tmp_path_factory):
+    """Twenty pictures of one person, who moves to the right, at 50 a second."""
+    person = astronaut()[:400, :]
+    moved = [np.roll(person, 2 * step, axis=1)[:, 40:440] for step in range(20)]
+    return write_video(tmp_path_factory.mktemp("video") / "a.mp4", [np.ascontiguousarray(p) for p in moved], fps=50)
+
+
+def test_a_video_of_another_rate_is_read_at_25_frames_a_second(video):
+    shown = read_shown(video)
+    assert (shown.space, shown.frames, shown.found) == ("mesh", 10, 1.0)
+    assert shown.vertices is not None
+    assert shown.boxes is not None
+    wide = np.ptp(shown.vertices[:, list(shown.upper), 0], axis=1)
+    assert ((wide > 80) & (wide < 150)).all()  # mm, brow to brow
+    assert np.diff(shown.boxes[:, 0]).mean() * 400 == pytest.approx(4, abs=0.6)
+
+
+def test_the_same_bytes_are_looked_at_once_wherever_they_lie(video, cache, tmp_path, monkeypatch):
+    first = points.points_of(video)
+    copy = shutil.copy(video, tmp_path / "copy.mp4")
+    monkeypatch.setattr(points, "_follow", None)
+    again = points.points_of(tmp_path / copy)
+    np.testing.assert_array_equal(again.points, first.points)
+    assert len(list(cache.iterdir())) == 1
+
+
+def test_a_kept_file_that_is_damaged_is_made_anew(video, cache):
+    first = points.points_of(video)
+    (kept,) = cache.iterdir()
+    kept.write_bytes(kept.read_bytes()[:100])
+    np.testing.assert_array_equal(points.points_of(video).points, first.points)
+
+
+def test_a_video_without_a_face_and_one_with_few_are_refused(video, tmp_path):
+    blank = np.full((400, 400, 3), 127, np.uint8)
+    with pytest.raises(InputError, match="no face in any of its 4 frames"):
+        read_shown(write_video(tmp_path / "blank.mp4", [blank] * 4))
+    half = [np.ascontiguousarray(astronaut()[:400, 40:440])] * 5 + [blank] * 5
+    with pytest.raises(InputError, match="a face in 50% of its frames"):
+        read_shown(write_video(tmp_path / "half.mp4", half))
+
+
+def test_frames_without_a_face_take_the_nearest_one():
+    found = np.array([False, True, False, False, True, False])
+    assert points._nearest(found).tolist() == [0, 0, 0, 1, 1, 1]
+
+
+@pytest.fixture
+def judged_pictures(video, tmp_path):
+    """The video as truth, and as two systems: itself, and itself with every picture a little darker."""
+    place = tmp_path / "calls"
+    for name in ("truth", "systems/same", "systems/darker"):
+        (place / name).mkdir(parents=True)
+    frames = decode(video)[::2]
+    for name in ("truth", "systems/same"):
+        write_video(place / name / "a.mp4", list(frames))
+    write_video(place / "systems" / "darker" / "a.mp4", [(frame * 0.9).astype(np.uint8) for frame in frames])
+    return place
+
+
+def test_pictures_are_compared_within_the_true_face(avtr, judged_pictures, tmp_path):
+    code, out, _ = avtr("eval", "pictures", judged_pictures, "--report", tmp_path / "a.json")
+    assert code == 0
+    assert max(map(len, out.splitlines())) <= 80
+    told = json.loads((tmp_path / "a.json").read_text())["systems"]
+    assert told["same"]["measures"]["PSNR"]["value"] is None
+    assert told["same"]["measures"]["PSNR"]["equal_frames"] == 10
+    assert told["same"]["measures"]["PSNR"]["reason"] == "every frame equals the truth"
+    assert told["same"]["measures"]["SSIM"]["value"] == pytest.approx(1)
+    assert 20 < told["darker"]["measures"]["PSNR"]["value"] < 35
+    assert 0.9 < told["darker"]["measures"]["SSIM"]["value"] < 1
+
+
+def test_whole_pictures_must_be_of_one_size_and_a_video_as_long_as_the_truth(avtr, judged_pictures):
+    made = judged_pictures / "systems" / "darker" / "a.mp4"
+    write_video(made, [np.zeros((64, 64, 3), np.uint8)] * 10)
+    report = pictures_report(read_layout(judged_pictures), whole=True)
+    assert "64x64, those of the truth 400x400" in report["systems"]["darker"]["left_out"][0]["reason"]
+    write_video(made, [np.zeros((400, 400, 3), np.uint8)] * 6)
+    report = pictures_report(read_layout(judged_pictures), whole=True)
+    assert "ends at another frame" in report["systems"]["darker"]["left_out"][0]["reason"]
+    (judged_pictures / "truth" / "a.mp4").unlink()
+    (judged_pictures / "truth" / "a.npz").write_bytes(b"")
+    code, _, err = avtr("eval", "pictures", judged_pictures)
+    assert (code, "no true video" in err) == (3, True)
