@@ -11,12 +11,15 @@ import yaml
 
 from avtr_cli.core.errors import ConfigError, InputError
 from avtr_cli.core.motion_space import CONTROLS
+from avtr_cli.evaluation.folder.entries import Entry
 from avtr_cli.evaluation.folder.judged import LeftOut, judged
-from avtr_cli.evaluation.folder.layout import read_layout
-from avtr_cli.evaluation.folder.listening import Asked
+from avtr_cli.evaluation.folder.layout import Layout, System, read_layout
+from avtr_cli.evaluation.folder.listening import Asked, listening_report
 from avtr_cli.evaluation.folder.shown import at_25, read_shown
 from avtr_cli.evaluation.folder.suite import evaluate_folder
+from avtr_cli.evaluation.folder.table import report_lines
 from tests.evaluated_folder import make_folder, write_npz
+from tests.test_reactivity import calls
 
 
 @pytest.fixture(scope="module")
@@ -100,6 +103,21 @@ def test_a_system_alone_is_judged_as_beside_others(folder, reports, tmp_path):
     (alone / "systems" / "deaf").symlink_to(folder / "systems" / "deaf")
     found = evaluate_folder(alone, ("listening",), Asked(p_shuffles=19))["listening"]
     assert found["systems"]["deaf"]["measures"] == reports["listening"]["systems"]["deaf"]["measures"]
+
+
+def test_specificity_of_a_deaf_face_of_the_right_person_is_marked_as_identity(tmp_path):
+    entries = [
+        Entry(str(at), str(at), None, np.ones(400, bool), one["audio"], one["truth"], {"deaf": one["model"]})
+        for at, one in enumerate(calls(12, 2, 0.0, identity=3.0))
+    ]
+    layout = Layout(tmp_path, (), (System("deaf", tmp_path),))
+    report = listening_report(entries, layout, LeftOut(), Asked(p_shuffles=0), "controls")
+    rows = report["systems"]["deaf"]["measures"]
+    assert rows["specificity"]["value"] > 0.5
+    assert rows["specificity"]["confounded"]
+    assert abs(rows["specificity_within"]["value"]) < 0.2
+    assert any("mostly identity" in line for line in report["warnings"])
+    assert any("mostly identity" in line for line in report_lines(report))
 
 
 def test_few_conversations_cannot_tell_unless_one_insists(tmp_path):

@@ -1,35 +1,32 @@
 """Clips into what listening is worth: every system's reactivity and proactivity with intervals; controls beside.
 
-What is heard and shown is kept as eighteen numbers a frame (the encoder's), standardised by truth: pictures and sound
-are gone by then. A control is made of truth alone and says what a number gives where nothing reacts.
+Pictures and sound are gone by then; what is heard and shown is eighteen numbers a frame (entries.py).
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from avtr_cli.core.arrays import Doubles, Mask
-from avtr_cli.core.timing import FPS
+from avtr_cli.core.arrays import Doubles
 from avtr_cli.evaluation import joint
 from avtr_cli.evaluation.coupling import couple
-from avtr_cli.evaluation.encoder import NAME, face_vector
-from avtr_cli.evaluation.folder.judged import Judged, LeftOut
+from avtr_cli.evaluation.encoder import NAME
+from avtr_cli.evaluation.folder.entries import Entry, Model, controls, standardised
+from avtr_cli.evaluation.folder.judged import LeftOut
 from avtr_cli.evaluation.folder.layout import Layout
 from avtr_cli.evaluation.folder.rows import FORMAT, Count, difference, row
-from avtr_cli.evaluation.motion.face import Face
-from avtr_cli.evaluation.pairs import FRAME_RULES, Pair, begun_again, derangement
+from avtr_cli.evaluation.pairs import Pair, derangement
 from avtr_cli.evaluation.proactivity import tlcc
 from avtr_cli.evaluation.reactivity import replicated
 from avtr_cli.evaluation.replicates import Replicates, mean_over
 
 FEWEST_GROUPS = 10  # conversations, below which no reactivity number is told unasked
 CONFOUNDED = 0.3  # specificity of the control `identity` from which the number is mostly identity
-CONSTANT = 1e-9  # a column that varies less is not brought to spread 1
 REACTIVITY = (
     "coupling", "pattern", "coupling_p", "specificity_within", "specificity_centred", "specificity", "marginal_fit",
     "fmd_gain", "quality", "cjfd_real", "cjfd_shuffled", "cjfd_shuffled_truth", "fmd_real",
@@ -55,45 +52,15 @@ class Asked:
     norm: bool = False
 
 
-@dataclass(frozen=True)
-class Entry:
-    """One clip: which frames count (T,), what is heard (T, 9), what truth and each system shows (T, 9)."""
-
-    id: str
-    group: str
-    partner: str | None
-    chosen: Mask
-    heard: Doubles
-    truth: Doubles
-    systems: dict[str, Doubles]
-
-
-Model = Callable[[int], Doubles | None]
-"""An entry's number -> what is judged there, (up to T, 9); None: nothing."""
-
-
-def entry_of(clip: Judged, rule: str) -> Entry | None:
-    """What is kept of a clip; None where its file shows no face curves."""
-    if clip.truth.face is None:
-        return None
-    return Entry(
-        clip.clip.id,
-        clip.clip.group,
-        clip.clip.partner,
-        FRAME_RULES[rule](clip.own, clip.partner)[: clip.truth.frames],
-        clip.heard,
-        _vector(clip.truth.face),
-        {name: _vector(shown.face) for name, shown in clip.systems.items() if shown.face is not None},
-    )
-
-
 def listening_report(
     entries: Sequence[Entry], layout: Layout, left_out: LeftOut, asked: Asked, space: str | None
 ) -> dict[str, Any]:
     """The whole report of these clips, which are in the order of their IDs."""
-    judge = _Judge([_standardised(entries)(entry) for entry in entries], asked)
-    controls = {name: judge.rows(model, 0) for name, model in judge.controls().items()}
-    confounded = _specificity(judge, judge.controls()["identity"]) > CONFOUNDED
+    scaled = standardised(entries)
+    even = [scaled(entry) for entry in entries]
+    judge, models = _Judge(even, asked), controls(even)
+    told = {name: {"measures": judge.rows(model, 0)} for name, model in models.items()}
+    confounded = judge.specificity(models["identity"]) > CONFOUNDED  # NaN is not
     systems: dict[str, dict[str, Any]] = {}
     for system in layout.systems:
         measures = judge.rows(judge.of(system.name), asked.p_shuffles)
@@ -126,42 +93,10 @@ def listening_report(
         "groups": len({entry.group for entry in entries}),
         "systems": systems,
         "differences": judge.differences([system.name for system in layout.systems]),
-        "controls": {name: {"measures": measures} for name, measures in controls.items()},
+        "controls": told,
         "statement": f"not comparable with published values: the encoder is {NAME}",
         "warnings": warnings,
     }
-
-
-def _vector(face: Face) -> Doubles:
-    return face_vector(face.head, face.brow, face.smile, face.blink)
-
-
-def _standardised(entries: Sequence[Entry]) -> Callable[[Entry], Entry]:
-    """What brings sound and faces to mean 0 and spread 1 over all chosen frames of what was heard, and of truth."""
-    heard = [entry.heard[: len(entry.chosen)][entry.chosen] for entry in entries]
-    shown = [entry.truth[: len(entry.chosen)][entry.chosen] for entry in entries]
-
-    def scale(rows: list[Doubles]) -> tuple[Doubles, Doubles]:
-        all_rows = np.concatenate(rows) if rows else np.zeros((0, 9))
-        if not len(all_rows):
-            return np.zeros(9), np.ones(9)
-        spread = all_rows.std(0)
-        return all_rows.mean(0), np.where(spread > CONSTANT, spread, 1.0)
-
-    (heard_mean, heard_spread), (mean, spread) = scale(heard), scale(shown)
-
-    def apply(entry: Entry) -> Entry:
-        return Entry(
-            entry.id,
-            entry.group,
-            entry.partner,
-            entry.chosen,
-            (entry.heard - heard_mean) / heard_spread,
-            (entry.truth - mean) / spread,
-            {name: (vector - mean) / spread for name, vector in entry.systems.items()},
-        )
-
-    return apply
 
 
 class _Judge:
@@ -174,10 +109,6 @@ class _Judge:
     def of(self, system: str) -> Model:
         """What a system shows."""
         return lambda at: self._entries[at].systems.get(system)
-
-    def controls(self) -> dict[str, Model]:
-        """What truth makes of the clips where nothing reacts: see docs/evaluation.md."""
-        return {"identity": self._turned, "next_truth": self._next, "late_1s": self._late, "still": self._still}
 
     def rows(self, model: Model, p_shuffles: int) -> dict[str, dict[str, Any]]:
         """All rows of what is judged."""
@@ -345,31 +276,3 @@ class _Judge:
         face = self._entries[speaker].truth
         one, other = tlcc(face, shown), tlcc(face, self._entries[at].truth)
         return math.nan if one is None or other is None else one - other
-
-    def _turned(self, at: int) -> Doubles:
-        """The right person, without any reaction: the chosen frames turned round within the clip by 7 / 12."""
-        entry = self._entries[at]
-        shown, where = entry.truth.copy(), np.flatnonzero(entry.chosen)
-        shown[where] = np.roll(entry.truth[where], round(7 * len(where) / 12), axis=0)
-        return shown
-
-    def _next(self, at: int) -> Doubles | None:
-        """The true person of the next conversation."""
-        count = len(self._entries)
-        others = (self._entries[(at + step) % count] for step in range(1, count))
-        other = next((entry for entry in others if entry.group != self._entries[at].group), None)
-        return None if other is None else begun_again(other.truth, len(self._entries[at].truth))
-
-    def _late(self, at: int) -> Doubles:
-        truth = self._entries[at].truth
-        late: Doubles = truth[np.maximum(np.arange(len(truth)) - FPS, 0)]
-        return late
-
-    def _still(self, at: int) -> Doubles:
-        truth = self._entries[at].truth
-        return np.broadcast_to(truth.mean(0), truth.shape)
-
-
-def _specificity(judge: _Judge, model: Model) -> float:
-    value = judge.specificity(model)
-    return value if math.isfinite(value) else -math.inf

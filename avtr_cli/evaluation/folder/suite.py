@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from avtr_cli.core.errors import InputError
+from avtr_cli.evaluation.folder.entries import Entry, entry_of
 from avtr_cli.evaluation.folder.faces import Faces
 from avtr_cli.evaluation.folder.judged import LeftOut, Watched, judged
 from avtr_cli.evaluation.folder.layout import Layout, read_layout
-from avtr_cli.evaluation.folder.listening import Asked, Entry, entry_of, listening_report
+from avtr_cli.evaluation.folder.listening import Asked, listening_report
 
 PARTS = ("listening", "unils")
 
