@@ -190,7 +190,9 @@ def test_the_mouths_inside_is_drawn_wherever_the_lips_gap(
 
 
 @pytest.mark.slow
-def test_a_wide_open_mouth_is_filled_by_a_tongue_that_is_darker_towards_the_throat(renderer: MeshRenderer, identity: Identity):
+def test_a_wide_open_mouth_is_filled_by_a_tongue_that_is_darker_towards_the_throat(
+    renderer: MeshRenderer, identity: Identity
+):
     frame = renderer.draw(identity, motion(controls(jawOpen=0.6)))[0]
     points = face_points(frame)
     x, upper = points[LIP_CENTRES[0], :2]

@@ -9,10 +9,8 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-import sys
 import zipfile
 from collections.abc import Callable, Iterator
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,11 +20,12 @@ import numpy as np
 from avtr_cli.core.arrays import Doubles, Image, Indices, Mask, Points
 from avtr_cli.core.errors import InputError
 from avtr_cli.core.files import file_sha256, replacing
+from avtr_cli.core.folders import cache_folder
 from avtr_cli.core.textfile import why_no_file
 from avtr_cli.core.timing import FPS
 from avtr_cli.evaluation.video import eye_aspect_ratio
 from avtr_cli.output import ffmpeg
-from avtr_cli.perception.mediapipe_graphs import Graph
+from avtr_cli.perception.face_mesh import Follower
 from avtr_cli.perception.template import fit_pose, head_shape
 from avtr_cli.perception.topology import (
     EYES,
@@ -36,8 +35,9 @@ from avtr_cli.perception.topology import (
     OUTER_UPPER_LIP,
 )
 
-VERSION = 1  # of what is kept: it changes with whatever changes the numbers
+VERSION = 2  # of what is kept: it changes with whatever changes the numbers
 MOST_FACES = 3
+SURE_ENOUGH = 0.5  # score of a face that is followed from then on
 LIPS = tuple(sorted({*INNER_LOWER_LIP, *INNER_UPPER_LIP, *OUTER_LOWER_LIP, *OUTER_UPPER_LIP}))
 UPPER = tuple(sorted({point for eye in EYES for point in (*eye.brow, *eye.upper, *eye.lower, *eye.ring)}))
 KEPT = (*LIPS, *UPPER)
@@ -65,13 +65,10 @@ class FacePoints:
         return len(self.found)
 
 
-def cache_folder() -> Path:
-    """AVTR_TRACKS, or avtr/tracks in the platform's cache folder."""
-    if chosen := os.environ.get("AVTR_TRACKS"):
-        return Path(chosen).expanduser()
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Caches" / "avtr" / "tracks"
-    return Path(os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")) / "avtr" / "tracks"
+def tracks_folder() -> Path:
+    """AVTR_TRACKS, or `tracks` in avtr's cache folder."""
+    chosen = os.environ.get("AVTR_TRACKS")
+    return Path(chosen).expanduser() if chosen else cache_folder() / "tracks"
 
 
 def points_of(video: Path, watch: OnFrames | None = None) -> FacePoints:
@@ -81,7 +78,7 @@ def points_of(video: Path, watch: OnFrames | None = None) -> FacePoints:
     """
     if why := why_no_file(video):
         raise InputError(f"{video}: {why}")
-    kept = cache_folder() / f"{file_sha256(video)}-{VERSION}.npz"
+    kept = tracks_folder() / f"{file_sha256(video)}-{VERSION}.npz"
     if (known := _read(kept)) is not None:
         return known
     seen = _follow(video, watch)
@@ -126,27 +123,22 @@ def _read(path: Path) -> FacePoints | None:
 
 
 def _follow(video: Path, watch: OnFrames | None) -> FacePoints:
-    mesh = Graph(
-        lambda solutions: solutions.face_mesh.FaceMesh(
-            static_image_mode=False, refine_landmarks=True, max_num_faces=MOST_FACES
-        )
-    )
+    mesh = Follower(most=MOST_FACES, least=SURE_ENOUGH)
     found, shapes, angles, ears, boxes = [], [], [], [], []
     last: Doubles | None = None
-    with closing(mesh):
-        for index, (picture, total) in enumerate(pictures_at_25(video), 1):
-            points = _chosen(mesh, picture, last)
-            found.append(points is not None)
-            if points is not None:
-                last = _box(points)
-                height, width = picture.shape[:2]
-                pose = fit_pose(points)
-                shapes.append(head_shape(points, pose)[list(KEPT)].astype(np.float32))
-                angles.append(pose.angles)
-                ears.append(eye_aspect_ratio(points))
-                boxes.append(last / (width, height, width, height))
-            if watch is not None:
-                watch(index, max(total, index))
+    for index, (picture, total) in enumerate(pictures_at_25(video), 1):
+        points = _chosen(mesh, picture, last)
+        found.append(points is not None)
+        if points is not None:
+            last = _box(points)
+            height, width = picture.shape[:2]
+            pose = fit_pose(points)
+            shapes.append(head_shape(points, pose)[list(KEPT)].astype(np.float32))
+            angles.append(pose.angles)
+            ears.append(eye_aspect_ratio(points))
+            boxes.append(last / (width, height, width, height))
+        if watch is not None:
+            watch(index, max(total, index))
     if not shapes:
         raise InputError(f"{video}: Face Mesh finds no face in any of its {len(found)} frames")
     rows = _nearest(np.array(found))
@@ -159,13 +151,9 @@ def _follow(video: Path, watch: OnFrames | None) -> FacePoints:
     )
 
 
-def _chosen(mesh: Graph, picture: Image, last: Doubles | None) -> Points | None:
+def _chosen(mesh: Follower, picture: Image, last: Doubles | None) -> Points | None:
     """The points (478, 3) of the face that overlaps the last one most, or of the largest."""
-    height, width = picture.shape[:2]
-    faces = [
-        np.array([(point.x, point.y, point.z) for point in face.landmark], np.float64) * (width, height, width)
-        for face in mesh(picture).multi_face_landmarks or []
-    ]
+    faces = mesh(picture)
 
     def rank(points: Points) -> tuple[float, float]:
         box = _box(points)
