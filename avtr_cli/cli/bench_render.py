@@ -29,6 +29,6 @@ def bench_render(
     chosen = options.preset_of(preset, settings, device)
     threads = runtime.use_threads(chosen.runtime.threads)
     where = runtime.choose_device(chosen.runtime.device)
-    timing = time_renderer(photo, chosen.render, where, frames)
+    timing = time_renderer(photo, chosen.render, where, frames, chosen.runtime.kernels)
     machine = runtime.describe_device(where, chosen.runtime.precision, threads)["name"]
     tell_numbers([f"{machine}, {threads} thread(s)", *timing_lines(timing)], timing, report, as_json)

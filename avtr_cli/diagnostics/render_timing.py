@@ -30,6 +30,15 @@ STAGES: tuple[tuple[ModuleType | type, str], ...] = (
 )  # fmt: skip
 
 
+def _stages(drawer: renderer.MeshRenderer) -> tuple[tuple[ModuleType | type, str], ...]:
+    """What draws its frames, piece by piece."""
+    if drawer.kernels == "plain":
+        return STAGES
+    from avtr_cli.render.mesh.compiled import Loops
+
+    return tuple((Loops, name) for name in ("_find_nodes", "_picture", "_mouth", "_eyes"))
+
+
 def talking(frames: int) -> Floats:
     """Controls (frames, 58) that keep every part of the renderer busy."""
     rows = np.zeros((frames, len(CONTROLS)), np.float32)
@@ -45,14 +54,19 @@ def talking(frames: int) -> Floats:
     return rows
 
 
-def time_renderer(photo: Path, config: RenderConfig, device: torch.device, frames: int = 100) -> dict[str, Any]:
-    """Seconds to find the face and to prepare, milliseconds of a frame and of its stages as (median, least)."""
+def time_renderer(
+    photo: Path, config: RenderConfig, device: torch.device, frames: int = 100, kernels: str = "auto"
+) -> dict[str, Any]:
+    """Seconds to find the face and to prepare, milliseconds of a frame and of its stages as (median, least).
+
+    `kernels` as `runtime.kernels`; the compiled loops have other stages than the plain form.
+    """
     find_portrait(photo)  # its networks are loaded once a process; that is start-up, not preparation
     clock = _clock(device)
     started = clock()
     portrait = find_portrait(photo)
     found = clock()
-    drawer = renderer.MeshRenderer(config, device)
+    drawer = renderer.MeshRenderer(config, device, kernels)
     identity = drawer.prepare(portrait)
     prepared = clock()
     rows = torch.from_numpy(talking(frames))
@@ -68,7 +82,7 @@ def time_renderer(photo: Path, config: RenderConfig, device: torch.device, frame
 
     draw_all()
     whole = draw_all()
-    with _clocked_stages(clock) as spent:
+    with _clocked_stages(clock, _stages(drawer)) as spent:
         draw_all()
     return {
         "size": list(identity.size),
@@ -91,10 +105,12 @@ def timing_lines(timing: dict[str, Any]) -> Iterator[str]:
 
 
 @contextmanager
-def _clocked_stages(clock: Callable[[], float]) -> Iterator[dict[str, list[float]]]:
-    """Within it, the functions of STAGES note the milliseconds of every call."""
-    originals = [getattr(owner, name) for owner, name in STAGES]
-    spent: dict[str, list[float]] = {name: [] for _, name in STAGES}
+def _clocked_stages(
+    clock: Callable[[], float], stages: tuple[tuple[ModuleType | type, str], ...]
+) -> Iterator[dict[str, list[float]]]:
+    """Within it, the functions of `stages` note the milliseconds of every call."""
+    originals = [getattr(owner, name) for owner, name in stages]
+    spent: dict[str, list[float]] = {name: [] for _, name in stages}
 
     def clocked(original: Callable[..., Any], times: list[float]) -> Callable[..., Any]:
         def call(*args: Any, **kwargs: Any) -> Any:
@@ -106,11 +122,11 @@ def _clocked_stages(clock: Callable[[], float]) -> Iterator[dict[str, list[float
         return call
 
     try:
-        for (owner, name), original in zip(STAGES, originals, strict=True):
+        for (owner, name), original in zip(stages, originals, strict=True):
             setattr(owner, name, clocked(original, spent[name]))
         yield spent
     finally:
-        for (owner, name), original in zip(STAGES, originals, strict=True):
+        for (owner, name), original in zip(stages, originals, strict=True):
             setattr(owner, name, original)
 
 
