@@ -117,11 +117,9 @@ def test_a_face_is_found_without_a_standard_error(photo: Path, closed: str):
     code = (
         f"from avtr_cli.perception.portrait import find_portrait; print(len(find_portrait({str(photo)!r}).landmarks))"
     )
-    if closed == "<&- 2>&-":  # already when the libraries are loaded
+    if "2>&-" in closed:  # already when the libraries are loaded
         words = f"{sys.executable} -c {code!r} {closed}"
         done = subprocess.run(words, shell=True, stdout=subprocess.PIPE, text=True, check=False)
-    elif closed == "2>&-":
-        done = warm.run(f"import os, sys; os.close(2); sys.stderr = None\n{code}")
     else:
         with open("/dev/full", "w") as full:
             done = warm.run(code, stderr=full)
