@@ -361,6 +361,7 @@ def test_a_job_of_two_people_is_one_among_others(talks, told, tmp_path):
     assert render_file(alone)["output"]["frames_sha256"] == report["output"]["frames_sha256"]
 
 
+@pytest.mark.slow
 def test_of_two_photos_the_second_is_checked_as_the_first_before_anything_is_rendered(told):
     _, outcome = told
     failure = item_of(outcome, "nobody").failure

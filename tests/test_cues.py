@@ -46,6 +46,7 @@ def test_what_is_no_list_of_cues_is_refused(entries):
         parse_cues(entries, "night")
 
 
+@pytest.mark.slow
 @given(some.text(max_size=80))
 @settings(max_examples=100)
 def test_any_text_is_a_list_of_cues_or_one_sentence(tmp_path_factory, text):

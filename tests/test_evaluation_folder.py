@@ -86,6 +86,7 @@ def test_truth_is_perfect_by_the_faces_measures_and_its_frames_in_random_order_b
     assert value(released, "deaf", "L_PDD_arkit") > value(released, "twin", "L_PDD_arkit")
 
 
+@pytest.mark.slow
 def test_the_same_folder_gives_the_same_report_and_another_seed_moves_shuffled_rows_alone(folder, reports):
     again = evaluate_folder(folder, asked=Asked(p_shuffles=19))
     assert json.dumps(again) == json.dumps(reports)
@@ -276,6 +277,7 @@ def test_vertices_in_metres_are_measured_in_millimetres(tmp_path):
         read_shown(path)
 
 
+@pytest.mark.slow
 def test_the_command_prints_a_table_that_fits_and_writes_its_rows(avtr, tmp_path):
     folder = make_folder(tmp_path / "small", 3, 5.0)
     code, out, err = avtr("eval", "all", folder, "--few", "--report", tmp_path / "a.json", "--csv", tmp_path / "a.csv")

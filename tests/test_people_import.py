@@ -163,6 +163,7 @@ def acted():
     return controls, rehearsal.act(find_portrait(PORTRAIT), controls, 192)
 
 
+@pytest.mark.slow
 def test_commanded_mouth_lids_and_head_are_found_again_in_a_render(acted):
     controls, take = acted
     told = recovered(solver.shipped().of(take.points), controls)
@@ -181,6 +182,7 @@ def test_a_solver_that_has_learned_a_take_gives_it_back_and_its_mirror_image_mir
     assert recovered(own.of(take.points), controls)["mouth"] > 0.85
 
 
+@pytest.mark.slow
 def test_the_command_learns_a_table_from_a_portrait_that_acts(avtr, tmp_path):
     table = tmp_path / "table.npz"
     code, out, _ = avtr("train", "solver", PORTRAIT, "-o", table, "--seconds", 2, "--lessons", 1, "--size", 128)
@@ -315,6 +317,7 @@ def test_a_file_of_the_users_where_ours_would_lie_is_kept(avtr, tmp_path):
     assert (tmp_path / "out" / "ann.json").read_text() == '{"mine": 1}'
 
 
+@pytest.mark.slow
 def test_a_bad_video_stops_no_other_and_a_second_run_does_only_what_is_missing(avtr, tmp_path):
     folder, out = tmp_path / "in", tmp_path / "out"
     folder.mkdir()

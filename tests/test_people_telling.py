@@ -53,6 +53,7 @@ def invented(seed: int, speech: np.ndarray) -> Truth:
     )  # fmt: skip
 
 
+@pytest.mark.slow
 @given(st.integers(0, 10_000))
 def test_controls_told_as_truth_and_composed_again_have_the_same_head_and_speaking_mouth(seed):
     speech = spoken(10, 110)
@@ -72,6 +73,7 @@ def test_posture_and_what_presence_lets_through_of_talk_add_up_to_what_was_seen(
     assert np.abs(talk[presence.numpy() < 0.1]).max(initial=0) == 0
 
 
+@pytest.mark.slow
 @given(st.integers(0, 10_000), st.integers(0, FRAMES), st.integers(0, FRAMES))
 def test_posture_and_where_talk_leaves_the_head_add_up_to_what_was_seen(seed, first, last):
     values = np.random.default_rng(seed).normal(0, 1, FRAMES).cumsum()

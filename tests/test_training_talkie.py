@@ -102,6 +102,7 @@ def test_phones_too_long_or_too_many_tell_that_the_words_are_others():
     assert not talkie._credible(np.zeros((1, 3), np.float32))
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not shutil.which("flite"), reason="flite is not installed here")
 def test_lines_become_utterances_whose_phones_lie_in_their_sound(tmp_path):
     """The whole way, spoken by flite: archive, MP3, alignment, cache."""

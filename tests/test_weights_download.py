@@ -93,6 +93,7 @@ def test_a_file_replaced_upstream_after_the_first_pull_is_refused_until_renew(st
     assert store.find(UNPINNED.name).read_bytes() == CONTENT[::-1]
 
 
+@pytest.mark.slow
 def test_a_connection_cut_half_way_goes_on_within_the_same_pull(store, hub):
     hub.faults = [cut_after(200_000)]
     assert fetch(store, hub).read_bytes() == CONTENT
@@ -101,6 +102,7 @@ def test_a_connection_cut_half_way_goes_on_within_the_same_pull(store, hub):
     assert second.range == "bytes=200000-"
 
 
+@pytest.mark.slow
 def test_a_pull_that_failed_half_way_goes_on_in_the_next_one(store, hub):
     hub.faults = [cut_after(300_000), answer(503)]
     with pytest.raises(WeightsError, match=r"net\.pth of owner/repo: .* answers 503; .*again"):
@@ -133,6 +135,7 @@ def test_a_pull_that_was_killed_goes_on_in_the_next_one(store, hub):
     assert hub.downloads()[-1].range == f"bytes={held}-"
 
 
+@pytest.mark.slow
 def test_a_server_that_ignores_ranges_costs_time_but_not_the_file(store, hub):
     hub.faults, hub.ranges = [cut_after(300_000), answer(503)], False
     with pytest.raises(WeightsError):
@@ -258,6 +261,7 @@ def test_a_file_in_the_place_of_the_folder_is_named(store, hub):
         fetch(store, hub)
 
 
+@pytest.mark.slow
 def test_two_pulls_of_one_file_do_not_write_into_each_other(store, hub):
     let_go = threading.Event()
     hub.faults = [stall_after(100_000, let_go)]
