@@ -172,6 +172,7 @@ class Contact(NamedTuple):
 
     x: float  # where on the photo, in shares of it
     y: float
+    below: float  # how far below that, along the picture
     width: float  # of the dent
     pinch: float  # how far the skin around is drawn into the middle
     shift_x: float  # how far the skin is taken along
