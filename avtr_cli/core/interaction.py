@@ -18,7 +18,7 @@ from avtr_cli.core.textfile import quoted
 TONES = ("affectionate", "gentle", "neutral", "aggressive")
 STRENGTHS = (0.0, 1.6)  # least and most of an interaction: 1 as the word says
 
-NEAREST_WORDS, ALIKE = 3, 0.55  # how many are named for one that is unknown, and how alike they must be
+NEAREST_WORDS, ALIKE = 3, 0.6  # how many are named for one that is unknown, and how alike they must be
 
 
 class Word(NamedTuple):

@@ -102,7 +102,7 @@ class Loops:
         return kept[size]
 
     def _find_nodes(
-        self, avatar: Avatar, tables: Tables, controls: Controls, scratch: Scratch, touching: Floats | None
+        self, avatar: Avatar, tables: Tables, controls: Controls, scratch: Scratch, touching: Floats | None = None
     ) -> None:
         """Where the nodes come from, and their light: `scratch.nodes`, and `back` of both layers."""
         field, pose, cell = avatar.field, controls.pose, avatar.stage.cell
