@@ -107,8 +107,8 @@ class FeelsContacts(Protocol):
         Both are (x, y) in shares of their picture; the photo's may lie outside of it.
         """
 
-    def shows(self, identity: Identity, place: tuple[float, float]) -> bool:
-        """Whether a `place` of the photo lies in the frame at rest."""
+    def at_rest(self, identity: Identity, place: tuple[float, float]) -> tuple[float, float]:
+        """Where a `place` of the photo lies in the frame at rest, the other way; maybe outside of it."""
 
 
 @runtime_checkable

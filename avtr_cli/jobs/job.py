@@ -49,9 +49,7 @@ class Job:
     page: Path | None = None  # also write a report page: .html
     overwrite: bool = False  # replace outputs that lie there; otherwise they are a reason to refuse
     resume: bool = True  # go on from closed segments of an interrupted run
-    settings_files: tuple[
-        Path, ...
-    ] = ()  # that preset, cues and interactions were read from: no output may be one of them
+    settings_files: tuple[Path, ...] = ()  # that preset, cues, interactions were read from: no output may be one
     command: str = ""  # as typed, for the report
     copies: dict[Path, Path] = field(default_factory=dict)  # copy of a pipe -> what it is of
 

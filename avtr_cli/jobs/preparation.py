@@ -149,8 +149,8 @@ def prepare_avatar(job: Job, engine: Engine, source: DialogueSource) -> Prepared
             "give the sound that the motion was made with, or --start and --duration that fit"
         )
     touches = _interactions(job, engine, identity)
-    shows = partial(engine.renderer.shows, identity) if isinstance(engine.renderer, FeelsContacts) else None
-    doubts = check_interactions(touches, total, shows, str(job.out))
+    at_rest = partial(engine.renderer.at_rest, identity) if isinstance(engine.renderer, FeelsContacts) else None
+    doubts = check_interactions(touches, total, at_rest, str(job.out))
     return PreparedAvatar(portrait, identity, generator, total, touches, tuple(doubts))
 
 

@@ -166,12 +166,12 @@ def resolved(
 
 
 def check_interactions(
-    interactions: Sequence[Interaction], frames: int, shows: Callable[[Place], bool] | None, where: str
+    interactions: Sequence[Interaction], frames: int, at_rest: Callable[[Place], Place] | None, where: str
 ) -> list[str]:
     """Sentences about what will not come, or not be seen; `where` names the interactions in them.
 
-    `frames` is the video's length; `shows` tells whether a place of the photo is in its picture, and is None where
-    contacts are not drawn at all.
+    `frames` is the video's length; `at_rest` leads from places of the photo to those of its picture at rest, and is
+    None where contacts are not drawn at all.
     """
     said = []
     for one in interactions:
@@ -180,12 +180,17 @@ def check_interactions(
             said.append(f"{called} never comes: the video ends at {frames / FPS:g} s")
         elif not one.regions:
             said.append(f"{called} touches the {BACKGROUND}: it is answered by a glance")
-        elif shows is not None and not shows((one.x, one.y)):
+        elif at_rest is not None and not is_inside(at_rest((one.x, one.y))):
             part = one.region.replace("_", " ")
             said.append(f"{called} touches the {part} outside the crop, so only the answer is seen; see --view photo")
-    if interactions and shows is None:
+    if interactions and at_rest is None:
         said.append(f"{where}: this renderer draws no touched skin, only how the person answers")
     return said
+
+
+def is_inside(place: Place) -> bool:
+    """Whether a place in shares of a picture lies in it."""
+    return 0 <= place[0] <= 1 and 0 <= place[1] <= 1
 
 
 def as_yaml(interactions: Iterable[Interaction]) -> str:

@@ -226,12 +226,12 @@ class MeshRenderer:
         x, y = (apply(invert_affine(stage.affine), canvas[None])[0] + 0.5) / avatar.photo_size
         return float(x), float(y)
 
-    def shows(self, identity: Identity, place: tuple[float, float]) -> bool:
-        """Whether a `place` of the photo, in shares of it, lies in the frame at rest."""
+    def at_rest(self, identity: Identity, place: tuple[float, float]) -> tuple[float, float]:
+        """Where a `place` of the photo lies in the frame at rest, both in shares of their picture."""
         avatar: Avatar = identity.kept
         frame = avatar.stage.frame
-        x, y = apply(avatar.stage.affine, np.array([place]) * avatar.photo_size - 0.5)[0] - (frame.x, frame.y)
-        return bool(-0.5 <= x <= frame.width - 0.5 and -0.5 <= y <= frame.height - 0.5)
+        x, y = apply(avatar.stage.affine, np.array([place]) * avatar.photo_size - 0.5)[0] - (frame.x, frame.y) + 0.5
+        return float(x) / frame.width, float(y) / frame.height
 
     def _draw_frame(self, avatar: Avatar, controls: Controls, frame: Image, touching: Floats | None) -> None:
         """One picture into `frame`, uint8 (H, W, 3 or 4); `touching` are its contacts, see `contact_table`."""
