@@ -17,15 +17,20 @@ from avtr_cli.core.textfile import quoted
 
 TONES = ("affectionate", "gentle", "neutral", "aggressive")
 STRENGTHS = (0.0, 1.6)  # least and most of an interaction: 1 as the word says
+INTIMATE = ("chest", "abdomen", "legs")  # regions where nothing but a blow is answered otherwise than by declining it
+INTIMATE_SHARE = 0.34  # of a place that they must have for that
 
 NEAREST_WORDS, ALIKE = 3, 0.6  # how many are named for one that is unknown, and how alike they must be
+
+
+NO_CONTACT = "none"  # the kind of words that touch nothing
 
 
 class Word(NamedTuple):
     """What a word of the user's means."""
 
     tone: str  # of TONES
-    kind: str  # of motion/interactions/contacts.KINDS
+    kind: str  # of motion/interactions/contacts.KINDS, or NO_CONTACT
     force: float  # 0 .. 1
 
 
@@ -41,8 +46,8 @@ WORDS = {
     "tickle": Word("gentle", "tickle", 0.40),
     "tap": Word("neutral", "tap", 0.40),
     "press": Word("neutral", "press", 0.50),
-    "wave": Word("neutral", "none", 0.30),
-    "point": Word("neutral", "none", 0.20),
+    "wave": Word("neutral", NO_CONTACT, 0.30),
+    "point": Word("neutral", NO_CONTACT, 0.20),
     "poke": Word("aggressive", "poke", 0.45),
     "pinch": Word("aggressive", "pinch", 0.60),
     "scratch": Word("aggressive", "scratch", 0.55),
@@ -73,8 +78,8 @@ def word_called(said: object) -> str:
     for stem in _stems(text):
         if (word := SAME_AS.get(stem, stem)) in WORDS:
             return word
-    near = difflib.get_close_matches(text, [*WORDS, *SAME_AS], NEAREST_WORDS, ALIKE)
-    meant = list(dict.fromkeys(SAME_AS.get(word, word) for word in near))
+    ours, theirs = (difflib.get_close_matches(text, among, NEAREST_WORDS, ALIKE) for among in (WORDS, SAME_AS))
+    meant = ours or list(dict.fromkeys(SAME_AS[word] for word in theirs))
     hint = f"did you mean {' or '.join(meant)}?" if meant else f"there are {', '.join(WORDS)}"
     raise ConfigError(f"no interaction is called {quoted(said)}; {hint}")
 
@@ -129,6 +134,12 @@ class Interaction:
     def force(self) -> float:
         """How hard it is, 0 .. 1.25: the word's force as strong as was asked."""
         return min(HARDEST, self.word.force * self.strength)
+
+    @property
+    def declined(self) -> bool:
+        """Whether it is not wanted, however it is meant: the person in a photo may be anybody, of any age."""
+        intimate = any(name in INTIMATE and share >= INTIMATE_SHARE for name, share in self.regions)
+        return intimate and self.tone != "aggressive" and self.word.kind != NO_CONTACT
 
     @property
     def region(self) -> str:

@@ -21,7 +21,7 @@ from avtr_cli.render.mesh.renderer import Avatar
 from avtr_cli.streaming.engine import Engine
 from avtr_cli.streaming.session import StreamingSession
 
-TOUCHES = ((0.9, "left_cheek", "poke"), (1.7, "mouth", "kiss"))  # s, region, word
+TOUCHES = ((0.5, "left_cheek", "poke"), (0.9, "mouth", "kiss"))  # s, region, word
 PACKETS = (160, 777)  # samples
 FOLD_REGIONS = ("left_cheek", "mouth", "nose", "forehead", "left_eye", "chin", "hair", "right_ear")
 
@@ -47,14 +47,15 @@ def evaluate_bits(engine: Engine, photo: Path, sound: Sound, seed: int = 0) -> d
     }
 
 
-def evaluate_folds(engine: Engine, photo: Path) -> dict[str, float]:
-    """How steep contacts are at most, over all words and places, at the greatest strength and the head at rest."""
+def evaluate_folds(engine: Engine, photo: Path, places: Sequence[str] = FOLD_REGIONS) -> dict[str, float]:
+    """How steep contacts of all kinds are at most, on these regions, at the greatest strength and the head at rest."""
     avatar: Avatar = engine.avatar(photo)[1].kept
     regions = engine.regions(photo)
     rest = Pose(np.eye(3), np.zeros(2), 1.0)
     slope, area, missed = 0.0, 1.0, 0.0
-    for region in (one for one in FOLD_REGIONS if one in regions.centres):
-        for word in WORDS:
+    words = {word.kind: name for name, word in WORDS.items()}.values()  # one of each kind of contact
+    for region in (one for one in places if one in regions.centres):
+        for word in words:
             touch = regions.touched(0, word, *regions.centre(region), strength=STRENGTHS[1])
             at = [one for frame in range(min(ENDS, 45)) if (one := contact(touch, frame)) is not None]
             for one in sorted(at, key=lambda one: -(one.pinch + abs(one.shift_x) + abs(one.shift_y)))[:2]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from avtr_cli.core.interaction import Contact, Interaction
+from avtr_cli.core.interaction import NO_CONTACT, Contact, Interaction
 from avtr_cli.core.timing import FPS
 from avtr_cli.motion.interactions.beats import lift
 
@@ -45,12 +45,11 @@ class Kind:
     push: float = 0.0  # away
 
 
-NONE = "none"  # of words that touch nothing
 KINDS = {
     "touch": Kind(0.095, 0.10, 0.45, 0.90, red=0.10),
     "press": Kind(0.120, 0.27, 0.90, 0.80, red=0.06, mark=0.06),
     "tap": Kind(0.080, 0.22, 0.70, 0.13, rise=0.04, red=0.03, push=0.012),
-    "poke": Kind(0.085, 0.42, 1.00, 0.32, rise=0.06, red=0.06, mark=0.14, push=0.034),
+    "poke": Kind(0.085, 0.42, 0.80, 0.32, rise=0.06, red=0.06, mark=0.14, push=0.034),
     "kiss": Kind(0.100, 0.16, 0.30, 0.55, rise=0.12, red=0.06, mark=0.12),
     "stroke": Kind(0.110, 0.05, 0.30, 1.60, rise=0.20, red=0.08, drag=0.055, hertz=0.62),
     "pat": Kind(0.160, 0.06, 0.40, 0.95, rise=0.06, hertz=3.2, push=0.045),
@@ -84,7 +83,7 @@ _EYE = Give(pinch=0.35, shade=0.5, red=0.5, drag=0.4, push=0.3, width=0.8)
 _CLOTH = Give(pinch=0.45, shade=0.4, red=0.0, mark=0.0, drag=0.6, push=0.6, width=1.5)
 GIVES = {
     "hair": Give(pinch=0.35, shade=0.35, red=0.0, mark=0.0, drag=1.7, width=1.25),
-    "forehead": _BONE, "brow": _BONE, "eye": _EYE, "nose": Give(pinch=0.7, push=0.9, width=0.8),
+    "forehead": _BONE, "brow": _BONE, "eye": _EYE, "nose": Give(pinch=0.7, red=0.5, mark=0.5, push=0.9, width=0.8),
     # The mouth's inside knows nothing of the touch: its lips must not be taken along far.
     "mouth": Give(pinch=0.7, shade=0.6, red=0.5, mark=0.3, drag=0.5, push=0.45, width=0.8),
     "chin": Give(mark=0.7, width=0.85), "ear": Give(pinch=0.6, push=1.1, width=0.9),
@@ -102,7 +101,7 @@ def contacts(touches: Sequence[Interaction], first: int, frames: int) -> tuple[t
 
 def contact(touch: Interaction, frame: int) -> Contact | None:
     """What `touch` does to the skin at `frame`; None where that is nothing: before it, after it, beside the person."""
-    if touch.word.kind == NONE or not touch.regions or not 0 <= frame - touch.frame < ENDS:
+    if touch.word.kind == NO_CONTACT or not touch.regions or not 0 <= frame - touch.frame < ENDS:
         return None
     kind, place = KINDS[touch.word.kind], touch.region.rpartition("_")[2]
     give = GIVES.get(place, SKIN)

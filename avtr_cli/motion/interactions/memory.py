@@ -22,6 +22,7 @@ from avtr_cli.motion.interactions.beats import lift
 REMEMBERED = 40 * FPS  # frames that a touch tires and moods for
 TIRES_S, MOODS_S = 9.0, 3.5  # time constants
 LIKED = {"affectionate": 0.55, "gentle": 0.30, "neutral": 0.0, "aggressive": -0.75}  # what a touch does to the mood
+DECLINED = -0.25  # and one that is not wanted
 MOOD_RISES_S, MOOD_HOLDS_S = 1.2, 0.8
 STRONGEST_MOOD = 1.3  # strength above which a touch moods no more
 
@@ -67,8 +68,12 @@ def tired(touch: Interaction, touches: Sequence[Interaction]) -> float:
 
 def mood_before(touch: Interaction, touches: Sequence[Interaction]) -> float:
     """-1 .. 1: how what was done before leaves a person at `touch`."""
-    told = ((touch.frame - other.frame, LIKED[other.tone] * other.strength) for other in _before(touch, touches))
+    told = ((touch.frame - other.frame, _liked(other) * other.strength) for other in _before(touch, touches))
     return float(np.clip(sum(liked * math.exp(-ago / FPS / MOODS_S) for ago, liked in told), -1, 1))
+
+
+def _liked(touch: Interaction) -> float:
+    return DECLINED if touch.declined else LIKED[touch.tone]
 
 
 def _before(touch: Interaction, touches: Sequence[Interaction]) -> list[Interaction]:
@@ -82,7 +87,7 @@ def mood(touches: Sequence[Interaction], frames: Doubles) -> Doubles:
         if not touch.regions:
             continue
         t = (frames - touch.frame) / FPS
-        liked = LIKED[touch.tone] * min(touch.strength, STRONGEST_MOOD) * (0.6 + 0.4 * touch.word.force)
+        liked = _liked(touch) * min(touch.strength, STRONGEST_MOOD) * (0.6 + 0.4 * touch.word.force)
         decay = np.exp(-np.clip(t - MOOD_HOLDS_S, 0, None) / MOODS_S)
         total += liked * decay * lift(t, MOOD_RISES_S, np.inf, 1.0) * (t < REMEMBERED / FPS)
     return np.clip(total, -1, 1)

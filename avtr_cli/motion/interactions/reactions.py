@@ -5,8 +5,8 @@ travel 60-80 ms), the neck answers at three to four (Bisdorff 1994), later parts
 ten seconds; defence is the stronger the nearer to the face (Bufacchi 2016); a saccade starts after 200 ms. Lids go on
 answering a touch that is repeated, while the rest tires (Brown 1991). What is not known was judged by eye.
 
-The person in a photo may be anybody, of any age: every warm answer is one of a family, a tender touch of chest, abdomen
-or legs is declined, and blows bring pain and anger or sadness, never blood, a bruise or tears.
+The person in a photo may be anybody, of any age: every warm answer is one of a family, any touch of chest, abdomen or
+legs is declined, and blows bring pain and anger or sadness, never blood, a bruise or tears.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from avtr_cli.core.arrays import Doubles
-from avtr_cli.core.interaction import WORDS, Interaction
+from avtr_cli.core.interaction import INTIMATE, NO_CONTACT, WORDS, Interaction
 from avtr_cli.motion.interactions.beats import Beat, Gaze, Head, both
-from avtr_cli.motion.interactions.contacts import KINDS, NONE
+from avtr_cli.motion.interactions.contacts import KINDS
 
 NUMBERS = 8  # uniform ones that a reaction takes, for its variety
 MOST_TIRED = 3.0
 BLOWS = ("slap", "punch")
-INTIMATE, BODY = ("chest", "abdomen", "legs"), ("shoulder", "arm", "hand")
+BODY = ("shoulder", "arm", "hand")
 SIDE_BEGINS = 0.10  # EO from the nose: nearer, a touch has no side
 
 NEAR_EYE = {
@@ -130,7 +130,7 @@ def glance(touch: Interaction, numbers: Doubles) -> Iterator[Beat]:
 
 def reaction(felt: Felt) -> Iterator[Beat]:
     """The beats of the answer to one touch at one place of the person."""
-    if felt.kind == NONE:
+    if felt.kind == NO_CONTACT:
         yield from _seen(felt)
         return
     yield from _reflex(felt)
@@ -139,10 +139,10 @@ def reaction(felt: Felt) -> Iterator[Beat]:
     if tone == "aggressive":
         yield from _withdrawal(felt)
         yield from (_after_a_blow(felt) if felt.kind in BLOWS else _after_pain(felt))
+    elif felt.touch.declined:
+        yield from _declined(felt)
     elif tone == "neutral":
         yield from _curiosity(felt)
-    elif felt.place in INTIMATE:
-        yield from _declined(felt)
     elif felt.kind == "tickle":
         yield from _laughter(felt)
     elif felt.kind == "blow":
@@ -276,7 +276,7 @@ def _curiosity(felt: Felt) -> Iterator[Beat]:
 
 
 def _declined(felt: Felt) -> Iterator[Beat]:
-    """A tender touch of chest, abdomen or legs is not wanted: back, a look down, annoyed."""
+    """A touch of chest, abdomen or legs is not wanted: back, a look down, annoyed."""
     yield Beat(0.12, 0.25, 0.60, 0.90, head=Head(3.0, 2.0 * felt.either, z=0.16))
     yield Beat(felt.saccade, 0.07, 0.45, 0.10, gaze=felt.there)
     yield Beat(0.35, 0.30, 1.00, 0.90, "annoyed", 0.7 * felt.varied(3))
@@ -342,4 +342,6 @@ def _tenderness(felt: Felt) -> Iterator[Beat]:
     yield Beat(stay + (1.0 if shy else 0.3), 0.10, 0.80, 0.25, gaze=AT_USER)
 
 
-assert {word.kind for word in WORDS.values()} == {*KINDS, NONE}, "every word has a kind of contact, and the other way"
+assert {word.kind for word in WORDS.values()} == {*KINDS, NO_CONTACT}, (
+    "every word has a kind of contact, and the other way"
+)

@@ -25,6 +25,7 @@ LEAST_MOOD = 0.004
 GOOD_NEARER, BAD_DOWN, BAD_FARTHER = -0.03, 1.5, 0.05  # EO, degrees of pitch, EO that a full mood holds the head by
 UNSMILES = 0.85  # share of the photo's own smile that pain and a bad mood take back
 UNSMILE_S = (0.16, 1.9, 1.6)  # rise, hold and fall after an aggressive touch
+FAINT = 0.3  # strength below which an answer is smaller as a whole, down to none at all
 SOUR = (0.12, 0.45)  # bad moods between which the photo's smile comes back
 
 _STREAM = 77  # tells the numbers of reactions from all others of a seed
@@ -64,20 +65,25 @@ def _overlay(
     gaze, wanted, doing = np.zeros((count, 2)), np.zeros(count), np.zeros(count, bool)
     for touch in recent:
         t = (frames - touch.frame + 0.5) / FPS
-        for beat, share in _beats(touch, met, seed):
-            level = share * beat.level(t) * (frames - touch.frame < LONGEST)
-            if not level.any():
-                continue
-            doing |= level != 0
-            if beat.face:
-                added += beat.amount * level[:, None] * face(beat.face)
-            if beat.controls:
-                np.maximum(peak, level[:, None] * controls_row(beat.controls), out=peak)
-            if beat.head is not None:
-                head += level[:, None] * beat.head.row
-            if beat.gaze is not None:
-                gaze += level[:, None] * np.array(beat.gaze)
-                wanted += level
+        largest = np.zeros_like(peak)
+        for share, beats in _parts(touch, met, seed):
+            part = np.zeros_like(peak)
+            for beat in beats:
+                level = share * beat.level(t) * (frames - touch.frame < LONGEST)
+                if not level.any():
+                    continue
+                doing |= level != 0
+                if beat.face:
+                    added += beat.amount * level[:, None] * face(beat.face)
+                if beat.controls:
+                    np.maximum(part, level[:, None] * controls_row(beat.controls), out=part)
+                if beat.head is not None:
+                    head += level[:, None] * beat.head.row
+                if beat.gaze is not None:
+                    gaze += level[:, None] * np.array(beat.gaze)
+                    wanted += level
+            largest += part
+        np.maximum(peak, largest, out=peak)
     good, bad = mood.clip(0)[:, None], (-mood).clip(0)[:, None]
     added += good * face("warm") + bad * face("sullen")
     head += good * np.array([0, 0, 0, 0, 0, GOOD_NEARER]) + bad * np.array([BAD_DOWN, 0, 0, 0, 0, BAD_FARTHER])
@@ -85,17 +91,20 @@ def _overlay(
     return Overlay(added, peak, head, gaze, wanted, unsmile), doing
 
 
-def _beats(touch: Interaction, met: Sequence[Interaction], seed: Sequence[int]) -> Iterator[tuple[Beat, float]]:
-    """The beats of one touch with their shares: of a place between two regions, those of both."""
+def _parts(
+    touch: Interaction, met: Sequence[Interaction], seed: Sequence[int]
+) -> Iterator[tuple[float, Iterator[Beat]]]:
+    """The beats of one touch and their share: of a place between two regions, those of both."""
     numbers = np.random.default_rng([*seed, touch.frame, list(WORDS).index(touch.do), _STREAM]).random(NUMBERS)
+    whole = min(1.0, touch.strength / FAINT)
     if not touch.regions:
-        yield from ((beat, 1.0) for beat in glance(touch, numbers))
+        yield whole, glance(touch, numbers)
         return
     tired = min(memory.tired(touch, met), MOST_TIRED)
     mood = memory.mood_before(touch, met)
-    whole = sum(share for _, share in touch.regions)
+    shares = sum(share for _, share in touch.regions)
     for region, share in touch.regions:
-        yield from ((beat, share / whole) for beat in reaction(Felt(touch, region, numbers, tired, mood)))
+        yield whole * share / shares, reaction(Felt(touch, region, numbers, tired, mood))
 
 
 def _ill(frames: Doubles, recent: Sequence[Interaction], mood: Doubles) -> Doubles:
@@ -104,5 +113,6 @@ def _ill(frames: Doubles, recent: Sequence[Interaction], mood: Doubles) -> Doubl
     level = np.clip((-mood - SOUR[0]) / (SOUR[1] - SOUR[0]), 0, 1)
     for touch in recent:
         if touch.tone == "aggressive" and touch.regions:
-            level = np.maximum(level, lift((frames - touch.frame) / FPS, rise, hold, fall))
+            hurts = min(1.0, touch.strength / FAINT)
+            level = np.maximum(level, hurts * lift((frames - touch.frame) / FPS, rise, hold, fall))
     return level
