@@ -70,6 +70,7 @@ def test_nobody_moves_who_is_not_touched_nor_before():
     assert react(rows, 5000, (touch("slap"),), np.zeros(60)) is rows
 
 
+@pytest.mark.slow
 @given(
     some.lists(some_touches, max_size=4), some.lists(some.integers(1, 7), min_size=1, max_size=5), some.integers(0, 9)
 )
@@ -97,6 +98,7 @@ def test_a_memory_is_a_tensor_and_comes_back_as_it_was(touches):
     assert memory.remembered(memory.remember(kept, 10**6)) == ()
 
 
+@pytest.mark.slow
 @given(some.lists(some_touches, min_size=1, max_size=5))
 @settings(max_examples=40)
 def test_however_much_comes_together_controls_stay_within_what_can_be_drawn(touches):

@@ -22,6 +22,7 @@ COLLAR, SHOULDERS, WAIST, HIPS = 0.55, 0.95, 3.6, 6.2
 SHOULDER_ASIDE, SHOULDER_REACH = 1.75, 0.42
 TORSO_HALF = 1.70  # EO: half its width; beyond are arms
 NECK_HALF, NECK_WIDENS = 0.36, 0.25
+NECK_BESIDE = (-0.55, -0.40)  # EO below the chin (so above it): bare skin from there on beside the face is neck
 NAPE = 0.75  # EO aside of the chin: what else is there below it belongs to the neck, and farther out to the chest
 LEAST = 0.01  # of a membership where nothing else is
 SOFT = 0.12  # EO over which one goes over into the next
@@ -43,13 +44,15 @@ def body_regions(of: Sheet, picture: Image, matte: Matte) -> dict[str, Floats]:
     lab = cv2.cvtColor(cv2.GaussianBlur(picture, (0, 0), 1.2), cv2.COLOR_RGB2LAB).astype(np.float32)
     skin = _skin_colour(of, lab)
     outside = 1 - of.face
-    hanging = _hanging_hair(of, lab, skin, matte)
+    hair = _hair_coloured(of, lab, skin, matte)
+    hanging = _hanging_hair(of, hair, matte)
     above = _step(-of.along, -0.125, 0.125)
+    above *= 1 - (1 - hair) * _step(of.along, *NECK_BESIDE)  # bare skin beside the chin is a neck
     scores = {"hair": outside * np.maximum(0.55 * above, 0.5 * hanging)}
     width = NECK_HALF + NECK_WIDENS * np.clip(of.along / COLLAR, 0, 1.5) ** 2
     throat = _step(of.along, -0.06, 0.04) * _step(COLLAR - of.along, -SOFT / 2, SOFT / 2)
     throat *= _step(width - np.abs(of.aside), -0.05, 0.05) * (1 - 0.8 * hanging)
-    scores["neck"] = outside * (0.6 * throat + LEAST * (np.abs(of.aside) < NAPE) * (of.along > 0))
+    scores["neck"] = outside * (0.6 * throat + LEAST * (np.abs(of.aside) < NAPE) * (of.along > NECK_BESIDE[0]))
     below = outside * np.maximum(_step(of.along, 0.6 * COLLAR, 0.6 * COLLAR + 0.15), LEAST * (of.along > 0))
     waist, hips = (_step(of.along, edge - SOFT, edge + SOFT) for edge in (WAIST, HIPS))
     scores["chest"] = 0.22 * below * (1 - waist)
@@ -80,11 +83,8 @@ def _skin_colour(of: Sheet, lab: Floats) -> Floats:
     return np.asarray(np.median(lab[y.clip(0, high - 1), x.clip(0, wide - 1)], axis=0), np.float32)
 
 
-def _hanging_hair(of: Sheet, lab: Floats, skin: Floats, matte: Matte) -> Floats:
-    """(h, w) in 0 .. 1: hair below the chin, of the colour of that above the forehead, where it hangs beside the chin.
-
-    Dark clothes have the colour of dark hair, and hair touches collars: only the strip beside the chin tells.
-    """
+def _hair_coloured(of: Sheet, lab: Floats, skin: Floats, matte: Matte) -> Floats:
+    """(h, w) in 0 .. 1: as the hair above the forehead rather than as the cheeks."""
     top = float((of.points[FOREHEAD] - of.points[CHIN]) @ of.down) / of.unit
     over = -(of.along - top)
     low, high, half = HAIR_BAND
@@ -92,7 +92,14 @@ def _hanging_hair(of: Sheet, lab: Floats, skin: Floats, matte: Matte) -> Floats:
     hair = np.median(lab[band], axis=0) if band.sum() > 30 else skin
     to_hair = np.linalg.norm((lab - hair) * (0.7, 1, 1), axis=-1)
     to_skin = np.linalg.norm((lab - skin) * (0.5, 1, 1), axis=-1)
-    coloured = np.clip((to_skin - to_hair) / 20 + 0.5, 0, 1)
+    return np.asarray(np.clip((to_skin - to_hair) / 20 + 0.5, 0, 1), np.float32)
+
+
+def _hanging_hair(of: Sheet, coloured: Floats, matte: Matte) -> Floats:
+    """(h, w) in 0 .. 1: hair below the chin, by its colour as `_hair_coloured` has it, where it hangs beside the chin.
+
+    Dark clothes have the colour of dark hair, and hair touches collars: only the strip beside the chin tells.
+    """
     long = _step(LONGEST_HAIR - of.along, 0, 0.4) * _step(1.15 - np.abs(of.aside), 0, 0.2)
     long *= np.clip((coloured - 0.6) * 4, 0, 1) * _step(np.abs(of.aside), 0.28, 0.40)
     first, last, above = HANGS

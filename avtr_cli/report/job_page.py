@@ -22,6 +22,7 @@ from avtr_cli.report.tracks import timelines
 
 STILLS = 12
 STILL_WIDTH = 200  # px
+SEEN_AFTER_S = 0.2  # a touch is best seen
 POSTER_WIDTH = 560  # px, before the video plays
 
 
@@ -104,7 +105,8 @@ def _rings(report: Mapping[str, Any], times: Sequence[float]) -> dict[float, str
     for one in report["interactions"]:
         if one["shown_at"] is None or one["frame"] / FPS > report["output"]["duration_s"]:
             continue
-        nearest = min(times, key=lambda time: abs(time - one["frame"] / FPS))
+        seen = one["frame"] / FPS + SEEN_AFTER_S
+        nearest = min(times, key=lambda time: abs(time - seen))
         x, y = (100 * share for share in one["shown_at"])
         said = f"{one['do']} {str(one['region']).replace('_', ' ')} at {one['frame'] / FPS:g} s"
         ring = f'<i class="ring {escape(one["tone"])}" style="left:{x:.1f}%;top:{y:.1f}%" title="{escape(said)}"></i>'
