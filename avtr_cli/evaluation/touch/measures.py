@@ -17,6 +17,7 @@ from avtr_cli.evaluation.touch.reading import NAMES, UNITS
 
 LATERAL = 0.2  # EO from the nose: nearer, a touch has no side
 SHUFFLES = 40
+LOOKED_AT_MOST = 8  # clips that are named
 
 BOUNDS: dict[str, Measure] = {
     "begins.median_frame": Measure("first frame after the touch with a visible change, median", high=4, line=1),
@@ -61,15 +62,23 @@ def of_clips(clips: Sequence[Clip], seed: int = 0) -> tuple[dict[str, float], di
         "faces.found": float(np.isfinite(in_units[..., 0]).mean()),
     }
     told = by_photo if by_photo is not None else by_region
-    return numbers, {"tones": list(TONES), "confusion": told.tolist(), "shuffled_most": max(shuffled)}
+    more = {"tones": list(TONES), "confusion": told.tolist(), "shuffled_most": max(shuffled)}
+    return numbers, more | _to_look_at(clips, in_units)
+
+
+def _to_look_at(clips: Sequence[Clip], in_units: Doubles) -> dict[str, Any]:
+    """The clips that begin last, and those that keep most of it, as (photo, region, tone, seed, value)."""
+    names = [(clip.photo, clip.region, clip.tone, clip.seed) for clip in clips]
+    rest = np.nanmax(np.abs(in_units[:, -1]), axis=1)
+    return {
+        name: [[*names[at], round(float(values[at]), 2)] for at in np.argsort(-values)[:LOOKED_AT_MOST]]
+        for name, values in (("latest", _begins(in_units)), ("rests", rest))
+    }
 
 
 def _timing(in_units: Doubles) -> dict[str, float]:
     """When it begins, and whether all is as before six seconds on; (clips, 13, 17) in visible units."""
-    largest = np.nanmax(np.abs(in_units), axis=2)
-    seen = largest[:, 1:] > 1  # frame 0 is the touch's own
-    first = np.where(seen.any(axis=1), np.array(LOOKED_AT[1:])[seen.argmax(axis=1)], math.inf)
-    rest = largest[:, -1]
+    first, rest = _begins(in_units), np.nanmax(np.abs(in_units[:, -1]), axis=1)
     return {
         "begins.median_frame": float(np.median(first)),
         "begins.share_by_4": float((first <= 4).mean()),
@@ -77,6 +86,12 @@ def _timing(in_units: Doubles) -> dict[str, float]:
         "returned.share": float((rest <= 1).mean()),
         "returned.worst": float(rest.max()),
     }
+
+
+def _begins(in_units: Doubles) -> Doubles:
+    """(clips,) the first frame with a visible change; infinite where there is none."""
+    seen = np.nanmax(np.abs(in_units[:, 1:]), axis=2) > 1  # frame 0 is the touch's own
+    return np.where(seen.any(axis=1), np.array(LOOKED_AT[1:], np.float64)[seen.argmax(axis=1)], math.inf)
 
 
 def _sides(clips: Sequence[Clip], in_units: Doubles) -> dict[str, float]:

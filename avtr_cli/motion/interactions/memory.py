@@ -20,7 +20,7 @@ from avtr_cli.core.timing import FPS
 from avtr_cli.motion.interactions.beats import lift
 
 REMEMBERED = 40 * FPS  # frames that a touch tires and moods for
-TIRES_S, MOODS_S = 9.0, 3.5  # time constants
+TIRES_S, MOODS_S = 9.0, 3.0  # time constants
 LIKED = {"affectionate": 0.55, "gentle": 0.30, "neutral": 0.0, "aggressive": -0.75}  # what a touch does to the mood
 DECLINED = -0.25  # and one that is not wanted
 MOOD_RISES_S, MOOD_HOLDS_S = 1.2, 0.8

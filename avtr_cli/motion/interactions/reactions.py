@@ -26,6 +26,7 @@ NUMBERS = 8  # uniform ones that a reaction takes, for its variety
 MOST_TIRED = 3.0
 BLOWS = ("slap", "punch")
 BODY = ("shoulder", "arm", "hand")
+LEAST_BLINK = 0.30  # of a touched head: less is not seen on a small or turned face
 SIDE_BEGINS = 0.10  # EO from the nose: nearer, a touch has no side
 
 NEAR_EYE = {
@@ -35,7 +36,7 @@ NEAR_EYE = {
 PUSHED = {
     "punch": 1.0, "slap": 0.85, "push": 0.75, "poke": 0.22, "press": 0.22, "pat": 0.16, "pinch": 0.12, "tap": 0.10,
 }  # fmt: skip
-PUSHED_ELSE = 0.04
+PUSHED_ELSE = 0.06
 TIPS = {  # degrees of pitch that a full push there gives the head
     "forehead": -5.5, "brow": -5.5, "eye": -5.0, "nose": -7.0, "mouth": -6.0, "chin": -8.5, "jaw": -4.0, "cheek": -2.0,
     "ear": -2.0, "neck": 2.5, "shoulder": 1.5, "arm": 1.5, "hand": 1.5, "chest": 3.0, "abdomen": 3.0, "legs": 3.0,
@@ -176,7 +177,7 @@ def _reflex(felt: Felt) -> Iterator[Beat]:
     if felt.kind == "tap":
         blink *= 0.8  # else a tap on the cheek shuts both eyes
     if felt.place not in INTIMATE and felt.place not in BODY:
-        blink = max(blink, 0.16 * tires)
+        blink = max(blink, LEAST_BLINK * tires)
     if blink > 0.05:
         screwed = tone == "aggressive" or felt.kind == "blow"
         controls = both(eyeBlink=blink)

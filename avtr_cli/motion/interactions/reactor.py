@@ -26,7 +26,7 @@ GOOD_NEARER, BAD_DOWN, BAD_FARTHER = -0.03, 1.5, 0.05  # EO, degrees of pitch, E
 UNSMILES = 0.85  # share of the photo's own smile that pain and a bad mood take back
 UNSMILE_S = (0.16, 1.9, 1.6)  # rise, hold and fall after an aggressive touch
 FAINT = 0.3  # strength below which an answer is smaller as a whole, down to none at all
-SOUR = (0.12, 0.45)  # bad moods between which the photo's smile comes back
+SOUR = (0.2, 0.5)  # bad moods between which the photo's smile comes back
 
 _STREAM = 77  # tells the numbers of reactions from all others of a seed
 
