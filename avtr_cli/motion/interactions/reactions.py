@@ -330,8 +330,7 @@ def _tenderness(felt: Felt) -> Iterator[Beat]:
     else:
         yield Beat(felt.saccade, 0.08, 0.45, 0.12, gaze=felt.there)
     if felt.touch.do == "kiss" and felt.place == "mouth":
-        kissing = (("mouthPucker", 0.30), *both(mouthPress=0.3, eyeBlink=0.7))
-        yield Beat(0.06, 0.10, 0.35, 0.25, controls=kissing)
+        yield Beat(0.06, 0.10, 0.35, 0.25, controls=both(mouthPress=0.4, eyeBlink=0.7))  # lips shut, no kiss back
         yield Beat(0.55, 0.15, 0.35, 0.40, "surprise", 0.5 * felt.varied(1))
     yield Beat(0.28, 0.50, stay + 0.5 + 0.4 * float(felt.numbers[2]), 1.40, "tender", 1.05 * warm)
     shy = dear and felt.numbers[5] < 0.45
