@@ -199,9 +199,9 @@ def test_contacts_that_are_none_are_refused(avtr, photo, wav, touches, tmp_path)
         save_file(tensors | {"contacts": spoiled.contiguous()}, motion, described)
         with pytest.raises(InputError, match="its contacts"):
             load_contacts(motion)
-        code, _, err = avtr(*common, "-o", tmp_path / "b.mp4", "--from-motion", motion)
-        assert code == 3
-        assert "its contacts" in err
+    code, _, err = avtr(*common, "-o", tmp_path / "b.mp4", "--from-motion", motion)
+    assert code == 3
+    assert "its contacts" in err
 
 
 @pytest.mark.slow
