@@ -20,10 +20,11 @@ from avtr_cli.core.timing import FPS
 from avtr_cli.motion.interactions.beats import lift
 
 REMEMBERED = 40 * FPS  # frames that a touch tires and moods for
-TIRES_S, MOODS_S = 9.0, 3.0  # time constants
+TIRES_S, MOODS_S = 9.0, 3.5  # time constants
 LIKED = {"affectionate": 0.55, "gentle": 0.30, "neutral": 0.0, "aggressive": -0.75}  # what a touch does to the mood
 DECLINED = -0.25  # and one that is not wanted
 MOOD_RISES_S, MOOD_HOLDS_S = 1.2, 0.8
+MOOD_SHOWN_S, MOOD_HIDDEN_S = 3.0, 3.5  # after a touch, until its mood begins to leave the face; until it has left it
 STRONGEST_MOOD = 1.3  # strength above which a touch moods no more
 
 _WORDS = tuple(WORDS)
@@ -81,7 +82,9 @@ def _before(touch: Interaction, touches: Sequence[Interaction]) -> list[Interact
 
 
 def mood(touches: Sequence[Interaction], frames: Doubles) -> Doubles:
-    """(T,) in -1 .. 1: the mood at `frames` (T,); it comes within a second of a touch and goes over some more."""
+    """(T,) in -1 .. 1: the mood that a face shows at `frames` (T,): it comes within a second of a touch, and is gone
+    after six and a half, sooner than what it does to the next answer (`mood_before`).
+    """
     total = np.zeros(len(frames))
     for touch in touches:
         if not touch.regions:
@@ -89,5 +92,5 @@ def mood(touches: Sequence[Interaction], frames: Doubles) -> Doubles:
         t = (frames - touch.frame) / FPS
         liked = _liked(touch) * min(touch.strength, STRONGEST_MOOD) * (0.6 + 0.4 * touch.word.force)
         decay = np.exp(-np.clip(t - MOOD_HOLDS_S, 0, None) / MOODS_S)
-        total += liked * decay * lift(t, MOOD_RISES_S, np.inf, 1.0) * (t < REMEMBERED / FPS)
+        total += liked * decay * lift(t, MOOD_RISES_S, MOOD_SHOWN_S - MOOD_RISES_S, MOOD_HIDDEN_S)
     return np.clip(total, -1, 1)
