@@ -26,4 +26,3 @@ def begun(work: Callable[[], _T], name: str) -> Future[_T]:
 
     threading.Thread(target=run, name=name).start()
     return future
-

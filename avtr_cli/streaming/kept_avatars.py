@@ -166,7 +166,7 @@ def _checksum(text: str, arrays: Mapping[str, AnyArray]) -> int:
     """CRC-32 of the text and of all arrays, in the order of their names."""
     checksum = zlib.crc32(text.encode())
     for name in sorted(arrays):
-        checksum = zlib.crc32(np.ascontiguousarray(arrays[name]).reshape(-1).view(np.uint8), checksum)
+        checksum = zlib.crc32(np.ascontiguousarray(arrays[name]).reshape(-1).view(np.uint8).data, checksum)
     return checksum
 
 
@@ -196,5 +196,5 @@ def _code() -> str:
 @cache
 def _libraries() -> list[Any]:
     """What else may change the last bits: libraries, and the instructions of this CPU that they choose among."""
-    made_by = (np.__version__, cv2.__version__, PIL.__version__, torch.__version__, version("onnxruntime"))
+    made_by = (np.__version__, cv2.getVersionString(), PIL.__version__, torch.__version__, version("onnxruntime"))
     return [*made_by, cv2.getCPUFeaturesLine()]

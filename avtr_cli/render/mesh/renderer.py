@@ -78,7 +78,8 @@ class Avatar:
     rows: Tensor
     mouth_hidden: bool = False  # behind a mask or a hand: it does not move
     calibration: Calibration = UNCALIBRATED
-    tables: Tables | None = dataclasses.field(default=None, metadata=MADE_ANEW)  # of the compiled loops, where they draw
+    # Of the compiled loops, where they draw.
+    tables: Tables | None = dataclasses.field(default=None, metadata=MADE_ANEW)
 
 
 MOUTH_CHANNELS = [
