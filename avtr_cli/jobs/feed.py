@@ -128,6 +128,7 @@ class Feed:
             drawn = [[max(both) for both in zip_longest(*drawn, fillvalue=0.0)]]
         total.chunk_ms = _summed([*drawn, self._layout_ms])
         total.stages_ms = {name: _summed([clock.stages_ms[name] for clock in clocks]) for name in STEPS}
+        total.cpu_ms = {name: _summed([clock.cpu_ms[name] for clock in clocks]) for name in STEPS}
         total.stages_ms["composite"] = _summed([total.stages_ms["composite"], self._layout_ms])
         return total
 

@@ -245,7 +245,8 @@ class _Segment:
         assert writer is not None, "the audio owes frames"
         writer.close()
         for at in range(0, self.count, CHUNK_FRAMES):
-            feed.sessions[0].clock.add("encode", sum(writer.encode_ms[at : at + CHUNK_FRAMES]))
+            took, did = (sum(times[at : at + CHUNK_FRAMES]) for times in (writer.encode_ms, writer.encode_cpu_ms))
+            feed.sessions[0].clock.add("encode", took, did)
         feed.save(folder, self._index)
         for avatar, values in enumerate(zip(*self._motions, strict=True)):
             path = folder.motion(self._index, avatar)

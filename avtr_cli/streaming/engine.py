@@ -55,8 +55,9 @@ class Engine:
         self.device = runtime.choose_device(preset.runtime.device)
         self.precision = runtime.precision_on(self.device, preset.runtime.precision)
         runtime.check_runtime(preset.runtime, self.device)
-        self.renderer = RENDERERS[preset.render.renderer].make(preset, self.device)
-        self.generator = motion_generator(preset, self.renderer.space, self.device)
+        renderer = RENDERERS[preset.render.renderer]
+        self.generator = motion_generator(preset, renderer.space, self.device)
+        self.renderer = renderer.make(preset, self.device)  # last: it may go on loading in a thread
         self._avatars: OrderedDict[tuple[str, int | None], Made] = OrderedDict()
         self._kept: KeptAvatars | None = None  # on the disk
         if preset.runtime.keep_avatars == "auto" and isinstance(self.renderer, KeepsAvatars):

@@ -101,10 +101,7 @@ class MeshRenderer:
         """`kernels` as `runtime.kernels`."""
         self.config = config
         self.sampler: Sampler = choose_sampler(device)
-        self._loading: Future[Loops | None] | None = None
-        if kernels_on(device, kernels):  # beside the motion model and what of an avatar needs none
-            threads = torch.get_num_threads()
-            self._loading = begun(lambda: compiled_loops(threads), "loops")
+        self._loading = begin_compiled_loops(torch.get_num_threads()) if kernels_on(device, kernels) else None
         self.transparent = is_transparent(config.background)
         self._own = threading.local()  # memory of each thread's frames, so that threads may share avatars
 
@@ -307,16 +304,31 @@ class MeshRenderer:
         return self.sampler.picture(colour)
 
 
-def compiled_loops(threads: int) -> Loops | None:
-    """The compiled loops, ready to draw; compiled now where this machine has none yet. None where they cannot be."""
-    try:
-        from avtr_cli.render.mesh.compiled import Loops
+def begin_compiled_loops(threads: int) -> Future[Loops | None] | None:
+    """The compiled loops, being made ready to draw on `threads` threads; compiled where this machine has none yet.
 
-        return Loops(threads)
-    except Exception as error:  # Numba missing, switched off, or at odds with this NumPy, LLVM or CPU
-        said = str(error).splitlines()[0] if str(error) else type(error).__name__
-        logger.warning("frames are drawn by the plain form, which is slower: Numba does not work here (%s)", said)
+    None, now or later, where they cannot be.
+    """
+    try:
+        from avtr_cli.render.mesh.compiled import Loops  # not in the thread: modules are best loaded by one at a time
+    except Exception as error:
+        _tell_unusable(error)
         return None
+
+    def load() -> Loops | None:
+        try:
+            return Loops(threads)
+        except Exception as error:
+            _tell_unusable(error)
+            return None
+
+    return begun(load, "loops")
+
+
+def _tell_unusable(error: Exception) -> None:
+    """Says that Numba is missing, switched off, or at odds with this NumPy, LLVM or CPU."""
+    said = str(error).splitlines()[0] if str(error) else type(error).__name__
+    logger.warning("frames are drawn by the plain form, which is slower: Numba does not work here (%s)", said)
 
 
 def _planes(picture: Image, device: torch.device) -> Tensor:
