@@ -21,6 +21,7 @@ from avtr_cli.core.motion_space import CONTROLS
 from avtr_cli.core.protocols import KeepsAvatars
 from avtr_cli.core.types import Motion, Portrait
 from avtr_cli.diagnostics.render_timing import talking
+from avtr_cli.kernels.sampling import TorchSampler
 from avtr_cli.perception.portrait import find_portrait
 from avtr_cli.render.mesh.renderer import MeshRenderer
 from avtr_cli.streaming import engine as engines
@@ -72,14 +73,16 @@ def frames(renderer: MeshRenderer, made: Made) -> np.ndarray:
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("settings", "kernels"),
-    [({"size": 96}, "auto"), ({"size": 96}, "off"), ({"size": 65, "view": "photo"}, "auto"),
-     ({"size": 64, "background": "transparent"}, "auto")],
+    [({"size": 96}, "auto"), ({"size": 96}, "off"), ({"size": 64}, "as on a GPU"),
+     ({"size": 65, "view": "photo"}, "auto"), ({"size": 64, "background": "transparent"}, "auto")],
 )  # fmt: skip
 def test_what_is_kept_draws_the_frames_of_what_was_prepared(
     photo: Path, portrait: Portrait, tmp_path: Path, settings: dict, kernels: str
 ):
     config = RenderConfig(**settings)
-    renderer = MeshRenderer(config, CPU, kernels)
+    renderer = MeshRenderer(config, CPU, "auto" if kernels == "auto" else "off")
+    if kernels == "as on a GPU":
+        renderer.sampler = TorchSampler(CPU)
     made = Made(photo, portrait, renderer.prepare(portrait))
     KeptAvatars(renderer, config, CPU, tmp_path).keep("k", made)
     found = KeptAvatars(renderer, config, CPU, tmp_path).find("k", photo, photo.read_bytes())

@@ -91,8 +91,8 @@ def kernel(signature: str) -> Callable[[Function], Kernel[Function]]:
 
 
 def helper(function: Function) -> Function:
-    """A function for kernels to call; it becomes part of theirs."""
-    compiled: Any = njit(**_OPTIONS)
+    """A function for kernels to call; it becomes part of theirs, as handing it arrays would cost more than it does."""
+    compiled: Any = njit(forceinline=True, **_OPTIONS)
     return cast(Function, compiled(function))
 
 
