@@ -14,6 +14,7 @@ from avtr_cli.cli import (
     eval_baselines,
     eval_folder,
     eval_renderer,
+    eval_seamless,
     eval_temporal,
     options,
     voice,
@@ -37,6 +38,7 @@ app.command("listening", cls=Command)(eval_folder.listening)
 app.command("unils", cls=Command)(eval_folder.unils)
 app.command("pictures", cls=Command)(eval_folder.pictures)
 app.command("all", cls=Command)(eval_folder.everything)
+app.command("seamless", cls=Command)(eval_seamless.seamless)
 app.command("baselines", cls=Command)(eval_baselines.baselines)
 
 AvatarChannel = Annotated[int, typer.Option(help="The avatar's channel.", min=1, max=2)]
