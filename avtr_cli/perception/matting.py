@@ -11,9 +11,10 @@ import numpy as np
 
 from avtr_cli.core.arrays import Image, Matte, Points
 from avtr_cli.perception.crop import resample
-from avtr_cli.perception.cutout import cut_out, whole
+from avtr_cli.perception.cutout import cut_out
 from avtr_cli.perception.landmarks import face_height
 from avtr_cli.perception.networks import Network
+from avtr_cli.perception.rects import whole
 from avtr_cli.perception.topology import FACE_OVAL, NOSE_TIP
 
 WORKING_SIDE = 1024  # px of the longer side; the network knows no finer detail
