@@ -89,7 +89,7 @@ def _measured(image: Image, rects: list[Rect]) -> list[Points]:
 def _joined(parts: list[Floats]) -> Floats:
     """Mesh, lips, eyes and irises, each (n, ...) px, as points (n, 478, 3) in fractions of what the network sees."""
     mesh, *seen_closer = parts[:4]
-    points = np.zeros((len(mesh), POINTS, 3), np.float32)
+    points: Floats = np.zeros((len(mesh), POINTS, 3), np.float32)
     points[:, :SKIN_POINTS] = mesh.reshape(-1, SKIN_POINTS, 3)
     lips_and_eyes = [_points_of(part) for part in ("lips", "left_eye", "right_eye")]
     for numbers, part in zip(lips_and_eyes, seen_closer, strict=True):
@@ -98,7 +98,8 @@ def _joined(parts: list[Floats]) -> Floats:
     for numbers, part, eye in zip(irises, parts[4:], lips_and_eyes[1:], strict=True):
         points[:, numbers, :2] = part.reshape(-1, 5, 2)
         points[:, numbers, 2] = points[:, eye[:LID_POINTS], 2].mean(1, keepdims=True)
-    return points / np.float32(SIDE)
+    fractions: Floats = points / np.float32(SIDE)
+    return fractions
 
 
 @lru_cache(maxsize=3)

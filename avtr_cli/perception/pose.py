@@ -154,7 +154,7 @@ def _to_the_warmest(points: Floats, heat: Floats) -> Floats:
     inside = (x >= 0) & (x < columns) & (y >= 0) & (y < rows)
     logits = heat[np.clip(y, 0, rows - 1), np.clip(x, 0, columns - 1), np.arange(count)[:, None, None]]
     warmth = np.where(inside, probability(logits), 0)
-    moved = points.copy()
+    moved: Floats = points.copy()
     centred = (warmth.max((1, 2)) >= WARM) & inside[:, REACH, REACH]
     total = warmth[centred].sum((1, 2))
     moved[centred, 0] = (warmth * x).sum((1, 2))[centred] / total / columns
