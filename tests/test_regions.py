@@ -101,9 +101,10 @@ def test_a_place_outside_of_the_photo_is_none(regions, place):
 def test_a_person_to_the_hips_has_a_body_and_a_small_head_is_drawn_once_more_enlarged(photo):
     portrait = find_portrait(photo)
     regions = region_map(portrait)
-    assert {"chest", "left_shoulder", "right_shoulder", "left_arm", "right_arm"} <= set(regions.names)
+    assert {"chest", "abdomen", "left_shoulder", "right_shoulder", "right_arm"} <= set(regions.names)
     below = {name: regions.offset(*regions.centres[name])[1] for name in BODY if name in regions.centres}
-    assert below["left_shoulder"] < below["left_arm"]
+    assert below["right_shoulder"] < below["right_arm"]
+    assert below["chest"] < below["abdomen"]
     assert all(value > 1 for value in below.values())
     picture = region_picture(portrait.photo, regions)
     assert picture.shape[1] > 1.3 * picture.shape[0]

@@ -1,26 +1,31 @@
-"""Which part of the person besides the face lies where: hair, neck, and the body by the proportions of people.
+"""Which part of the person besides the face lies where: hair and neck, and the body as far as its pose is seen.
 
-No network looks for limbs: shoulders, chest, abdomen, legs and hanging arms are where they are on a person who sits or
-stands upright, measured in EO from the chin along the head's axis (NASA-STD-3000 has the proportions) and held to the
-matte; hands are bare skin beside the body, by the colour of the face's. What lies before the body, be it folded arms or
-hands in a lap, is therefore taken for the body: a touch there is answered with reserve rather than with warmth.
+Shoulders, arms and hands are around the joints of the pose that goes with the face, where the network is sure that it
+sees them. Chest, abdomen and legs follow each other from the shoulders to the hips, or where these are not seen, in the
+distances of people who sit or stand upright, EO from the chin (NASA-STD-3000 has the proportions).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
 
-from avtr_cli.core.arrays import Floats, Image, Mask, Matte, Vector
+from avtr_cli.core.arrays import Floats, Image, Matte, Vector
 from avtr_cli.perception.face_regions import Sheet
+from avtr_cli.perception.pose import Pose
 from avtr_cli.perception.topology import CHEEKS, CHIN, FOREHEAD
 
-# EO below the chin: where the throat ends at the collar, shoulders lie, chest, abdomen and legs begin and end.
-COLLAR, SHOULDERS, WAIST, HIPS = 0.55, 0.95, 3.6, 6.2
-SHOULDER_ASIDE, SHOULDER_REACH = 1.75, 0.42
-TORSO_HALF = 1.70  # EO: half its width; beyond are arms
+# Points of a pose, the person's left side and then the right one: shoulder, elbow, wrist, and the fingers' roots.
+LIMBS = {"left": (11, 13, 15, (17, 19, 21)), "right": (12, 14, 16, (18, 20, 22))}
+HIPS_SEEN = (23, 24)
+SEEN = 0.5  # visibility
+SHOULDER_REACH, ARM_REACH, HAND_REACH = 0.42, 0.30, 0.24  # EO around joints and bones
+COLLAR_SHARE, COLLAR_BETWEEN = 0.62, (0.25, 0.80)  # of the way from chin to shoulders; EO
+WAIST_SHARE = 0.55  # of the way from the shoulders to the hips
+
+COLLAR, WAIST, HIPS = 0.55, 3.6, 6.2  # EO below the chin, of a pose that is not seen
 NECK_HALF, NECK_WIDENS = 0.36, 0.25
 NECK_BESIDE = (-0.55, -0.40)  # EO below the chin (so above it): bare skin from there on beside the face is neck
 NAPE = 0.75  # EO aside of the chin: what else is there below it belongs to the neck, and farther out to the chest
@@ -32,43 +37,84 @@ HANGS = (0.42, 0.85, -0.30)  # EO aside of the chin, from and to, and above it: 
 HANGING_SHARE = (0.25, 0.45)  # of that zone with the colour of hair: none hangs, hair hangs
 LONGEST_HAIR = 1.9  # EO below the chin
 
-LEAST_CHROMA = 8.0  # Lab, of the cheeks: a grey photo's skin has no colour to find hands by
-SKIN_AWAY = 13.0  # Lab distance within which a colour is that of the face's skin; lightness counts half
-HANDS_BELOW = 1.2  # EO below the chin; above the hips
-HAND_AREA = (0.10, 4.0)  # EO^2 of bare skin that may be a hand, with its arm
-HAND_REACH = 0.34
 
+def body_regions(of: Sheet, picture: Image, matte: Matte, pose: Pose | None) -> dict[str, Floats]:
+    """Memberships, float32 (h, w), of hair, neck and body.
 
-def body_regions(of: Sheet, picture: Image, matte: Matte) -> dict[str, Floats]:
-    """Memberships, float32 (h, w), of hair, neck and body; `picture` (h, w, 3) and `matte` (h, w) are the map's."""
+    `picture` (h, w, 3) and `matte` (h, w) are the map's, and so are the points of `pose`.
+    """
     lab = cv2.cvtColor(cv2.GaussianBlur(picture, (0, 0), 1.2), cv2.COLOR_RGB2LAB).astype(np.float32)
-    skin = _skin_colour(of, lab)
-    outside = 1 - of.face
-    hair = _hair_coloured(of, lab, skin, matte)
+    hair = _hair_coloured(of, lab, _skin_colour(of, lab), matte)
     hanging = _hanging_hair(of, hair, matte)
+    outside = 1 - of.face
     above = _step(-of.along, -0.125, 0.125)
     above *= 1 - (1 - hair) * _step(of.along, *NECK_BESIDE)  # bare skin beside the chin is a neck
     scores = {"hair": outside * np.maximum(0.55 * above, 0.5 * hanging)}
-    width = NECK_HALF + NECK_WIDENS * np.clip(of.along / COLLAR, 0, 1.5) ** 2
-    throat = _step(of.along, -0.06, 0.04) * _step(COLLAR - of.along, -SOFT / 2, SOFT / 2)
+    collar, waist, hips = _heights(of, pose)
+    width = NECK_HALF + NECK_WIDENS * np.clip(of.along / collar, 0, 1.5) ** 2
+    throat = _step(of.along, -0.06, 0.04) * _step(collar - of.along, -SOFT / 2, SOFT / 2)
     throat *= _step(width - np.abs(of.aside), -0.05, 0.05) * (1 - 0.8 * hanging)
     scores["neck"] = outside * (0.6 * throat + LEAST * (np.abs(of.aside) < NAPE) * (of.along > NECK_BESIDE[0]))
-    below = outside * np.maximum(_step(of.along, 0.6 * COLLAR, 0.6 * COLLAR + 0.15), LEAST * (of.along > 0))
-    waist, hips = (_step(of.along, edge - SOFT, edge + SOFT) for edge in (WAIST, HIPS))
+    below = outside * np.maximum(_step(of.along, 0.6 * collar, 0.6 * collar + 0.15), LEAST * (of.along > 0))
     scores["chest"] = 0.22 * below * (1 - waist)
     scores["abdomen"] = 0.35 * outside * waist * (1 - hips)
     scores["legs"] = 0.40 * outside * hips
-    for side, sign in (("left", 1), ("right", -1)):
-        shoulder = _shoulder(of, matte, sign)
-        if shoulder is None:
-            continue
-        scores[f"{side}_shoulder"] = 0.75 * below * np.exp(-0.5 * (of.to(shoulder) / SHOULDER_REACH) ** 2)
-        top = float((shoulder - of.points[CHIN]) @ of.down) / of.unit
-        hangs = _step(sign * of.aside, TORSO_HALF - SOFT, TORSO_HALF + SOFT) * (1 - hips)
-        scores[f"{side}_arm"] = 0.6 * outside * hangs * _step(of.along, top + 0.3, top + 0.6)
-    for name, place in _hands(of, lab, skin, matte):
-        scores[name] = 1.3 * outside * np.exp(-0.5 * (of.to(place) / HAND_REACH) ** 2)
+    if pose is not None:
+        scores |= {name: outside * score for name, score in _limbs(of, pose, below).items()}
     return {name: np.asarray(score, np.float32) for name, score in scores.items()}
+
+
+def _heights(of: Sheet, pose: Pose | None) -> tuple[float, Floats, Floats]:
+    """EO from the chin to the collar, and (h, w) in 0 .. 1 each: what is below the waist, and below the hips."""
+    if pose is None or not _sees(pose, LIMBS["left"][0], LIMBS["right"][0]):
+        return COLLAR, _step(of.along, WAIST - SOFT, WAIST + SOFT), _step(of.along, HIPS - SOFT, HIPS + SOFT)
+    shoulders = pose.points[[LIMBS["left"][0], LIMBS["right"][0]], :2].mean(axis=0)
+    fallen = float((shoulders - of.points[CHIN]) @ of.down) / of.unit
+    collar = float(np.clip(COLLAR_SHARE * fallen, *COLLAR_BETWEEN))
+    if not _sees(pose, *HIPS_SEEN):
+        waist, hips = (fallen + level - COLLAR / COLLAR_SHARE for level in (WAIST, HIPS))
+        return collar, _step(of.along, waist - SOFT, waist + SOFT), _step(of.along, hips - SOFT, hips + SOFT)
+    torso = pose.points[list(HIPS_SEEN), :2].mean(axis=0) - shoulders
+    high, wide = of.face.shape
+    y, x = np.ogrid[0:high, 0:wide]
+    share = ((x - shoulders[0]) * torso[0] + (y - shoulders[1]) * torso[1]) / max(float(torso @ torso), 1.0)
+    return collar, _step(share, WAIST_SHARE - 0.05, WAIST_SHARE + 0.05), _step(share, 0.95, 1.05)
+
+
+def _limbs(of: Sheet, pose: Pose, below: Floats) -> dict[str, Floats]:
+    """Memberships of shoulders, arms and hands, each as far as the pose shows them."""
+    scores = {}
+    for side, (shoulder, elbow, wrist, fingers) in LIMBS.items():
+        if _sees(pose, shoulder):
+            at = pose.points[shoulder, :2]
+            scores[f"{side}_shoulder"] = 0.75 * below * np.exp(-0.5 * (of.to(at) / SHOULDER_REACH) ** 2)
+        if _sees(pose, shoulder, elbow):
+            bones = [(shoulder, elbow), *([(elbow, wrist)] if _sees(pose, wrist) else [])]
+            scores[f"{side}_arm"] = 0.6 * np.exp(-0.5 * (_along_bones(of, pose, bones) / ARM_REACH) ** 2)
+        if _sees(pose, wrist):
+            bones = [(wrist, finger) for finger in fingers]
+            scores[f"{side}_hand"] = 1.3 * np.exp(-0.5 * (_along_bones(of, pose, bones) / HAND_REACH) ** 2)
+    return scores
+
+
+def _sees(pose: Pose, *points: int) -> bool:
+    return bool((pose.visibility[list(points)] > SEEN).all())
+
+
+def _along_bones(of: Sheet, pose: Pose, bones: Sequence[tuple[int, int]]) -> Floats:
+    """(h, w) EO from every pixel to the nearest of the lines between two points."""
+    away: Floats = np.min([_to_line(of, pose.points[one, :2], pose.points[other, :2]) for one, other in bones], axis=0)
+    return away
+
+
+def _to_line(of: Sheet, start: Vector, end: Vector) -> Floats:
+    high, wide = of.face.shape
+    y, x = np.ogrid[0:high, 0:wide]
+    along = end - start
+    t = ((x - start[0]) * along[0] + (y - start[1]) * along[1]) / max(float(along @ along), 1.0)
+    t = np.clip(t, 0, 1)
+    away = np.hypot(x - start[0] - t * along[0], y - start[1] - t * along[1])
+    return np.asarray(away / of.unit, np.float32)
 
 
 def _step(values: Floats, low: float, high: float) -> Floats:
@@ -109,40 +155,3 @@ def _hanging_hair(of: Sheet, coloured: Floats, matte: Matte) -> Floats:
         here = sign * of.aside > 0
         long[here] *= np.clip((share - HANGING_SHARE[0]) / (HANGING_SHARE[1] - HANGING_SHARE[0]), 0, 1)
     return np.asarray(long, np.float32)
-
-
-def _shoulder(of: Sheet, matte: Matte, sign: int) -> Vector | None:
-    """(2,) px of the map: the middle of the shoulder at the right (1) or left (-1) of the picture, if it is seen."""
-    column = (np.abs(sign * of.aside - SHOULDER_ASIDE) < 0.15) & (of.along > 0.2) & (of.along < 2.4)
-    person = column & (matte > 0.5)
-    if person.sum() < 0.3 * column.sum() or not person.any():
-        return None
-    top = float(np.percentile(of.along[person], 2))
-    middle = max(top + 0.3, min(SHOULDERS, top + 0.6))
-    place = of.points[CHIN] + (sign * SHOULDER_ASIDE * of.right + middle * of.down) * of.unit
-    high, wide = of.face.shape
-    return np.asarray(place) if 0 <= place[0] < wide and 0 <= place[1] < high else None
-
-
-def _hands(of: Sheet, lab: Floats, skin: Floats, matte: Matte) -> Iterator[tuple[str, Vector]]:
-    """(name, place (2,) px of the map) of each hand: the end of bare skin beside the body, far from its shoulder."""
-    if np.hypot(*(skin[1:] - 128)) < LEAST_CHROMA:
-        return
-    away = np.linalg.norm((lab - skin) * (0.5, 1, 1), axis=-1)
-    bare = cv2.morphologyEx(_bytes((away < SKIN_AWAY) & (matte > 0.5)), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
-    bare[(of.along < HANDS_BELOW) | (of.along > HIPS) | (np.abs(of.aside) < TORSO_HALF)] = 0
-    count, labels, facts, middles = cv2.connectedComponentsWithStats(bare)
-    low, high = (area * of.unit**2 for area in HAND_AREA)
-    parts = [at for at in range(1, count) if low < facts[at, cv2.CC_STAT_AREA] < high]
-    for at in sorted(parts, key=lambda at: -facts[at, cv2.CC_STAT_AREA])[:2]:
-        inside = labels == at
-        side, sign = ("left", 1) if (middles[at] - of.points[CHIN]) @ of.right > 0 else ("right", -1)
-        start = of.points[CHIN] + (sign * SHOULDER_ASIDE * of.right + SHOULDERS * of.down) * of.unit
-        far = of.to(start) * inside
-        end = inside & (far > far.max() - HAND_REACH)
-        y, x = np.nonzero(end)
-        yield f"{side}_hand", np.array([x.mean(), y.mean()])
-
-
-def _bytes(mask: Mask) -> Image:
-    return mask.astype(np.uint8)

@@ -1,4 +1,4 @@
-"""A portrait into its `RegionMap`: what of the person lies where, from face points, matte and colours.
+"""A portrait into its `RegionMap`: what of the person lies where, from face points, pose, matte and colours.
 
 Half a second on one core; made only where somebody asks for interactions.
 """
@@ -8,15 +8,18 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from avtr_cli.core.arrays import Doubles, Floats, Mask
+from avtr_cli.core.arrays import Doubles, Floats, Image, Mask
 from avtr_cli.core.regions import ON_PERSON, REGIONS, RegionMap
 from avtr_cli.core.types import Portrait
 from avtr_cli.perception.body_regions import body_regions
 from avtr_cli.perception.face_regions import Sheet, face_regions, nose_line, sheet
+from avtr_cli.perception.pose import Pose, poses_in
 from avtr_cli.perception.template import fit_pose
-from avtr_cli.perception.topology import CHIN, FOREHEAD
+from avtr_cli.perception.topology import CHIN, FOREHEAD, NOSE_TIP
 
 SIDE = 512  # px of the map's longer side at most
+MOST_PEOPLE, LEAST_SCORE = 4, 0.4  # poses that are looked for, and how sure they must be
+SAME_NOSE = 0.5  # EO between the noses of a face and of the pose that goes with it
 SMALLEST = 0.012  # EO^2 of its largest piece: a smaller region is not seen
 CROWN, CROWN_REACH = 0.2, (0.2, 0.3)  # EO above the forehead's top: where hair is touched that is only named
 
@@ -29,7 +32,7 @@ def region_map(portrait: Portrait) -> RegionMap:
     picture = cv2.resize(portrait.photo, size, interpolation=cv2.INTER_AREA)
     matte = cv2.resize(portrait.matte, size, interpolation=cv2.INTER_AREA)
     of = sheet(portrait.landmarks, scale, (size[1], size[0]))
-    scores = face_regions(of) | body_regions(of, picture, matte)
+    scores = face_regions(of) | body_regions(of, picture, matte, _pose_of(of, picture))
     person = np.maximum(matte, of.face)
     names = [name for name in REGIONS if name in scores]
     shares = _firm(np.stack([scores[name] for name in names]))
@@ -52,6 +55,14 @@ def region_map(portrait: Portrait) -> RegionMap:
         nose=nose,
         down=of.down,
     )
+
+
+def _pose_of(of: Sheet, picture: Image) -> Pose | None:
+    """The pose in the map's `picture` that goes with the face: the one whose nose is nearest, if it is near."""
+    poses = poses_in(picture, MOST_PEOPLE, LEAST_SCORE)
+    nose = of.points[NOSE_TIP]
+    away = [float(np.hypot(*(pose.points[0, :2] - nose))) / of.unit for pose in poses]
+    return poses[int(np.argmin(away))] if away and min(away) < SAME_NOSE else None
 
 
 def _firm(scores: Floats) -> Floats:
