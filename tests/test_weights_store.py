@@ -101,7 +101,7 @@ def test_weights_whose_licence_nobody_states_are_the_users_decision_and_refused_
     licences = registry().licences_of(registry().choose(["eval/syncnet", "eval/i3d"]))
     for licence in licences:
         assert licence.name.startswith("no stated licence")
-        with pytest.raises(WeightsError, match="no stated licence .* is not accepted yet.*pull eval --accept-licence"):
+        with pytest.raises(WeightsError, match=r"no stated licence .* is not accepted yet.*pull eval --accept-licence"):
             store.allow([licence])
         store.accept(licence)
         store.allow([licence])

@@ -1,4 +1,4 @@
-"""`avtr eval listening`, `unils` and `all`: any systems' videos or motion beside the recorded people."""
+"""`avtr eval listening`, `unils`, `pictures`, `sync`, `all`: any systems' videos or motion beside recorded people."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 RULES = ("listening", "reactive")
 PROTOCOLS = ("avtr", "unils")
 CHANNELS = ("luma", "rgb")
+CROPS = ("tracked", "wav2lip")
 
 Folder = Annotated[
     Path,
@@ -94,7 +95,6 @@ def pictures(
     quiet: options.Quiet = False,
 ) -> None:
     """Judge videos against the recorded ones, picture by picture: PSNR and SSIM."""
-    from avtr_cli.core.errors import InputError
     from avtr_cli.evaluation.folder.layout import read_layout
     from avtr_cli.evaluation.folder.likeness import pictures_report
 
@@ -102,10 +102,42 @@ def pictures(
     options.check_written({"--report": report, "--csv": csv})
     with watching(quiet) as watch:
         found = pictures_report(read_layout(folder), channels, whole, watch)
-    if not any(row["count"]["pairs"] for one in found["systems"].values() for row in one["measures"].values()):
-        reasons = (f"{one['id']}: {one['reason']}" for made in found["systems"].values() for one in made["left_out"])
-        raise InputError(f"{folder}: no video can be judged: {next(reasons, 'there is none')}")
+    _refuse_nothing(folder, found)
     _told({"pictures": found}, report, csv, as_json)
+
+
+def sync(
+    folder: Folder,
+    protocol: Annotated[
+        str,
+        option(
+            SETTINGS,
+            "--protocol",
+            metavar="NAME",
+            autocompletion=completions.among(CROPS),
+            help="tracked (the face), or wav2lip (whole pictures, stretched).",
+        ),
+    ] = "tracked",
+    boxes: Annotated[
+        Path | None, option(SETTINGS, "--boxes", metavar="FILE", help="Boxes of faces (JSON), not Face Mesh's.")
+    ] = None,
+    report: options.NumbersFile = None,
+    csv: Table = None,
+    as_json: options.AsJson = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Judge lips against the recorded voice: Sync-C, Sync-D, the lag; without SyncNet's weights a stand-in alone."""
+    from avtr_cli.evaluation.folder.layout import read_layout
+    from avtr_cli.evaluation.folder.sync import Asked, sync_report
+
+    _among("--protocol", protocol, CROPS)
+    if boxes is not None and protocol != "tracked":
+        raise ConfigError("--boxes goes with --protocol tracked: wav2lip takes whole pictures")
+    options.check_written({"--report": report, "--csv": csv}, (boxes,))
+    with watching(quiet) as watch:
+        found = sync_report(read_layout(folder), Asked(protocol, boxes), watch)
+    _refuse_nothing(folder, found)
+    _told({"sync": found}, report, csv, as_json)
 
 
 def everything(
@@ -159,6 +191,15 @@ def _told(reports: Mapping[str, Mapping[str, Any]], report: Path | None, csv: Pa
     if csv is not None:
         rows = [line for at, one in enumerate(reports.values()) for line in list(csv_lines(one))[min(at, 1) :]]
         write_text(csv, "\n".join(rows) + "\n")
+
+
+def _refuse_nothing(folder: Path, found: Mapping[str, Any]) -> None:
+    """Raises InputError where no file of any system could be judged."""
+    from avtr_cli.core.errors import InputError
+
+    if not any(row["count"]["pairs"] for one in found["systems"].values() for row in one["measures"].values()):
+        reasons = (f"{one['id']}: {one['reason']}" for made in found["systems"].values() for one in made["left_out"])
+        raise InputError(f"{folder}: no system can be judged: {next(reasons, 'there is no file of any')}")
 
 
 @contextmanager

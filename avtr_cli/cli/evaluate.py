@@ -27,6 +27,7 @@ app.command("alive", cls=Command)(eval_alive.alive)
 app.command("listening", cls=Command)(eval_folder.listening)
 app.command("unils", cls=Command)(eval_folder.unils)
 app.command("pictures", cls=Command)(eval_folder.pictures)
+app.command("sync", cls=Command)(eval_folder.sync)
 app.command("all", cls=Command)(eval_folder.everything)
 
 AvatarChannel = Annotated[int, typer.Option(help="The avatar's channel.", min=1, max=2)]

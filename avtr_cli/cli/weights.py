@@ -164,7 +164,9 @@ def licence_text(licence: Licence, accepted: bool) -> str:
     """A licence in four lines, for people."""
     said = licence.condition if licence.commercial == "conditional" else licence.commercial
     state = "" if not licence.accept else " (accepted)" if accepted else " (not accepted yet: --accept-licence)"
-    return f"{licence.name}{state}\n    {licence.url}\n    {licence.summary}\n    commercial use: {said}\n    {licence.notice}"
+    return "\n    ".join([
+        f"{licence.name}{state}", licence.url, licence.summary, f"commercial use: {said}", licence.notice
+    ])  # fmt: skip
 
 
 def _row(store: Store, file: WeightFile) -> dict[str, object]:

@@ -154,8 +154,8 @@ class Store:
                 )
             if policy == "commercial" and licence.commercial == "unstated":
                 raise WeightsError(
-                    f"{licence.name}: nobody says that commercial use is allowed, which the licence policy 'commercial' "
-                    "asks for; leave these weights out, or decide yourself with --licence-policy any"
+                    f"{licence.name}: nobody says that commercial use is allowed, which the licence policy "
+                    "'commercial' asks for; leave these weights out, or decide yourself with --licence-policy any"
                 )
             if not self.accepted(licence):
                 under_it = next(file for file in self.registry.files.values() if file.licence == licence.id)
