@@ -89,19 +89,20 @@ def pictures(
         ),
     ] = "luma",
     whole: Annotated[bool, option(SETTINGS, "--whole", help="Whole pictures of one size, not the face alone.")] = False,
+    few: Annotated[bool, option(SETTINGS, "--few", help="Print FID and FVD of fewer than 2048 frames too.")] = False,
     report: options.NumbersFile = None,
     csv: Table = None,
     as_json: options.AsJson = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Judge videos against the recorded ones, picture by picture: PSNR and SSIM."""
+    """Judge videos against the recorded ones, picture by picture: PSNR, SSIM; with weights CSIM_sface, FID, FVD."""
     from avtr_cli.evaluation.folder.layout import read_layout
-    from avtr_cli.evaluation.folder.likeness import pictures_report
+    from avtr_cli.evaluation.folder.likeness import Asked, pictures_report
 
     _among("--channels", channels, CHANNELS)
     options.check_written({"--report": report, "--csv": csv})
     with watching(quiet) as watch:
-        found = pictures_report(read_layout(folder), channels, whole, watch)
+        found = pictures_report(read_layout(folder), Asked(channels, whole, few), watch)
     _refuse_nothing(folder, found)
     _told({"pictures": found}, report, csv, as_json)
 
