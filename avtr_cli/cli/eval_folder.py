@@ -52,6 +52,15 @@ Table = Annotated[Path | None, option(OUTPUT, "--csv", metavar="FILE", help="Wri
 def listening(
     folder: Folder,
     frames: Frames = "listening",
+    encoder: Annotated[
+        str,
+        option(
+            SETTINGS,
+            "--encoder",
+            metavar="NAME",
+            help="avtr-av-1 (ours), syncnet (of videos), or that of the folder's .npz files.",
+        ),
+    ] = "avtr-av-1",
     seed: Seed = 0,
     few: Few = False,
     report: options.NumbersFile = None,
@@ -60,7 +69,7 @@ def listening(
     quiet: options.Quiet = False,
 ) -> None:
     """Judge how systems listen: do they react to their partner as the recorded people do, or not at all?"""
-    _tell(folder, ("listening",), frames, "avtr", seed, few, report, csv, as_json, quiet)
+    _tell(folder, ("listening",), frames, "avtr", seed, few, report, csv, as_json, quiet, encoder)
 
 
 def unils(
@@ -167,6 +176,7 @@ def _tell(
     csv: Path | None,
     as_json: bool,
     quiet: bool,
+    encoder: str = "avtr-av-1",
 ) -> None:
     from avtr_cli.evaluation.folder.listening import Asked
     from avtr_cli.evaluation.folder.suite import evaluate_folder
@@ -175,7 +185,9 @@ def _tell(
     _among("--protocol", protocol, PROTOCOLS)
     options.check_written({"--report": report, "--csv": csv})
     with watching(quiet) as watch:
-        reports = evaluate_folder(folder, parts, Asked(rule=frames, seed=seed, few=few), protocol, watch)
+        reports = evaluate_folder(
+            folder, parts, Asked(rule=frames, seed=seed, few=few, encoder=encoder), protocol, watch
+        )
     _told(reports, report, csv, as_json)
 
 

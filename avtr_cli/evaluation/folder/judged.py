@@ -149,7 +149,7 @@ def part(shown: Shown, first: int, end: int) -> Shown:
         return shown
     cut = {
         name: array[first:end]
-        for name in ("head", "jaw", "expression", "vertices", "boxes")
+        for name in ("head", "jaw", "expression", "vertices", "boxes", "embedding", "heard")
         if (array := getattr(shown, name)) is not None
     }
     face = shown.face

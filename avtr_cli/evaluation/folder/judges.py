@@ -18,10 +18,11 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Judge(Generic[T]):
-    """A network that is there, or (`network` None) the `reason` why it is not. `facts` are for a report."""
+    """A network that is there, from `path`, or (`network` None) the `reason` why not; `facts` are for a report."""
 
     network: T | None
     reason: str = ""
+    path: Path | None = None
     made_up: bool = False
     facts: tuple[tuple[str, Any], ...] = ()
 
@@ -47,7 +48,7 @@ def judge(name: str, load: Callable[[Path], T]) -> Judge[T]:
         "made_up": made_up,
         "attribution": None if made_up else licence.notice,
     }
-    return Judge(network, "", made_up, tuple(facts.items()))
+    return Judge(network, "", path, made_up, tuple(facts.items()))
 
 
 def told(judges: dict[str, Judge[Any]]) -> dict[str, dict[str, Any]]:

@@ -71,7 +71,7 @@ def pictures_report(layout: Layout, asked: Asked | None = None, watched: Watched
     """Rows of every system over the clips whose truth and whose own file are videos."""
     asked, eyes, left_out = asked or Asked(), Eyes(), LeftOut()
     systems = {system.name: _Made() for system in layout.systems}
-    people, notes = Numbers(("CSIM_sface",)), []
+    people, notes = Numbers(("CSIM_sface",)), list[str]()
     try:
         for clip in layout.clips:
             try:

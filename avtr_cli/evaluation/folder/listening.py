@@ -26,11 +26,13 @@ from avtr_cli.evaluation.reactivity import replicated
 from avtr_cli.evaluation.replicates import Replicates, mean_over
 
 FEWEST_GROUPS = 10  # conversations, below which no reactivity number is told unasked
+SYNCNET = "syncnet"  # the encoder that is computed from videos
 CONFOUNDED = 0.3  # specificity of the control `identity` from which the number is mostly identity
 REACTIVITY = (
     "coupling", "pattern", "coupling_p", "specificity_within", "specificity_centred", "specificity", "marginal_fit",
     "fmd_gain", "quality", "cjfd_real", "cjfd_shuffled", "cjfd_shuffled_truth", "fmd_real",
 )  # fmt: skip
+PUBLISHED = REACTIVITY[5:]
 PROACTIVITY = ("tlcc_proactivity", "tlcc_shuffled", "tlcc_over_shuffled")
 ROWS = (*REACTIVITY, *PROACTIVITY)
 BETTER = {
@@ -42,7 +44,11 @@ BETTER = {
 
 @dataclass(frozen=True)
 class Asked:
-    """How listening is judged. rule: which frames count, of FRAME_RULES; few: numbers of few conversations too."""
+    """How listening is judged. rule: which frames count, of FRAME_RULES; few: numbers of few conversations too.
+
+    encoder     whose numbers sound and faces are: our own, that of the folder's .npz files, or SyncNet of its videos
+    comparable  whether rows of the published family compare with published values, on the same data
+    """
 
     rule: str = "listening"
     shuffles: int = 5
@@ -50,14 +56,17 @@ class Asked:
     seed: int = 0
     few: bool = False
     norm: bool = False
+    encoder: str = NAME
+    comparable: bool = False
 
 
 def listening_report(
     entries: Sequence[Entry], layout: Layout, left_out: LeftOut, asked: Asked, space: str | None
 ) -> dict[str, Any]:
     """The whole report of these clips, which are in the order of their IDs."""
-    scaled = standardised(entries)
-    even = [scaled(entry) for entry in entries]
+    even = list(entries)
+    if asked.encoder == NAME:
+        even = list(map(standardised(entries), entries))
     judge, models = _Judge(even, asked), controls(even)
     told = {name: {"measures": judge.rows(model, 0)} for name, model in models.items()}
     confounded = judge.specificity(models["identity"]) > CONFOUNDED  # NaN is not
@@ -82,7 +91,7 @@ def listening_report(
         )
     return {
         "format": FORMAT,
-        "encoder": NAME,
+        "encoder": asked.encoder,
         "curves_from": space,
         "frames_rule": asked.rule,
         "protocol": None,
@@ -94,9 +103,20 @@ def listening_report(
         "systems": systems,
         "differences": judge.differences([system.name for system in layout.systems]),
         "controls": told,
-        "statement": f"not comparable with published values: the encoder is {NAME}",
+        "statement": _statement(asked),
         "warnings": warnings,
     }
+
+
+def _statement(asked: Asked) -> str:
+    if asked.comparable:
+        return f"rows of the published family compare with published values by {asked.encoder} on the same data alone"
+    why = f"the encoder is {asked.encoder}"
+    if asked.encoder == SYNCNET:
+        why += ", and which layer and crop were used is not told"
+    elif asked.encoder != NAME:
+        why += f", the frames' rule {asked.rule}"
+    return f"not comparable with published values: {why}"
 
 
 class _Judge:
@@ -122,7 +142,9 @@ class _Judge:
             if reason and not self._asked.few:
                 told = Replicates(math.nan, told.without)
             more: dict[str, Any] = {"corrected": told.corrected} if name == "specificity" else {}
-            rows[name] = row(told, count, BETTER.get(name), reason=reason or self._why(name, found), **more)
+            comparable = self._asked.comparable and name in PUBLISHED
+            why = reason or self._why(name, found)
+            rows[name] = row(told, count, BETTER.get(name), comparable=comparable, reason=why, **more)
         return rows | self._proactivity_rows(model)
 
     def without_frames(self, system: str) -> list[dict[str, str]]:
@@ -180,8 +202,8 @@ class _Judge:
                 continue
             chosen = entry.chosen[: len(shown)]
             if chosen.any():
-                sides = (side[: len(chosen)][chosen] for side in (entry.heard, shown, entry.truth))
-                audio, face, truth = sides
+                sides = (entry.heard, shown, entry.truth)
+                audio, face, truth = (np.asarray(side[: len(chosen)][chosen], np.float64) for side in sides)
                 pairs.append(Pair(group=entry.group, audio=audio, model=face, truth=truth))
         return pairs
 
@@ -195,7 +217,7 @@ class _Judge:
         centred = joint.prepared(pairs, True, asked.norm)
         found["specificity_centred"] = replicated(joint.between(centred, asked.shuffles, asked.seed))["specificity"]
         turned = joint.within(plain_pairs, asked.shuffles)
-        if turned.groups:
+        if turned.pairs:
             found["specificity_within"] = replicated(turned)["specificity"]
         coupled = couple(pairs, p_shuffles, asked.seed)
         none = np.full(len(coupled.coupling.without), math.nan)

@@ -7,18 +7,12 @@ is held of it does not grow with its length.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import cv2
-import numpy as np
-from numpy.typing import NDArray
-
-from avtr_cli.audio.files import DialogueFiles
-from avtr_cli.audio.source import DialogueSource
-from avtr_cli.core.arrays import Doubles, Image
+from avtr_cli.core.arrays import Doubles
 from avtr_cli.core.errors import AvtrError, InputError
 from avtr_cli.core.suffixes import VIDEOS
 from avtr_cli.core.timing import SAMPLES_PER_FRAME
@@ -28,13 +22,13 @@ from avtr_cli.evaluation.folder import judges
 from avtr_cli.evaluation.folder.boxes import Boxes, boxes_of, read_boxes
 from avtr_cli.evaluation.folder.clipwise import Numbers, differences
 from avtr_cli.evaluation.folder.judged import MOST_APART, LeftOut, Unfit, Watched, cut, part
-from avtr_cli.evaluation.folder.layout import Clip, Layout
+from avtr_cli.evaluation.folder.layout import Layout
 from avtr_cli.evaluation.folder.points import pictures_at_25
 from avtr_cli.evaluation.folder.rows import FORMAT, row
 from avtr_cli.evaluation.folder.shown import OnFrames, Shown, read_shown
-from avtr_cli.evaluation.motion.voice import energy_db, floored
-from avtr_cli.evaluation.sync_faces import SMOOTH_FRAMES, crop, places, stretched
-from avtr_cli.evaluation.sync_sound import Columns, whole_numbers
+from avtr_cli.evaluation.folder.windows import Voices, faces_in
+from avtr_cli.evaluation.sync_faces import SMOOTH_FRAMES
+from avtr_cli.evaluation.sync_sound import Columns
 
 PROTOCOLS = ("tracked", "wav2lip")
 BETTER = {
@@ -64,7 +58,7 @@ def sync_report(layout: Layout, asked: Asked, watched: Watched | None = None) ->
     systems = {system.name: Numbers(tuple(BETTER)) for system in layout.systems}
     for clip in layout.clips:
         try:
-            voice = _Voice(clip)
+            voice = Voices(clip)
         except (Unfit, AvtrError) as error:
             left_out.clips[clip.id] = str(error)
             continue
@@ -101,31 +95,6 @@ def sync_report(layout: Layout, asked: Asked, watched: Watched | None = None) ->
         "statement": lips.statement,
         "warnings": [*layout.warnings, *lips.warnings()],
     }
-
-
-class _Voice:
-    """The person's own voice of a clip: its level in dB frame by frame, and its samples as often as asked for.
-
-    Raises Unfit without a sound, AudioError.
-    """
-
-    def __init__(self, clip: Clip):
-        if not clip.sounds:
-            raise Unfit("its sound is not there: put audio/ID_self.wav, or audio/ID.wav of two channels there")
-        partner = clip.sounds[1] if len(clip.sounds) > 1 else None
-        self.clip = clip
-        self.source = DialogueSource(DialogueFiles(dialogue=clip.sounds[0], partner=partner))
-        self.level = floored(np.concatenate([energy_db(block[0]) for block in self.source.blocks()]))
-
-    def samples(self, first: int, end: int) -> Iterator[NDArray[np.int16]]:
-        """Of the frames from `first` to `end`, in blocks."""
-        at = 0
-        for block in self.source.blocks():
-            start, stop = (max(frame * SAMPLES_PER_FRAME - at, 0) for frame in (first, end))
-            yield whole_numbers(block[0, start:stop])
-            at += block.shape[1]
-            if at >= end * SAMPLES_PER_FRAME:
-                return
 
 
 @dataclass
@@ -173,7 +142,7 @@ class _Lips:
             "and Sync-D"
         ]
 
-    def judge(self, into: Numbers, who: str, path: Path, voice: _Voice, reasons: dict[str, str]) -> None:
+    def judge(self, into: Numbers, who: str, path: Path, voice: Voices, reasons: dict[str, str]) -> None:
         """All rows of one file, or the reason why it has none."""
         try:
             frames, values = self._values(who, path, voice)
@@ -205,7 +174,7 @@ class _Lips:
             return "nobody's lips or voice vary, or no face is seen"
         return self.net.reason or "no clip is a video that is long enough"
 
-    def _values(self, who: str, path: Path, voice: _Voice) -> tuple[int, dict[str, float]]:
+    def _values(self, who: str, path: Path, voice: Voices) -> tuple[int, dict[str, float]]:
         is_video = path.suffix.lower() in VIDEOS
         watch = self.watched(f"{who}/{path.name}") if self.watched is not None else None
         shown = self._shown(path, watch, is_video and self.net.network is not None and self.boxes_from != "mesh")
@@ -228,7 +197,7 @@ class _Lips:
             return None
 
     def _scores(
-        self, net: syncnet.SyncNet, who: str, path: Path, voice: _Voice, span: tuple[int, int], shown: Shown | None
+        self, net: syncnet.SyncNet, who: str, path: Path, voice: Voices, span: tuple[int, int], shown: Shown | None
     ) -> dict[str, float]:
         """Sync-C and its kin of the frames of `span`; nothing of too few: six, or seven to smooth boxes over."""
         boxes = None
@@ -245,9 +214,9 @@ class _Lips:
         if not count or (boxes is not None and len(boxes) <= SMOOTH_FRAMES // 2):
             return {}
         watch = self.watched(f"{who}/{path.name}, SyncNet") if self.watched is not None else None
-        faces = _faces(path, span, boxes, self.boxes_from == "mesh")
+        faces = faces_in(path, span, boxes, self.boxes_from == "mesh")
         seen = syncnet.seen_in(net, faces, count)
-        heard = syncnet.heard_in(net, Columns(voice.samples(*span)), count)
+        heard = syncnet.heard_in(net, Columns(voice.samples(0, *span)), count)
         lags, done = syncnet.Lags(), 0
         for lips, sound in zip(seen, heard, strict=True):
             lags.push(lips, sound)
@@ -272,33 +241,6 @@ def _stand_in(shown: Shown, level: Doubles) -> dict[str, float]:
         "lag_r": found["r"], "lag_margin": found["margin"], "lag_frames": found["lag"],
     }  # fmt: skip
     return {name: value for name, value in named.items() if value is not None}
-
-
-def _faces(path: Path, span: tuple[int, int], boxes: Doubles | None, shares: bool) -> Iterator[Image]:
-    """The pictures (224, 224, 3), in BGR, of the frames of `span`: around their boxes, or whole where there are none.
-
-    shares: boxes are in shares of the picture's width and height, not in pixels
-    """
-    where: Doubles | None = None
-    for at, (picture, _) in enumerate(pictures_at_25(path)):
-        if at >= span[1]:
-            return
-        if at < span[0]:
-            continue
-        bgr = cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)
-        if boxes is None:
-            yield stretched(bgr)
-            continue
-        if where is None:
-            height, width = picture.shape[:2]
-            where = places(boxes * (width, height, width, height) if shares else boxes)
-            half, x, y = where.T
-            outside = (half < 1) | (half > max(width, height)) | (x < 0) | (x > width) | (y < 0) | (y > height)
-            if outside.any():
-                raise InputError(
-                    f"{path}: the box of frame {span[0] + int(np.argmax(outside))} lies in no picture of it"
-                )
-        yield crop(bgr, where[at - span[0]])
 
 
 def _counted(path: Path) -> int:
