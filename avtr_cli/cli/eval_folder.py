@@ -161,13 +161,13 @@ def everything(
     as_json: options.AsJson = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Judge systems by all of these, from one reading of the folder."""
-    _tell(folder, ("listening", "unils"), frames, protocol, seed, few, report, csv, as_json, quiet)
+    """Judge systems by all of these: whatever the folder's files and the weights that are here allow."""
+    _tell(folder, None, frames, protocol, seed, few, report, csv, as_json, quiet)
 
 
 def _tell(
     folder: Path,
-    parts: tuple[str, ...],
+    parts: tuple[str, ...] | None,
     frames: str,
     protocol: str,
     seed: int,
@@ -178,16 +178,19 @@ def _tell(
     quiet: bool,
     encoder: str = "avtr-av-1",
 ) -> None:
+    """The reports of `parts`, or all that can be made."""
     from avtr_cli.evaluation.folder.listening import Asked
-    from avtr_cli.evaluation.folder.suite import evaluate_folder
+    from avtr_cli.evaluation.folder.suite import evaluate_all, evaluate_folder
 
     _among("--frames", frames, RULES)
     _among("--protocol", protocol, PROTOCOLS)
     options.check_written({"--report": report, "--csv": csv})
+    asked = Asked(rule=frames, seed=seed, few=few, encoder=encoder)
     with watching(quiet) as watch:
-        reports = evaluate_folder(
-            folder, parts, Asked(rule=frames, seed=seed, few=few, encoder=encoder), protocol, watch
-        )
+        if parts is None:
+            reports = evaluate_all(folder, asked, protocol, watch)
+        else:
+            reports = evaluate_folder(folder, parts, asked, protocol, watch)
     _told(reports, report, csv, as_json)
 
 
