@@ -38,6 +38,7 @@ BETTER = {
 """All rows, and whether higher is better. `lag_…` are the stand-in's."""
 STAND_IN = ("lag_r", "lag_margin", "lag_frames")
 SHORT_FRAMES = 100  # below which the zeros beyond a clip's ends move its scores
+FEWEST_STAND_IN = 40  # frames: 25 of overlap at a lag of 15, or chance correlates highest
 NEAR = 1  # frames of offset that nobody sees
 TRUTH = "truth"
 
@@ -171,7 +172,7 @@ class _Lips:
         if not numbers.ids:
             return "no clip counts"
         if name in STAND_IN:
-            return "nobody's lips or voice vary, or no face is seen"
+            return f"no clip has {FEWEST_STAND_IN} frames in which a face is seen and lips and voice vary"
         return self.net.reason or "no clip is a video that is long enough"
 
     def _values(self, who: str, path: Path, voice: Voices) -> tuple[int, dict[str, float]]:
@@ -234,7 +235,7 @@ class _Lips:
 
 def _stand_in(shown: Shown, level: Doubles) -> dict[str, float]:
     """The rows `lag_…` of one file; those without a value are left out."""
-    if shown.face is None:
+    if shown.face is None or min(len(level), shown.frames) < FEWEST_STAND_IN:
         return {}
     found = lag_scores(shown.face.aperture, level)
     named: Mapping[str, float | None] = {
