@@ -72,6 +72,8 @@ class Pool:
 
     def merge(self, other: Pool) -> None:
         """All frames of another pool too."""
+        if not other.count:
+            return  # zeros that were never touched cost no memory
         self.count += other.count
         self._sums += other._sums
         self._products += other._products
