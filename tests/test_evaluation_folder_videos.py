@@ -11,13 +11,15 @@ import torch
 from skimage.data import astronaut
 
 from avtr_cli.core.errors import InputError
-from avtr_cli.evaluation.folder import points
+from avtr_cli.evaluation.folder import hands, likeness, points
 from avtr_cli.evaluation.folder.layout import read_layout
 from avtr_cli.evaluation.folder.likeness import Asked, pictures_report
 from avtr_cli.evaluation.folder.shown import read_shown
 from avtr_cli.evaluation.networks import inception
+from avtr_cli.perception.hands import Follower
 from avtr_cli.weights.store import Store
 from tests import made_up_judges
+from tests.body_goldens import pictures
 from tests.test_evaluation_video import write_video
 from tests.videos import decode
 
@@ -122,7 +124,8 @@ def test_without_weights_rows_of_networks_say_how_to_get_them(judged_pictures, t
     monkeypatch.setenv("AVTR_WEIGHTS", str(tmp_path / "no-weights"))
     report = pictures_report(read_layout(judged_pictures), Asked(few=True))
     rows = report["systems"]["darker"]["measures"]
-    assert {name for name, row in rows.items() if row["value"] is None} == {"CSIM_sface", "FID", "FVD"}
+    assert {name for name, row in rows.items() if row["value"] is None} == {"CSIM_sface", "FID", "FVD", *hands.NAMES}
+    assert rows["hands.found"]["reason"] == "no hand is seen, or none in the true video"
     assert rows["CSIM_sface"]["reason"] == "needs weights that are not here: `avtr weights pull eval/sface`"
     assert rows["FID"]["reason"].endswith("`avtr weights pull eval/inception`")
     assert rows["FVD"]["reason"].endswith("`avtr weights pull eval/i3d --accept-licence`")
@@ -169,3 +172,40 @@ def test_networks_see_the_pictures_of_both_sides(avtr, video, tmp_path, monkeypa
     rows = pictures_report(read_layout(place))["systems"]["same"]["measures"]
     assert rows["FID"]["value"] is None
     assert rows["FID"]["reason"].startswith("34 frames: below 2048")
+
+
+def test_hands_are_counted_and_spread_by_how_they_move():
+    picture = pictures()["hands"]
+    seen, nothing, follow = hands.Hands(), hands.Hands(), Follower(hands.MOST, hands.SURE_ENOUGH)
+    left, right = [], []
+    for shift in (0, 3, -4, 2):
+        moved = np.roll(picture, shift, axis=1)
+        seen.push(moved)
+        nothing.push(np.zeros((96, 96, 3), np.uint8))
+        for hand in follow(moved):
+            (right if hand.right >= 0.5 else left).append(hand)
+    found = seen.values()
+    assert found["hands.found"] == 1
+    assert found["HKC_mp"] == pytest.approx(np.mean([max(hand.right, 1 - hand.right) for hand in [*left, *right]]))
+    spreads = [np.std([hand.points[:, :2] for hand in side], axis=0).mean() for side in (left, right)]
+    assert found["HKV_mp"] == pytest.approx(np.mean(spreads) / picture.shape[0])
+    assert found["HKV_mp"] > 0
+    assert nothing.values()["hands.found"] == 0
+    assert np.isnan(nothing.values()["HKC_mp"])
+    assert hands.Hands().values() == {}
+
+
+def test_where_truth_shows_hands_everybodys_count(judged_pictures, monkeypatch):
+    class Waving:
+        def push(self, picture):
+            self.light = picture.mean() / 255
+
+        def values(self):
+            return {"hands.found": 1.0, "HKC_mp": self.light, "HKV_mp": 0.1}
+
+    monkeypatch.setattr(likeness, "Hands", Waving)
+    report = pictures_report(read_layout(judged_pictures))
+    truth, darker = report["controls"]["truth"]["measures"], report["systems"]["darker"]["measures"]
+    assert truth["HKC_mp"]["value"] > darker["HKC_mp"]["value"] > 0
+    assert not darker["HKC_mp"]["comparable_with_published"]
+    assert report["differences"]["darker - same"]["measures"]["HKC_mp"]["value"] < 0

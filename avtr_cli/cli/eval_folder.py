@@ -104,7 +104,7 @@ def pictures(
     as_json: options.AsJson = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Judge videos against the recorded ones, picture by picture: PSNR, SSIM; with weights CSIM_sface, FID, FVD."""
+    """Judge videos against the recorded ones, picture by picture: PSNR, SSIM, hands; with weights CSIM, FID, FVD."""
     from avtr_cli.evaluation.folder.layout import read_layout
     from avtr_cli.evaluation.folder.likeness import Asked, pictures_report
 

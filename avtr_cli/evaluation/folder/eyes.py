@@ -37,11 +37,6 @@ class Eyes:
     still: Judge[inception.Inception] = field(default_factory=lambda: judge(inception.FILES, inception.load))
     moving: Judge[i3d.I3D] = field(default_factory=lambda: judge(i3d.FILES, i3d.I3D))
 
-    @property
-    def all_shut(self) -> bool:
-        """Whether no network is there."""
-        return not any(one.network for one in (self.likeness, self.still, self.moving))
-
     def close(self) -> None:
         """End the process of the network that runs in one of its own."""
         if self.moving.network is not None:

@@ -7,13 +7,10 @@ pictures must be of one size. Frames that are equal have no finite PSNR: they ar
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass, field
-from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 
 from avtr_cli.core.arrays import Doubles, Image
@@ -22,17 +19,19 @@ from avtr_cli.core.suffixes import VIDEOS
 from avtr_cli.evaluation.folder.apart import NAMES, Apart
 from avtr_cli.evaluation.folder.clipwise import Numbers, differences
 from avtr_cli.evaluation.folder.eyes import FVD, Eyes, Gaze
-from avtr_cli.evaluation.folder.judged import MOST_APART, LeftOut, Unfit, Watched
+from avtr_cli.evaluation.folder.framed import ENLARGED, SIDE, face_box, framed, pairs
+from avtr_cli.evaluation.folder.hands import NAMES as NAMES_OF_HANDS
+from avtr_cli.evaluation.folder.hands import Hands
+from avtr_cli.evaluation.folder.judged import LeftOut, Unfit, Watched
 from avtr_cli.evaluation.folder.layout import Clip, Layout, System
 from avtr_cli.evaluation.folder.points import FacePoints, pictures_at_25, points_of
 from avtr_cli.evaluation.folder.rows import FORMAT, Count, difference, row
 from avtr_cli.evaluation.pictures import LUMA, psnr, ssim
 from avtr_cli.evaluation.replicates import Replicates
 
-ENLARGED = 1.6  # of the face's box
-SIDE = 256  # px
 CHANNELS = ("luma", "rgb")
-ROWS = ("PSNR", "SSIM", "CSIM_sface")
+OF_ONE = ("CSIM_sface", *NAMES_OF_HANDS)  # rows of a video alone, which truth has too
+ROWS = ("PSNR", "SSIM", *OF_ONE)
 TRUTH = "truth"
 
 
@@ -59,19 +58,21 @@ class _True:
     """The true video of a clip: how its face is cut out, in shares of the picture (None: not at all), and what is seen.
 
     person: whom a face is held against, None without network or face
+    has_hands: whether any is seen; where none is, nobody's hands are judged
     """
 
     path: Path
     box: Doubles | None
     person: Doubles | None
     gaze: Gaze
+    has_hands: bool
 
 
 def pictures_report(layout: Layout, asked: Asked | None = None, watched: Watched | None = None) -> dict[str, Any]:
     """Rows of every system over the clips whose truth and whose own file are videos."""
     asked, eyes, left_out = asked or Asked(), Eyes(), LeftOut()
     systems = {system.name: _Made() for system in layout.systems}
-    people, notes = Numbers(("CSIM_sface",)), list[str]()
+    people, notes = Numbers(OF_ONE), list[str]()
     try:
         for clip in layout.clips:
             try:
@@ -105,7 +106,7 @@ def pictures_report(layout: Layout, asked: Asked | None = None, watched: Watched
             for system in layout.systems
         },
         "differences": _differences(systems, asked.few),
-        "controls": {} if eyes.likeness.network is None else {TRUTH: {"measures": _likeness(people, eyes)}},
+        "controls": _controls(people, eyes),
         "statement": _statement(eyes),
         "warnings": [*layout.warnings, *notes],
     }
@@ -125,24 +126,24 @@ def _truth(clip: Clip, asked: Asked, eyes: Eyes, people: Numbers, notes: list[st
                 raise
     if not asked.whole:
         assert seen is not None
-        median = np.median(seen.boxes, axis=0)
-        middle, half = (median[:2] + median[2:]) / 2, (median[2:] - median[:2]) / 2 * ENLARGED
-        box = np.clip(np.concatenate([middle - half, middle + half]), 0.0, 1.0)
+        box = face_box(seen)
     person = None
     try:
         person = eyes.reference(clip, path)
     except AvtrError as error:
         notes.append(f"{clip.id}: {error}")
     gaze = Gaze(eyes, person, seen)
-    if not eyes.all_shut:
-        watch, count = watched(f"{TRUTH}/{path.name}, networks") if watched else None, 0
-        for at, (picture, total) in enumerate(pictures_at_25(path)):
-            gaze.push(at, picture, picture if box is None else _cut(picture, box))
-            count = at + 1
-            if watch is not None:
-                watch(count, max(total, count))
-        people.add(clip, count, {"CSIM_sface": gaze.finish()})
-    return _True(path, box, person, gaze)
+    hands, count = Hands(), 0
+    watch = watched(f"{TRUTH}/{path.name}, pictures") if watched else None
+    for count, (picture, total) in enumerate(pictures_at_25(path), 1):
+        gaze.push(count - 1, picture, framed(picture, box))
+        hands.push(picture)
+        if watch is not None:
+            watch(count, max(total, count))
+    shown = hands.values()
+    has_hands = shown.get("hands.found", 0.0) > 0
+    people.add(clip, count, {"CSIM_sface": gaze.finish()} | (shown if has_hands else {}))
+    return _True(path, box, person, gaze, has_hands)
 
 
 def _compare(
@@ -154,23 +155,27 @@ def _compare(
         raise Unfit("the system has no video of it")
     gaze = Gaze(eyes, truth.person, _seen(path, watched) if truth.person is not None else None)
     watch = watched(f"{system.name}/{path.name}, pictures") if watched else None
+    hands = Hands() if truth.has_hands else None
     decibel, alike, equal = [], [], 0
-    for at, (one, other, total) in enumerate(_pairs(truth.path, path)):
+    for at, (one, other, total) in enumerate(pairs(truth.path, path)):
         if truth.box is None and one.shape != other.shape:
             sizes = [f"{shape[1]}x{shape[0]}" for shape in (other.shape, one.shape)]
             raise Unfit(f"its pictures are {sizes[0]}, those of the truth {sizes[1]}: --whole needs one size")
-        a, b = (picture if truth.box is None else _cut(picture, truth.box) for picture in (one, other))
+        a, b = (framed(picture, truth.box) for picture in (one, other))
         value = psnr(a, b)
         equal += math.isinf(value)
         decibel += [] if math.isinf(value) else [value]
         alike.append(_ssim(a, b, asked.channels))
         gaze.push(at, other, b)
+        if hands is not None:
+            hands.push(other)
         if watch is not None:
             watch(at + 1, max(total, at + 1))
     values = {
         "PSNR": float(np.mean(decibel)) if decibel else math.nan,
         "SSIM": float(np.mean(alike)) if alike else math.nan,
         "CSIM_sface": gaze.finish(),
+        **(hands.values() if hands is not None else {}),
     }
     into.numbers.add(clip, len(alike), values)
     into.equal += equal
@@ -185,26 +190,6 @@ def _seen(path: Path, watched: Watched | None) -> FacePoints | None:
         return None
 
 
-def _pairs(truth: Path, made: Path) -> Iterator[tuple[Image, Image, int]]:
-    """Frames of both, as long as both last, and about how many there are."""
-    count = [0, 0]
-    for one, other in zip_longest(pictures_at_25(truth), pictures_at_25(made)):
-        count = [seen + (frame is not None) for seen, frame in zip(count, (one, other), strict=True)]
-        if one is not None and other is not None:
-            yield one[0], other[0], one[1]
-        elif abs(count[0] - count[1]) > MOST_APART:
-            raise Unfit(f"it ends at another frame than the truth; at most {MOST_APART} may be cut off")
-
-
-def _cut(picture: Image, box: Doubles) -> Image:
-    height, width = picture.shape[:2]
-    x1, y1, x2, y2 = (int(edge) for edge in np.rint(box * (width, height, width, height)))
-    cut: Image = cv2.resize(
-        picture[y1 : max(y2, y1 + 1), x1 : max(x2, x1 + 1)], (SIDE, SIDE), interpolation=cv2.INTER_AREA
-    )
-    return cut
-
-
 def _ssim(a: Image, b: Image, channels: str) -> float:
     if channels == "luma":
         return ssim(a @ np.array(LUMA), b @ np.array(LUMA))
@@ -213,7 +198,7 @@ def _ssim(a: Image, b: Image, channels: str) -> float:
 
 def _statement(eyes: Eyes) -> str:
     made_up = [name for name, one in (("FID", eyes.still), ("FVD", eyes.moving)) if one.made_up]
-    nothing = f"CSIM_sface{''.join(f', {name}' for name in made_up)} with none"
+    nothing = f"CSIM_sface, HKC_mp, HKV_mp{''.join(f', {name}' for name in made_up)} with none"
     why = " (made-up weights)" if made_up else ""
     return f"comparable with published values on the same data, crop and size alone; {nothing}{why}"
 
@@ -229,18 +214,28 @@ def _rows(made: _Made, few: bool, eyes: Eyes, system: System) -> dict[str, dict[
         more: dict[str, Any] = {"equal_frames": made.equal} if name == "PSNR" else {}
         count = Count(len(numbers.ids), len(set(numbers.groups)), sum(numbers.frames))
         rows[name] = row(found, count, True, comparable=True, reason=reason, values=numbers.of(name), **more, **marks)
-    rows |= _likeness(numbers, eyes, **marks)
+    rows |= _of_one(numbers, eyes, **marks)
     rows |= made.apart.rows(eyes, len(numbers.ids), len(set(numbers.groups)), few, **marks)
     return rows
 
 
-def _likeness(numbers: Numbers, eyes: Eyes, **marks: Any) -> dict[str, dict[str, Any]]:
-    found = numbers.mean("CSIM_sface")
-    reason = None
-    if not math.isfinite(found.value):
-        reason = eyes.likeness.reason or "no clip shows the face, or its photo shows none"
-    values = numbers.of("CSIM_sface")
-    return {"CSIM_sface": row(found, numbers.count("CSIM_sface"), True, reason=reason, values=values, **marks)}
+def _of_one(numbers: Numbers, eyes: Eyes, **marks: Any) -> dict[str, dict[str, Any]]:
+    """Rows of a video by itself: whom it shows, and its hands."""
+    no_face = eyes.likeness.reason or "no clip shows the face, or its photo shows none"
+    reasons = {"CSIM_sface": no_face} | dict.fromkeys(NAMES_OF_HANDS, "no hand is seen, or none in the true video")
+    better = {"CSIM_sface": True, "HKC_mp": True}
+    rows = {}
+    for name, why in reasons.items():
+        found, values = numbers.mean(name), numbers.of(name)
+        reason = None if math.isfinite(found.value) else why
+        rows[name] = row(found, numbers.count(name), better.get(name), reason=reason, values=values, **marks)
+    return rows
+
+
+def _controls(people: Numbers, eyes: Eyes) -> dict[str, dict[str, Any]]:
+    """Truth's own rows, where it has any."""
+    rows = _of_one(people, eyes)
+    return {TRUTH: {"measures": rows}} if any(one["value"] is not None for one in rows.values()) else {}
 
 
 def _differences(systems: dict[str, _Made], few: bool) -> dict[str, dict[str, Any]]:
