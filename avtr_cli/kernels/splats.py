@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from avtr_cli.kernels.compiling import Bytes, Counts, Doubles, Floats, Number, Words, helper, kernel
+from avtr_cli.kernels.splat_measures import BEYOND, LARGEST, LEAST_ALPHA, LEAST_LIGHT, MOST_ALPHA, NEAR, REACH
 
 Shorts = NDArray[np.int16]
 
@@ -21,14 +22,6 @@ TILE_WIDTH, TILE_HEIGHT = 8, 16  # px: a row of a tile is one vector of most CPU
 BATCH = 32  # splats whose records are fetched together
 RECORD = 16  # floats of a projected splat, one cache line
 PLANES = 4 * TILE_WIDTH  # of a tile's row: what is still let through, red, green, blue
-
-NEAR = 0.01  # metres before the camera
-LEAST_ALPHA = 1 / 255  # what adds less is left out
-MOST_ALPHA = 0.99
-LEAST_LIGHT = 1e-4  # a pixel that lets less through is finished
-REACH = 3.33  # standard deviations at which a splat of opacity 1 has fallen to LEAST_ALPHA
-BEYOND = 0.3  # of half the picture: how far outside it the projection's slope still follows a splat
-LARGEST = 1e7  # px: half a side of a splat's box
 
 F: Any = np.float32
 _BITS, _DIGITS = 11, 3  # of a depth's 32 bits, sorted by 11 at a time
