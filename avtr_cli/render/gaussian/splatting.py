@@ -72,7 +72,7 @@ class Splatter:
 
     def over(self, plate: Image, out: Image) -> None:
         """What was drawn last, over `plate`, into `out`, both uint8 (h, w, 3); the plate exactly where nothing is."""
-        splats.lay_over(self.drawn, plate, out)
+        splats.lay_over(self.drawn, self._starts, plate, out)
 
     def cut_out(self, out: Image) -> None:
         """What was drawn last as a transparent picture, into `out`: uint8 (h, w, 4), contiguous."""

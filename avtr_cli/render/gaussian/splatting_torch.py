@@ -95,7 +95,7 @@ class TorchSplatter:
         kept &= (depth[:, 0] >= NEAR) & depth[:, 0].isfinite() & (reaches < LARGEST).all(dim=1)
         kept &= ((where + reaches > 0) & (where - reaches < size)).all(dim=1)
         ids = torch.nonzero(kept)[:, 0]
-        ids = ids[torch.argsort(depth[ids, 0].float(), stable=True)]
+        ids = ids[torch.argsort(_depths(means, view[2])[ids], stable=True)]
         where, reaches = where[ids], reaches[ids]
         low = torch.maximum((where - reaches).floor(), torch.zeros_like(where))
         high = torch.minimum((where + reaches).ceil(), size)
@@ -141,6 +141,14 @@ def _bands(box: Tensor, height: int) -> list[tuple[int, int]]:
     full = (changes[:height].cumsum(0).cumsum(0) // _AT_ONCE).tolist()
     cuts = [0, *(row for row in range(1, height) if full[row] != full[row - 1]), height]
     return list(pairwise(cuts))
+
+
+def _depths(means: Tensor, row: Tensor) -> Tensor:
+    """As the loops reckon them, step by step: what is nearer by the last bit is nearer for both."""
+    x, y, z = means.float().T
+    a, b, c, d = row.float()
+    depths: Tensor = a * x + b * y + c * z + d
+    return depths
 
 
 def _whole(values: Tensor) -> Tensor:
