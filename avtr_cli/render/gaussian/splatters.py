@@ -1,7 +1,8 @@
-"""What draws Gaussians on a device: compiled loops on a CPU, torch elsewhere and where there are none."""
+"""What draws Gaussians on a device: compiled loops on a CPU, gsplat on CUDA, and torch where there is neither."""
 
 from __future__ import annotations
 
+import importlib.util
 import logging
 from typing import Protocol
 
@@ -20,7 +21,7 @@ logger = logging.getLogger(__name__)
 class Splats(Protocol):
     """Draws Gaussians into frames of one size; see `Splatter`, whose contract all keep."""
 
-    kernels: str  # what draws: `compiled` loops or the `plain` form
+    kernels: str  # what draws: `compiled` loops, `gsplat` or the `plain` form
 
     @property
     def drawn(self) -> Floats:
@@ -39,13 +40,32 @@ class Splats(Protocol):
 def choose_splatter(
     height: int, width: int, device: torch.device, kernels: str = "auto", low_pass: float = LOW_PASS
 ) -> Splats:
-    """`kernels` as `runtime.kernels`. Compiled loops share a frame among as many threads as torch has."""
+    """`kernels` as `runtime.kernels`: off is the plain form. Compiled loops share a frame among torch's threads."""
     if kernels_on(device, kernels):
         try:
             from avtr_cli.render.gaussian.splatting import Splatter
 
             return Splatter(height, width, low_pass, torch.get_num_threads())
         except Exception as error:  # Numba missing, switched off, or at odds with this NumPy, LLVM or CPU
-            said = str(error).splitlines()[0] if str(error) else type(error).__name__
-            logger.warning("frames are drawn by the plain form, which is slower: Numba does not work here (%s)", said)
+            _tell("Numba", error)
+    if device.type == "cuda" and kernels == "auto" and (splatter := gsplat_splatter(height, width, device, low_pass)):
+        return splatter
     return TorchSplatter(height, width, device, low_pass)
+
+
+def gsplat_splatter(height: int, width: int, device: torch.device, low_pass: float) -> Splats | None:
+    """One that draws by gsplat; None where that is not installed, or does not work, which is told."""
+    if importlib.util.find_spec("gsplat") is None:
+        return None
+    try:
+        from avtr_cli.render.gaussian.splatting_gsplat import GsplatSplatter
+
+        return GsplatSplatter(height, width, device, low_pass)
+    except Exception as error:  # no compiler, another CUDA than torch's, too old a GPU
+        _tell("gsplat", error)
+        return None
+
+
+def _tell(what: str, error: Exception) -> None:
+    said = str(error).splitlines()[0] if str(error) else type(error).__name__
+    logger.warning("frames are drawn by the plain form, which is slower: %s does not work here (%s)", what, said)
