@@ -118,11 +118,13 @@ def _ffmpeg() -> Iterator[Check]:
 
 
 def _drawing_loops() -> Iterator[Check]:
+    from avtr_cli.render.gaussian.splatting import Splatter
     from avtr_cli.render.mesh.compiled import Loops
 
     version = importlib.metadata.version("numba")
     try:
         folder = Loops().folder
+        Splatter(1, 1)
     except Exception as error:
         said = str(error).splitlines()[0] if str(error) else type(error).__name__
         fix = f"frames are drawn by torch, at half the speed; {_reinstall()}"
