@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from avtr_cli import __version__
 from avtr_cli.audio.files import DialogueFiles
-from avtr_cli.core.config import Preset
+from avtr_cli.core.config import NO_STYLE, Preset
 from avtr_cli.core.errors import ConfigError
 from avtr_cli.core.files import file_sha256, paths_from_strings
 from avtr_cli.core.types import Cue
@@ -37,7 +37,7 @@ class Job:
     face: int | None = None  # which face of the photo, from 1; None: the largest
     cues: tuple[Cue, ...] = ()
     from_motion: Path | None = None  # replay this motion file instead of making motion
-    motion_out: Path | None = None  # also write the motion: .safetensors, or .csv for Live Link
+    motion_out: Path | None = None  # also write the motion: .safetensors, .csv for Live Link, .npz in FLAME's numbers
     provenance: bool = True  # mark the file as generated
     certificate: Path | None = None  # PEM chain that signs the mark; None: one made on this machine
     private_key: Path | None = None  # of the certificate, PEM
@@ -70,6 +70,7 @@ class Job:
             *self.sound.paths,
             self.from_motion,
             self.background,
+            self.style,
             self.certificate,
             self.private_key,
             *self.settings_files,
@@ -79,7 +80,7 @@ class Job:
     @property
     def read_once(self) -> tuple[Path, ...]:
         """Small files that shape the frames and are read whole while the job is made ready."""
-        return tuple(path for path in (self.from_motion, self.background) if path is not None)
+        return tuple(path for path in (self.from_motion, self.background, self.style) if path is not None)
 
     @property
     def outputs(self) -> dict[str, Path]:
@@ -92,6 +93,12 @@ class Job:
         """The picture behind the person, where the preset names one."""
         named = self.preset.render.background
         return None if named in NO_FILE or named.startswith("#") else Path(named)
+
+    @property
+    def style(self) -> Path | None:
+        """The motion whose manner is followed, where the preset names one."""
+        named = self.preset.motion.style
+        return None if named == NO_STYLE else Path(named)
 
     def true_names(self, text: str) -> str:
         """`text`, with pipes called by their own names instead of their copies'."""
@@ -124,6 +131,8 @@ class Job:
         settings = self.preset.as_dict() | {"name": "", "runtime": runtime}
         if self.background is not None:
             settings["render"] = settings["render"] | {"background": sha256(self.background)}
+        if self.style is not None:
+            settings["motion"] = settings["motion"] | {"style": sha256(self.style)}
         described = {
             "avtr": __version__,
             "photo": sha256(self.photo),

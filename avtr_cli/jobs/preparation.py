@@ -17,7 +17,7 @@ from avtr_cli.core.clocks import ChunkClock
 from avtr_cli.core.errors import ConfigError, InputError
 from avtr_cli.core.files import file_sha256
 from avtr_cli.core.interruption import interruptible
-from avtr_cli.core.protocols import MotionGenerator, backend_of
+from avtr_cli.core.protocols import MotionGenerator, Voice, WholeCallGenerator, backend_of
 from avtr_cli.core.timing import FIRST_CHUNK_SAMPLES, frames_of
 from avtr_cli.core.types import Identity, Portrait
 from avtr_cli.jobs.checking import CheckedJob, check_space, taken
@@ -26,7 +26,12 @@ from avtr_cli.jobs.job import Job
 from avtr_cli.jobs.placement import refuse_taken
 from avtr_cli.jobs.steps import OnStep, Step, unwatched
 from avtr_cli.jobs.workfolder import WorkFolder
+from avtr_cli.motion.bridges.flame import FlameReplay
+from avtr_cli.motion.bridges.table import bridged
 from avtr_cli.motion.file import ReplayGenerator
+from avtr_cli.motion.flame.codes import load_codes
+from avtr_cli.motion.replay import Replay
+from avtr_cli.motion.suffixes import FLAME_SUFFIX
 from avtr_cli.output.label import Label
 from avtr_cli.prompts.reading import check_cues
 from avtr_cli.streaming.engine import Engine
@@ -102,8 +107,14 @@ def prepare(checked: CheckedJob, engine: Engine | None = None, on_step: OnStep =
             engine = _engine_for(job, engine)
             on_step(Step.FACE)
             began = time.perf_counter()
-            avatars = tuple(prepare_avatar(side, engine, checked.source) for side in job.sides())
-            portrait_s = time.perf_counter() - began
+            people = find_people(job, engine)
+            startup_s = {"load": engine.load_s, "portrait": time.perf_counter() - began}
+            if hears_call_whole(job, engine):
+                on_step(Step.MOVE)
+            began = time.perf_counter()
+            avatars = prepare_avatars(job, engine, checked.source, people)
+            if hears_call_whole(job, engine):
+                startup_s["motion"] = time.perf_counter() - began
             layout = job.arrange([one.identity.size for one in avatars], checked.source)
             size = layout.size if layout is not None else avatars[0].identity.size
             label = Label(job.label, size) if job.label else None
@@ -111,7 +122,7 @@ def prepare(checked: CheckedJob, engine: Engine | None = None, on_step: OnStep =
             on_step(Step.WARM_UP)
             began = time.perf_counter()
             _warm_up(engine, avatars[0])
-            startup_s = {"load": engine.load_s, "portrait": portrait_s, "warmup": time.perf_counter() - began}
+            startup_s["warmup"] = time.perf_counter() - began
             key = _key(checked, engine, avatars, read)
         folder.claim(key, job.resume)
         if not job.overwrite:
@@ -131,18 +142,67 @@ def _resumption(resumed: int, total: int) -> str:
     return f"goes on from frame {resumed} of {total}, that an interrupted run had closed"
 
 
-def prepare_avatar(job: Job, engine: Engine, source: DialogueSource) -> PreparedAvatar:
-    """Find the face, prepare the avatar, choose what moves it. Raises AvtrError where they do not go together."""
-    portrait, identity = engine.avatar(job.photo, job.face)
-    generator = ReplayGenerator(job.from_motion) if job.from_motion else engine.generator
-    check_known(generator, job.cues)
+def find_people(job: Job, engine: Engine) -> list[tuple[Portrait, Identity]]:
+    """The avatars of all sides, prepared. Raises PhotoError."""
+    return [engine.avatar(side.photo, side.face) for side in job.sides()]
+
+
+def prepare_avatars(
+    job: Job,
+    engine: Engine,
+    source: DialogueSource,
+    people: Sequence[tuple[Portrait, Identity]],
+    call_heard: bool = True,
+) -> tuple[PreparedAvatar, ...]:
+    """What moves each of `people`. Raises AvtrError where they do not go together.
+
+    Without `call_heard` a model that hears calls whole is left as it is, and makes nothing yet.
+    """
     total = frames_of(source.facts.samples)
-    if isinstance(generator, ReplayGenerator) and generator.frames != total:
-        raise InputError(
-            f"{job.from_motion}: holds {generator.frames} frames but {job.sound.dialogue} makes {total}; "
-            "give the sound that the motion was made with, or --start and --duration that fit"
-        )
-    return PreparedAvatar(portrait, identity, generator, total)
+    generators = _generators(job, people, engine, source, total, call_heard)
+    for generator, side in zip(generators, job.sides(), strict=True):
+        check_known(generator, side.cues)
+    return tuple(
+        PreparedAvatar(portrait, identity, generator, total)
+        for (portrait, identity), generator in zip(people, generators, strict=True)
+    )
+
+
+def _generators(
+    job: Job,
+    people: Sequence[tuple[Portrait, Identity]],
+    engine: Engine,
+    source: DialogueSource,
+    total: int,
+    call_heard: bool,
+) -> list[MotionGenerator]:
+    """What moves each side: motion that is there, the engine's model, or what that makes of the call heard whole."""
+    if job.from_motion is not None:
+        replay = _replay(job.from_motion)
+        if replay.frames != total:
+            raise InputError(
+                f"{job.from_motion}: holds {replay.frames} frames but {job.sound.dialogue} makes {total}; "
+                "give the sound that the motion was made with, or --start and --duration that fit"
+            )
+        return [bridged(replay, engine.renderer.space) if isinstance(replay, FlameReplay) else replay]
+    if call_heard and isinstance(engine.generator, WholeCallGenerator):
+        voices = [Voice(side.seed, one.person) for side, (_, one) in zip(job.sides(), people, strict=True)]
+        return engine.generator.of_call(source.blocks(), voices)
+    return [engine.generator] * len(people)
+
+
+def hears_call_whole(job: Job, engine: Engine) -> bool:
+    """Whether all motion of `job` is made before its first frame."""
+    return job.from_motion is None and isinstance(engine.generator, WholeCallGenerator)
+
+
+def _replay(path: Path) -> Replay:
+    """The motion of a file, FLAME's in controls. Raises InputError, WeightsError."""
+    if path.suffix.lower() != FLAME_SUFFIX:
+        return ReplayGenerator(path)
+    from avtr_cli.streaming.flame import users_bridge
+
+    return FlameReplay(load_codes(path), users_bridge())
 
 
 def warnings_of(job: Job, avatars: Sequence[PreparedAvatar], health: Health, frames: int) -> tuple[str, ...]:
@@ -197,4 +257,5 @@ def _key(checked: CheckedJob, engine: Engine, avatars: Sequence[PreparedAvatar],
         return known[path] if path in known else engine.sha256(path)
 
     ran = f"{engine.device.type}-{engine.kernels}-{backend_of(engine.generator)}"
-    return f"{job.key(engine.weights_files(), sha256)}-{ran}"
+    fitted = [path for one in avatars for path in one.generator.weights_files]  # to which a motion file was
+    return f"{job.key(tuple(dict.fromkeys((*engine.weights_files(), *fitted))), sha256)}-{ran}"

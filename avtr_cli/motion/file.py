@@ -16,8 +16,8 @@ from torch import Tensor
 from avtr_cli.core.errors import InputError, OutputError
 from avtr_cli.core.files import reason, replacing
 from avtr_cli.core.motion_space import SPACES, MotionSpace
-from avtr_cli.core.timing import CHUNK_FRAMES, FPS
-from avtr_cli.core.types import Asked, Identity, Motion, MotionState, Window
+from avtr_cli.core.timing import FPS
+from avtr_cli.motion.replay import Replay
 
 FORMAT = 1
 LARGEST = 100.0  # of any number: weights end at 1, radians at 3, shifts at a few eye distances
@@ -87,26 +87,9 @@ def _read(path: Path) -> tuple[dict[str, Any], Tensor]:
     return header, values
 
 
-class ReplayGenerator:
+class ReplayGenerator(Replay):
     """A MotionGenerator that speaks what a motion file holds, whatever it hears; the last frame holds on."""
 
-    cues: frozenset[str] = frozenset()
-    weights_files: tuple[Path, ...] = ()
-
     def __init__(self, path: Path):
-        self.space, self._values, self.header = load_motion(path)
-
-    @property
-    def frames(self) -> int:
-        """How many frames were saved."""
-        return len(self._values)
-
-    def start(self, identity: Identity, seed: int) -> MotionState:
-        """Nothing to remember: the file holds it all."""
-        return {}
-
-    def step(self, window: Window, state: MotionState, asked: Asked = ()) -> tuple[Motion, MotionState]:
-        """The chunk's 5 rows of the file; behind its end the last one stays."""
-        first = window.index * CHUNK_FRAMES
-        rows = torch.arange(first, first + CHUNK_FRAMES).clamp(max=len(self._values) - 1)
-        return Motion(self.space, self._values[rows], first), state
+        space, values, self.header = load_motion(path)
+        super().__init__(space, values)

@@ -31,7 +31,10 @@ class Licence:
 
 @dataclass(frozen=True, kw_only=True)
 class WeightFile:
-    """One published file. `name` is ours: PART/FILE, where PART is avtr1 or liveportrait."""
+    """One published file. `name` is ours: PART/FILE, where PART is the model it belongs to, as in avtr1/motion.
+
+    One with words at `bring` is not fetched: they say how the user comes by it, for `--from`.
+    """
 
     name: str
     what: str
@@ -45,6 +48,8 @@ class WeightFile:
     optional: bool = False  # the preset works without it
     sets: tuple[str, ...] = ()
     also: tuple[str, ...] = ()  # other file names of the same weights, for import
+    needed_by: tuple[str, ...] = ()  # other parts that run on it
+    bring: str = ""
 
     @property
     def part(self) -> str:
@@ -75,7 +80,7 @@ class Registry:
     def needed(self, preset: Preset) -> list[WeightFile]:
         """The files this preset runs on, optional ones included; none for the embedded default."""
         parts = {preset.motion.generator, preset.render.renderer}
-        return [file for file in self.files.values() if file.part in parts]
+        return [file for file in self.files.values() if parts & {file.part, *file.needed_by}]
 
     def licences_of(self, files: list[WeightFile]) -> list[Licence]:
         """The licences of `files`, each once, in the registry's order."""
@@ -90,7 +95,7 @@ def load_registry(path: Path) -> Registry:
     licences = {id: Licence(id=id, **fields) for id, fields in loaded["licences"].items()}
     files = {}
     for name, fields in loaded["files"].items():
-        lists = {key: tuple(fields.get(key, ())) for key in ("sets", "also")}
+        lists = {key: tuple(fields.get(key, ())) for key in ("sets", "also", "needed_by")}
         files[name] = WeightFile(name=name, **(fields | lists))
     assert all(file.licence in licences for file in files.values())
     assert all(licence.commercial in ("yes", "conditional", "no") for licence in licences.values())

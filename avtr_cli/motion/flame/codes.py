@@ -1,18 +1,19 @@
 """FLAME motion as UniLS speaks it: 108 numbers a frame, and the file that other programs read.
 
 The file is an npz of float32: `expression` (T, 100), `head` (T, 3), `jaw` (T, 1), `eyes` (T, 4), beside `fps` 25 and
-`flame` "2020". Head, jaw and eyes are radians; see `core.motion_space.FLAME`.
+`flame` "2020"; ours have `rest` (108,) too, how the face rests. Head, jaw and eyes are radians; see
+`core.motion_space.FLAME`.
 """
 
 from __future__ import annotations
 
 import io
-import zipfile
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from avtr_cli.core.arrays import Floats
+from avtr_cli.core.arrays import AnyArray, Doubles, Floats, Reals
 from avtr_cli.core.errors import InputError, OutputError
 from avtr_cli.core.files import reason, replacing
 from avtr_cli.core.timing import FPS
@@ -25,11 +26,40 @@ VERSION = "2020"
 LARGEST = 100.0  # of any number: expressions end at 10, radians at 3
 
 
-def save_codes(path: Path, codes: Floats) -> None:
-    """Write motion float32 (T, 108). Raises OutputError."""
-    parts = {name: np.ascontiguousarray(codes[:, part], np.float32) for name, part in PARTS.items()}
+@dataclass(frozen=True)
+class FlameMotion:
+    """A clip float32 (T, 108), and how its face rests (108,) where that is known."""
+
+    codes: Floats
+    rest: Reals | None = None
+
+    @property
+    def resting(self) -> Reals:
+        """`rest`, or where nobody says it, the clip's own."""
+        return clip_rest(self.codes) if self.rest is None else self.rest
+
+
+def mean_rest(mean: Reals) -> Doubles:
+    """(108,) of the mean (108,) of many people's motion: their expression and gaze, with a shut jaw.
+
+    FLAME's zeros are an average face, a tracked person's numbers lie about their own; our controls' zeros are the photo.
+    """
+    rest = np.asarray(mean, np.float64).copy()
+    rest[HEAD], rest[JAW] = 0.0, 0.0
+    return rest
+
+
+def clip_rest(codes: Reals) -> Doubles:
+    """(108,) of a clip (T, 108) alone: its median expression and gaze, with a shut jaw."""
+    return mean_rest(np.median(np.asarray(codes, np.float64), axis=0))
+
+
+def save_codes(path: Path, motion: FlameMotion) -> None:
+    """Write a clip; one of ours, whose zeros are its rest, says so. Raises OutputError."""
+    parts = {name: np.ascontiguousarray(motion.codes[:, part], np.float32) for name, part in PARTS.items()}
+    rest = np.zeros(CODES) if motion.rest is None else motion.rest
     made = io.BytesIO()
-    np.savez_compressed(made, fps=np.int64(FPS), flame=np.str_(VERSION), **parts)
+    np.savez_compressed(made, fps=np.int64(FPS), flame=np.str_(VERSION), rest=rest.astype(np.float32), **parts)
     try:
         with replacing(path) as partial:
             partial.write_bytes(made.getvalue())
@@ -37,17 +67,9 @@ def save_codes(path: Path, codes: Floats) -> None:
         raise OutputError(f"{path}: the motion cannot be written ({reason(error)})") from error
 
 
-def load_codes(path: Path) -> Floats:
-    """Motion float32 (T, 108) of such a file, T at least 1. Raises InputError where it is none."""
-    try:
-        with np.load(path, allow_pickle=False) as table:
-            held = {name: table[name] for name in (*PARTS, "fps", "flame") if name in table}
-    except FileNotFoundError:
-        raise InputError(f"{path}: there is no such file") from None
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({reason(error)})") from error
-    except (ValueError, EOFError, KeyError, zipfile.BadZipFile, zipfile.LargeZipFile, NotImplementedError) as error:
-        raise InputError(f"{path}: damaged, or no FLAME motion; make one with --motion-out NAME.flame.npz") from error
+def load_codes(path: Path) -> FlameMotion:
+    """The clip in such a file, at least one frame. Raises InputError where it is none."""
+    held = _read(path)
     if lacking := [name for name in PARTS if name not in held]:
         raise InputError(f"{path}: no FLAME motion: it has no {lacking[0]}; it needs {', '.join(PARTS)}")
     if (fps := held.get("fps", np.int64(FPS))).shape != () or fps != FPS:
@@ -55,13 +77,30 @@ def load_codes(path: Path) -> Floats:
     if (flame := str(held.get("flame", VERSION))) != VERSION:
         raise InputError(f"{path}: its numbers are of FLAME {flame[:20]}, and avtr reads those of FLAME {VERSION}")
     count = len(held["expression"]) if held["expression"].ndim else 0
-    for name, part in PARTS.items():
-        if held[name].shape != (count, part.stop - part.start) or held[name].dtype.kind not in "fiu" or not count:
-            raise InputError(f"{path}: no FLAME motion: {name} is {held[name].dtype} {held[name].shape}")
-    codes = np.concatenate([held[name] for name in PARTS], 1).astype(np.float32)
-    if not np.isfinite(codes).all():
-        frame = int(np.flatnonzero(~np.isfinite(codes).all(1))[0])
-        raise InputError(f"{path}: frame {frame} holds values that are no numbers (NaN or infinite); correct them")
-    if np.abs(codes).max() > LARGEST:
-        raise InputError(f"{path}: holds {np.abs(codes).max():.3g}, which is no motion; no number may be over {LARGEST:g}")
-    return codes
+    shapes = {name: (count, part.stop - part.start) for name, part in PARTS.items()}
+    if "rest" in held:
+        shapes["rest"] = (CODES,)
+    for name, shape in shapes.items():
+        if held[name].shape != shape or held[name].dtype.kind not in "fiu" or not count:
+            raise InputError(
+                f"{path}: no FLAME motion: {name} is {held[name].dtype} {held[name].shape}; write expression (T, 100), "
+                "head (T, 3), jaw (T, 1) and eyes (T, 4)"
+            )
+        if not np.isfinite(held[name]).all():
+            raise InputError(f"{path}: {name} holds values that are no numbers (NaN or infinite); correct them")
+        if (most := np.abs(held[name]).max()) > LARGEST:
+            raise InputError(f"{path}: {name} holds {most:.3g}, which is no motion; no number may be over {LARGEST:g}")
+    return FlameMotion(np.concatenate([held[name] for name in PARTS], 1).astype(np.float32), held.get("rest"))
+
+
+def _read(path: Path) -> dict[str, AnyArray]:
+    """The arrays of the file that are asked for, as they stand in it."""
+    try:
+        with np.load(path, allow_pickle=False) as table:
+            return {name: table[name] for name in (*PARTS, "fps", "flame", "rest") if name in table}
+    except FileNotFoundError:
+        raise InputError(f"{path}: there is no such file") from None
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({reason(error)})") from error
+    except Exception as error:  # what a damaged file raises is of almost any kind
+        raise InputError(f"{path}: damaged, or no FLAME motion; make one with --motion-out NAME.npz") from error

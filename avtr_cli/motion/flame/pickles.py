@@ -117,5 +117,3 @@ def _plain(value: object) -> AnyArray | None:
         shape = parts.get("_shape", parts.get("shape"))
         value = csc_matrix((parts["data"], parts["indices"], parts["indptr"]), shape).toarray()
     return value if isinstance(value, np.ndarray) and value.dtype.kind in NUMBERS else None
-
-

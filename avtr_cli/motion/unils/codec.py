@@ -33,9 +33,7 @@ class Tower(nn.Module):
         wide = int(WIDENING * config.width)
         for _ in range(config.depth):
             layers.append(SelfAttention(config.width, NORM_EPS))
-            layers.append(
-                nn.Sequential(nn.Linear(config.width, wide), nn.GELU("tanh"), nn.Linear(wide, config.width))
-            )
+            layers.append(nn.Sequential(nn.Linear(config.width, wide), nn.GELU("tanh"), nn.Linear(wide, config.width)))
         return entrance, nn.ModuleList(layers)
 
     def through(self, tokens: Tensor, layers: nn.ModuleList) -> Tensor:
@@ -73,7 +71,7 @@ class Decoder(Tower):
 
 
 class Codec(nn.Module):
-    """Motion is (B, 100, 108) in the units of `flame.Codes`, bits are (B, rows, 32) of 0 and 1, coarse scales first."""
+    """Motion is (B, 100, 108) in the channels of `core.motion_space.FLAME`, bits are (B, rows, 32) of 0 and 1, coarse scales first."""
 
     motion_mean: Tensor
     motion_std: Tensor

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 CLIP_FRAMES = 100  # made together: 4 s at 25 fps
-MOTION_WIDTH = 108  # 100 expression, head 3, jaw 1, eyes 4
+MOTION_WIDTH = 108  # channels of `core.motion_space.FLAME`
 HEAD_WIDTH = 64  # of one attention head, in both sizes
 SPEECH_WIDTH = 1024  # of one row of speech features
 
