@@ -21,7 +21,7 @@ _one_at_a_time = threading.Lock()
 
 
 def users_bridge(store: Store | None = None) -> FlameBridge:
-    """Between controls and FLAME, by the files of this machine. Raises WeightsError where they are absent or damaged."""
+    """Between controls and FLAME, by the files of this machine. Raises WeightsError where they are not usable."""
     from avtr_cli.render.mesh.face_points import face_displacements
 
     store = store or Store()

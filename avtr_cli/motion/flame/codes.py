@@ -42,7 +42,7 @@ class FlameMotion:
 def mean_rest(mean: Reals) -> Doubles:
     """(108,) of the mean (108,) of many people's motion: their expression and gaze, with a shut jaw.
 
-    FLAME's zeros are an average face, a tracked person's numbers lie about their own; our controls' zeros are the photo.
+    FLAME's zeros are an average face, a tracked person's numbers lie about their own; zeros of controls are the photo.
     """
     rest = np.asarray(mean, np.float64).copy()
     rest[HEAD], rest[JAW] = 0.0, 0.0
@@ -77,7 +77,7 @@ def load_codes(path: Path) -> FlameMotion:
     if (flame := str(held.get("flame", VERSION))) != VERSION:
         raise InputError(f"{path}: its numbers are of FLAME {flame[:20]}, and avtr reads those of FLAME {VERSION}")
     count = len(held["expression"]) if held["expression"].ndim else 0
-    shapes = {name: (count, part.stop - part.start) for name, part in PARTS.items()}
+    shapes: dict[str, tuple[int, ...]] = {name: (count, part.stop - part.start) for name, part in PARTS.items()}
     if "rest" in held:
         shapes["rest"] = (CODES,)
     for name, shape in shapes.items():

@@ -119,7 +119,8 @@ def _vertices(model: FlameModel, codes: Doubles, head: bool) -> Doubles:
         moved[:, joint] = moved[:, parent] + np.einsum("tij,tj->ti", turned[:, parent], arm)
     shifts = moved - np.einsum("tjik,tjk->tji", turned, joints)
     blended = (model.weights @ turned.reshape(count, JOINTS, 9)).reshape(count, VERTICES, 3, 3)
-    return np.einsum("tvij,tvj->tvi", blended, shaped) + model.weights @ shifts
+    made: Doubles = np.einsum("tvij,tvj->tvi", blended, shaped) + model.weights @ shifts
+    return made
 
 
 def _read(path: Path) -> dict[str, AnyArray]:

@@ -33,7 +33,8 @@ def turned(heads: Tensor, by: Rotation) -> Tensor:
 
 def split_heads(tokens: Tensor) -> Tensor:
     """(B, T, H * 64) -> (B, H, T, 64)."""
-    return tokens.unflatten(-1, (-1, HEAD_WIDTH)).transpose(1, 2)
+    heads: Tensor = tokens.unflatten(-1, (-1, HEAD_WIDTH)).transpose(1, 2)
+    return heads
 
 
 def merged(heads: Tensor) -> Tensor:

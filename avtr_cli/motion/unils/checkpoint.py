@@ -97,8 +97,8 @@ def _config(meta: object, state: Mapping[str, Tensor], path: Path) -> NetworkCon
         raise WeightsError(f"{path}: not {WHAT}: its meta_cfg says no sizes ({error!r}); {PULL}") from error
     if encoder != "wav2vec":
         raise WeightsError(
-            f"{path}: hears by the speech encoder {str(encoder)[:20]!r}, and avtr has wav2vec alone; use the checkpoint "
-            "that was trained with it"
+            f"{path}: hears by the speech encoder {str(encoder)[:20]!r}, and avtr has wav2vec alone; use the "
+            "checkpoint that was trained with it"
         )
     whole = all(one.width == one.heads * HEAD_WIDTH for one in (config, config.codec))
     if not whole or motion_width != MOTION_WIDTH or config.codec.scales[-1:] != (CLIP_FRAMES,):
@@ -115,7 +115,8 @@ def _size(number: object, most: int) -> int:
 def _published(state: Mapping[str, Tensor], path: Path) -> NetworkConfig:
     levels = state.get("attn_blocks.lvl_embed.weight", torch.zeros(0))
     for config in PUBLISHED.values():
-        if isinstance(config, NetworkConfig) and config.voices:
-            if tuple(levels.shape) == (len(config.codec.scales), config.width):
-                return config
+        if not isinstance(config, NetworkConfig) or not config.voices:
+            continue
+        if tuple(levels.shape) == (len(config.codec.scales), config.width):
+            return config
     raise WeightsError(f"{path}: not {WHAT}: it has no meta_cfg, and its sizes are none that were published; {PULL}")

@@ -71,7 +71,10 @@ class Decoder(Tower):
 
 
 class Codec(nn.Module):
-    """Motion is (B, 100, 108) in the channels of `core.motion_space.FLAME`, bits are (B, rows, 32) of 0 and 1, coarse scales first."""
+    """Motion (B, 100, 108), in the channels of `core.motion_space.FLAME`, and bits (B, rows, 32) of 0 and 1.
+
+    Rows of bits are those of all scales, coarse ones first.
+    """
 
     motion_mean: Tensor
     motion_std: Tensor

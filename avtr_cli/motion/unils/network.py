@@ -188,7 +188,8 @@ class UnilsNetwork(nn.Module):
 
     def _read(self, tokens: Tensor) -> Tensor:
         spoken: Tensor = self.logits_head(tokens)
-        return spoken.unflatten(-1, (-1, 2))
+        classes: Tensor = spoken.unflatten(-1, (-1, 2))
+        return classes
 
     def _positions(self, device: torch.device) -> Tensor:
         """Of all tokens in time: levels lie spread over the clip's frames, after both conditions."""

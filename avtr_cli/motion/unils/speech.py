@@ -78,7 +78,7 @@ def load_speech(path: Path, device: torch.device) -> Speech:
 
 
 def _encoder(state: Mapping[str, Tensor], path: Path) -> nn.Module:
-    """An encoder of XLS-R's kind, as deep and wide as the tensors say. Raises WeightsError where they are of no such."""
+    """An encoder of XLS-R's kind, as deep and wide as the tensors say. Raises WeightsError."""
     from avtr_cli.audio.torchaudio_cpu import torchaudio
 
     try:
