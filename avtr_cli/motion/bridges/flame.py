@@ -76,7 +76,7 @@ class FlameBridge:
         basis = columns.reshape(-1, len(PRIOR)) * MILLIMETRES
         scaled = basis * PRIOR  # codes = P (P A'A P + noise^2)^-1 P A'D
         system = scaled.T @ scaled + NOISE_MM**2 * np.eye(len(PRIOR))
-        to_flame: Doubles = PRIOR[:, None] * np.linalg.solve(system, scaled.T @ shapes)
+        to_flame = np.asarray(PRIOR[:, None] * np.linalg.solve(system, scaled.T @ shapes), np.float64)
         return cls(shapes, basis, to_flame)
 
     @classmethod
