@@ -9,12 +9,13 @@ import pytest
 import torch
 
 from avtr_cli.core.config import load_preset
+from avtr_cli.motion.file import load_motion
 from avtr_cli.motion.flame.codes import load_codes
 from avtr_cli.weights.registry import notices
 from tests import made_unils
 
 pytestmark = pytest.mark.slow
-SMALL = ("--size", 64, "--set", "motion.expressiveness=0.3", "--set", "output.speed=ultrafast")
+SMALL = ("--size", 80, "--set", "motion.expressiveness=0.3", "--set", "output.speed=ultrafast")
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +88,7 @@ def test_its_motion_drawn_again_gives_the_same_frames_whatever_the_preset(render
     folder, told = rendered
     report, motion = tmp_path / "b.json", tmp_path / "b.flame.npz"
     code, _, stderr = avtr(
-        "render", photo, wav(5.0), "-o", tmp_path / "b.mp4", "--size", 64, "--set", "output.speed=ultrafast",
+        "render", photo, wav(5.0), "-o", tmp_path / "b.mp4", "--size", 80, "--set", "output.speed=ultrafast",
         "--from-motion", folder / "a.flame.npz", "--report", report, "--motion-out", motion,
     )  # fmt: skip
     assert code == 0, stderr
@@ -120,7 +121,7 @@ def test_both_sides_are_rendered_in_one_video(avtr, photo, wav, tmp_path):
 
 def test_our_own_motion_is_written_in_flames_numbers(avtr, photo, wav, tmp_path):
     code, _, stderr = avtr(
-        "render", photo, wav(2.0), "-o", tmp_path / "o.mp4", "--size", 64, "--duration", 1, "--motion-out",
+        "render", photo, wav(2.0), "-o", tmp_path / "o.mp4", "--size", 80, "--duration", 1, "--motion-out",
         tmp_path / "o.flame.npz",
     )  # fmt: skip
     assert code == 0, stderr
@@ -217,3 +218,37 @@ def test_what_is_not_fetched_says_where_it_comes_from(avtr, tmp_path, monkeypatc
     code, _, stderr = avtr("weights", "pull", "flame", "--accept-licence")
     assert code == 4
     assert "is not fetched: register at https://flame.is.tue.mpg.de" in stderr
+
+
+def test_motion_is_made_without_a_photo_and_converted_there_and_back(avtr, wav, tmp_path):
+    made, controls, back = (tmp_path / name for name in ("a.flame.npz", "a.safetensors", "b.npz"))
+    code, stdout, stderr = avtr("motion", "unils", wav(5.0), made)
+    assert code == 0, stderr
+    assert "125 frames, 5.00 s" in stdout
+    assert avtr("motion", "convert", made, controls, "-q")[0] == 0
+    assert avtr("motion", "convert", controls, back)[0] == 0
+    assert avtr("motion", "convert", controls, tmp_path / "a.csv")[0] == 0
+    [space, values, _] = load_motion(controls)
+    assert (space.name, values.shape) == ("controls", (125, 58))
+    assert load_codes(back).codes.shape == load_codes(made).codes.shape
+    turned = [load_codes(path).codes[:, 100:103] for path in (made, back)]
+    np.testing.assert_allclose(*turned, atol=1e-6)
+    code, _, stderr = avtr("motion", "unils", wav(5.0), tmp_path / "c.npz", "--style", made, "--seed", 3)
+    assert code == 0, stderr
+    assert not np.array_equal(load_codes(tmp_path / "c.npz").codes, load_codes(made).codes)
+
+
+def test_motion_files_are_refused_before_the_work(avtr, wav, tmp_path):
+    call = wav(2.0)
+    (tmp_path / "there.npz").write_bytes(b"mine")
+    for words, wanted, says in (
+        (("unils", call, tmp_path / "x.txt"), 2, "give it one of these endings"),
+        (("unils", call, tmp_path / "there.npz"), 5, "exists already"),
+        (("unils", call, tmp_path / "x.npz", "--style", "no.txt"), 2, "--style is 'no.txt'"),
+        (("unils", tmp_path / "no.wav", tmp_path / "x.npz"), 3, "no.wav: there is no such file"),
+        (("convert", tmp_path / "there.npz", tmp_path / "there.npz", "-y"), 5, "is what this is made from"),
+        (("convert", tmp_path / "there.npz", tmp_path / "x.csv"), 3, "damaged, or no FLAME motion"),
+    ):
+        refused(avtr, wanted, "motion", *words, says=says)
+    assert (tmp_path / "there.npz").read_bytes() == b"mine"
+    assert len(list(tmp_path.iterdir())) == 1

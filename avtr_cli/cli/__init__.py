@@ -29,6 +29,7 @@ from avtr_cli.cli import (
     dialogue,
     doctor,
     evaluate,
+    motion,
     presets,
     render,
     train,
@@ -77,6 +78,7 @@ app.add_typer(config.app, name="config", rich_help_panel=ASK)
 _add(ASK, "cues", cues.cues)
 _add(ASK, "verify", verify.verify, "avtr verify avatar.mp4")
 app.add_typer(weights.app, name="weights", rich_help_panel=ASK)
+app.add_typer(motion.app, name="motion", rich_help_panel=ASK)
 _add(MEASURE, "doctor", doctor.doctor)
 app.add_typer(bench.app, name="bench", rich_help_panel=MEASURE)
 app.add_typer(evaluate.app, name="eval", rich_help_panel=MEASURE)

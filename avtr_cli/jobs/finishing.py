@@ -13,13 +13,13 @@ from avtr_cli.audio.source import DialogueSource
 from avtr_cli.core.interruption import each_interruptible, interruptible
 from avtr_cli.core.textfile import json_text
 from avtr_cli.jobs.account import neutrals_of, origin_of, sound_rate
+from avtr_cli.jobs.motion_files import in_flame
 from avtr_cli.jobs.preparation import PreparedJob
 from avtr_cli.jobs.steps import OnStep, Step, unwatched
 from avtr_cli.jobs.timeline import collect
 from avtr_cli.jobs.workfolder import WorkFolder
-from avtr_cli.motion.bridges.flame import FlameReplay
 from avtr_cli.motion.file import load_motion, save_motion
-from avtr_cli.motion.flame.codes import FlameMotion, save_codes
+from avtr_cli.motion.flame.codes import save_codes
 from avtr_cli.motion.live_link import write_live_link_csv
 from avtr_cli.motion.suffixes import FLAME_SUFFIX
 from avtr_cli.output.finished import Finished
@@ -28,7 +28,6 @@ from avtr_cli.output.video import SoundWriter, assemble
 from avtr_cli.provenance import marks
 from avtr_cli.report.job_page import job_page
 from avtr_cli.report.report import Report
-from avtr_cli.streaming.flame import users_bridge
 
 logger = logging.getLogger(__name__)
 
@@ -67,18 +66,10 @@ def motion(prepared: PreparedJob, folder: WorkFolder) -> Iterator[Finished]:
     if path.suffix == ".csv":
         write_live_link_csv(path, values)
     elif path.suffix == FLAME_SUFFIX:
-        save_codes(path, _in_flame(prepared, values))
+        save_codes(path, in_flame(prepared.avatars[0].generator, values))
     else:
         save_motion(path, prepared.engine.renderer.space, values, job.seed)
     yield Finished(path, job.motion_out)
-
-
-def _in_flame(prepared: PreparedJob, values: torch.Tensor) -> FlameMotion:
-    """The controls (T, 58) in FLAME's numbers: as they were made, where they were made in those."""
-    generator = prepared.avatars[0].generator
-    if isinstance(generator, FlameReplay):
-        return generator.motion
-    return FlameMotion(users_bridge().codes(values.numpy()))
 
 
 def account(

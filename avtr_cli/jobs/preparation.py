@@ -178,7 +178,7 @@ def _generators(
 ) -> list[MotionGenerator]:
     """What moves each side: motion that is there, the engine's model, or what that makes of the call heard whole."""
     if job.from_motion is not None:
-        replay = _replay(job.from_motion)
+        replay = replay_of(job.from_motion)
         if replay.frames != total:
             raise InputError(
                 f"{job.from_motion}: holds {replay.frames} frames but {job.sound.dialogue} makes {total}; "
@@ -196,7 +196,7 @@ def hears_call_whole(job: Job, engine: Engine) -> bool:
     return job.from_motion is None and isinstance(engine.generator, WholeCallGenerator)
 
 
-def _replay(path: Path) -> Replay:
+def replay_of(path: Path) -> Replay:
     """The motion of a file, FLAME's in controls. Raises InputError, WeightsError."""
     if path.suffix.lower() != FLAME_SUFFIX:
         return ReplayGenerator(path)

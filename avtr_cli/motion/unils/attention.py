@@ -62,6 +62,7 @@ class SelfAttention(nn.Module):
         return out
 
     def forward(self, tokens: Tensor, at: Rotation, mask: Tensor | None = None) -> Tensor:
+        """What looking at each other, as far as `mask` lets them, adds to the tokens."""
         return self.attend(*self.heads(tokens, at), mask)
 
 
@@ -83,6 +84,7 @@ class VoiceAttention(nn.Module):
         return turned(split_heads(self.k_proj(context)), at), split_heads(self.v_proj(context))
 
     def forward(self, tokens: Tensor, at: Rotation, heard: tuple[Tensor, Tensor]) -> Tensor:
+        """What the voice's keys and values, of `hear`, add to the tokens."""
         query = turned(split_heads(self.q_proj(self.self_norm(tokens))), at)
         out: Tensor = self.out_proj(merged(scaled_dot_product_attention(query, *heard)))
         return out

@@ -53,6 +53,7 @@ class Encoder(Tower):
         self.code_mapping = nn.Linear(config.width, config.code_width)
 
     def forward(self, motion: Tensor) -> Tensor:
+        """(B, 100, 108) -> (B, 100, 32)."""
         latent: Tensor = self.code_mapping(self.through(self.inp_mapping(motion), self.encoder_transformer))
         return latent
 
@@ -66,6 +67,7 @@ class Decoder(Tower):
         self.out_mapping = nn.Linear(config.width, MOTION_WIDTH)
 
     def forward(self, features: Tensor) -> Tensor:
+        """(B, 100, 32) -> (B, 100, 108)."""
         motion: Tensor = self.out_mapping(self.through(self.inp_mapping(features), self.decoder_transformer))
         return motion
 

@@ -61,6 +61,7 @@ class Speech(nn.Module):
         self.encoder = encoder
 
     def forward(self, sound: Tensor) -> Tensor:
+        """(B, 64000) -> (B, 199, 1024); other lengths give other numbers of rows."""
         rows: Tensor = self.encoder(normalise(sound))[0]
         return rows
 
