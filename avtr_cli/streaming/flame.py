@@ -9,6 +9,8 @@ import logging
 import threading
 from pathlib import Path
 
+from avtr_cli.core.errors import WeightsError
+from avtr_cli.core.files import reason
 from avtr_cli.core.motion_space import FACE_WEIGHTS
 from avtr_cli.motion.bridges.flame import FlameBridge
 from avtr_cli.weights.store import Store
@@ -20,19 +22,27 @@ _kept: dict[tuple[tuple[Path, int, int], ...], FlameBridge] = {}
 _one_at_a_time = threading.Lock()
 
 
-def users_bridge(store: Store | None = None) -> FlameBridge:
-    """Between controls and FLAME, by the files of this machine. Raises WeightsError where they are not usable."""
+def users_bridge(flame: Path | None = None, landmarks: Path | None = None) -> FlameBridge:
+    """Between controls and FLAME, by these files or those of `avtr weights`. Raises WeightsError."""
     from avtr_cli.render.mesh.face_points import face_displacements
 
-    store = store or Store()
-    paths = (store.find("flame/model"), store.find("flame/landmarks"))
-    key = tuple((path, path.stat().st_size, path.stat().st_mtime_ns) for path in paths)
+    store = Store()
+    paths = (flame or store.find("flame/model"), landmarks or store.find("flame/landmarks"))
+    key = tuple(_stamp(path) for path in paths)
     with _one_at_a_time:
         if key not in _kept:
             _kept.clear()
             _kept[key] = FlameBridge.of_files(*paths, face_displacements())
             _tell(_kept[key])
         return _kept[key]
+
+
+def _stamp(path: Path) -> tuple[Path, int, int]:
+    try:
+        about = path.stat()
+    except OSError as error:
+        raise WeightsError(f"{path}: cannot be read ({reason(error)}); name FLAME's file that you have") from error
+    return path, about.st_size, about.st_mtime_ns
 
 
 def _tell(bridge: FlameBridge) -> None:
