@@ -37,10 +37,11 @@ def import_calls(
 
     _refuse(folder, out)
     calls = _set_of(kind, folder, flame, landmarks)
+    total = len(calls.entries())
     accounts: list[dict[str, Any]] = []
     try:
         out.mkdir(parents=True, exist_ok=True)
-        with tqdm(total=len(calls.entries()), unit="call", disable=True if quiet else None) as bar:
+        with tqdm(total=total, unit="call", disable=True if quiet else None) as bar:
             for account in import_set(calls, out, frames):
                 accounts.append(account)
                 bar.update(1)
