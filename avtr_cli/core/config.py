@@ -49,6 +49,7 @@ class MotionConfig:
     smile: float = within(-1, 1, 0.0)  # added to both mouth corners
     emotion: str = one_of(*EMOTIONS, default="neutral")
     emotion_intensity: float = within(0, 1, 0.5)
+    audio_free: bool = False  # moves by the prior alone, that hears nothing, whatever is said
     # Of UniLS alone:
     guidance: float = within(1, 10, 1.5)  # above 1, style and both voices are followed more closely
     temperature: float = within(0.1, 2, 1.0)  # of what is drawn at random; lower is calmer

@@ -49,7 +49,7 @@ class Job:
     resume: bool = True  # go on from closed segments of an interrupted run
     settings_files: tuple[Path, ...] = ()  # that preset and cues were read from: no output may be one of them
     command: str = ""  # as typed, for the report
-    copies: dict[Path, Path] = field(default_factory=dict)  # copy of a pipe -> what it is of
+    copies: dict[Path, Path] = field(default_factory=dict)  # a temporary file -> what it stands for, as a pipe
 
     def __post_init__(self) -> None:
         paths_from_strings(self, "photo", "out", "from_motion", "motion_out", "report", "page")
@@ -101,7 +101,7 @@ class Job:
         return None if named == NO_STYLE else Path(named)
 
     def true_names(self, text: str) -> str:
-        """`text`, with pipes called by their own names instead of their copies'."""
+        """`text`, with what temporary files stand for in place of their names."""
         for copy, path in self.copies.items():
             text = text.replace(str(copy), str(path))
         return text

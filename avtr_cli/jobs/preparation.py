@@ -208,8 +208,9 @@ def replay_of(path: Path) -> Replay:
 def warnings_of(job: Job, avatars: Sequence[PreparedAvatar], health: Health, frames: int) -> tuple[str, ...]:
     """What is to be told of a job of `frames` frames that is possible: of photos, sound and cues, each once."""
     late = check_cues(job.cues, frames, str(job.out))
+    of_sound = () if job.preset.motion.audio_free else health.warnings  # what nobody hears is no trouble
     of_photos = [warning for one in avatars for warning in (*one.portrait.warnings, *one.identity.warnings)]
-    return tuple(job.true_names(said) for said in dict.fromkeys((*of_photos, *health.warnings, *late)))
+    return tuple(job.true_names(said) for said in dict.fromkeys((*of_photos, *of_sound, *late)))
 
 
 def _engine_for(job: Job, engine: Engine | None) -> Engine:

@@ -44,7 +44,7 @@ def _unils(preset: Preset, device: torch.device) -> MotionGenerator:
     return UnilsGenerator.from_store(preset.motion, device)
 
 
-_OF_LMFM = ("manner", "blink_rate", "gaze", "smile", "emotion", "emotion_intensity")
+_OF_LMFM = ("manner", "blink_rate", "gaze", "smile", "emotion", "emotion_intensity", "audio_free")
 _OF_FLOWS = (
     "euler_steps", "avatar_guidance", "partner_guidance", "identity_guidance", "noise_correlation", "noise_limit"
 )  # fmt: skip
