@@ -8,7 +8,8 @@ import pytest
 import soundfile
 
 from avtr_cli.core.errors import InputError, WeightsError
-from avtr_cli.jobs.demo_page import find_participants, page_jobs
+from avtr_cli.jobs.demo_page import page_jobs
+from avtr_cli.jobs.seamless import participants
 from avtr_cli.weights.registry import registry
 from avtr_cli.weights.store import MADE_UP, Record, Store
 
@@ -82,7 +83,7 @@ def test_a_picture_beside_the_sound_wins_over_the_video(weights, data, tmp_path)
 
 
 def test_another_call_of_the_session_is_not_mistaken(data):
-    names = [side.name for side in find_participants(data, CALLS[0])]
+    names = [side.name for side in participants(data, CALLS[0])]
     assert names == [f"{CALLS[0]}_{side}" for side in SIDES]
 
 

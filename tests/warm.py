@@ -56,9 +56,11 @@ class Process:
 
     def poll(self) -> int | None:
         """Its exit code, negative for a signal, or None while it lives."""
+        if self.returncode is not None:
+            return self.returncode
         with selectors.DefaultSelector() as ready:
             ready.register(self._told, selectors.EVENT_READ)
-            return self.wait() if self.returncode is not None or ready.select(0) else None
+            return self.wait() if ready.select(0) else None
 
     def wait(self) -> int:
         """Its exit code, once it has ended."""

@@ -175,6 +175,11 @@ def batch(
 
     Ends with exit code 6 and a table when some jobs failed; the others are done.
     """
+    run(sources, shared)
+
+
+def run(sources: list[Path], shared: ManyJobs) -> None:
+    """Render what the sources say. Raises BatchError where jobs failed, KeyboardInterrupt, ConfigError, InputError."""
     from avtr_cli.batch.run import BatchOptions, plan_batch, render_batch
 
     command = options.typed()

@@ -36,7 +36,7 @@ def demo_names(incomplete: str) -> list[str]:
     """Clips of `avtr demo`."""
     from avtr_cli.jobs.demos import choose_demos
 
-    return among([*(demo.name for demo in choose_demos(None)), "avtr1-page"])(incomplete)
+    return among([*(demo.name for demo in choose_demos(None)), "compare", "avtr1-page"])(incomplete)
 
 
 def weights_names(incomplete: str) -> list[str]:

@@ -23,7 +23,7 @@ def demo(
     name: Annotated[
         str | None,
         typer.Argument(
-            metavar="[NAME]", help="One clip, or avtr1-page; all clips if left out.", show_default=False,
+            metavar="[NAME]", help="One clip, compare, or avtr1-page; all clips if left out.", show_default=False,
             autocompletion=completions.demo_names,
         ),
     ] = None,
@@ -41,7 +41,7 @@ def demo(
 ) -> None:  # fmt: skip
     """Render the demo clips into a folder, each with its report; what an earlier demo wrote there is replaced.
 
-    avtr1-page renders the calls of AVTR-1's page.
+    compare sets our own systems beside faces that do not listen. avtr1-page renders the calls of AVTR-1's page.
     """
     from avtr_cli.cli.running import Manner
     from avtr_cli.core.textfile import json_text
@@ -49,6 +49,11 @@ def demo(
     manner = Manner(quiet, as_json, progress)
     if name == "avtr1-page":
         _page(data, out, manner)
+        return
+    if name == "compare":
+        from avtr_cli.cli.demo_compare import demo_compare
+
+        demo_compare(out, manner)
         return
     from avtr_cli.jobs.demos import choose_demos, demo_job
 

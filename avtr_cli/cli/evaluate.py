@@ -8,14 +8,24 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from avtr_cli.cli import eval_alike, eval_alive, eval_folder, eval_renderer, eval_temporal, options, voice
+from avtr_cli.cli import (
+    eval_alike,
+    eval_alive,
+    eval_baselines,
+    eval_folder,
+    eval_renderer,
+    eval_seamless,
+    eval_temporal,
+    options,
+    voice,
+)
 from avtr_cli.cli.command import Command, Group
 from avtr_cli.cli.measured import tell_numbers, watched
+from avtr_cli.cli.performing import performer, sounds_in
 from avtr_cli.core.errors import ConfigError
 
 if TYPE_CHECKING:
     from avtr_cli.audio.files import DialogueFiles
-    from avtr_cli.evaluation.motion.takes import Perform
 
 SHORTEST_MINUTES = 0.1  # of a take that borders and drift can be told from
 
@@ -28,6 +38,8 @@ app.command("listening", cls=Command)(eval_folder.listening)
 app.command("unils", cls=Command)(eval_folder.unils)
 app.command("pictures", cls=Command)(eval_folder.pictures)
 app.command("all", cls=Command)(eval_folder.everything)
+app.command("seamless", cls=Command)(eval_seamless.seamless)
+app.command("baselines", cls=Command)(eval_baselines.baselines)
 
 AvatarChannel = Annotated[int, typer.Option(help="The avatar's channel.", min=1, max=2)]
 Partner = Annotated[Path | None, typer.Option(help="The partner's mono file; DIALOGUE is then the avatar's.")]
@@ -70,7 +82,7 @@ def motion(
 
     if 0 < minutes < SHORTEST_MINUTES:
         raise ConfigError(f"--minutes is {minutes:g}, but must be 0 or at least {SHORTEST_MINUTES:g}")
-    sounds = [path for given in dialogues for path in _expanded(given)]
+    sounds = [path for given in dialogues for path in sounds_in(given)]
     options.check_written({"--report": report, "--plot": plot}, (*sounds, partner, phones, weights))
     if plot is not None:
         check_plot(plot)
@@ -78,7 +90,7 @@ def motion(
     if len(files) > 1 and (partner or phones):
         raise ConfigError("--partner and --phones go with one DIALOGUE, not with several")
     loaded = [load_dialogue(one, phones) for one in files]
-    perform = _performer(preset, settings, device, weights, follower)
+    perform = performer(options.preset_of(preset, settings, device), weights, follower)
     with watched("takes", quiet) as watch:
         told = {"command": options.typed()} | evaluate_motion(loaded, perform, seeds, minutes, seed, watch)
     tell_numbers(table_lines(told, voice.width(sys.stdout)), told, report, as_json)
@@ -143,32 +155,3 @@ def _files(
     return DialogueFiles(
         dialogue=path, partner=partner, solo=solo, avatar_channel=avatar_channel, start_s=start, duration_s=duration
     )
-
-
-def _expanded(given: Path) -> list[Path]:
-    if not given.is_dir():
-        return [given]
-    inside = sorted(given.glob("*.wav"))
-    if not inside:
-        raise ConfigError(f"{given}: this folder holds no .wav files")
-    return inside
-
-
-def _performer(
-    preset: str, settings: list[str] | None, device: str | None, weights: Path | None, follower: bool
-) -> Perform:
-    from avtr_cli.core import runtime
-    from avtr_cli.core.motion_space import CONTROLS
-    from avtr_cli.evaluation.motion.follower import follow_loudness
-    from avtr_cli.evaluation.motion.rollout import SessionPerformer
-    from avtr_cli.streaming.engine import motion_generator
-
-    chosen = options.preset_of(preset, settings, device)
-    if follower:
-        return follow_loudness
-    runtime.use_threads(chosen.runtime.threads)
-    if weights is not None:
-        from avtr_cli.motion.lmfm.generator import LmfmGenerator
-
-        return SessionPerformer(LmfmGenerator(chosen.motion, weights, chosen.runtime.kernels))
-    return SessionPerformer(motion_generator(chosen, CONTROLS, runtime.choose_device(chosen.runtime.device)))

@@ -56,7 +56,7 @@ def demo_job(demo: Demo, folder: Path, command: str = "") -> Job:
     """The job that renders `demo` to `folder`/NAME.mp4."""
     out = folder / f"{demo.name}.mp4"
     shared: dict[str, Any] = {
-        "photo": _photo(demo.photo, folder),
+        "photo": photo_of(demo.photo, folder),
         "sound": DialogueFiles(
             dialogue=shipped_folder("examples") / demo.dialogue,
             avatar_channel=demo.avatar_channel,
@@ -72,7 +72,7 @@ def demo_job(demo: Demo, folder: Path, command: str = "") -> Job:
     }
     if demo.photo_b is None:
         return Job(**shared)
-    return TwoSidedJob(photo_b=_photo(demo.photo_b, folder), layout=demo.layout, **shared)
+    return TwoSidedJob(photo_b=photo_of(demo.photo_b, folder), layout=demo.layout, **shared)
 
 
 def _made_by_a_demo(out: Path) -> bool:
@@ -83,7 +83,7 @@ def _made_by_a_demo(out: Path) -> bool:
         return False
 
 
-def _photo(name: str, folder: Path) -> Path:
+def photo_of(name: str, folder: Path) -> Path:
     """The photo's file; a picture of scikit-image is written to `folder` first."""
     if not name.startswith("skimage:"):
         return shipped_folder("examples") / name

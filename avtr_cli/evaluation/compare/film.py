@@ -81,7 +81,7 @@ def plan(layout: Layout, asked: Asked, watch: Callable[[str], OnFrames | None] |
         raise InputError(f"{layout.folder}: the sound of clip '{clip.id}' lacks a side; put it into audio/")
     shown: list[tuple[str, Path, bool]] = []
     if clip.truth is not None and clip.truth.suffix.lower() in VIDEOS:
-        shown.append(("recorded person", clip.truth, False))
+        shown.append((layout.truth, clip.truth, False))
     elif clip.photo is not None:
         shown.append(("photo", clip.photo, False))
     systems = [(system, path) for system in _systems(layout, asked.systems) if (path := _video(system, clip))]

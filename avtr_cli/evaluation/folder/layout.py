@@ -2,7 +2,8 @@
 
     audio/ID.wav (1 self, 2 partner), or audio/ID_self.wav and audio/ID_partner.wav
     truth/ID.mp4, systems/NAME/ID.mp4    or .safetensors (motion), or .npz
-    manifest.yaml                        optional: conversations, partners, photos, cuts, what a system was given
+    manifest.yaml                        optional: conversations, partners, photos, cuts, what a system was given,
+                                         and who the true person is where nobody was recorded
 
 Without a manifest every clip is a conversation of its own: names like c01_a and c01_b are not guessed to be one.
 """
@@ -22,6 +23,7 @@ from avtr_cli.core.textfile import quoted
 
 MANIFEST = "manifest.yaml"
 FORMAT = 1
+RECORDED = "recorded person"  # whom truth/ shows unless the manifest says otherwise
 SHOWN = (*VIDEOS, ".safetensors", ".npz")
 CONDITIONS = ("none", "photo", "other_clip", "same_clip")
 CLIP_KEYS = ("id", "group", "partner", "photo", "start", "end")
@@ -66,6 +68,7 @@ class Layout:
     clips: tuple[Clip, ...]
     systems: tuple[System, ...]
     warnings: tuple[str, ...] = field(default=())
+    truth: str = RECORDED
 
 
 def read_layout(folder: Path) -> Layout:
@@ -85,7 +88,10 @@ def read_layout(folder: Path) -> Layout:
         warnings.append(
             f"without {MANIFEST} every clip counts as a conversation of its own; name the two sides of one there"
         )
-    return Layout(folder, tuple(sorted(clips, key=_id)), tuple(sorted(systems, key=_name)), tuple(warnings))
+    truth = said.get("truth", RECORDED)
+    if truth != RECORDED:
+        warnings.append(f"the truth here is no {RECORDED} but {truth}: numbers tell how near systems come to that")
+    return Layout(folder, tuple(sorted(clips, key=_id)), tuple(sorted(systems, key=_name)), tuple(warnings), truth)
 
 
 def _id(clip: Clip) -> str:
@@ -158,8 +164,12 @@ def _manifest(path: Path) -> dict[str, Any]:
     said = load_file(path)
     if not isinstance(said, dict) or said.get("format") != FORMAT:
         raise ConfigError(f"{path}: must be a table with 'format: {FORMAT}'")
-    if unknown := [key for key in said if key not in ("format", "clips", "systems")]:
-        raise ConfigError(f"{path}: holds 'format', 'clips' and 'systems', not {', '.join(map(quoted, unknown))}")
+    if unknown := [key for key in said if key not in ("format", "truth", "clips", "systems")]:
+        raise ConfigError(
+            f"{path}: holds 'format', 'truth', 'clips' and 'systems', not {', '.join(map(quoted, unknown))}"
+        )
+    if not isinstance(said.get("truth", ""), str):
+        raise ConfigError(f"{path}: 'truth' says in words who the true person is, not {quoted(said['truth'])}")
     for name in ("clips", "systems"):
         rows = said.get(name, [])
         if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
