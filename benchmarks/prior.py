@@ -90,7 +90,7 @@ def _data(options: argparse.Namespace) -> tuple[dataset.Corpus, list[Path]]:
 
 def _trained(options: argparse.Namespace, corpus: dataset.Corpus, arm: str, seed: int) -> Path:
     """The checkpoint of one arm."""
-    common: dict[str, Any] = {"batch": options.batch, "seed": seed, "nonspeech": 20, "warmup": 50, "tracks_every": 1}
+    common: dict[str, Any] = {"batch": options.batch, "seed": seed, "nonspeech": 20, "warmup": 50, "tracks_every": 2}
     start = None
     if arm == "with":
         prior = options.folder / f"prior-{seed}"

@@ -9,9 +9,14 @@ import pytest
 import torch
 
 from avtr_cli.core.config import load_preset
+from avtr_cli.core.errors import InputError
+from avtr_cli.evaluation import unils
+from avtr_cli.evaluation.folder.shown import read_shown
+from avtr_cli.motion import flame
 from avtr_cli.motion.file import load_motion
-from avtr_cli.motion.flame.codes import load_codes
+from avtr_cli.motion.flame.codes import FlameMotion, load_codes, save_codes
 from avtr_cli.weights.registry import notices
+from avtr_cli.weights.store import Store
 from tests import made_unils
 
 pytestmark = pytest.mark.slow
@@ -183,8 +188,6 @@ def test_a_commercial_policy_refuses_the_weights(avtr, photo, wav, tmp_path, mon
 def test_each_file_that_is_absent_or_damaged_ends_a_render_with_exit_code_4(
     weights, avtr, photo, wav, tmp_path, name, says
 ):
-    from avtr_cli.weights.store import Store
-
     path = Store(weights).present(Store(weights).registry.files[name])
     whole = path.read_bytes()
     words = ("render", photo, wav(2.0), "-o", tmp_path / "x.mp4", "--preset", "unils")
@@ -252,3 +255,37 @@ def test_motion_files_are_refused_before_the_work(avtr, wav, tmp_path):
         refused(avtr, wanted, "motion", *words, says=says)
     assert (tmp_path / "there.npz").read_bytes() == b"mine"
     assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_flame_motion_is_judged_by_the_vertices_of_the_users_head(rendered, weights, tmp_path):
+    path = rendered[0] / "a.flame.npz"
+    shown = read_shown(path)
+    assert (shown.space, shown.frames) == ("flame", 125)
+    assert shown.vertices.shape == (125, 5023, 3)
+    assert len(shown.lips) > 20 < len(shown.upper)
+    motion = load_codes(path)
+    still = motion.codes.copy()
+    still[:] = still.mean(0)
+    save_codes(tmp_path / "still.npz", FlameMotion(still, motion.rest))
+    other = read_shown(tmp_path / "still.npz")
+    everywhere = np.ones(125, bool)
+    ours = unils.measure(
+        shown.vertices, other.vertices, shown.head, other.head, shown.jaw, other.jaw, everywhere, ~everywhere,
+        shown.lips, shown.upper, "unils",
+    )  # fmt: skip
+    model = flame.load(Store(weights).find("flame/model"))
+    theirs = flame.metrics(model, motion.codes, still, shown.lips, shown.upper)
+    found = [ours[f"S_{name}"] for name in ("LVE", "MHD", "FDD", "PDD", "JDD")]
+    np.testing.assert_allclose(found, theirs, rtol=1e-4)
+    assert min(found) > 0
+
+
+def test_files_with_the_published_lists_of_vertices_are_alike_to_other_systems(rendered, tmp_path):
+    with np.load(rendered[0] / "a.flame.npz") as table:
+        held = dict(table)
+    path = tmp_path / "listed.npz"
+    np.savez(path, **held, lips=np.array([1, 2, 2]), upper=np.array([5]))
+    assert (read_shown(path).space, read_shown(path).lips) == ("npz", (1, 2, 2))
+    np.savez(path, **held, lips=np.array([5023]), upper=np.array([5]))
+    with pytest.raises(InputError, match="'lips' must list vertices from 0 to 5022"):
+        read_shown(path)
