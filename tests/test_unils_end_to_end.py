@@ -85,6 +85,9 @@ def test_a_dialogue_is_rendered_and_told_with_its_licences(rendered):
     assert told["timing"]["startup_s"]["motion"] > 0
     motion = load_codes(folder / "a.flame.npz")
     assert motion.codes.shape == (125, 108)
+    assert "UniLS" in motion.attribution
+    assert "CC BY-NC 4.0" in motion.attribution
+    assert "CC BY-NC 4.0" in (folder / "a.mp4").read_bytes().decode("latin1")  # in its marks
     assert motion.codes.std(0).max() > 0.01
     assert np.abs(np.diff(motion.codes, axis=0)).max() > 0
 
@@ -97,7 +100,10 @@ def test_its_motion_drawn_again_gives_the_same_frames_whatever_the_preset(render
         "--from-motion", folder / "a.flame.npz", "--report", report, "--motion-out", motion,
     )  # fmt: skip
     assert code == 0, stderr
-    assert json.loads(report.read_text())["output"]["frames_sha256"] == told["output"]["frames_sha256"]
+    again = json.loads(report.read_text())
+    assert again["output"]["frames_sha256"] == told["output"]["frames_sha256"]
+    for words in ("UniLS", "FLAME"):  # of the file's own model, and of the dictionary
+        assert words in " ".join(again["attribution"])
     np.testing.assert_array_equal(load_codes(motion).codes, load_codes(folder / "a.flame.npz").codes)
 
 

@@ -191,6 +191,26 @@ def test_how_the_sound_is_cut_changes_nothing(network, speech, usual, cuts):
     np.testing.assert_array_equal(made(generator(network, speech), sound, cuts=cuts)[0], motion)
 
 
+@pytest.mark.parametrize("threads", [1, 2])
+def test_neither_threads_nor_hearing_ahead_change_a_bit(network, speech, usual, monkeypatch, threads):
+    sound, motion = usual
+    monkeypatch.setattr("avtr_cli.motion.unils.generator.cores", lambda: 3)
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        np.testing.assert_array_equal(made(generator(network, speech), sound)[0], motion)
+        assert torch.get_num_threads() == threads
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_what_goes_wrong_while_hearing_ahead_is_raised(network, speech, usual, monkeypatch):
+    monkeypatch.setattr("avtr_cli.motion.unils.generator.cores", lambda: 3)
+    broken = Speech(torch.nn.Identity())  # gives no rows of features
+    with pytest.raises((RuntimeError, IndexError)):
+        made(generator(network, broken), usual[0])
+
+
 def test_seed_person_and_partner_change_the_motion(network, speech, usual):
     sound, motion = usual
     for other in (

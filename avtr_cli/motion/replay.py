@@ -39,8 +39,11 @@ class Replay:
 
 
 class RestingReplay(Replay):
-    """Motion in a space whose zeros are nobody's face at rest: `rest` (C,) is how this one rests."""
+    """Motion in a space whose zeros are nobody's face at rest: `rest` (C,) is how this one rests.
 
-    def __init__(self, space: MotionSpace, values: Tensor, rest: Reals):
+    `attribution` is what the licence of its model wants to be said of it.
+    """
+
+    def __init__(self, space: MotionSpace, values: Tensor, rest: Reals, attribution: str = ""):
         super().__init__(space, values)
-        self.rest = rest
+        self.rest, self.attribution = rest, attribution

@@ -6,6 +6,7 @@ first pull fixes it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -108,7 +109,11 @@ def registry() -> Registry:
     return load_registry(Path(__file__).with_name("registry.yaml"))
 
 
-def notices(preset: Preset) -> list[str]:
-    """The attribution of every published model that `preset` runs on, for reports; empty for the default."""
+def notices(preset: Preset, also: Sequence[str] = ()) -> list[str]:
+    """The attribution of every published model that `preset` runs on, for reports; empty for the default.
+
+    `also` are names of files that were used besides.
+    """
     known = registry()
-    return [licence.notice for licence in known.licences_of(known.needed(preset))]
+    files = [*known.needed(preset), *(known.files[name] for name in also)]
+    return [licence.notice for licence in known.licences_of(files)]

@@ -166,7 +166,7 @@ class FromFlame:
         made: list[MotionGenerator] = []
         for one in self._inner.of_call(blocks, voices):
             assert isinstance(one, RestingReplay)
-            motion = FlameMotion(one.values.numpy(), one.rest)
+            motion = FlameMotion(one.values.numpy(), one.rest, one.attribution)
             made.append(FlameReplay(motion, self._bridge, self._inner.weights_files))
         return made
 

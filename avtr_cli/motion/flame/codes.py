@@ -1,8 +1,8 @@
 """FLAME motion as UniLS speaks it: 108 numbers a frame, and the file that other programs read.
 
 The file is an npz of float32: `expression` (T, 100), `head` (T, 3), `jaw` (T, 1), `eyes` (T, 4), beside `fps` 25 and
-`flame` "2020"; ours have `rest` (108,) too, how the face rests. Head, jaw and eyes are radians; see
-`core.motion_space.FLAME`.
+`flame` "2020"; ours have `rest` (108,) too, how the face rests, and `attribution` where a licence wants one. Head, jaw
+and eyes are radians; see `core.motion_space.FLAME`.
 """
 
 from __future__ import annotations
@@ -23,15 +23,18 @@ HEAD, JAW, EYES = slice(100, 103), 103, slice(104, 108)  # eyes: left down, left
 CODES = 108
 PARTS = {"expression": slice(0, EXPRESSION), "head": HEAD, "jaw": slice(JAW, JAW + 1), "eyes": EYES}
 VERSION = "2020"
+BESIDES = ("fps", "flame", "rest", "attribution")
+LONGEST_TEXT = 2000
 LARGEST = 100.0  # of any number: expressions end at 10, radians at 3
 
 
 @dataclass(frozen=True)
 class FlameMotion:
-    """A clip float32 (T, 108), and how its face rests (108,) where that is known."""
+    """A clip float32 (T, 108), how its face rests (108,) where that is known, and what its licence wants said."""
 
     codes: Floats
     rest: Reals | None = None
+    attribution: str = ""
 
     @property
     def resting(self) -> Reals:
@@ -59,7 +62,8 @@ def save_codes(path: Path, motion: FlameMotion) -> None:
     parts = {name: np.ascontiguousarray(motion.codes[:, part], np.float32) for name, part in PARTS.items()}
     rest = np.zeros(CODES) if motion.rest is None else motion.rest
     made = io.BytesIO()
-    np.savez_compressed(made, fps=np.int64(FPS), flame=np.str_(VERSION), rest=rest.astype(np.float32), **parts)
+    said = {"attribution": np.str_(motion.attribution)} if motion.attribution else {}
+    np.savez_compressed(made, fps=np.int64(FPS), flame=np.str_(VERSION), rest=rest.astype(np.float32), **parts, **said)
     try:
         with replacing(path) as partial:
             partial.write_bytes(made.getvalue())
@@ -90,14 +94,15 @@ def load_codes(path: Path) -> FlameMotion:
             raise InputError(f"{path}: {name} holds values that are no numbers (NaN or infinite); correct them")
         if (most := np.abs(held[name]).max()) > LARGEST:
             raise InputError(f"{path}: {name} holds {most:.3g}, which is no motion; no number may be over {LARGEST:g}")
-    return FlameMotion(np.concatenate([held[name] for name in PARTS], 1).astype(np.float32), held.get("rest"))
+    codes = np.concatenate([held[name] for name in PARTS], 1).astype(np.float32)
+    return FlameMotion(codes, held.get("rest"), str(held.get("attribution", ""))[:LONGEST_TEXT])
 
 
 def _read(path: Path) -> dict[str, AnyArray]:
     """The arrays of the file that are asked for, as they stand in it."""
     try:
         with np.load(path, allow_pickle=False) as table:
-            return {name: table[name] for name in (*PARTS, "fps", "flame", "rest") if name in table}
+            return {name: table[name] for name in (*PARTS, *BESIDES) if name in table}
     except FileNotFoundError:
         raise InputError(f"{path}: there is no such file") from None
     except OSError as error:

@@ -8,9 +8,7 @@ save in between changes a bit.
 from __future__ import annotations
 
 import logging
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -19,6 +17,7 @@ from torch import Tensor
 from avtr_cli.core.arrays import Floats
 from avtr_cli.core.config import MotionConfig
 from avtr_cli.core.motion_space import CONTROLS
+from avtr_cli.core.runtime import one_thread
 from avtr_cli.core.timing import CHUNK_FRAMES, PAST_FRAMES
 from avtr_cli.core.types import CUES, Asked, Identity, Motion, MotionState, Window
 from avtr_cli.motion import flow
@@ -34,9 +33,6 @@ from avtr_cli.motion.lmfm.onnx_backend import OnnxBackend, onnxruntime_is_instal
 from avtr_cli.motion.lmfm.person import manner_of, person_vector
 from avtr_cli.motion.lmfm.prior import nulls, unheard
 from avtr_cli.motion.lmfm.torch_backend import Told, TorchBackend
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 logger = logging.getLogger(__name__)
 
@@ -198,16 +194,3 @@ def _shift(history: Tensor, new: Tensor, index: int) -> Tensor:
     if index == 0:
         history = torch.cat([history[:-1], new[:1]])
     return torch.cat([history[CHUNK_FRAMES:], new])
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Run with one torch thread, so that sums do not depend on how many the renderer was given."""
-    threads = torch.get_num_threads()
-    if threads != 1:
-        torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        if threads != 1:
-            torch.set_num_threads(threads)

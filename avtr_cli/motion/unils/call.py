@@ -6,7 +6,10 @@ of (seed, clip, side) alone.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +17,7 @@ import torch
 from torch import Tensor
 
 from avtr_cli.core.arrays import Sound
+from avtr_cli.core.runtime import one_thread
 from avtr_cli.core.timing import frames_of
 from avtr_cli.motion.unils.config import CLIP_FRAMES, MOTION_WIDTH
 from avtr_cli.motion.unils.network import UnilsNetwork
@@ -41,10 +45,12 @@ def moved(
     manner: Manner,
     style: Tensor,
     device: torch.device,
+    cores: int = 1,
 ) -> list[Tensor]:
     """What each side does, float32 (T, 108) with T = ceil(samples / 640): one of `seeds` a side, one or two.
 
-    `blocks` are float32 (2, n), rows (own, partner); the second side hears them swapped. `style` is (1, 100, 108).
+    `blocks` are float32 (2, n), rows (own, partner); the second side hears them swapped. `style` is (1, 100, 108). On a
+    CPU voices are heard ahead on other `cores`, each by one thread, so no bit depends on their number.
     """
     style = style.to(device)
     zeros = torch.zeros(1, CLIP_FRAMES, MOTION_WIDTH, device=device)
@@ -52,11 +58,10 @@ def moved(
     made: list[list[Tensor]] = [[] for _ in seeds]
     samples = 0
     codec = network.config.codec
-    with torch.inference_mode():
-        for clip, (sound, count) in enumerate(_clips(blocks)):
+    with torch.inference_mode(), one_thread(), ExitStack() as undo:
+        heard = _heard(blocks, Ears(speech, manner.silence_gate, device), cores, undo)
+        for clip, (voices, count) in enumerate(heard):
             samples += count
-            heard = torch.from_numpy(sound).to(device)
-            voices = [speech((gated(one) if manner.silence_gate else one)[None]) for one in heard]
             for side, seed in enumerate(seeds):
                 own, partner = voices if side == 0 else reversed(voices)
                 uniforms = uniforms_of(seed, clip, side, codec.rows, codec.code_width).to(device)
@@ -67,6 +72,38 @@ def moved(
                 before[side] = (motion, motion)
         whole = [torch.cat(clips, 1)[:, : frames_of(samples)] if clips else zeros[:, :0] for clips in made]
         return [(smooth(motion) if manner.smoothing else motion)[0].float().cpu() for motion in whole]
+
+
+@dataclass(frozen=True)
+class Ears:
+    """A clip's sound (2, 64000) into the features of both voices, each (1, 199, 1024)."""
+
+    speech: Speech
+    gate: bool
+    device: torch.device
+
+    def __call__(self, sound: Sound) -> list[Tensor]:
+        with torch.inference_mode():
+            heard = torch.from_numpy(sound).to(self.device)
+            return [self.speech((gated(one) if self.gate else one)[None]) for one in heard]
+
+
+def _heard(blocks: Iterable[Sound], ears: Ears, cores: int, undo: ExitStack) -> Iterator[tuple[list[Tensor], int]]:
+    """Both voices of every clip, and how many samples of it are the call's; on a CPU some clips ahead."""
+    if cores < 2 or ears.device.type != "cpu":
+        yield from ((ears(sound), count) for sound, count in _clips(blocks))
+        return
+    pool = undo.enter_context(ThreadPoolExecutor(cores - 1, "hearing", torch.set_num_threads, (1,)))
+    waiting: deque[tuple[Future[list[Tensor]], int]] = deque()
+    undo.callback(lambda: [one.cancel() for one, _ in waiting])
+    for sound, count in _clips(blocks):
+        waiting.append((pool.submit(ears, sound), count))
+        if len(waiting) > cores:
+            ready, length = waiting.popleft()
+            yield ready.result(), length
+    while waiting:
+        ready, length = waiting.popleft()
+        yield ready.result(), length
 
 
 def _clips(blocks: Iterable[Sound]) -> Iterator[tuple[Sound, int]]:

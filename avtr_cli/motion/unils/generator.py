@@ -18,6 +18,7 @@ from avtr_cli.core.config import NO_STYLE, MotionConfig
 from avtr_cli.core.errors import ConfigError
 from avtr_cli.core.motion_space import FLAME
 from avtr_cli.core.protocols import MotionGenerator, Voice
+from avtr_cli.core.runtime import cores
 from avtr_cli.core.types import Asked, Identity, MotionState, Window
 from avtr_cli.motion.flame.codes import EXPRESSION, HEAD, JAW, clip_rest, load_codes, mean_rest
 from avtr_cli.motion.replay import RestingReplay
@@ -26,12 +27,14 @@ from avtr_cli.motion.unils.checkpoint import load_network
 from avtr_cli.motion.unils.config import CLIP_FRAMES, MOTION_WIDTH
 from avtr_cli.motion.unils.network import UnilsNetwork
 from avtr_cli.motion.unils.speech import Speech, load_speech
+from avtr_cli.weights.registry import registry
 from avtr_cli.weights.store import Store
 
 NO_LIVE_CALL = (
     "UniLS hears 4 s ahead of every frame and so follows no live call: render a file at --pace max, or use "
     "motion.generator lmfm"
 )
+ATTRIBUTION = registry().licences["cc-by-nc-4.0-unils"].notice
 PERSON_PRIME = 2_654_435_761  # spreads a photo's number over seeds
 
 
@@ -73,7 +76,7 @@ class UnilsGenerator:
     def of_call(self, blocks: Iterable[Sound], voices: Sequence[Voice]) -> list[MotionGenerator]:
         """The motion of one side or both; see `WholeCallGenerator`."""
         seeds = [voice.seed + PERSON_PRIME * voice.person for voice in voices]
-        sides = moved(self._network, self._speech, blocks, seeds, self._manner, self._style, self._device)
+        sides = moved(self._network, self._speech, blocks, seeds, self._manner, self._style, self._device, cores())
         mean = self._network.base_codec.motion_mean.double().cpu().numpy()
         made: list[MotionGenerator] = []
         for motion in sides:
@@ -84,7 +87,7 @@ class UnilsGenerator:
             )
             codes[:, JAW] *= self._config.expressiveness
             codes[:, HEAD] *= self._config.head_gain
-            made.append(RestingReplay(FLAME, torch.from_numpy(codes.astype(np.float32)), rest))
+            made.append(RestingReplay(FLAME, torch.from_numpy(codes.astype(np.float32)), rest, ATTRIBUTION))
         return made
 
     def start(self, identity: Identity, seed: int) -> MotionState:
