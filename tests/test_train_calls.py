@@ -28,6 +28,7 @@ from avtr_cli.training.calls.seamless import SeamlessSet
 from avtr_cli.training.calls.shards import NEEDS, calls_of
 from avtr_cli.training.calls.unils import COLUMNS, UnilsSet
 from avtr_cli.training.dataset import UNKNOWN_VISEME, Corpus
+from avtr_cli.training.people.watching import Seen
 from avtr_cli.training.stages import Run, TrainConfig
 from tests import made_calls, made_unils
 
@@ -206,6 +207,32 @@ def test_a_mouth_that_opens_and_a_head_that_turns_are_told_at_25_fps(seamless):
     truth = (0.1 * np.sin(np.arange(320)[:, None] / 25 * (1, 2, 3)))[valid]
     for axis in range(3):
         assert abs(np.corrcoef(turned[:, axis], truth[:, axis])[0, 1]) > 0.99
+
+
+def test_a_video_beside_is_read_by_our_own_perception(tmp_path, monkeypatch):
+    folder = made_calls.seamless(tmp_path / "set", FRAMES)
+    video = folder / "improvised/dev/0000/0006/V03_S0001_I00000001_P0002.mp4"
+    video.write_bytes(b"a video, which a stand-in watches")
+    points = np.tile(100 * template().points + (300, 200, 0), (FRAMES, 1, 1))
+    points[60:90, [14, 17, 84, 314, 87, 317], 1] += 20  # the mouth opens
+    points[100:140] = np.nan  # and the face is lost
+
+    def watched(path: Path) -> Seen:
+        assert path == video
+        return Seen(points, np.isfinite(points[:, 0, 0]).astype(int), np.zeros(FRAMES), (640, 480))
+
+    monkeypatch.setattr("avtr_cli.training.calls.perceived.watch", watched)
+    told = by_name(import_set(SeamlessSet(folder), tmp_path / "out", 50))
+    assert told["V03_S0001_I00000001"]["refused"] == ""
+    record = load_record(tmp_path / "out/records/V03_S0001_I00000001.safetensors")
+    assert record.known[1].sum() == 57 > record.known[0].sum()
+    assert np.flatnonzero(~record.valid[1]).tolist() == list(range(100, 140))
+    jaw = record.controls[1, :, CONTROLS.index("jawOpen")]
+    assert jaw[65:85].mean() > jaw[10:50].mean() + 0.1
+    points[:] = np.nan
+    (tmp_path / "out/records/V03_S0001_I00000001.json").unlink()
+    told = by_name(import_set(SeamlessSet(folder), tmp_path / "out", 50))
+    assert "P0002: its .mp4 shows no face" in told["V03_S0001_I00000001"]["refused"]
 
 
 def test_turns_are_read_off_flat_points_and_faces_off_their_own_rest():

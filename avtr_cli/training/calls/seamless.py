@@ -1,8 +1,8 @@
 """Seamless Interaction as published: a wav, an npz of tracks and a json for each person, in folders or tars.
 
-Files are ID.{wav,npz,json} with ID = V<vendor>_S<session>_I<interaction>_P<participant>; partners share V, S and I. The
-face is told by the 68 keypoints: neither its neural codes nor its action units say what they mean. Tracks run at 30 or
-29.97 fps and only vendor V00's have movement features.
+Files are ID.{wav,npz,json,mp4} with ID = V<vendor>_S<session>_I<interaction>_P<participant>; partners share V, S and I.
+Where the mp4 lies beside (not in a tar) our own perception tells the face; else the 68 keypoints do: neither its neural
+codes nor its action units say what they mean. Tracks run at 30 or 29.97 fps; only vendor V00 has movement features.
 """
 
 from __future__ import annotations
@@ -26,10 +26,12 @@ from avtr_cli.core.files import reason
 from avtr_cli.core.motion_space import CONTROLS, EYE_RANGE_DEGREES
 from avtr_cli.core.timing import FPS, SAMPLE_RATE, SAMPLES_PER_FRAME
 from avtr_cli.training.calls import face68
+from avtr_cli.training.calls.perceived import KNOWN, perceived
 from avtr_cli.training.calls.record import CallRecord
 from avtr_cli.training.calls.source import Entry
+from avtr_cli.training.people.voice import speech_in
 
-NAME = re.compile(r"(V\d+_S\d+_I\d+)_(P\d+[A-Z]?)\.(wav|npz|json)$")
+NAME = re.compile(r"(V\d+_S\d+_I\d+)_(P\d+[A-Z]?)\.(wav|npz|json|mp4)$")
 SPLITS = {"train": "train", "dev": "val", "test": "test"}
 WAV_RATE = 48_000
 RATES = (30.0, 30_000 / 1001)  # fps of the tracks
@@ -126,6 +128,9 @@ class _Side:
         """Raises InputError where a file is missing or damaged, or nothing is followed in it."""
         who = files.participant
         sound = _sound(who, files.read("wav"))
+        video, inside = files.members.get("mp4", (None, None))
+        if video is not None and inside is None:
+            return cls._seen(who, video, sound, _spoken(who, files.read("json")))
         tracks = _tracks(who, files.read("npz"))
         spoken = _spoken(who, files.read("json"))
         points = tracks["boxes_and_keypoints:keypoints"][:, FACE].astype(np.float64)
@@ -154,6 +159,18 @@ class _Side:
         known = np.isin(CONTROLS.channels, names)
         made, seen = _at_25_fps(controls, valid, fps, len(sound) // SAMPLES_PER_FRAME)
         return cls(made * seen[:, None], known, seen, sound, spoken)
+
+    @classmethod
+    def _seen(cls, who: str, video: Path, sound: Sound, spoken: list[tuple[float, float]]) -> _Side:
+        """By the person's own video."""
+        controls, valid = perceived(who, video, speech_in(sound))
+        if abs(len(controls) / FPS - len(sound) / SAMPLE_RATE) > MOST_APART:
+            raise InputError(
+                f"{who}: {len(controls) / FPS:.2f} s of video do not fit {len(sound) / SAMPLE_RATE:.2f} s of sound"
+            )
+        if valid.mean() < LEAST_VALID:
+            raise InputError(f"{who}: the face is followed in {valid.mean():.0%} of its frames")
+        return cls(controls, np.isin(CONTROLS.channels, KNOWN), valid, sound, spoken)
 
     def speaks(self, frames: int) -> Mask:
         """(T,) by the published voice activity: where the middle of a frame lies in a stretch of it."""
