@@ -92,7 +92,7 @@ class FlameBridge:
     def missed(self) -> Doubles:
         """(43,) shares of what each weight does, root mean square, that this FLAME cannot say."""
         rest = self.shapes - self.basis @ self.to_flame
-        shares: Doubles = np.linalg.norm(rest, axis=0) / np.linalg.norm(self.shapes, axis=0)
+        shares: Doubles = np.linalg.norm(rest, axis=0) / np.linalg.norm(self.shapes, axis=0).clip(1e-9)
         return shares
 
     def codes(self, controls: Reals) -> Floats:

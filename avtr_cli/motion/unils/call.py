@@ -26,6 +26,9 @@ from avtr_cli.motion.unils.smoothing import smooth
 from avtr_cli.motion.unils.speech import CLIP_SAMPLES, Speech, gated
 
 
+MOST_THREADS = 8  # that hear ahead: one clip's motion takes about as long as a third of what is heard in it
+
+
 @dataclass(frozen=True, kw_only=True)
 class Manner:
     """How a call is made; the defaults are as published, but for the gate."""
@@ -93,12 +96,13 @@ def _heard(blocks: Iterable[Sound], ears: Ears, cores: int, undo: ExitStack) -> 
     if cores < 2 or ears.device.type != "cpu":
         yield from ((ears(sound), count) for sound, count in _clips(blocks))
         return
-    pool = undo.enter_context(ThreadPoolExecutor(cores - 1, "hearing", torch.set_num_threads, (1,)))
+    threads = min(cores - 1, MOST_THREADS)
+    pool = undo.enter_context(ThreadPoolExecutor(threads, "hearing", torch.set_num_threads, (1,)))
     waiting: deque[tuple[Future[list[Tensor]], int]] = deque()
     undo.callback(lambda: [one.cancel() for one, _ in waiting])
     for sound, count in _clips(blocks):
         waiting.append((pool.submit(ears, sound), count))
-        if len(waiting) > cores:
+        if len(waiting) > threads:
             ready, length = waiting.popleft()
             yield ready.result(), length
     while waiting:
