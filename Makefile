@@ -6,7 +6,7 @@ export PYTHONDONTWRITEBYTECODE :=  # else each of the processes that tests start
 EXTRAS := neural,ray,train,provenance,demo,dev
 READY := $(VENV)/.installed
 
-.PHONY: install demo quick test lint bench clean
+.PHONY: install demo quick quick-tests test lint bench clean
 
 install: $(READY)
 
@@ -22,8 +22,11 @@ $(READY): pyproject.toml constraints.txt
 demo: $(READY)
 	$(BIN)/avtr demo -o out
 
-# Before each commit: about a minute on two cores. `slow` is half a second of work, or another program at work.
-quick: lint
+# Before each commit: less than a minute on two cores. `slow` is half a second of work, or another program at work.
+quick: $(READY)
+	@$(MAKE) --no-print-directory --jobs 2 --output-sync lint quick-tests
+
+quick-tests: $(READY)
 	$(BIN)/python -m pytest -m 'not slow' -n 2 --dist loadfile --no-loadscope-reorder
 
 # Two at a time, a file's tests together: their fixtures are shared, and many are one thread's work. In the alphabet's

@@ -378,6 +378,7 @@ def test_two_people_take_longer_than_one_and_are_measured_by_themselves(talks, t
     assert item_of(outcome, "both").estimate_s > 0
 
 
+@pytest.mark.slow
 def test_motion_report_and_page_lie_where_the_row_says(told):
     out, outcome = told
     assert videos.report_of(out / "told/one.json")["output"]["path"].endswith("one.mkv")
@@ -406,6 +407,7 @@ def test_what_is_done_again_is_what_the_second_photo_or_the_missing_motion_asks_
     assert (out / "motion/one.safetensors").is_file()
 
 
+@pytest.mark.slow
 def test_a_doubt_carries_its_job_s_name_in_the_summary_the_plan_and_on_the_index(told):
     out, outcome = told
     doubt = next(warning for warning in item_of(outcome, "both").warnings if "small.png" in warning)
@@ -419,6 +421,7 @@ def test_a_doubt_carries_its_job_s_name_in_the_summary_the_plan_and_on_the_index
     assert "told/one.html" in index
 
 
+@pytest.mark.slow
 def test_videos_of_one_name_in_two_folders_are_told_apart_on_the_index(told, tmp_path):
     made = told[1].items[0]
     for day in ("monday", "tuesday"):

@@ -173,6 +173,7 @@ def test_commanded_mouth_lids_and_head_are_found_again_in_a_render(acted):
     assert np.corrcoef(solved, controls[:, CONTROLS.index("jawOpen")])[0, 1] > 0.8
 
 
+@pytest.mark.slow
 def test_a_solver_that_has_learned_a_take_gives_it_back_and_its_mirror_image_mirrored(acted):
     controls, take = acted
     own = solver.fit([take])
