@@ -45,6 +45,8 @@ def cases(config: type) -> list[tuple[str, object]]:
             made += [(field.name, type(field.default)(end)) for end in (limit.low, limit.high)]
         elif isinstance(limit, OneOf):
             made += [(field.name, word) for word in limit.words]
+        elif isinstance(field.default, bool):
+            made += [(field.name, False), (field.name, True)]
         else:
             assert field.name == "background"
             made += [(field.name, word) for word in BACKGROUNDS]

@@ -25,7 +25,6 @@ from avtr_cli.motion.unils.sampling import GUIDANCE, TEMPERATURE, TOP_P, uniform
 from avtr_cli.motion.unils.smoothing import smooth
 from avtr_cli.motion.unils.speech import CLIP_SAMPLES, Speech, gated
 
-
 MOST_THREADS = 8  # that hear ahead: one clip's motion takes about as long as a third of what is heard in it
 
 
