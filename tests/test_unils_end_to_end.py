@@ -107,18 +107,13 @@ def test_its_motion_drawn_again_gives_the_same_frames_whatever_the_preset(render
     np.testing.assert_array_equal(load_codes(motion).codes, load_codes(folder / "a.flame.npz").codes)
 
 
-def test_the_same_seed_gives_the_same_frames_and_another_does_not(rendered, avtr, photo, wav, tmp_path):
-    _, told = rendered
-    hashes = []
-    for seed in (0, 5):
-        report = tmp_path / f"{seed}.json"
-        code, _, stderr = avtr(
-            "render", photo, wav(5.0), "-o", tmp_path / f"{seed}.mp4", "--preset", "unils", *SMALL, "--seed", seed,
-            "--report", report,
-        )  # fmt: skip
-        assert code == 0, stderr
-        hashes.append(json.loads(report.read_text())["output"]["frames_sha256"])
-    assert hashes[0] == told["output"]["frames_sha256"] != hashes[1]
+def test_the_same_job_again_gives_the_same_frames(rendered, avtr, photo, wav, tmp_path):
+    report = tmp_path / "again.json"
+    code, _, stderr = avtr(
+        "render", photo, wav(5.0), "-o", tmp_path / "again.mp4", "--preset", "unils", *SMALL, "--report", report
+    )
+    assert code == 0, stderr
+    assert json.loads(report.read_text())["output"]["frames_sha256"] == rendered[1]["output"]["frames_sha256"]
 
 
 def test_both_sides_are_rendered_in_one_video(avtr, photo, wav, tmp_path):
