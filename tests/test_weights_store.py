@@ -91,6 +91,32 @@ def test_unils_and_flame_alone_forbid_commercial_use():
     assert {file.part for file in registry().needed(unils)} == {"unils", "flame"}
 
 
+def test_no_file_of_a_non_commercial_licence_is_needed_by_a_preset():
+    needed = registry().choose(["avtr1", "liveportrait"])
+    assert {licence.commercial for licence in registry().licences_of(needed)} <= {"yes", "conditional"}
+
+
+def test_what_measures_need_is_a_set_of_its_own_that_no_preset_asks_for():
+    files = registry().choose(["eval"])
+    assert [file.name for file in files] == ["eval/syncnet", "eval/inception", "eval/i3d", "eval/sface"]
+    assert {file.sets for file in files} == {("eval",)}
+    unstated = {file.name for file in files if registry().licences[file.licence].commercial == "unstated"}
+    assert unstated == {"eval/syncnet", "eval/i3d"}
+
+
+def test_weights_whose_licence_nobody_states_are_the_users_decision_and_refused_by_a_commercial_policy():
+    store = Store()
+    licences = registry().licences_of(registry().choose(["eval/syncnet", "eval/i3d"]))
+    for licence in licences:
+        assert licence.name.startswith("no stated licence")
+        with pytest.raises(WeightsError, match=r"no stated licence .* is not accepted yet.*pull eval --accept-licence"):
+            store.allow([licence])
+        store.accept(licence)
+        store.allow([licence])
+        with pytest.raises(WeightsError, match="nobody says that commercial use is allowed"):
+            store.allow([licence], "commercial")
+
+
 def test_a_preset_needs_the_files_of_its_generator_and_renderer_alone():
     ours = Preset()
     mixed = Preset(render=RenderConfig(renderer="liveportrait"))
@@ -109,7 +135,7 @@ def test_reports_carry_the_attribution_of_published_models():
 
 
 def test_unknown_names_are_answered_with_the_known_ones():
-    with pytest.raises(ConfigError, match="no weights are called 'avtr2'; there are avtr1, flame, liveport"):
+    with pytest.raises(ConfigError, match="no weights are called 'avtr2'; there are avtr1, eval, flame, liveport"):
         registry().choose(["avtr2"])
 
 
@@ -300,6 +326,10 @@ def test_list_as_json_is_for_machines():
         "cc-by-nc-4.0-unils": False,
         "apache-2.0-xls-r": True,
         "flame": False,
+        "apache-inception": True,
+        "apache-sface": True,
+        "unstated-syncnet": False,
+        "unstated-i3d": False,
     }
 
 
