@@ -13,16 +13,23 @@ from hypothesis.extra.numpy import arrays
 
 from avtr_cli.core.errors import ConfigError, WeightsError
 from avtr_cli.core.motion_space import CONTROLS, FACE_WEIGHTS, FLAME, KEYPOINTS
+from avtr_cli.core.protocols import Voice, WholeCallGenerator
 from avtr_cli.core.types import Identity, Window
 from avtr_cli.motion import flame
 from avtr_cli.motion.bridges.flame import GAZE, RIGID, FlameBridge, FlameReplay
 from avtr_cli.motion.bridges.table import bridged
 from avtr_cli.motion.flame.codes import CODES, JAW, FlameMotion
-from avtr_cli.motion.replay import Replay
+from avtr_cli.motion.replay import Replay, RestingReplay
 from avtr_cli.perception.topology import EYES, LIP_CENTRES, MOUTH_CORNERS
 from avtr_cli.render.mesh.face_points import face_displacements
 from tests import made_unils
 
+ANATOMY = {
+    "canonical_keypoints": torch.randn(21, 3, generator=torch.Generator().manual_seed(0)),
+    "rotation": torch.eye(3),
+    "expression": torch.zeros(21, 3),
+    "scale": torch.ones(1),
+}
 GROUPS = {  # of controls, and the least r of all their numbers there and back
     "lids": (("eyeBlink", "eyeWide", "eyeSquint"), 0.9),
     "jaw": (("jaw",), 0.95),
@@ -187,15 +194,45 @@ def test_motion_of_flame_drives_renderers_of_controls_and_of_keypoints(bridge):
     window = Window(np.zeros((2, 8400), np.float32), 1)
     motion, _ = replay.step(window, {})
     np.testing.assert_allclose(motion.values.numpy(), bridge.controls(codes, replay.motion.resting)[5:10])
-    anatomy = {
-        "canonical_keypoints": torch.randn(21, 3),
-        "rotation": torch.eye(3),
-        "expression": torch.zeros(21, 3),
-        "scale": torch.ones(1),
-    }
     as_keypoints = bridged(replay, KEYPOINTS)
-    state = as_keypoints.start(Identity(KEYPOINTS, torch.zeros(66), None, (8, 8), anatomy=anatomy), 0)
+    state = as_keypoints.start(Identity(KEYPOINTS, torch.zeros(66), None, (8, 8), anatomy=ANATOMY), 0)
     assert as_keypoints.step(window, state)[0].values.shape == (5, 66)
+
+
+class WholeCall:
+    """Speaks FLAME of a call that it has heard; a stand-in for UniLS."""
+
+    space, cues, weights_files = FLAME, frozenset(), ()
+
+    def of_call(self, blocks, voices):
+        frames = sum(block.shape[1] for block in blocks) // 640
+        codes = np.zeros((frames, CODES), np.float32)
+        codes[:, JAW] = 0.1
+        return [RestingReplay(FLAME, torch.from_numpy(codes), np.zeros(CODES), "its licence") for _ in voices]
+
+    def start(self, identity, seed):
+        raise ConfigError("no live call")
+
+    def step(self, window, state, asked=()):
+        raise ConfigError("no live call")
+
+
+@pytest.mark.parametrize("space", [CONTROLS, KEYPOINTS])
+def test_a_model_that_hears_calls_whole_drives_both_renderers(bridge, space):
+    whole = bridged(WholeCall(), space, lambda: bridge)
+    assert isinstance(whole, WholeCallGenerator)
+    assert whole.space == space
+    assert set(bridge.weights_files) <= set(whole.weights_files)
+    person = Identity(CONTROLS, torch.zeros(58), None, (8, 8), anatomy=ANATOMY)
+    with pytest.raises(ConfigError, match="no live call"):
+        whole.start(person, 0)
+    made = whole.of_call([np.zeros((2, 3200), np.float32)] * 2, [Voice(0, 1), Voice(1, 1)])
+    assert len(made) == 2
+    for one in made:
+        assert one.space == space
+        motion, _ = one.step(Window(np.zeros((2, 8400), np.float32), 1), one.start(person, 0))
+        assert motion.values.shape == (5, len(space))
+        assert motion.first == 5
 
 
 def test_without_a_bridge_flame_drives_nothing():
