@@ -7,64 +7,29 @@ codes nor its action units say what they mean. Tracks run at 30 or 29.97 fps; on
 
 from __future__ import annotations
 
-import io
-import json
-import re
-import tarfile
-import wave
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import soxr
 
 from avtr_cli.core.arrays import AnyArray, Doubles, Mask, Sound
 from avtr_cli.core.errors import InputError
-from avtr_cli.core.files import reason
 from avtr_cli.core.motion_space import CONTROLS, EYE_RANGE_DEGREES
 from avtr_cli.core.timing import FPS, SAMPLE_RATE, SAMPLES_PER_FRAME
 from avtr_cli.training.calls import face68
 from avtr_cli.training.calls.perceived import KNOWN, perceived
 from avtr_cli.training.calls.record import CallRecord
+from avtr_cli.training.calls.seamless_files import PersonFiles, gathered, sound_in, spoken_in, stamp_of, tracks_in
 from avtr_cli.training.calls.source import Entry
 from avtr_cli.training.people.voice import speech_in
 
-NAME = re.compile(r"(V\d+_S\d+_I\d+)_(P\d+[A-Z]?)\.(wav|npz|json|mp4)$")
-SPLITS = {"train": "train", "dev": "val", "test": "test"}
-WAV_RATE = 48_000
 RATES = (30.0, 30_000 / 1001)  # fps of the tracks
 FACE = slice(23, 91)  # of COCO-WholeBody's 133 points
 SURE = 0.3  # of a keypoint's score
 MOST_APART = 0.2  # s that two partners' recordings may differ in length
 LEAST_VALID = 0.2  # share of a side's frames without which it cannot be used
 GAZE = np.radians(EYE_RANGE_DEGREES)
-
-
-@dataclass(frozen=True)
-class _Files:
-    """The files of one person: where each lies, in a folder or in a tar."""
-
-    participant: str
-    split: str
-    members: dict[str, tuple[Path, str | None]] = field(default_factory=dict)  # by suffix
-
-    def read(self, suffix: str) -> bytes:
-        """Raises InputError where it is not there."""
-        if suffix not in self.members:
-            raise InputError(f"{self.participant}: its .{suffix} is missing")
-        path, inside = self.members[suffix]
-        try:
-            if inside is None:
-                return path.read_bytes()
-            with tarfile.open(path) as tar:
-                member = tar.extractfile(inside)
-                assert member is not None
-                return member.read()
-        except (OSError, tarfile.TarError, KeyError, EOFError) as error:
-            said = reason(error) if isinstance(error, OSError) else str(error)
-            raise InputError(f"{path}: cannot be read ({said})") from error
 
 
 class SeamlessSet:
@@ -75,18 +40,18 @@ class SeamlessSet:
 
     def __init__(self, folder: Path):
         self._folder = folder
-        self._calls: dict[str, list[_Files]] = {}
+        self._calls: dict[str, list[PersonFiles]] = {}
 
     def entries(self) -> list[Entry]:
         """Every interaction of which anything is there. Raises InputError where there is none."""
-        self._calls = _gathered(self._folder)
+        self._calls = gathered(self._folder)
         if not self._calls:
             raise InputError(
                 f"{self._folder}: holds no Seamless Interaction; give a folder with files as "
                 "V00_S0001_I00000001_P0001.npz, or tars of such"
             )
         return [
-            Entry(name, people[0].split, [_stamp(one) for one in people])
+            Entry(name, people[0].split, [stamp_of(one) for one in people])
             for name, people in sorted(self._calls.items())
         ]
 
@@ -124,15 +89,15 @@ class _Side:
     spoken: list[tuple[float, float]]  # s
 
     @classmethod
-    def of(cls, files: _Files) -> _Side:
+    def of(cls, files: PersonFiles) -> _Side:
         """Raises InputError where a file is missing or damaged, or nothing is followed in it."""
         who = files.participant
-        sound = _sound(who, files.read("wav"))
+        sound = sound_in(who, files.read("wav"))
         video, inside = files.members.get("mp4", (None, None))
         if video is not None and inside is None:
-            return cls._seen(who, video, sound, _spoken(who, files.read("json")))
-        tracks = _tracks(who, files.read("npz"))
-        spoken = _spoken(who, files.read("json"))
+            return cls._seen(who, video, sound, spoken_in(who, files.read("json")))
+        tracks = tracks_in(who, files.read("npz"))
+        spoken = spoken_in(who, files.read("json"))
         points = tracks["boxes_and_keypoints:keypoints"][:, FACE].astype(np.float64)
         count = len(points)
         if not count:
@@ -236,87 +201,3 @@ def _at_25_fps(controls: Doubles, valid: Mask, fps: float, frames: int) -> tuple
     blinks = [CONTROLS.index(f"eyeBlink{side}") for side in ("Left", "Right")]
     made[:, blinks] = np.maximum(controls[here][:, blinks], np.where(share > 0, controls[then][:, blinks], 0))
     return made, valid[np.round(at).astype(int)]
-
-
-def _sound(who: str, data: bytes) -> Sound:
-    """float32 (n,) at 16 kHz of 48 kHz, 16 bit, mono. Raises InputError."""
-    try:
-        with wave.open(io.BytesIO(data)) as file:
-            facts = (file.getframerate(), file.getsampwidth(), file.getnchannels())
-            said = file.getnframes()
-            raw = file.readframes(said)
-    except (wave.Error, EOFError) as error:
-        raise InputError(f"{who}: its .wav is damaged, or no wav") from error
-    if facts != (WAV_RATE, 2, 1):
-        rate, width, channels = facts
-        raise InputError(f"{who}: its .wav has {rate} Hz, {8 * width} bit, {channels} channels, not 48000, 16 and 1")
-    if len(raw) < 2 * said:
-        raise InputError(f"{who}: its .wav is cut off: {len(raw) // 2} samples where {said} are told")
-    samples = np.frombuffer(raw, "<i2").astype(np.float32) / 32768
-    heard: Sound = soxr.resample(samples, WAV_RATE, SAMPLE_RATE).astype(np.float32)
-    return heard
-
-
-def _tracks(who: str, data: bytes) -> dict[str, AnyArray]:
-    """Those that are asked for. Raises InputError."""
-    wanted = re.compile(r"boxes_and_keypoints:(keypoints|is_valid_box)|movement(_v4)?:(is_valid|alignment_head_rotation"
-                        r"|gaze_encodings)")  # fmt: skip
-    try:
-        with np.load(io.BytesIO(data), allow_pickle=False) as table:
-            held = {name: table[name] for name in table if wanted.fullmatch(name)}
-        points, valid = held["boxes_and_keypoints:keypoints"], held["boxes_and_keypoints:is_valid_box"]
-        if points.ndim != 3 or points.shape[1:] != (133, 3) or valid.shape != points.shape[:1]:
-            raise ValueError(f"keypoints {points.shape}")
-        return held
-    except Exception as error:  # what a damaged file raises is of almost any kind
-        raise InputError(f"{who}: its .npz is damaged, or holds no keypoints") from error
-
-
-def _spoken(who: str, data: bytes) -> list[tuple[float, float]]:
-    """Stretches of voice in seconds; the words' times are not looked at. Raises InputError."""
-    try:
-        rows = json.loads(data).get("metadata:vad") or []
-        return [(float(row["start"]), float(row["end"])) for row in rows if None not in (row["start"], row["end"])]
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise InputError(f"{who}: its .json is damaged, or says no voice activity") from error
-
-
-def _gathered(folder: Path) -> dict[str, list[_Files]]:
-    """The people of every interaction, by its name; each once, wherever their files lie."""
-    found: dict[str, dict[str, _Files]] = {}
-    if not folder.is_dir():
-        raise InputError(f"{folder}: is no folder; give one with Seamless Interaction")
-
-    def take(path: Path, inside: str | None) -> None:
-        named = NAME.search(inside or path.name)
-        if named is None:
-            return
-        call, participant, suffix = named.groups()
-        split = next((SPLITS[part] for part in path.parts if part in SPLITS), "train")
-        files = found.setdefault(call, {}).setdefault(participant, _Files(participant, split))
-        files.members.setdefault(suffix, (path, inside))
-
-    for path in sorted(folder.rglob("*")):
-        if path.suffix == ".tar":
-            for inside in _members(path):
-                take(path, inside)
-        elif path.is_file():
-            take(path, None)
-    return {call: [people[one] for one in sorted(people)] for call, people in found.items()}
-
-
-def _members(path: Path) -> list[str]:
-    """Names in a tar; of a damaged one those before the damage: what is missing is told of each call."""
-    names: list[str] = []
-    try:
-        with tarfile.open(path) as tar:
-            while (member := tar.next()) is not None:
-                names.append(member.name)
-    except (tarfile.TarError, OSError, EOFError):
-        pass
-    return names
-
-
-def _stamp(files: _Files) -> list[Any]:
-    about = [(suffix, path.stat()) for suffix, (path, _) in sorted(files.members.items())]
-    return [files.participant, *([suffix, stat.st_size, stat.st_mtime_ns] for suffix, stat in about)]
