@@ -133,6 +133,12 @@ def _check_settings(job: Job, form: Format) -> None:
         )
     if job.cues and job.from_motion is not None:
         raise ConfigError("cues are asked of a motion model, and --from-motion replays one; leave either out")
+    if job.interactions and job.from_motion is not None:
+        raise ConfigError("interactions are for a motion model, and --from-motion replays one; leave either out")
+    if job.interactions and not GENERATORS[job.preset.motion.generator].touchable:
+        raise ConfigError(
+            f"motion.generator {job.preset.motion.generator} answers no interactions; leave them out, or use lmfm"
+        )
     if job.label:
         check_label(job.label)
 

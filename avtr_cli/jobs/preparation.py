@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -16,8 +17,9 @@ from avtr_cli.audio.source import DialogueSource
 from avtr_cli.core.clocks import ChunkClock
 from avtr_cli.core.errors import ConfigError, InputError
 from avtr_cli.core.files import file_sha256
+from avtr_cli.core.interaction import Interaction
 from avtr_cli.core.interruption import interruptible
-from avtr_cli.core.protocols import MotionGenerator, Voice, WholeCallGenerator, backend_of
+from avtr_cli.core.protocols import FeelsContacts, MotionGenerator, Voice, WholeCallGenerator, backend_of
 from avtr_cli.core.timing import FIRST_CHUNK_SAMPLES, frames_of
 from avtr_cli.core.types import Identity, Portrait
 from avtr_cli.jobs.checking import CheckedJob, check_space, taken
@@ -33,8 +35,10 @@ from avtr_cli.motion.flame.codes import load_codes
 from avtr_cli.motion.replay import Replay
 from avtr_cli.motion.suffixes import FLAME_SUFFIX
 from avtr_cli.output.label import Label
+from avtr_cli.prompts.interactions import check_interactions, resolved
 from avtr_cli.prompts.reading import check_cues
 from avtr_cli.streaming.engine import Engine
+from avtr_cli.streaming.seen import Seen
 from avtr_cli.streaming.session import StreamingSession, check_known
 
 logger = logging.getLogger(__name__)
@@ -48,6 +52,8 @@ class PreparedAvatar:
     identity: Identity
     generator: MotionGenerator
     frames: int
+    interactions: tuple[Interaction, ...] = ()  # what is done to them
+    doubts: tuple[str, ...] = ()  # of that
 
 
 @dataclass(frozen=True)
@@ -160,12 +166,14 @@ def prepare_avatars(
     """
     total = frames_of(source.facts.samples)
     generators = _generators(job, people, engine, source, total, call_heard)
-    for generator, side in zip(generators, job.sides(), strict=True):
+    prepared = []
+    for side, (portrait, identity), generator in zip(job.sides(), people, generators, strict=True):
         check_known(generator, side.cues)
-    return tuple(
-        PreparedAvatar(portrait, identity, generator, total)
-        for (portrait, identity), generator in zip(people, generators, strict=True)
-    )
+        touches = _interactions(side, engine, identity)
+        at_rest = partial(engine.renderer.at_rest, identity) if isinstance(engine.renderer, FeelsContacts) else None
+        doubts = check_interactions(touches, total, at_rest, str(job.out))
+        prepared.append(PreparedAvatar(portrait, identity, generator, total, touches, tuple(doubts)))
+    return tuple(prepared)
 
 
 def _generators(
@@ -205,12 +213,21 @@ def replay_of(path: Path) -> Replay:
     return FlameReplay(load_codes(path), users_bridge())
 
 
+def _interactions(job: Job, engine: Engine, identity: Identity) -> tuple[Interaction, ...]:
+    """What is done to the person of `job`, on their photo. Raises ConfigError."""
+    if not job.interactions:
+        return ()
+    at_rest = Seen(identity, engine.renderer)
+    return resolved(job.interactions, engine.regions(job.photo, job.face), at_rest.place_on_photo)
+
+
 def warnings_of(job: Job, avatars: Sequence[PreparedAvatar], health: Health, frames: int) -> tuple[str, ...]:
-    """What is to be told of a job of `frames` frames that is possible: of photos, sound and cues, each once."""
+    """What is to be told of a job of `frames` frames that is possible: photos, sound, what is asked; each once."""
     late = check_cues(job.cues, frames, str(job.out))
     of_sound = () if job.preset.motion.audio_free else health.warnings  # what nobody hears is no trouble
     of_photos = [warning for one in avatars for warning in (*one.portrait.warnings, *one.identity.warnings)]
-    return tuple(job.true_names(said) for said in dict.fromkeys((*of_photos, *of_sound, *late)))
+    touched = [doubt for one in avatars for doubt in one.doubts]
+    return tuple(job.true_names(said) for said in dict.fromkeys((*of_photos, *of_sound, *late, *touched)))
 
 
 def _engine_for(job: Job, engine: Engine | None) -> Engine:
@@ -224,12 +241,12 @@ def _engine_for(job: Job, engine: Engine | None) -> Engine:
 
 
 def _sessions(job: Job, engine: Engine, avatars: Sequence[PreparedAvatar]) -> list[StreamingSession]:
-    """One for every side, asked for its cues."""
+    """One for every side, asked for its cues and what is done to it."""
     cuda = engine.device.type == "cuda"
     sessions = []
     for one, side in zip(avatars, job.sides(), strict=True):
         session = StreamingSession(one.identity, one.generator, engine.renderer, side.seed, ChunkClock(cuda))
-        session.ask(side.cues)
+        session.ask((*side.cues, *one.interactions))
         sessions.append(session)
     return sessions
 

@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from avtr_cli.core.arrays import Reals
+from avtr_cli.core.interaction import Contact
 from avtr_cli.core.motion_space import MotionSpace
 from avtr_cli.core.timing import CHUNK_FRAMES
 from avtr_cli.core.types import Asked, Identity, Motion, MotionState, Window
 
 
 class Replay:
-    """A MotionGenerator that speaks float32 (T, C), whatever it hears; the last frame holds on."""
+    """A MotionGenerator that speaks float32 (T, C), whatever it hears; the last frame holds on.
+
+    `contacts` are what touches the skin, by frame.
+    """
 
     cues: frozenset[str] = frozenset()
     weights_files: tuple[Path, ...] = ()
 
-    def __init__(self, space: MotionSpace, values: Tensor):
-        self.space, self.values = space, values
+    def __init__(self, space: MotionSpace, values: Tensor, contacts: Mapping[int, tuple[Contact, ...]] | None = None):
+        self.space, self.values, self._contacts = space, values, contacts or {}
 
     @property
     def frames(self) -> int:
@@ -32,10 +37,11 @@ class Replay:
         return {}
 
     def step(self, window: Window, state: MotionState, asked: Asked = ()) -> tuple[Motion, MotionState]:
-        """The chunk's 5 rows; behind the end the last one stays."""
+        """The chunk's 5 rows, with their contacts; behind the end the last row stays."""
         first = window.index * CHUNK_FRAMES
         rows = torch.arange(first, first + CHUNK_FRAMES).clamp(max=len(self.values) - 1)
-        return Motion(self.space, self.values[rows], first), state
+        contacts = tuple(self._contacts.get(frame, ()) for frame in range(first, first + CHUNK_FRAMES))
+        return Motion(self.space, self.values[rows], first, contacts if any(contacts) else ()), state
 
 
 class RestingReplay(Replay):

@@ -24,6 +24,7 @@ class GeneratorEntry:
     make: Callable[[Preset, torch.device], MotionGenerator]
     ignores: tuple[str, ...]  # fields of MotionConfig: one that does nothing would mislead, so it is refused
     whole_call: bool = False  # hears a call whole before its first frame: no live call, no realtime pace
+    touchable: bool = False  # whether it answers interactions
 
 
 def _lmfm(preset: Preset, device: torch.device) -> MotionGenerator:
@@ -51,7 +52,7 @@ _OF_FLOWS = (
 _OF_UNILS = ("guidance", "temperature", "top_p", "silence_gate", "smoothing", "rest", "style")
 
 GENERATORS = {
-    "lmfm": GeneratorEntry(_lmfm, _OF_UNILS),
+    "lmfm": GeneratorEntry(_lmfm, _OF_UNILS, touchable=True),
     "avtr1": GeneratorEntry(_avtr1, (*_OF_LMFM, *_OF_UNILS)),
     "unils": GeneratorEntry(_unils, (*_OF_LMFM, *_OF_FLOWS), whole_call=True),
 }

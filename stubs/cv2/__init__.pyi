@@ -20,7 +20,9 @@ BORDER_CONSTANT: int
 BORDER_REFLECT: int
 BORDER_REPLICATE: int
 CAP_PROP_POS_MSEC: int
+CC_STAT_AREA: int
 COLOR_GRAY2RGB: int
+COLOR_HSV2RGB: int
 COLOR_RGB2BGR: int
 COLOR_BGR2RGB: int
 COLOR_RGB2GRAY: int
@@ -29,6 +31,7 @@ CV_32F: int
 CV_64F: int
 DIST_L2: int
 DIST_MASK_PRECISE: int
+FONT_HERSHEY_SIMPLEX: int
 INTER_AREA: int
 INTER_CUBIC: int
 INTER_LINEAR: int
@@ -36,6 +39,8 @@ INTER_NEAREST: int
 LINE_AA: int
 MORPH_CLOSE: int
 MORPH_ELLIPSE: int
+MORPH_GRADIENT: int
+MORPH_OPEN: int
 TM_CCOEFF_NORMED: int
 WARP_INVERSE_MAP: int
 
@@ -71,6 +76,9 @@ def circle(
     img: NDArray[_T], center: tuple[int, int], radius: int, color: _Scalar, thickness: int = ..., lineType: int = ...
 ) -> NDArray[_T]: ...
 def connectedComponents(image: NDArray[np.uint8]) -> tuple[int, NDArray[np.int32]]: ...
+def connectedComponentsWithStats(
+    image: NDArray[np.uint8],
+) -> tuple[int, NDArray[np.int32], NDArray[np.int32], NDArray[np.float64]]: ...
 def convertScaleAbs(src: _Array, dst: NDArray[np.uint8] | None = ..., alpha: float = ...) -> NDArray[np.uint8]: ...
 def copyMakeBorder(
     src: NDArray[_T], top: int, bottom: int, left: int, right: int, borderType: int, *, value: _Scalar = ...
@@ -140,3 +148,17 @@ def warpAffine(
     src: NDArray[_T], M: _Array, dsize: _Size, dst: NDArray[_T] | None = ..., flags: int = ..., borderMode: int = ...,
     borderValue: _Scalar = ...,
 ) -> NDArray[_T]: ...  # fmt: skip
+def getTextSize(text: str, fontFace: int, fontScale: float, thickness: int) -> tuple[_Size, int]: ...
+def putText(
+    img: NDArray[np.uint8],
+    text: str,
+    org: tuple[int, int],
+    fontFace: int,
+    fontScale: float,
+    color: _Scalar,
+    thickness: int,
+    lineType: int,
+) -> _Array: ...
+def rectangle(
+    img: NDArray[np.uint8], pt1: tuple[int, int], pt2: tuple[int, int], color: _Scalar, thickness: int, lineType: int
+) -> _Array: ...

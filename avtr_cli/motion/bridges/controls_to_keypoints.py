@@ -16,7 +16,7 @@ from torch import Tensor
 
 from avtr_cli.core.arrays import Sound
 from avtr_cli.core.motion_space import ARKIT_BLENDSHAPES, CONTROLS, KEYPOINTS
-from avtr_cli.core.protocols import MotionGenerator, Voice, WholeCallGenerator, backend_of
+from avtr_cli.core.protocols import MotionGenerator, Voice, WholeCallGenerator, backend_of, is_touchable
 from avtr_cli.core.rotation import matrix_of, vector_of
 from avtr_cli.core.types import Asked, Identity, Motion, MotionState, Window
 
@@ -134,7 +134,7 @@ class Retargeted:
     def __init__(self, inner: MotionGenerator):
         assert inner.space == CONTROLS
         self._inner, self.cues, self.weights_files = inner, inner.cues, inner.weights_files
-        self.backend = backend_of(inner)
+        self.backend, self.touchable = backend_of(inner), is_touchable(inner)
 
     def start(self, identity: Identity, seed: int) -> MotionState:
         """The inner model's state for a neutral face, and the portrait's geometry from `identity.anatomy`."""
