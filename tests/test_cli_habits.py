@@ -50,7 +50,7 @@ def test_help_of_render_has_panels_examples_and_exit_codes_in_order(avtr):
     _, said, _ = avtr("render", "-h")
     headings = re.findall(r"^(\w[\w ]*):$", said, re.MULTILINE)
     assert headings == ["Arguments", *PANELS, "Examples"]
-    assert "Usage: avtr render [OPTIONS] PHOTO DIALOGUE..." in said
+    assert "Usage: avtr render [OPTIONS] PHOTO [DIALOGUE...]" in said
     assert "Exit codes: 0 done" in said
     assert "[env: AVTR_PRESET]" in said
 

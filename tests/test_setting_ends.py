@@ -39,12 +39,14 @@ def cases(config: type) -> list[tuple[str, object]]:
     made: list[tuple[str, object]] = []
     for field in dataclasses.fields(config):
         limit = limit_of(field)
-        if field.name in (*ELSEWHERE, *RENDERERS["mesh"].ignores):
+        if field.name in (*ELSEWHERE, *RENDERERS["mesh"].ignores, *GENERATORS["lmfm"].ignores):
             continue
         if isinstance(limit, Within):
             made += [(field.name, type(field.default)(end)) for end in (limit.low, limit.high)]
         elif isinstance(limit, OneOf):
             made += [(field.name, word) for word in limit.words]
+        elif isinstance(field.default, bool):
+            made += [(field.name, False), (field.name, True)]
         else:
             assert field.name == "background"
             made += [(field.name, word) for word in BACKGROUNDS]

@@ -212,7 +212,7 @@ def test_three_windows_in_four_remember_the_mouth_as_it_was_guessed():
 
 
 def test_the_rounding_of_foreign_speech_is_not_taught():
-    counts = objective.taught(torch.tensor([0.0, 1.0]))
+    counts = objective.taught({"foreign": torch.tensor([0.0, 1.0])})
     assert counts.shape == (2, 1, len(MOUTH))
     assert counts[0].eq(1).all()
     assert [name for name, count in zip(MOUTH, counts[1, 0], strict=True) if not count] == ["funnel", "pucker"]

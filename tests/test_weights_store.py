@@ -63,7 +63,7 @@ def brought(store: Store, folder, *files: WeightFile, **terms) -> None:
 
 def test_every_published_file_says_where_it_comes_from_under_which_licence_and_for_what():
     for file in registry().files.values():
-        assert re.fullmatch(r"[\w.-]+/[\w.-]+", file.repo)
+        assert re.fullmatch(r"[\w.-]+" if file.part == "flame" else r"[\w.-]+/[\w.-]+", file.repo)
         assert registry().licences[file.licence].url.startswith("https://")
         assert file.what
         assert file.sets
@@ -81,6 +81,14 @@ def test_liveportrait_is_pinned_whole():
 def test_the_set_avtr1_holds_motion_features_and_every_network():
     names = {file.name for file in registry().choose(["avtr1"])}
     assert {"avtr1/motion", "avtr1/hubert", "liveportrait/warping_module", "liveportrait/spade_generator"} <= names
+
+
+def test_unils_and_flame_alone_forbid_commercial_use():
+    forbidden = [file for file in registry().files.values() if registry().licences[file.licence].commercial == "no"]
+    assert {file.part for file in forbidden} == {"unils", "flame"}
+    assert all(file.bring for file in forbidden), "what is not for everyone is not fetched for anyone"
+    unils = Preset(motion=MotionConfig(generator="unils"))
+    assert {file.part for file in registry().needed(unils)} == {"unils", "flame"}
 
 
 def test_no_file_of_a_non_commercial_licence_is_needed_by_a_preset():
@@ -127,7 +135,7 @@ def test_reports_carry_the_attribution_of_published_models():
 
 
 def test_unknown_names_are_answered_with_the_known_ones():
-    with pytest.raises(ConfigError, match=r"no weights are called 'avtr2'; there are avtr1, eval, liveportrait"):
+    with pytest.raises(ConfigError, match="no weights are called 'avtr2'; there are avtr1, eval, flame, liveport"):
         registry().choose(["avtr2"])
 
 
@@ -315,6 +323,9 @@ def test_list_as_json_is_for_machines():
     assert {licence["id"]: licence["accepted"] for licence in listed["licences"]} == {
         "mit-liveportrait": True,
         "avtr-1-community": False,
+        "cc-by-nc-4.0-unils": False,
+        "apache-2.0-xls-r": True,
+        "flame": False,
         "apache-inception": True,
         "apache-sface": True,
         "unstated-syncnet": False,
@@ -335,7 +346,7 @@ def test_pull_shows_the_licence_and_waits_for_acceptance():
     assert "not accepted yet" in str(done.exception)
     assert "USD 10 million" in done.stderr
     shown = registry().licences_of(registry().choose(["avtr1"]))
-    assert all(licence.notice in done.stderr for licence in shown)
+    assert all((licence.notice in done.stderr) == (licence in shown) for licence in registry().licences.values())
 
 
 def test_pull_offline_names_the_file_and_the_way_out():

@@ -18,7 +18,7 @@ from avtr_cli.core.interruption import interruptible, interruptions_held
 from avtr_cli.jobs.checking import check
 from avtr_cli.jobs.forecast import measure
 from avtr_cli.jobs.job import Job
-from avtr_cli.jobs.preparation import prepare, prepare_avatar, warnings_of
+from avtr_cli.jobs.preparation import find_people, prepare, prepare_avatars, warnings_of
 from avtr_cli.jobs.production import OnFrames, Production, render_next_chunks
 from avtr_cli.streaming.engine import Engine
 
@@ -117,7 +117,8 @@ class Worker:
         with check(job) as checked:
             health = examine(checked.source, job.sound)
             engine = self.engine(job.preset)
-            avatars = [prepare_avatar(side, engine, checked.source) for side in job.sides()]
+            people = find_people(job, engine)
+            avatars = prepare_avatars(job, engine, checked.source, people, call_heard=False)
         size = job.frame_size([one.identity.size for one in avatars])
         return Checked(
             frames=checked.frames,

@@ -30,6 +30,7 @@ from avtr_cli.cli import (
     doctor,
     evaluate,
     interactions,
+    motion,
     presets,
     regions,
     render,
@@ -81,6 +82,7 @@ _add(ASK, "interactions", interactions.interactions)
 _add(ASK, "regions", regions.regions, "avtr regions photo.jpg -o map.png --page touch.html")
 _add(ASK, "verify", verify.verify, "avtr verify avatar.mp4")
 app.add_typer(weights.app, name="weights", rich_help_panel=ASK)
+app.add_typer(motion.app, name="motion", rich_help_panel=ASK)
 _add(MEASURE, "doctor", doctor.doctor)
 app.add_typer(bench.app, name="bench", rich_help_panel=MEASURE)
 app.add_typer(evaluate.app, name="eval", rich_help_panel=MEASURE)

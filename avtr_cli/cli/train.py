@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from avtr_cli.cli.command import Command, Group
-from avtr_cli.cli.train_import import import_videos
+from avtr_cli.cli.train_import import import_people
 from avtr_cli.core.errors import ConfigError
 
 if TYPE_CHECKING:
     from avtr_cli.training.stages import TrainConfig
 
 app = typer.Typer(cls=Group, no_args_is_help=True, help="Train the embedded motion model.")
-app.command(cls=Command, name="import")(import_videos)
+app.command(cls=Command, name="import")(import_people)
 
 _Data = Annotated[Path, typer.Argument(help="Folder of the corpus, as `avtr train data` fills it.")]
 _More = Annotated[

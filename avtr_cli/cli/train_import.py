@@ -1,4 +1,4 @@
-"""`avtr train import`: a folder of videos of talking people becomes training data beside the simulated calls."""
+"""`avtr train import`: videos of talking people, or a published set of calls, become training data."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from avtr_cli.cli import options, voice
+from avtr_cli.cli import options, train_calls, voice
 from avtr_cli.cli.command import INPUT, OUTPUT
 from avtr_cli.cli.measured import watched
 from avtr_cli.cli.options import option
@@ -19,25 +19,69 @@ if TYPE_CHECKING:
     from avtr_cli.training.people.folder import Source
 
 PAGE = "index.html"
+VIDEOS = "videos"
 
 
-def import_videos(
-    folder: Annotated[
-        Path, typer.Argument(metavar="FOLDER", help="Videos: NAME.mp4, or NAME.a.mp4 and NAME.b.mp4 of a call.")
+def import_people(
+    words: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="[KIND] FOLDER",
+            help="videos (the default): NAME.mp4, or NAME.a.mp4 and NAME.b.mp4 of a call. unils, seamless: the folder "
+            "of UniLSTalkDataset, or of Seamless Interaction.",
+            show_default=False,
+        ),
     ],
-    out: Annotated[Path, option(OUTPUT, "-o", "--out", metavar="FOLDER", help="Where the corpus goes.")] = Path(
-        "runs/people"
-    ),
+    out: Annotated[
+        Path | None,
+        option(OUTPUT, "-o", "--out", metavar="FOLDER", help="Where the corpus goes (runs/people, runs/KIND)."),
+    ] = None,
     seconds: Annotated[
         float, option(INPUT, "--seconds", metavar="SECONDS", min=6, max=120, help="Length of a piece.")
     ] = 10.0,
+    flame: Annotated[
+        Path | None,
+        option(INPUT, "--flame", metavar="FILE", help="unils: your FLAME file, if not that of `avtr weights`."),
+    ] = None,
+    landmarks: Annotated[
+        Path | None, option(INPUT, "--landmarks", metavar="FILE", help="unils: FLAME's landmark embedding, likewise.")
+    ] = None,
     as_json: options.AsJson = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Make training data of videos of talking people: only of people who agreed, under a licence that allows training.
+    """Make training data of recorded people: only of people who agreed, under a licence that allows training.
 
-    Each face is followed, solved for the controls of our own face, and told as the simulated calls are; a page shows
-    what became of each video. What is done already is not done again. Train with `avtr train dyadic DATA --data OUT`.
+    What is done already is not done again; what could not be used is told, and the command ends with code 6. Train with
+    `avtr train dyadic DATA --data OUT`, of a published set OUT/train.
+    """
+    kind, folder = _meant(words)
+    if kind == VIDEOS:
+        if flame is not None or landmarks is not None:
+            raise ConfigError("--flame and --landmarks go with unils; leave them out")
+        import_videos(folder, out or Path("runs/people"), seconds, as_json, quiet)
+        return
+    from avtr_cli.core.timing import FPS
+
+    if kind != "unils" and (flame is not None or landmarks is not None):
+        raise ConfigError("--flame and --landmarks go with unils; leave them out")
+    frames = round(seconds * FPS)
+    train_calls.import_calls(kind, folder, out or Path("runs") / kind, frames, flame, landmarks, as_json, quiet)
+
+
+def _meant(words: Sequence[str]) -> tuple[str, Path]:
+    """The kind and the folder. Raises ConfigError."""
+    kinds = (VIDEOS, *train_calls.KINDS)
+    if len(words) == 1:
+        return VIDEOS, Path(words[0])
+    if len(words) > 2 or words[0] not in kinds:
+        raise ConfigError(f"say what to import and its folder: [{'|'.join(kinds)}] FOLDER, not {' '.join(words)}")
+    return words[0], Path(words[1])
+
+
+def import_videos(folder: Path, out: Path, seconds: float, as_json: bool = False, quiet: bool = False) -> None:
+    """Each face is followed, solved for the controls of our own face, and told as the simulated calls are.
+
+    A page shows what became of each video. Raises AvtrError.
     """
     from avtr_cli.core.files import write_text
     from avtr_cli.core.timing import FPS

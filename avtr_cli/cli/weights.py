@@ -104,7 +104,9 @@ def pull_command(
     say = (lambda line: None) if quiet else typer.echo
     terms = Terms(licence_policy, accept_licence, _ask if sys.stdin.isatty() and sys.stderr.isatty() else None)
     if source is not None:
-        bring(store, files, source, terms, say)
+        from avtr_cli.motion.checks import check_file
+
+        bring(store, files, source, terms, say, check_file)
     else:
         pull(store, files, terms, Hub(endpoint, token, offline), renew, say)
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from avtr_cli.core import presets
 from avtr_cli.core.errors import ConfigError
-from avtr_cli.core.limits import check_all, check_value, is_background, is_device, like, one_of, within
+from avtr_cli.core.limits import check_all, check_value, is_background, is_device, is_style, like, one_of, within
 from avtr_cli.core.renamed import name_now, value_now
 from avtr_cli.core.textfile import quoted
 
@@ -24,6 +24,8 @@ PRESET_SUFFIXES = presets.SUFFIXES  # of a file; anything else is a name
 LEFT_AS_IT_IS = -1.0  # of a wanted opening: none is wanted
 EMOTIONS = ("neutral", "happy", "serious", "surprised", "sad")
 SPEEDS = ("ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow")
+NO_STYLE = "none"
+STYLE = "none, or a .npz file of FLAME motion"
 BACKGROUND = "none, blur, transparent, a colour such as #204060, or a picture file"
 
 
@@ -31,7 +33,8 @@ BACKGROUND = "none, blur, transparent, a colour such as #204060, or a picture fi
 class MotionConfig:
     """How audio becomes motion."""
 
-    generator: str = one_of("lmfm", "avtr1", default="lmfm")  # lmfm: our own, embedded | avtr1: the published model
+    # lmfm: our own, embedded | avtr1, unils: published models
+    generator: str = one_of("lmfm", "avtr1", "unils", default="lmfm")
     euler_steps: int = within(1, 100, 4)  # from noise to motion; time is linear in it
     avatar_guidance: float = within(0, 10, 1.0)  # above 1, the mouth follows the avatar's own voice more closely
     partner_guidance: float = within(0, 10, 1.0)  # above 1, listening follows the partner more closely
@@ -46,6 +49,15 @@ class MotionConfig:
     smile: float = within(-1, 1, 0.0)  # added to both mouth corners
     emotion: str = one_of(*EMOTIONS, default="neutral")
     emotion_intensity: float = within(0, 1, 0.5)
+    audio_free: bool = False  # moves by the prior alone, that hears nothing, whatever is said
+    # Of UniLS alone:
+    guidance: float = within(1, 10, 1.5)  # above 1, style and both voices are followed more closely
+    temperature: float = within(0.1, 2, 1.0)  # of what is drawn at random; lower is calmer
+    top_p: float = within(0.5, 1, 0.97)  # share of what is likely that is drawn from
+    silence_gate: bool = True  # a voice below -60 dBFS for 4 s is silence; else its hiss would speak
+    smoothing: bool = True  # over the borders of the 4 s that are made together
+    rest: str = one_of("average", "clip", default="average")  # how the face rests: as most faces | as in this call
+    style: str = like(STYLE, is_style, NO_STYLE)  # whose manner is followed
 
     def __post_init__(self) -> None:
         check_all(self, "motion")

@@ -123,6 +123,11 @@ def is_background(text: str) -> bool:
     return can_name_a_file(text)
 
 
+def is_style(text: str) -> bool:
+    """None, or what can be the name of a file of FLAME motion; whether that is there, its reader tells."""
+    return text == "none" or (can_name_a_file(text) and text.lower().endswith(".npz"))
+
+
 def can_name_a_file(text: str) -> bool:
     """Whether a path of this name could exist at all."""
     if not text or "\0" in text or "\n" in text or "\r" in text:

@@ -74,6 +74,9 @@ ARKIT_BLENDSHAPES = (
 )  # fmt: skip
 HEAD_CHANNELS = ("headPitch", "headYaw", "headRoll", "headX", "headY", "headZ")
 
+FACE_WEIGHTS = tuple(name for name in ARKIT_BLENDSHAPES if not name.startswith("eyeLook") and name != "tongueOut")
+"""The 43 that move the face's skin."""
+
 SEAL_JAW = 0.08  # mouthClose of a shut jaw that shuts lips which the photo has parted; of a wider one, its own weight
 EYE_RANGE_DEGREES = 35.0  # of eye rotation for an ARKit look weight of 1
 
@@ -144,6 +147,38 @@ KEYPOINTS = MotionSpace(
 """66 channels of LivePortrait's networks: head rotation R (so3 vector, absolute, radians) and the 21 x 3 expression.
 
 The expression turns with the head, as AVTR-1 has it: the drawn keypoints are scale * ((kp + exp) R) + t, row vectors.
+"""
+
+EYE_NAMES = ("leftEyeDown", "leftEyeRight", "rightEyeDown", "rightEyeRight")
+JAW_WIDE = math.radians(19)  # of FLAME's jaw that opens the mouth as an ARKit jawOpen of 1 does
+
+
+def _read_flame(space: MotionSpace, values: Reals, neutral: Reals) -> Readings:
+    """Of a rotating jaw, head and eyes; lids, corners and brows lie somewhere in the expression's numbers."""
+    eyes = values[:, 104:]
+    gaze = values[:, :2].copy()
+    gaze[:, 0], gaze[:, 1] = -(eyes[:, 1] + eyes[:, 3]) / 2, (eyes[:, 0] + eyes[:, 2]) / 2
+    head = values[:, 100:103].copy()
+    head[:, 1:] *= -1
+    return Readings(
+        mouth=(values[:, 103] / JAW_WIDE).clip(0, 1),
+        blink=0 * values[:, 103],
+        head_degrees=head * (180 / math.pi),
+        gaze_degrees=gaze * (180 / math.pi),
+    )
+
+
+FLAME = MotionSpace(
+    "flame",
+    (*(f"expression{k}" for k in range(100)), "headX", "headY", "headZ", "jaw", *EYE_NAMES),
+    _read_flame,
+)
+"""108 channels of FLAME 2020, as UniLS speaks them; what no motion is depends on the face that was tracked.
+
+0-99     expression coefficients, the model's own unit, about +-2.
+100-102  head: rotation vector of the root joint in radians, x right, y up, z to the camera.
+103      jaw: x of the jaw joint's rotation vector in radians, + opens.
+104-107  left and right eye: x (+ looks down) and y (+ looks to the right of the picture) in radians.
 """
 
 SPACES = {space.name: space for space in (CONTROLS, KEYPOINTS)}

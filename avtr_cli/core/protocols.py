@@ -6,16 +6,16 @@ value: the state that `step` takes and gives.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
 
 from avtr_cli.core.camera import FRONT, Camera
 from avtr_cli.core.motion_space import MotionSpace
 from avtr_cli.core.types import Asked, Identity, Motion, MotionState, Portrait, Window
 
 if TYPE_CHECKING:
-    from avtr_cli.core.arrays import Frames
+    from avtr_cli.core.arrays import Frames, Sound
 
 
 class MotionGenerator(Protocol):
@@ -55,6 +55,28 @@ class TellsBackend(Protocol):
 def backend_of(generator: MotionGenerator) -> str:
     """The library that computes its motion: torch, where it says no other."""
     return generator.backend if isinstance(generator, TellsBackend) else "torch"
+
+
+@runtime_checkable
+class WholeCallGenerator(Protocol):
+    """A motion generator that has to hear a call whole before its first frame: it follows files, not live calls.
+
+    Its own `start` raises ConfigError; the generators that `of_call` gives replay what was made, chunk by chunk.
+    """
+
+    def of_call(self, blocks: Iterable[Sound], voices: Sequence[Voice]) -> list[MotionGenerator]:
+        """What moves each of `voices`, one or two, on the call whose sound is `blocks`.
+
+        `blocks` are float32 (2, n) at 16 kHz, rows (avatar, partner), any n. The second voice is the partner's: it
+        hears the call with the rows swapped.
+        """
+
+
+class Voice(NamedTuple):
+    """What is drawn at random for one side of a call, as `MotionGenerator.start` is told it."""
+
+    seed: int
+    person: int  # as `Identity.person`
 
 
 @runtime_checkable

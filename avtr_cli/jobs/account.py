@@ -17,6 +17,8 @@ from avtr_cli.core.types import Identity
 from avtr_cli.jobs.preparation import PreparedJob, warnings_of
 from avtr_cli.jobs.timeline import movements, poster_time
 from avtr_cli.jobs.workfolder import WorkFolder
+from avtr_cli.motion.bridges.flame import FlameReplay
+from avtr_cli.motion.suffixes import FLAME_SUFFIX
 from avtr_cli.output.sequence import SUFFIX, is_sequence, sequence_sha256
 from avtr_cli.output.video import frames_hash
 from avtr_cli.prompts.interactions import PEOPLE, is_inside
@@ -45,7 +47,20 @@ def origin_of(prepared: PreparedJob) -> Origin:
         preset=job.preset.name,
         seed=job.seed,
         label=job.label,
+        attribution=attribution_of(prepared),
     )
+
+
+def attribution_of(prepared: PreparedJob) -> tuple[str, ...]:
+    """What licences want said of the video: of its models, of FLAME, and of motion that was given."""
+    job, generator = prepared.job, prepared.avatars[0].generator
+    in_flame = any(
+        path is not None and path.suffix.lower() == FLAME_SUFFIX for path in (job.motion_out, job.from_motion)
+    )
+    said = notices(job.preset, ("flame/model",) if in_flame else ())
+    if isinstance(generator, FlameReplay) and generator.motion.attribution:
+        said = [generator.motion.attribution, *said]
+    return tuple(dict.fromkeys(said))
 
 
 def report_of(
@@ -95,7 +110,7 @@ def report_of(
             "cues": [{"frame": cue.frame, "cue": cue.name, "strength": cue.strength} for cue in job.cues],
             "interactions": interactions_of(prepared),
             "provenance": marked,
-            "attribution": notices(job.preset),
+            "attribution": list(attribution_of(prepared)),
             "warnings": list(warnings_of(job, prepared.avatars, prepared.health, prepared.total)),
         }
     )

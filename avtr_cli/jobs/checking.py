@@ -125,6 +125,12 @@ def _check_settings(job: Job, form: Format) -> None:
     ):
         if names:
             raise ConfigError(f"{group}.{names[0]} does nothing with '{follower}'; leave it as it is by default")
+    generator = job.preset.motion.generator
+    if job.pace != "max" and job.from_motion is None and GENERATORS[generator].whole_call:
+        raise ConfigError(
+            f"--pace {job.pace}: {generator} hears a call whole before its first frame and follows no live call; leave "
+            "it out, or use motion.generator lmfm"
+        )
     if job.cues and job.from_motion is not None:
         raise ConfigError("cues are asked of a motion model, and --from-motion replays one; leave either out")
     if job.interactions and job.from_motion is not None:
@@ -140,7 +146,11 @@ def _check_settings(job: Job, form: Format) -> None:
 def _check_pictures(job: Job) -> list[tuple[int, int]]:
     """(width, height) of every photo."""
     if job.from_motion is not None and not job.from_motion.is_file():
-        raise InputError(f"{job.from_motion}: is no file; give the .safetensors that --motion-out wrote")
+        raise InputError(f"{job.from_motion}: is no file; give the .safetensors or .npz that --motion-out wrote")
+    if job.style is not None and not job.style.is_file():
+        raise InputError(
+            f"{job.style}: is no file; give motion.style a .npz of FLAME motion, as --motion-out writes it"
+        )
     if job.background is not None:
         picture_size(job.background)
     return [picture_size(photo) for photo in job.photos]
@@ -164,8 +174,9 @@ def _check_outputs(job: Job) -> None:
     if job.motion_out is not None:
         check_motion_suffix(job.motion_out)
         space = RENDERERS[job.preset.render.renderer].space
-        if job.motion_out.suffix.lower() == ".csv" and space != CONTROLS:
-            raise ConfigError(f"{job.motion_out}: {space.name} do not fit a .csv; name it .safetensors")
+        suffix = job.motion_out.suffix.lower()
+        if suffix != ".safetensors" and space != CONTROLS:
+            raise ConfigError(f"{job.motion_out}: {space.name} do not fit a {suffix}; name it .safetensors")
     for option, path in job.outputs.items():
         check_writable(path, option)
     if (busy := in_use(job.out)) is not None:

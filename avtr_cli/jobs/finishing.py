@@ -13,12 +13,15 @@ from avtr_cli.audio.source import DialogueSource
 from avtr_cli.core.interruption import each_interruptible, interruptible
 from avtr_cli.core.textfile import json_text
 from avtr_cli.jobs.account import neutrals_of, origin_of, sound_rate
+from avtr_cli.jobs.motion_files import in_flame
 from avtr_cli.jobs.preparation import PreparedJob
 from avtr_cli.jobs.steps import OnStep, Step, unwatched
 from avtr_cli.jobs.timeline import collect
 from avtr_cli.jobs.workfolder import WorkFolder
 from avtr_cli.motion.file import load_contacts, load_motion, save_motion
+from avtr_cli.motion.flame.codes import save_codes
 from avtr_cli.motion.live_link import write_live_link_csv
+from avtr_cli.motion.suffixes import FLAME_SUFFIX
 from avtr_cli.output.finished import Finished
 from avtr_cli.output.sequence import FIRST, PictureSequence, is_sequence
 from avtr_cli.output.video import SoundWriter, assemble
@@ -63,6 +66,8 @@ def motion(prepared: PreparedJob, folder: WorkFolder) -> Iterator[Finished]:
     path = folder.path / f"staged-motion{job.motion_out.suffix.lower()}"
     if path.suffix == ".csv":
         write_live_link_csv(path, values)
+    elif path.suffix == FLAME_SUFFIX:
+        save_codes(path, in_flame(prepared.avatars[0].generator, values))
     else:
         contacts = torch.cat([load_contacts(segment) for segment in segments])
         save_motion(path, prepared.engine.renderer.space, values, job.seed, contacts)

@@ -14,14 +14,23 @@ from pathlib import Path
 from typing import Any
 
 from avtr_cli.audio.health import Health, examine
+from avtr_cli.core.protocols import WholeCallGenerator
 from avtr_cli.core.timing import FPS
 from avtr_cli.jobs.checking import CheckedJob, check
 from avtr_cli.jobs.job import Job
-from avtr_cli.jobs.preparation import PreparedAvatar, prepare, prepare_avatar, warnings_of
+from avtr_cli.jobs.preparation import (
+    PreparedAvatar,
+    find_people,
+    hears_call_whole,
+    prepare,
+    prepare_avatars,
+    warnings_of,
+)
 from avtr_cli.jobs.production import Production, render_next_chunks
 from avtr_cli.streaming.engine import Engine
 
 MEASURED_S = 1.0  # of video, in the micro-run
+WHOLE_CALL_S = 4.0  # the same, of models that hear a call whole: what UniLS makes at once
 
 
 @dataclass(frozen=True)
@@ -30,6 +39,7 @@ class Speed:
 
     startup_s: float  # of every job with models loaded: portrait, first chunk, joining
     realtime_factor: float  # seconds of video per second, after that
+    motion_s: float = 0.0  # and before it, for each second of a call that is heard whole
 
 
 @dataclass(frozen=True)
@@ -76,18 +86,21 @@ def forecast(checked: CheckedJob, preview: Path | None = None) -> Forecast:
         check_preview(preview, job)
     health = examine(checked.source, job.sound)
     engine = Engine(job.preset)
-    avatars = tuple(prepare_avatar(side, engine, checked.source) for side in job.sides())
+    avatars = prepare_avatars(job, engine, checked.source, find_people(job, engine), call_heard=False)
     if preview is not None:
         draw_preview(preview, [one.portrait for one in avatars])
     speed = measure(job, engine)
     size = job.frame_size([one.identity.size for one in avatars])
-    seconds = engine.load_s + speed.startup_s + checked.frames / FPS / speed.realtime_factor
+    each = 1 / speed.realtime_factor + (speed.motion_s if hears_call_whole(job, engine) else 0.0)
+    seconds = engine.load_s + speed.startup_s + checked.frames / FPS * each
     return Forecast(checked, avatars, health, size, seconds, engine.load_s)
 
 
 def measure(job: Job, engine: Engine, copies: int = 1) -> Speed:
     """Render the first second of `job` to nowhere, as many copies in step as jobs will be. Raises AvtrError."""
-    seconds = min(job.sound.duration_s or MEASURED_S, MEASURED_S)
+    whole = isinstance(engine.generator, WholeCallGenerator)
+    wanted = WHOLE_CALL_S if whole else MEASURED_S
+    seconds = min(job.sound.duration_s or wanted, wanted)
     short = dataclasses.replace(job.sound, duration_s=seconds)
     nothing: dict[str, Any] = {"from_motion": None, "motion_out": None, "report": None, "page": None}
     began = time.perf_counter()
@@ -102,7 +115,9 @@ def measure(job: Job, engine: Engine, copies: int = 1) -> Speed:
         last, *_ = [production.finish() for production in reversed(productions)]
     factor = last["timing"]["realtime_factor"]
     rendering_s = last["output"]["frames"] / FPS / factor
-    return Speed(max(0.0, time.perf_counter() - began - rendering_s) / copies, factor)
+    motion_s = last["timing"]["startup_s"].get("motion", 0.0)
+    startup_s = max(0.0, time.perf_counter() - began - rendering_s - copies * motion_s) / copies
+    return Speed(startup_s, factor, motion_s / WHOLE_CALL_S)
 
 
 def _name(job: Job, folder: str, number: int) -> Path:

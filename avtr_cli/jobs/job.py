@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from avtr_cli import __version__
 from avtr_cli.audio.files import DialogueFiles
-from avtr_cli.core.config import Preset
+from avtr_cli.core.config import NO_STYLE, Preset
 from avtr_cli.core.errors import ConfigError
 from avtr_cli.core.files import file_sha256, paths_from_strings
 from avtr_cli.core.types import Cue
@@ -39,7 +39,7 @@ class Job:
     cues: tuple[Cue, ...] = ()
     interactions: tuple[Touch, ...] = ()  # what is done to the person, as it was asked for
     from_motion: Path | None = None  # replay this motion file instead of making motion
-    motion_out: Path | None = None  # also write the motion: .safetensors, or .csv for Live Link
+    motion_out: Path | None = None  # also write the motion: .safetensors, .csv for Live Link, .npz in FLAME's numbers
     provenance: bool = True  # mark the file as generated
     certificate: Path | None = None  # PEM chain that signs the mark; None: one made on this machine
     private_key: Path | None = None  # of the certificate, PEM
@@ -51,7 +51,7 @@ class Job:
     resume: bool = True  # go on from closed segments of an interrupted run
     settings_files: tuple[Path, ...] = ()  # that preset, cues, interactions were read from: no output may be one
     command: str = ""  # as typed, for the report
-    copies: dict[Path, Path] = field(default_factory=dict)  # copy of a pipe -> what it is of
+    copies: dict[Path, Path] = field(default_factory=dict)  # a temporary file -> what it stands for, as a pipe
 
     def __post_init__(self) -> None:
         paths_from_strings(self, "photo", "out", "from_motion", "motion_out", "report", "page")
@@ -79,6 +79,7 @@ class Job:
             *self.sound.paths,
             self.from_motion,
             self.background,
+            self.style,
             self.certificate,
             self.private_key,
             *self.settings_files,
@@ -88,7 +89,7 @@ class Job:
     @property
     def read_once(self) -> tuple[Path, ...]:
         """Small files that shape the frames and are read whole while the job is made ready."""
-        return tuple(path for path in (self.from_motion, self.background) if path is not None)
+        return tuple(path for path in (self.from_motion, self.background, self.style) if path is not None)
 
     @property
     def outputs(self) -> dict[str, Path]:
@@ -102,8 +103,14 @@ class Job:
         named = self.preset.render.background
         return None if named in NO_FILE or named.startswith("#") else Path(named)
 
+    @property
+    def style(self) -> Path | None:
+        """The motion whose manner is followed, where the preset names one."""
+        named = self.preset.motion.style
+        return None if named == NO_STYLE else Path(named)
+
     def true_names(self, text: str) -> str:
-        """`text`, with pipes called by their own names instead of their copies'."""
+        """`text`, with what temporary files stand for in place of their names."""
         for copy, path in self.copies.items():
             text = text.replace(str(copy), str(path))
         return text
@@ -133,6 +140,8 @@ class Job:
         settings = self.preset.as_dict() | {"name": "", "runtime": runtime}
         if self.background is not None:
             settings["render"] = settings["render"] | {"background": sha256(self.background)}
+        if self.style is not None:
+            settings["motion"] = settings["motion"] | {"style": sha256(self.style)}
         described = {
             "avtr": __version__,
             "photo": sha256(self.photo),

@@ -19,7 +19,7 @@ from avtr_cli.core.errors import ConfigError, InputError
 from avtr_cli.core.files import file_sha256
 from avtr_cli.core.interaction import Interaction
 from avtr_cli.core.interruption import interruptible
-from avtr_cli.core.protocols import FeelsContacts, MotionGenerator, backend_of
+from avtr_cli.core.protocols import FeelsContacts, MotionGenerator, Voice, WholeCallGenerator, backend_of
 from avtr_cli.core.timing import FIRST_CHUNK_SAMPLES, frames_of
 from avtr_cli.core.types import Identity, Portrait
 from avtr_cli.jobs.checking import CheckedJob, check_space, taken
@@ -28,7 +28,12 @@ from avtr_cli.jobs.job import Job
 from avtr_cli.jobs.placement import refuse_taken
 from avtr_cli.jobs.steps import OnStep, Step, unwatched
 from avtr_cli.jobs.workfolder import WorkFolder
+from avtr_cli.motion.bridges.flame import FlameReplay
+from avtr_cli.motion.bridges.table import bridged
 from avtr_cli.motion.file import ReplayGenerator
+from avtr_cli.motion.flame.codes import load_codes
+from avtr_cli.motion.replay import Replay
+from avtr_cli.motion.suffixes import FLAME_SUFFIX
 from avtr_cli.output.label import Label
 from avtr_cli.prompts.interactions import check_interactions, resolved
 from avtr_cli.prompts.reading import check_cues
@@ -108,8 +113,14 @@ def prepare(checked: CheckedJob, engine: Engine | None = None, on_step: OnStep =
             engine = _engine_for(job, engine)
             on_step(Step.FACE)
             began = time.perf_counter()
-            avatars = tuple(prepare_avatar(side, engine, checked.source) for side in job.sides())
-            portrait_s = time.perf_counter() - began
+            people = find_people(job, engine)
+            startup_s = {"load": engine.load_s, "portrait": time.perf_counter() - began}
+            if hears_call_whole(job, engine):
+                on_step(Step.MOVE)
+            began = time.perf_counter()
+            avatars = prepare_avatars(job, engine, checked.source, people)
+            if hears_call_whole(job, engine):
+                startup_s["motion"] = time.perf_counter() - began
             layout = job.arrange([one.identity.size for one in avatars], checked.source)
             size = layout.size if layout is not None else avatars[0].identity.size
             label = Label(job.label, size) if job.label else None
@@ -117,7 +128,7 @@ def prepare(checked: CheckedJob, engine: Engine | None = None, on_step: OnStep =
             on_step(Step.WARM_UP)
             began = time.perf_counter()
             _warm_up(engine, avatars[0])
-            startup_s = {"load": engine.load_s, "portrait": portrait_s, "warmup": time.perf_counter() - began}
+            startup_s["warmup"] = time.perf_counter() - began
             key = _key(checked, engine, avatars, read)
         folder.claim(key, job.resume)
         if not job.overwrite:
@@ -137,21 +148,69 @@ def _resumption(resumed: int, total: int) -> str:
     return f"goes on from frame {resumed} of {total}, that an interrupted run had closed"
 
 
-def prepare_avatar(job: Job, engine: Engine, source: DialogueSource) -> PreparedAvatar:
-    """Find the face, prepare the avatar, choose what moves it. Raises AvtrError where they do not go together."""
-    portrait, identity = engine.avatar(job.photo, job.face)
-    generator = ReplayGenerator(job.from_motion) if job.from_motion else engine.generator
-    check_known(generator, job.cues)
+def find_people(job: Job, engine: Engine) -> list[tuple[Portrait, Identity]]:
+    """The avatars of all sides, prepared. Raises PhotoError."""
+    return [engine.avatar(side.photo, side.face) for side in job.sides()]
+
+
+def prepare_avatars(
+    job: Job,
+    engine: Engine,
+    source: DialogueSource,
+    people: Sequence[tuple[Portrait, Identity]],
+    call_heard: bool = True,
+) -> tuple[PreparedAvatar, ...]:
+    """What moves each of `people`. Raises AvtrError where they do not go together.
+
+    Without `call_heard` a model that hears calls whole is left as it is, and makes nothing yet.
+    """
     total = frames_of(source.facts.samples)
-    if isinstance(generator, ReplayGenerator) and generator.frames != total:
-        raise InputError(
-            f"{job.from_motion}: holds {generator.frames} frames but {job.sound.dialogue} makes {total}; "
-            "give the sound that the motion was made with, or --start and --duration that fit"
-        )
-    touches = _interactions(job, engine, identity)
-    at_rest = partial(engine.renderer.at_rest, identity) if isinstance(engine.renderer, FeelsContacts) else None
-    doubts = check_interactions(touches, total, at_rest, str(job.out))
-    return PreparedAvatar(portrait, identity, generator, total, touches, tuple(doubts))
+    generators = _generators(job, people, engine, source, total, call_heard)
+    prepared = []
+    for side, (portrait, identity), generator in zip(job.sides(), people, generators, strict=True):
+        check_known(generator, side.cues)
+        touches = _interactions(side, engine, identity)
+        at_rest = partial(engine.renderer.at_rest, identity) if isinstance(engine.renderer, FeelsContacts) else None
+        doubts = check_interactions(touches, total, at_rest, str(job.out))
+        prepared.append(PreparedAvatar(portrait, identity, generator, total, touches, tuple(doubts)))
+    return tuple(prepared)
+
+
+def _generators(
+    job: Job,
+    people: Sequence[tuple[Portrait, Identity]],
+    engine: Engine,
+    source: DialogueSource,
+    total: int,
+    call_heard: bool,
+) -> list[MotionGenerator]:
+    """What moves each side: motion that is there, the engine's model, or what that makes of the call heard whole."""
+    if job.from_motion is not None:
+        replay = replay_of(job.from_motion)
+        if replay.frames != total:
+            raise InputError(
+                f"{job.from_motion}: holds {replay.frames} frames but {job.sound.dialogue} makes {total}; "
+                "give the sound that the motion was made with, or --start and --duration that fit"
+            )
+        return [bridged(replay, engine.renderer.space) if isinstance(replay, FlameReplay) else replay]
+    if call_heard and isinstance(engine.generator, WholeCallGenerator):
+        voices = [Voice(side.seed, one.person) for side, (_, one) in zip(job.sides(), people, strict=True)]
+        return engine.generator.of_call(source.blocks(), voices)
+    return [engine.generator] * len(people)
+
+
+def hears_call_whole(job: Job, engine: Engine) -> bool:
+    """Whether all motion of `job` is made before its first frame."""
+    return job.from_motion is None and isinstance(engine.generator, WholeCallGenerator)
+
+
+def replay_of(path: Path) -> Replay:
+    """The motion of a file, FLAME's in controls. Raises InputError, WeightsError."""
+    if path.suffix.lower() != FLAME_SUFFIX:
+        return ReplayGenerator(path)
+    from avtr_cli.streaming.flame import users_bridge
+
+    return FlameReplay(load_codes(path), users_bridge())
 
 
 def _interactions(job: Job, engine: Engine, identity: Identity) -> tuple[Interaction, ...]:
@@ -165,9 +224,10 @@ def _interactions(job: Job, engine: Engine, identity: Identity) -> tuple[Interac
 def warnings_of(job: Job, avatars: Sequence[PreparedAvatar], health: Health, frames: int) -> tuple[str, ...]:
     """What is to be told of a job of `frames` frames that is possible: photos, sound, what is asked; each once."""
     late = check_cues(job.cues, frames, str(job.out))
+    of_sound = () if job.preset.motion.audio_free else health.warnings  # what nobody hears is no trouble
     of_photos = [warning for one in avatars for warning in (*one.portrait.warnings, *one.identity.warnings)]
     touched = [doubt for one in avatars for doubt in one.doubts]
-    return tuple(job.true_names(said) for said in dict.fromkeys((*of_photos, *health.warnings, *late, *touched)))
+    return tuple(job.true_names(said) for said in dict.fromkeys((*of_photos, *of_sound, *late, *touched)))
 
 
 def _engine_for(job: Job, engine: Engine | None) -> Engine:
@@ -215,4 +275,5 @@ def _key(checked: CheckedJob, engine: Engine, avatars: Sequence[PreparedAvatar],
         return known[path] if path in known else engine.sha256(path)
 
     ran = f"{engine.device.type}-{engine.kernels}-{backend_of(engine.generator)}"
-    return f"{job.key(engine.weights_files(), sha256)}-{ran}"
+    fitted = [path for one in avatars for path in one.generator.weights_files]  # to which a motion file was
+    return f"{job.key(tuple(dict.fromkeys((*engine.weights_files(), *fitted))), sha256)}-{ran}"

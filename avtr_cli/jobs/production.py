@@ -33,7 +33,8 @@ from avtr_cli.jobs.placement import place_outputs, write_stream
 from avtr_cli.jobs.preparation import PreparedJob, prepare
 from avtr_cli.jobs.steps import OnStep, Step, unwatched
 from avtr_cli.jobs.workfolder import Segment, WorkFolder
-from avtr_cli.motion.file import ReplayGenerator, contact_rows, save_motion
+from avtr_cli.motion.file import contact_rows, save_motion
+from avtr_cli.motion.replay import Replay
 from avtr_cli.output.video import SegmentWriter
 from avtr_cli.report.report import Report
 from avtr_cli.streaming.ahead import can_go_ahead, motion_ahead
@@ -210,7 +211,7 @@ def _goes_ahead(prepared: PreparedJob, cores: int) -> bool:
     It changes no frame, so it may depend on the machine.
     """
     generators = [one.generator for one in prepared.avatars]
-    made = all(can_go_ahead(one) and not isinstance(one, ReplayGenerator) for one in generators)
+    made = all(can_go_ahead(one) and not isinstance(one, Replay) for one in generators)
     return made and cores > 1 and prepared.engine.device.type == "cpu" and prepared.feed.pace is None
 
 

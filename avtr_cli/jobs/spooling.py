@@ -40,7 +40,9 @@ def spooled(job: _Job) -> Iterator[_Job]:
         sound: dict[str, Any] = {name: spool.file(getattr(job.sound, name)) for name in voices}
         shown = ("photo", "photo_b")[: len(job.photos)]
         photos: dict[str, Any] = {name: spool.file(getattr(job, name)) for name in shown}
-        job = dataclasses.replace(job, sound=dataclasses.replace(job.sound, **sound), copies=spool.copies, **photos)
+        job = dataclasses.replace(
+            job, sound=dataclasses.replace(job.sound, **sound), copies=job.copies | spool.copies, **photos
+        )
         try:
             yield job
         except AvtrError as error:

@@ -18,8 +18,9 @@ from avtr_cli.core.errors import InputError, OutputError
 from avtr_cli.core.files import reason, replacing
 from avtr_cli.core.interaction import Contact
 from avtr_cli.core.motion_space import SPACES, MotionSpace
-from avtr_cli.core.timing import CHUNK_FRAMES, FPS
-from avtr_cli.core.types import Asked, Identity, Motion, MotionState, Window
+from avtr_cli.core.timing import FPS
+from avtr_cli.core.types import Motion
+from avtr_cli.motion.replay import Replay
 
 FORMAT = 1
 CONTACT_COLUMNS = 1 + len(Contact._fields)
@@ -115,30 +116,12 @@ def _read(path: Path) -> tuple[dict[str, Any], Tensor, Tensor]:
     return header, values, contacts
 
 
-class ReplayGenerator:
+class ReplayGenerator(Replay):
     """A MotionGenerator that speaks what a motion file holds, whatever it hears; the last frame holds on."""
 
-    cues: frozenset[str] = frozenset()
-    weights_files: tuple[Path, ...] = ()
-
     def __init__(self, path: Path):
-        self.space, self._values, self.header = load_motion(path)
-        self._contacts: dict[int, tuple[Contact, ...]] = {}
+        space, values, self.header = load_motion(path)
+        contacts: dict[int, tuple[Contact, ...]] = {}
         for frame, *numbers in load_contacts(path).tolist():
-            self._contacts[int(frame)] = (*self._contacts.get(int(frame), ()), Contact(*numbers))
-
-    @property
-    def frames(self) -> int:
-        """How many frames were saved."""
-        return len(self._values)
-
-    def start(self, identity: Identity, seed: int) -> MotionState:
-        """Nothing to remember: the file holds it all."""
-        return {}
-
-    def step(self, window: Window, state: MotionState, asked: Asked = ()) -> tuple[Motion, MotionState]:
-        """The chunk's 5 rows of the file, with their contacts; behind its end the last row stays."""
-        first = window.index * CHUNK_FRAMES
-        rows = torch.arange(first, first + CHUNK_FRAMES).clamp(max=len(self._values) - 1)
-        contacts = tuple(self._contacts.get(frame, ()) for frame in range(first, first + CHUNK_FRAMES))
-        return Motion(self.space, self._values[rows], first, contacts if any(contacts) else ()), state
+            contacts[int(frame)] = (*contacts.get(int(frame), ()), Contact(*numbers))
+        super().__init__(space, values, contacts)

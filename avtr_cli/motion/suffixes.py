@@ -6,13 +6,14 @@ from pathlib import Path
 
 from avtr_cli.core.errors import ConfigError
 
-SUFFIXES = (".safetensors", ".csv")
+FLAME_SUFFIX = ".npz"
+SUFFIXES = (".safetensors", ".csv", FLAME_SUFFIX)
 
 
 def check_motion_suffix(path: Path) -> None:
     """Raises ConfigError where `path` does not end as motion files do."""
     if path.suffix.lower() not in SUFFIXES:
         raise ConfigError(
-            f"{path}: motion is written as .safetensors, which avtr can draw again, or as .csv (Live Link) for other "
-            "programs; give it one of these endings"
+            f"{path}: motion is written as .safetensors, which avtr can draw again, as .csv (Live Link) for other "
+            "programs, or as .npz in FLAME's numbers; give it one of these endings"
         )

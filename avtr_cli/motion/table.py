@@ -23,6 +23,7 @@ class GeneratorEntry:
 
     make: Callable[[Preset, torch.device], MotionGenerator]
     ignores: tuple[str, ...]  # fields of MotionConfig: one that does nothing would mislead, so it is refused
+    whole_call: bool = False  # hears a call whole before its first frame: no live call, no realtime pace
     touchable: bool = False  # whether it answers interactions
 
 
@@ -38,9 +39,22 @@ def _avtr1(preset: Preset, device: torch.device) -> MotionGenerator:
     return Avtr1Generator.from_store(preset.motion, device, graphs=preset.runtime.cuda_graphs)
 
 
+def _unils(preset: Preset, device: torch.device) -> MotionGenerator:
+    from avtr_cli.motion.unils.generator import UnilsGenerator
+
+    return UnilsGenerator.from_store(preset.motion, device)
+
+
+_OF_LMFM = ("manner", "blink_rate", "gaze", "smile", "emotion", "emotion_intensity", "audio_free")
+_OF_FLOWS = (
+    "euler_steps", "avatar_guidance", "partner_guidance", "identity_guidance", "noise_correlation", "noise_limit"
+)  # fmt: skip
+_OF_UNILS = ("guidance", "temperature", "top_p", "silence_gate", "smoothing", "rest", "style")
+
 GENERATORS = {
-    "lmfm": GeneratorEntry(_lmfm, (), touchable=True),
-    "avtr1": GeneratorEntry(_avtr1, ("manner", "blink_rate", "gaze", "smile", "emotion", "emotion_intensity")),
+    "lmfm": GeneratorEntry(_lmfm, _OF_UNILS, touchable=True),
+    "avtr1": GeneratorEntry(_avtr1, (*_OF_LMFM, *_OF_UNILS)),
+    "unils": GeneratorEntry(_unils, (*_OF_LMFM, *_OF_FLOWS), whole_call=True),
 }
 
 

@@ -151,7 +151,7 @@ def _definition(origin: Origin, photos: int) -> dict[str, Any]:
     }
     if photos:
         created["parameters"] = {"ingredientIds": [f"photo-{index}" for index in range(photos)]}
-    facts = {
+    facts: dict[str, Any] = {
         "inputs": {role: {"sha256": digest} for role, digest in origin.inputs.items()},
         "models": dict(origin.models),
         "weights": {name: {"sha256": digest} for name, digest in origin.weights.items()},
@@ -159,6 +159,8 @@ def _definition(origin: Origin, photos: int) -> dict[str, Any]:
         "seed": origin.seed,
         "label": origin.label,
     }
+    if origin.attribution:
+        facts["attribution"] = list(origin.attribution)
     return {
         "claim_generator_info": [{"name": "avtr", "version": __version__}],
         "title": "avatar video",

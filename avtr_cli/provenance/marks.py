@@ -129,6 +129,7 @@ def _packet(origin: Origin, signed: bool) -> bytes:
         "Iptc4xmpExt:AISystemUsed": f"avtr ({origin.models_text})",
         "Iptc4xmpExt:AISystemVersionUsed": __version__,
         "avtr:Signed": "yes" if signed else "no",
+        **({"avtr:Attribution": " ".join(origin.attribution)} if origin.attribution else {}),
         **{f"avtr:{role.title().replace('_', '')}Sha256": digest for role, digest in origin.inputs.items()},
     }
     return xmp.packet(origin.sentence, properties)

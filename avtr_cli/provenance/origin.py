@@ -24,6 +24,7 @@ class Origin:
     preset: str = "default"
     seed: int = 0
     label: str = ""  # burnt into the frames
+    attribution: tuple[str, ...] = ()  # what the licences of its models want said
 
     @property
     def tool(self) -> str:

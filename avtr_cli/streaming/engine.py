@@ -175,5 +175,6 @@ def _with_photo_named(photo: Path, kept: _Kept, first: Path) -> _Kept:
 def motion_generator(preset: Preset, space: MotionSpace, device: torch.device) -> MotionGenerator:
     """The preset's motion model, speaking `space`. Raises ConfigError where no bridge leads there."""
     from avtr_cli.motion.bridges.table import bridged
+    from avtr_cli.streaming.flame import users_bridge
 
-    return bridged(GENERATORS[preset.motion.generator].make(preset, device), space)
+    return bridged(GENERATORS[preset.motion.generator].make(preset, device), space, users_bridge)

@@ -7,12 +7,14 @@ everything; those of recorded people (`people/`) say in arrays of their own what
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
+from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
 from avtr_cli.core.arrays import AnyArray, Floats, Reals
@@ -21,6 +23,7 @@ from avtr_cli.core.errors import AvtrError
 from avtr_cli.core.files import replacing
 from avtr_cli.core.timing import FPS
 from avtr_cli.motion.gestures import EVENTS
+from avtr_cli.motion.lmfm.articulation import FACE, MOUTH
 from avtr_cli.motion.lmfm.log_mel import LogMel
 from avtr_cli.training import augment
 from avtr_cli.training.behaviour import behave, draw_person, flags
@@ -31,9 +34,16 @@ from avtr_cli.training.speech import Utterance
 
 CALL_SECONDS = 30
 UNKNOWN_VISEME = 255  # of a frame whose phone nobody knows: it teaches the hearing nothing
-WHAT_IS_KNOWN: dict[str, tuple[int, ...]] = {"seen": (), "closures_known": (2,), "events_known": (len(EVENTS),)}
-"""Arrays uint8 (calls, 2, ...) that a shard may leave out, all ones then: whether a side's face was seen at all, and
-whether its closures, and its events, of each kind are told wherever they are."""
+WHAT_IS_KNOWN: dict[str, tuple[int, ...]] = {
+    "seen": (),
+    "closures_known": (2,),
+    "events_known": (len(EVENTS),),
+    "mouth_known": (len(MOUTH),),
+    "face_known": (len(FACE),),
+}
+"""Arrays uint8 (calls, 2, ...) that a shard may leave out, all ones then: whether a side's face was seen at all,
+whether its closures, and its events, of each kind are told wherever they are, and which channels were measured."""
+LICENCES = "licences"  # in the header of a shard, and of what is trained on it: a JSON list of those of recorded people
 _OPENING = {"happy": 0.1, "surprised": 0.1, "sad": -0.18, "serious": -0.05}  # of the mouth, at full intensity
 
 
@@ -109,6 +119,7 @@ class Corpus:
     """All shards in memory: arrays (calls, 2, T, ...) by name."""
 
     arrays: dict[str, AnyArray]
+    licences: tuple[str, ...] = ()  # of recorded people: whatever is trained on them says so
 
     @classmethod
     def load(cls, folders: Path | Sequence[Path], limit: int | None = None) -> Corpus:
@@ -117,16 +128,19 @@ class Corpus:
         Where shards differ in length, all are cut to pieces of the shortest: what is left over at a call's end is given
         up. Raises AvtrError where a folder has none.
         """
-        shards = []
+        shards: list[dict[str, AnyArray]] = []
+        licences: list[str] = []
         for folder in [folders] if isinstance(folders, Path) else folders:
             paths = sorted(folder.glob("calls-*.safetensors"))[:limit]
             if not paths:
                 raise AvtrError(f"{folder} holds no training data; make it with avtr train data {folder}")
             shards += [load_file(path) for path in paths]
+            licences += [licence for path in paths for licence in licences_of(path)]
         _tell_what_is_known(shards)
         frames = min(shard["mouth"].shape[2] for shard in shards)
         shards = [shard if shard["mouth"].shape[2] == frames else _cut(shard, frames) for shard in shards]
-        return cls({key: np.concatenate([shard.pop(key) for shard in shards]) for key in list(shards[0])})
+        joined = {key: np.concatenate([shard.pop(key) for shard in shards]) for key in list(shards[0])}
+        return cls(joined, tuple(sorted(set(licences))))
 
     def __len__(self) -> int:
         return len(self.arrays["mouth"])
@@ -168,13 +182,19 @@ class Corpus:
         out["lead"] = a["face"][call, side, first - 4 : first].astype(np.float32)
         out["since"] = since_starts(a["starts"][call, side])[now]
         out["visemes"] = a["visemes"][call, side, now].astype(np.int64)
-        for key in ("closures_known", "events_known"):
-            if key in a:
+        for key in WHAT_IS_KNOWN:
+            if key in a and key != "seen":
                 out[key] = a[key][call, side].astype(np.float32)
         out["gaze_cell"] = a["gaze_cell"][call, side, now].astype(np.int64)
         out["person"] = a["person"][call, side].astype(np.float32)
         out["foreign"] = a["foreign"][call, side].astype(np.float32)
         return out
+
+
+def licences_of(path: Path) -> list[str]:
+    """Under which licences a shard's recordings are; of simulated calls none."""
+    with safe_open(path, "np") as held:
+        return list(json.loads((held.metadata() or {}).get(LICENCES, "[]")))
 
 
 def _tell_what_is_known(shards: Sequence[dict[str, AnyArray]]) -> None:

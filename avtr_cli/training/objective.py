@@ -87,7 +87,7 @@ def heard_corpus(model: Lmfm, corpus: Corpus, seed: int) -> Corpus:
         said, _, logits = hear(model, perturb(rows[None], generator))
         encoded.append(said[0].numpy().astype(np.float16))
         flags.append(logits[0].sigmoid().numpy().astype(np.float16))
-    return Corpus({**held, "encoded": np.stack(encoded), "heard_flags": np.stack(flags)})
+    return Corpus({**held, "encoded": np.stack(encoded), "heard_flags": np.stack(flags)}, corpus.licences)
 
 
 def losses(
@@ -127,7 +127,7 @@ def losses(
     person = torch.where(no_person, model.no_person, batch["person"].unsqueeze(1).expand(-1, frames, -1))
     given = model.conditions(avatar, partner, flags, batch["curves"], person)
     mean, scale = (part.float() for part in model.guess_mouth(given))
-    out["guess"] = _guess_loss(model.mouth_to_z(batch["mouth"]), mean, scale, taught(batch["foreign"]))
+    out["guess"] = _guess_loss(model.mouth_to_z(batch["mouth"]), mean, scale, taught(batch))
     out |= _event_losses(model, batch, flags.detach(), person)
     if tracks:
         hidden_past = bool(torch.rand((), generator=generator) < dropout.past)  # for the whole batch: it is cheaper
@@ -185,13 +185,15 @@ def track_bias(track: Track, frames: int, hidden_past: bool) -> Tensor:
     return bias
 
 
-def taught(foreign: Tensor) -> Tensor:
-    """What counts in the mouth of each window, (B,) -> (B, 1, 7): all but the rounding of foreign speech.
+def taught(batch: dict[str, Tensor]) -> Tensor:
+    """What counts in the mouth of each window, (B, 1, 7): what was measured, but for the rounding of foreign speech.
 
     English rounds its u far in front, where other languages have vowels that are not rounded.
     """
+    foreign = batch["foreign"]
     rounding = torch.tensor([name in ("funnel", "pucker") for name in MOUTH], device=foreign.device)
-    return 1 - foreign[:, None, None] * rounding
+    counts = 1 - foreign[:, None, None] * rounding
+    return counts if "mouth_known" not in batch else counts * batch["mouth_known"][:, None]
 
 
 def _guess_loss(z: Tensor, mean: Tensor, scale: Tensor, counts: Tensor) -> Tensor:
@@ -226,7 +228,7 @@ def _mouth_loss(
         memories,
         track_bias(track, frames, hidden_past),
     )
-    loss: Tensor = (taught(batch["foreign"]) * (velocity - (z - noise)).square()).mean()
+    loss: Tensor = (taught(batch) * (velocity - (z - noise)).square()).mean()
     return loss
 
 
@@ -269,8 +271,12 @@ def _face_loss(
         memories,
         track_bias(track, frames, hidden_past),
     )
-    spread = (0.5 * (codes / scale).square() + scale.log()).mean()
-    return F.mse_loss(velocity, codes - noise) + 0.1 * spread
+    off, spread = (velocity - (codes - noise)).square(), 0.5 * (codes / scale).square() + scale.log()
+    if "face_known" in batch:
+        counts = batch["face_known"][:, None]
+        off, spread = counts * off, counts * spread
+    loss: Tensor = off.mean() + 0.1 * spread.mean()
+    return loss
 
 
 def _event_losses(model: Lmfm, batch: dict[str, Tensor], flags: Tensor, person: Tensor) -> dict[str, Tensor]:

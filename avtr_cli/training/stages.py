@@ -12,7 +12,7 @@ import csv
 import json
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -23,18 +23,19 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from avtr_cli.core.errors import AvtrError
-from avtr_cli.core.files import replacing
+from avtr_cli.core.files import replacing, write_text
 from avtr_cli.core.timing import CHUNK_FRAMES
 from avtr_cli.motion import flow
 from avtr_cli.motion.lmfm.checkpoint import FORMAT
 from avtr_cli.motion.lmfm.network import Lmfm, LmfmShape
-from avtr_cli.training.dataset import Corpus
+from avtr_cli.training.dataset import LICENCES, Corpus
 from avtr_cli.training.nonspeech import Bank, mix
 from avtr_cli.training.objective import AUDIO_FREE, Dropout, Weights, heard_corpus, losses, total
 from avtr_cli.training.perturb import perturb
 
 STAGES = ("prior", "dyadic")
 _MOUTH_SD_FLOOR = 0.02  # sparse channels would else be all spikes in z-units
+_FACE_SD_FLOOR = 1e-3  # degrees, hundredths of the eye distance, weights: of what nobody measured
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,7 +86,7 @@ def fit_statistics(model: Lmfm, corpus: Corpus, calls: int = 400) -> None:
     model.face_slope.copy_(line[:-1])
     model.face_mean.copy_(line[-1])
     rest = face - model.face_centre(person).unsqueeze(1)
-    model.face_sd.copy_(rest.flatten(0, 1).std(0))
+    model.face_sd.copy_(rest.flatten(0, 1).std(0).clamp_min(_FACE_SD_FLOOR))
     fitted = flow.Innovations.fit(rest / model.face_sd, CHUNK_FRAMES)
     model.face_predictor.copy_(fitted.predictor)
     model.face_whiten.copy_(fitted.whiten)
@@ -112,8 +113,10 @@ class Run:
         torch.manual_seed(config.seed)
         self.model = Lmfm()
         self.step, self.minutes = 0, 0.0
+        self.licences = list(corpus.licences)
         if start_from:
             load_weights(self.model, start_from)
+            self.licences = sorted({*self.licences, *json.loads(read_tensors(start_from)[1].get(LICENCES, "[]"))})
         if not start_from or config.keep_hearing:
             fit_statistics(self.model, corpus)
         if config.keep_hearing:
@@ -184,7 +187,8 @@ class Run:
         names = [name for name, _ in self.model.named_parameters()]
         for index, held in self.optimiser.state_dict()["state"].items():
             tensors |= {f"optimiser.{key}.{names[index]}": value for key, value in held.items()}
-        header = {"step": str(self.step), "minutes": str(self.minutes), "config": json.dumps(asdict(self.config))}
+        header = {"step": str(self.step), "minutes": str(self.minutes), "config": json.dumps(asdict(self.config)),
+                  LICENCES: json.dumps(self.licences)}  # fmt: skip
         write_tensors(self.folder / "last.safetensors", tensors, header)
 
     def _resume(self) -> None:
@@ -198,6 +202,7 @@ class Run:
                 state["state"][index] = held
         self.optimiser.load_state_dict(state)
         self.step, self.minutes = int(header["step"]), float(header["minutes"])
+        self.licences = sorted({*self.licences, *json.loads(header.get(LICENCES, "[]"))})
 
 
 def export(runs: Sequence[Path], out: Path, notes: dict[str, str] | None = None) -> None:
@@ -213,7 +218,20 @@ def export(runs: Sequence[Path], out: Path, notes: dict[str, str] | None = None)
     about = {"format": FORMAT, **LmfmShape().as_strings(), "step": headers[0]["step"],
              "minutes": str(sum(float(header["minutes"]) for header in headers)),
              "training": ", ".join(header["config"] for header in headers), **(notes or {})}  # fmt: skip
-    write_tensors(out, mean, about)
+    licences = sorted({licence for header in headers for licence in json.loads(header.get(LICENCES, "[]"))})
+    write_tensors(out, mean, about | {LICENCES: json.dumps(licences)} if licences else about)
+    if licences:
+        write_text(out.with_suffix(".md"), card(out.name, about, licences))
+
+
+def card(name: str, about: Mapping[str, str], licences: Sequence[str]) -> str:
+    """The model card of weights that were trained on recorded people: under whose terms they stand."""
+    terms = "\n".join(f"- {licence}" for licence in licences)
+    return (
+        f"# Model card of {name}\n\nTrained by avtr on recordings of people. Their terms hold for these weights and "
+        f"for what is made with them:\n\n{terms}\n\nSteps: {about['step']}; minutes: {float(about['minutes']):.1f}; "
+        f"settings: {about['training']}\n"
+    )
 
 
 def half_is_quick(device: torch.device) -> bool:

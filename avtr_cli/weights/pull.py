@@ -35,12 +35,15 @@ class Terms:
 def pull(store: Store, files: list[WeightFile], terms: Terms, hub: Hub, renew: bool = False, say: Say = print) -> None:
     """Fetch what is missing or damaged of `files`. `renew` forgets the pins of earlier pulls (not the registry's).
 
-    A file that is here and whole is left alone, so a broken pull is simply run again. Raises WeightsError.
+    A file that is here and whole is left alone, so a broken pull is simply run again. Raises WeightsError, and after
+    all others for one that is not to be fetched.
     """
     terms.settle(store, files)
-    missing = [file for file in files if renew or not _is_whole(store, file)]
+    missing = [file for file in files if (renew and not file.bring) or not _is_whole(store, file)]
+    brought = [file for file in missing if file.bring]
+    missing = [file for file in missing if not file.bring]
     for file in files:
-        if file not in missing:
+        if file not in missing and file not in brought:
             say(f"{file.name}: already here")
     if missing and not hub.is_offline:
         first = store.target(missing[0])
@@ -55,13 +58,26 @@ def pull(store: Store, files: list[WeightFile], terms: Terms, hub: Hub, renew: b
         record = hub.fetch(file, target, revision, sha256)
         store.note(target, record)
         say(f"{file.name}: {target}")
+    for file in brought:
+        raise WeightsError(
+            f"{store.target(file)}: '{file.name}' is not fetched: {file.bring}, then run "
+            f"`avtr weights pull {file.name} --from FOLDER`"
+        )
 
 
-def bring(store: Store, files: list[WeightFile], folder: Path, terms: Terms, say: Say = print) -> None:
+def bring(
+    store: Store,
+    files: list[WeightFile],
+    folder: Path,
+    terms: Terms,
+    say: Say = print,
+    check: Callable[[WeightFile, Path], None] | None = None,
+) -> None:
     """Copy `files` from wherever they lie in `folder`: by their path in the hub's repository, else by name.
 
-    Names of community conversions count too (`also` in the registry). Raises WeightsError when the folder lacks
-    a file that is not optional, or holds another file under the published name.
+    Names of community conversions count too (`also` in the registry). `check` looks into a file before any is copied
+    and may raise WeightsError, as is raised when the folder lacks a file that is not optional, or holds another file
+    under the published name.
     """
     if not folder.is_dir():
         raise WeightsError(f"{folder}: not a folder; give --from the folder that holds the weights")
@@ -71,6 +87,10 @@ def bring(store: Store, files: list[WeightFile], folder: Path, terms: Terms, say
     if lacking:
         names = ", ".join(file.path for file in lacking)
         raise WeightsError(f"{folder}: {names} not found there; check --from, or fetch with `avtr weights pull`")
+    for file in files:
+        source = found[file.name]
+        if source is not None and check is not None:
+            check(file, source)
     for file in files:
         source = found[file.name]
         if source is not None:
@@ -97,6 +117,8 @@ def _look_for(file: WeightFile, folder: Path) -> Path | None:
         deep = sorted(p for p in folder.rglob(name) if p.is_file())
         # Several projects keep an animal model under the same name in another folder.
         deep = [p for p in deep if "animal" not in str(p.relative_to(folder))]
+        if deep and "*" in name:
+            return max(deep, key=lambda path: path.stat().st_size)  # earlier stages of training are smaller
         if deep:
             return deep[0]
     return None

@@ -6,6 +6,7 @@ first pull fixes it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -33,7 +34,10 @@ class Licence:
 
 @dataclass(frozen=True, kw_only=True)
 class WeightFile:
-    """One published file. `name` is ours: PART/FILE, where PART is avtr1, liveportrait or eval."""
+    """One published file. `name` is ours: PART/FILE, where PART is the model it belongs to, as in avtr1/motion.
+
+    One with words at `bring` is not fetched: they say how the user comes by it, for `--from`.
+    """
 
     name: str
     what: str
@@ -47,6 +51,8 @@ class WeightFile:
     optional: bool = False  # the preset works without it
     sets: tuple[str, ...] = ()
     also: tuple[str, ...] = ()  # other file names of the same weights, for import
+    needed_by: tuple[str, ...] = ()  # other parts that run on it
+    bring: str = ""
 
     @property
     def part(self) -> str:
@@ -77,7 +83,7 @@ class Registry:
     def needed(self, preset: Preset) -> list[WeightFile]:
         """The files this preset runs on, optional ones included; none for the embedded default."""
         parts = {preset.motion.generator, preset.render.renderer}
-        return [file for file in self.files.values() if file.part in parts]
+        return [file for file in self.files.values() if parts & {file.part, *file.needed_by}]
 
     def licences_of(self, files: list[WeightFile]) -> list[Licence]:
         """The licences of `files`, each once, in the registry's order."""
@@ -92,7 +98,7 @@ def load_registry(path: Path) -> Registry:
     licences = {id: Licence(id=id, **fields) for id, fields in loaded["licences"].items()}
     files = {}
     for name, fields in loaded["files"].items():
-        lists = {key: tuple(fields.get(key, ())) for key in ("sets", "also")}
+        lists = {key: tuple(fields.get(key, ())) for key in ("sets", "also", "needed_by")}
         files[name] = WeightFile(name=name, **(fields | lists))
     assert all(file.licence in licences for file in files.values())
     assert all(licence.commercial in COMMERCIAL for licence in licences.values())
@@ -105,7 +111,11 @@ def registry() -> Registry:
     return load_registry(Path(__file__).with_name("registry.yaml"))
 
 
-def notices(preset: Preset) -> list[str]:
-    """The attribution of every published model that `preset` runs on, for reports; empty for the default."""
+def notices(preset: Preset, also: Sequence[str] = ()) -> list[str]:
+    """The attribution of every published model that `preset` runs on, for reports; empty for the default.
+
+    `also` are names of files that were used besides.
+    """
     known = registry()
-    return [licence.notice for licence in known.licences_of(known.needed(preset))]
+    files = [*known.needed(preset), *(known.files[name] for name in also)]
+    return [licence.notice for licence in known.licences_of(files)]

@@ -58,12 +58,13 @@ class Store:
         return path.with_suffix(suffix) if suffix else path
 
     def present(self, file: WeightFile) -> Path | None:
-        """The file's path where it lies here in the published format or as safetensors.
+        """The file's path where it lies here in the published format, as safetensors or in another known one.
 
         Raises WeightsError where the folder may not be looked into.
         """
         try:
-            return next((p for p in (self.target(file), self.target(file, ".safetensors")) if p.is_file()), None)
+            suffixes = dict.fromkeys(("", ".safetensors", *(Path(name).suffix for name in file.also)))
+            return next((p for p in (self.target(file, suffix) for suffix in suffixes) if p.is_file()), None)
         except OSError as error:
             raise WeightsError(
                 f"{self.root}: the weights folder cannot be read ({reason(error)}); choose another with AVTR_WEIGHTS"
@@ -78,6 +79,11 @@ class Store:
         file = self.registry.files[name]
         path = self.present(file)
         if path is None:
+            if file.bring:
+                raise WeightsError(
+                    f"{self.target(file)}: the file '{name}' is not here: {file.bring}, then run "
+                    f"`avtr weights pull {name} --from FOLDER`"
+                )
             raise WeightsError(
                 f"{self.target(file)}: the weights '{name}' are not here; fetch them with `avtr weights pull "
                 f"{file.sets[0]}`, or bring files you have with `avtr weights pull {file.sets[0]} --from FOLDER`"

@@ -1,4 +1,4 @@
-"""The published models' weights, made up: every file that a preset renders with in its format, in a store of its own.
+"""The weights of AVTR-1 and LivePortrait, made up: every file of theirs in its format, in a store of its own.
 
 LivePortrait's networks follow the weight rule (diagnostics/made_up/numbers.py), so a rendered picture is the same
 everywhere; the others come from archive.py and onnx_files.py. Records say "made up", so no licence is asked for and
@@ -58,7 +58,7 @@ def write_set(root: Path, small: bool = False, optional: bool = True) -> Store:
 
 
 def use_made_up() -> Store:
-    """Make this process use the whole made-up set instead of published weights; written once per machine.
+    """Make this process use the made-up set instead of published weights; written once per machine.
 
     It lies in `made-up` beside the weights folder and is about 2 GB; AVTR_WEIGHTS then names it.
     """

@@ -36,9 +36,9 @@ TRACKS = {
     "heard": (2, None),
 }
 """Of an .npz: how many axes each has, and the size of the last one where it is given."""
-KEYS = (*TRACKS, "channels", "unit", "lips", "upper", "encoder", "fps")  # of an .npz that are read
+KEYS = (*TRACKS, "channels", "unit", "lips", "upper", "encoder", "fps", "flame")  # of an .npz that are read
 UNITS_MM = {"mm": 1.0, "m": 1000.0}
-SPACES = {"controls": "_arkit", "mesh": "_mesh", "npz": ""}
+SPACES = {"controls": "_arkit", "mesh": "_mesh", "flame": "_flame", "npz": ""}
 """What a file can hold, and how rows of UniLS's measures are named then: numbers of two spaces are never alike."""
 
 OnFrames = Callable[[int, int], None]
@@ -142,6 +142,8 @@ def _of_video(path: Path, watch: OnFrames | None) -> Shown:
 def _of_npz(path: Path) -> Shown:
     """Raises InputError where it is no such file, or its arrays do not fit together."""
     arrays = _arrays(path)
+    if "flame" in arrays:
+        return _of_flame(path, arrays)
     tracks = {name: arrays[name] for name in TRACKS if name in arrays}
     if not tracks:
         raise InputError(f"{path}: holds none of {', '.join(TRACKS)}")
@@ -156,6 +158,36 @@ def _of_npz(path: Path) -> Shown:
     shown = _named(path, arrays, even)
     shown = replace(shown, embedding=even.get("embedding"), heard=even.get("heard"), encoder=encoder)
     return shown if abs(fps - FPS) < 1e-3 else replace(shown, note=f"{path.name}: resampled from {fps:g} to {FPS} fps")
+
+
+def _of_flame(path: Path, arrays: dict[str, Any]) -> Shown:
+    """FLAME's numbers as vertices of the user's own head, which does not turn. Raises InputError, WeightsError.
+
+    The published lists of vertices make it comparable with other systems' vertices; without them it is FLAME's alone.
+    """
+    from avtr_cli.motion.flame.codes import EXPRESSION, HEAD, JAW, load_codes
+    from avtr_cli.motion.flame.landmarks import load_landmarks
+    from avtr_cli.motion.flame.lists import lips_and_upper
+    from avtr_cli.motion.flame.model import load, vertices
+    from avtr_cli.weights.store import Store
+
+    codes = load_codes(path).codes.astype(np.float64)
+    store = Store()
+    model = load(store.find("flame/model"))
+    there = vertices(model, codes, head=False).astype(np.float64) * UNITS_MM["m"]
+    lists = tuple(_indices(path, arrays, name, there) for name in ("lips", "upper"))
+    published = all(lists)
+    lips, upper = lists if published else lips_and_upper(model, load_landmarks(store.find("flame/landmarks")))
+    return Shown(
+        "npz" if published else "flame",
+        len(codes),
+        head=codes[:, HEAD],
+        jaw=codes[:, [JAW]],
+        expression=codes[:, :EXPRESSION],
+        vertices=there,
+        lips=lips,
+        upper=upper,
+    )
 
 
 def _named(path: Path, arrays: dict[str, Any], tracks: dict[str, Doubles]) -> Shown:

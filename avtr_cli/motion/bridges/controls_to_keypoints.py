@@ -8,13 +8,15 @@ without a known meaning there (cheeks puffed, tongue, nose) are left out.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from functools import cache
 
 import torch
 from torch import Tensor
 
+from avtr_cli.core.arrays import Sound
 from avtr_cli.core.motion_space import ARKIT_BLENDSHAPES, CONTROLS, KEYPOINTS
-from avtr_cli.core.protocols import MotionGenerator, backend_of, is_touchable
+from avtr_cli.core.protocols import MotionGenerator, Voice, WholeCallGenerator, backend_of, is_touchable
 from avtr_cli.core.rotation import matrix_of, vector_of
 from avtr_cli.core.types import Asked, Identity, Motion, MotionState, Window
 
@@ -162,3 +164,17 @@ class Retargeted:
         )
         carried = {name: tensor for name, tensor in state.items() if name.startswith("portrait.")}
         return Motion(KEYPOINTS, values, motion.first), carried | {f"inner.{n}": t for n, t in after.items()}
+
+
+class RetargetedCall(Retargeted):
+    """The same of a generator that hears calls whole."""
+
+    def of_call(self, blocks: Iterable[Sound], voices: Sequence[Voice]) -> list[MotionGenerator]:
+        """What the inner generator gives of the call, each as a generator of keypoints."""
+        assert isinstance(self._inner, WholeCallGenerator)
+        return [Retargeted(one) for one in self._inner.of_call(blocks, voices)]
+
+
+def retargeted(generator: MotionGenerator) -> Retargeted:
+    """`generator` of controls as one of keypoints."""
+    return (RetargetedCall if isinstance(generator, WholeCallGenerator) else Retargeted)(generator)

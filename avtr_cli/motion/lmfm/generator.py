@@ -8,9 +8,7 @@ save in between changes a bit.
 from __future__ import annotations
 
 import logging
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -20,6 +18,7 @@ from avtr_cli.core.arrays import Floats
 from avtr_cli.core.config import MotionConfig
 from avtr_cli.core.interaction import Contact, Interaction
 from avtr_cli.core.motion_space import CONTROLS
+from avtr_cli.core.runtime import one_thread
 from avtr_cli.core.timing import CHUNK_FRAMES, PAST_FRAMES
 from avtr_cli.core.types import CUES, Asked, Cue, Identity, Motion, MotionState, Window
 from avtr_cli.motion import flow
@@ -36,10 +35,8 @@ from avtr_cli.motion.lmfm.log_mel import FEATURES, SILENCE, LogMel
 from avtr_cli.motion.lmfm.network import NOISE_CORRELATION, NOISE_LIMIT, NOISE_SD
 from avtr_cli.motion.lmfm.onnx_backend import OnnxBackend, onnxruntime_is_installed
 from avtr_cli.motion.lmfm.person import manner_of, person_vector
+from avtr_cli.motion.lmfm.prior import nulls, unheard
 from avtr_cli.motion.lmfm.torch_backend import Told, TorchBackend
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 logger = logging.getLogger(__name__)
 
@@ -74,6 +71,7 @@ class LmfmGenerator:
         self._events = HazardHead(self.model.events, self._person, ANSWER_GUIDANCE * config.partner_guidance)
         self._backend = _backend(kernels)(self.model, config, branches, self._noise_sd, self._events.deaf)
         logger.debug("motion through %s", self._backend.name)
+        self._unheard = unheard(self.model, self._events.deaf) if config.audio_free else None
         self._odds = np.ones(len(EVENTS))
         self._odds[EVENTS.index("blink")] = config.blink_rate
 
@@ -87,13 +85,13 @@ class LmfmGenerator:
         model, width = self.model, self.model.shape.width
         with torch.no_grad(), one_thread():
             rest = -model.face_centre(self._person) / model.face_sd  # zero controls: the photo
-            silence = model.hearing.of_silence()
+            silence = model.hearing.of_silence()[:, None].expand(2, PAST_FRAMES, width)
         parted, smile = (identity.anatomy.get(name) if identity else None for name in ("parted_lips", "photo_smile"))
         pending = decisions.Pending.empty()
         return {
             "seed": torch.tensor([seed & 0xFFFFFFFF, identity.person if identity else 0], dtype=torch.int64),
             "features": torch.full((2, hearing.HISTORY, FEATURES), SILENCE),
-            "encoded": silence[:, None].expand(2, PAST_FRAMES, width).clone(),
+            "encoded": silence.clone() if self._unheard is None else nulls(model),
             "flags": torch.zeros(PAST_FRAMES, 2 * hearing.FLAGS),
             "curves": torch.zeros(PAST_FRAMES, len(CURVES)),
             "mouth": torch.zeros(PAST_FRAMES + 1, len(MOUTH)),
@@ -129,7 +127,7 @@ class LmfmGenerator:
         rng = np.random.default_rng([*state["seed"].tolist(), window.index])
         fresh = self._mel.of_window(torch.from_numpy(window.samples))
         features = torch.cat([state["features"], fresh], dim=1)
-        heard = self._backend.hear(
+        heard = self._unheard or self._backend.hear(
             features, state["encoded"][:, -hearing.FLAG_HISTORY :], state["flags"][-event_head.HISTORY :]
         )
         encoded = torch.cat([state["encoded"], heard.encoded], dim=1)
@@ -231,16 +229,3 @@ def _shift(history: Tensor, new: Tensor, index: int) -> Tensor:
     if index == 0:
         history = torch.cat([history[:-1], new[:1]])
     return torch.cat([history[CHUNK_FRAMES:], new])
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Run with one torch thread, so that sums do not depend on how many the renderer was given."""
-    threads = torch.get_num_threads()
-    if threads != 1:
-        torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        if threads != 1:
-            torch.set_num_threads(threads)

@@ -1,0 +1,1 @@
+"""Published sets of recorded calls, in the layouts in which they are published, into the corpus."""
