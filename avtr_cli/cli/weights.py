@@ -26,7 +26,7 @@ app = typer.Typer(
 Names = Annotated[
     list[str] | None,
     typer.Argument(
-        metavar="[NAME]...", help="Sets (avtr1, eval, liveportrait) or single files; all if none.", show_default=False,
+        metavar="[NAME]...", help="Sets (avtr1, eval, liveportrait, unils) or single files; all if none.", show_default=False,
         autocompletion=completions.weights_names,
     ),
 ]  # fmt: skip
