@@ -194,7 +194,7 @@ def test_what_is_wrong_with_one_job_does_not_stop_the_others(tmp_path, row, said
         ("m.yaml", "- {dialogue: a.wav, dialogue: b.wav}", "the key 'dialogue' stands twice"),
         ("m.yaml", "", "holds no job"),
         ("m.jsonl", '{"dialogue": "a.wav", "dialogue": "b.wav"}', "the key 'dialogue' stands twice"),
-        ("m.jsonl", "[" * 5000, "line 1 is not JSON (nested too deeply)"),
+        ("m.jsonl", "[" * 200_000, "line 1 is not JSON (nested too deeply)"),
         ("m.jsonl", '{"seed": ' + "9" * 5000 + "}", "line 1 is not JSON"),
         ("m.csv", "dialogue,photo\na.wav," + "p" * 200_000 + "\n", "field larger than field limit"),
         ("m.csv", 'dialogue,photo\na.wav,"a.png\nb.wav,b.png\n', "is a quotation mark missing"),

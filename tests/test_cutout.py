@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from avtr_cli.perception.cutout import OPENCV_ROUNDS, Rect, cut_out, letterbox, plainly_cut_out, whole
+from avtr_cli.perception.cutout import OPENCV_ROUNDS, cut_out, plainly_cut_out
+from avtr_cli.perception.rects import Rect, letterbox, whole
 
 BOTH = pytest.mark.parametrize("cut", [cut_out, plainly_cut_out])
 

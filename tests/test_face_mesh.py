@@ -9,9 +9,10 @@ import pytest
 
 from avtr_cli.core.errors import WeightsError
 from avtr_cli.perception import face_mesh, networks
-from avtr_cli.perception.detection import FAR, NEAR, Detection, overlap
+from avtr_cli.perception.detection import FAR, NEAR, Detection
 from avtr_cli.perception.face_mesh import Follower, faces_in
 from avtr_cli.perception.matting import person_probability
+from avtr_cli.perception.rects import overlap
 from tests.face_goldens import EVERY, FAR_SURE, FOLLOWED_SURE, MOST, NEAR_SURE, SURE, goldens, pictures, video
 
 PICTURES = pytest.mark.parametrize("name", list(pictures()))

@@ -11,7 +11,7 @@ from avtr_cli.audio.files import DialogueFiles
 from avtr_cli.audio.levels import VOICE_DBFS, frame_powers
 from avtr_cli.audio.sameness import Sameness
 from avtr_cli.audio.source import DialogueSource
-from avtr_cli.core.arrays import Floats
+from avtr_cli.core.arrays import Doubles, Floats
 from avtr_cli.core.timing import SAMPLE_RATE
 
 SAME_CORRELATION = 0.95  # with either sign; two microphones of one call stay far below
@@ -58,8 +58,8 @@ class _Heard:
     same: Sameness
     low: Floats
     high: Floats
-    clipped: Floats  # shares of the samples
-    voice: Floats  # shares of the frames
+    clipped: Doubles  # shares of the samples
+    voice: Doubles  # shares of the frames
     count: int  # samples
 
 

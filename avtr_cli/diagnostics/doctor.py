@@ -17,7 +17,7 @@ from avtr_cli.core import runtime
 from avtr_cli.core.errors import AvtrError
 
 OK, NOTE, FAIL = "ok", "note", "fail"
-PYTHONS = ((3, 10), (3, 14))  # from, up to but not including; as in pyproject.toml
+OLDEST_PYTHON = (3, 10)  # as in pyproject.toml
 LITTLE_DISK, NO_DISK = 2 << 30, 256 << 20  # bytes free in the working folder: a warning, a failure
 LITTLE_MEMORY = 1536 << 20  # bytes; a job at 512 px peaks below 1 GiB
 DISTRIBUTION = "avtr-cli"
@@ -60,8 +60,8 @@ def _reinstall() -> str:
 
 def _python() -> Iterator[Check]:
     version = platform.python_version()
-    fits = PYTHONS[0] <= sys.version_info < PYTHONS[1]
-    fix = "" if fits else "use Python 3.10, 3.11, 3.12 or 3.13"
+    fits = sys.version_info >= OLDEST_PYTHON
+    fix = "" if fits else "use Python 3.10 or newer"
     yield Check("python", OK if fits else FAIL, f"{version}, avtr {__version__}, {platform.platform(terse=True)}", fix)
 
 

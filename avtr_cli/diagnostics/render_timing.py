@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from avtr_cli.core.arrays import Floats
+from avtr_cli.core.arrays import Doubles, Floats
 from avtr_cli.core.config import RenderConfig
 from avtr_cli.core.motion_space import CONTROLS
 from avtr_cli.core.types import Motion
@@ -44,12 +44,13 @@ def talking(frames: int) -> Floats:
     rows = np.zeros((frames, len(CONTROLS)), np.float32)
     t = np.arange(frames) / 25
     shut = np.clip(3 * np.sin(2 * t) - 2, 0, 1)
-    for name, values in {
+    curves: dict[str, Doubles | float] = {
         "jawOpen": 0.2 + 0.15 * np.sin(9 * t), "mouthFunnel": 0.2 + 0.2 * np.sin(5 * t), "mouthSmileLeft": 0.1,
         "mouthSmileRight": 0.1, "browInnerUp": 0.2, "eyeBlinkLeft": shut, "eyeBlinkRight": shut,
         "eyeLookDownLeft": 0.1, "eyeLookDownRight": 0.1, "headPitch": 0.05 * np.sin(2 * t),
         "headYaw": 0.1 * np.sin(1.3 * t), "headX": 0.03 * np.sin(t),
-    }.items():  # fmt: skip
+    }  # fmt: skip
+    for name, values in curves.items():
         rows[:, CONTROLS.index(name)] = values
     return rows
 

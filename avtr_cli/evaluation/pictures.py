@@ -43,5 +43,4 @@ def similarity(a: AnyArray, b: AnyArray) -> Doubles:
 
 
 def _local(values: Reals) -> Doubles:
-    blurred: Doubles = cv2.GaussianBlur(values, (WINDOW, WINDOW), SIGMA)
-    return blurred
+    return np.asarray(cv2.GaussianBlur(values, (WINDOW, WINDOW), SIGMA), np.float64)

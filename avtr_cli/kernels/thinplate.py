@@ -26,7 +26,7 @@ def fit(centres: Doubles, values: Doubles, stiffness: float) -> Doubles:
     system = np.zeros((size + 3, size + 3))
     system[:size, :size] = kernel(centres, centres) + stiffness * np.eye(size)
     system[:size, size:], system[size:, :size] = plane, plane.T
-    return np.linalg.solve(system, np.vstack([values, np.zeros((3, values.shape[1]))]))
+    return np.asarray(np.linalg.solve(system, np.vstack([values, np.zeros((3, values.shape[1]))])), np.float64)
 
 
 def evaluate(points: Doubles, point_kernel: Doubles, coefficients: Doubles) -> Doubles:

@@ -70,7 +70,7 @@ def _face(photo: Image, points: Points) -> tuple[Picture, Points]:
     side = round(WIDTH * UNIT)
     shift = np.array([side / 2, ABOVE * UNIT]) - turn @ (right + left) / 2
     affine = np.column_stack([turn, shift])
-    return resample(photo, affine, side, side).astype(np.float32) / 255, apply(affine, points[:, :2])
+    return resample(photo, affine, side, side).astype(np.float32) / np.float32(255), apply(affine, points[:, :2])
 
 
 def _inside(picture: Picture, outline: Points) -> Mask:

@@ -8,45 +8,16 @@ So `plainly_cut_out` computes the same places for any OpenCV; `cut_out` is three
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
 from avtr_cli.core.arrays import Doubles, Image
+from avtr_cli.perception.rects import Rect
 
 OPENCV_ROUNDS = cv2.getVersionMajor() == 4
 PARTS = 32  # of a pixel, to which OpenCV 4 rounds the places it samples
 BLOCK = 64  # columns that OpenCV 4 computes from one start
-
-
-@dataclass(frozen=True)
-class Rect:
-    """A rectangle: centre and size in pixels of the picture, which spans 0 .. width; `turn` clockwise, in radians."""
-
-    x: float
-    y: float
-    width: float
-    height: float
-    turn: float = 0.0
-
-    @property
-    def box(self) -> Doubles:
-        """(left, top, right, bottom) as if it were not turned."""
-        width, height = self.width / 2, self.height / 2
-        return np.array([self.x - width, self.y - height, self.x + width, self.y + height])
-
-
-def whole(shape: tuple[int, ...]) -> Rect:
-    """All of a picture of `shape` (height, width, ...)."""
-    height, width = shape[:2]
-    return Rect(width / 2, height / 2, width, height)
-
-
-def letterbox(shape: tuple[int, ...]) -> Rect:
-    """The square of the longer side around the whole picture of `shape` (height, width, ...)."""
-    height, width = shape[:2]
-    return Rect(width / 2, height / 2, max(height, width), max(height, width))
 
 
 def cut_out(image: Image, rect: Rect, side: int, extended: bool) -> Image:

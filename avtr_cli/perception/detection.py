@@ -1,8 +1,8 @@
-"""A picture into the faces that a detector sees in it: how sure it is, a box, six points; no more than that.
+"""A picture into the faces, people or palms that a detector sees in it: how sure it is, a box, a few points.
 
-Two detectors answer for a grid of cells over the picture's letterbox, one for faces that fill a good part of it, one
-for smaller ones (BlazeFace: Bazarevsky et al. 2019, arXiv:1907.05047). What several cells say of one face becomes
-their average. Numbers are those of MediaPipe's graphs.
+A detector answers for a grid of cells over the picture's letterbox (BlazeFace: Bazarevsky et al. 2019,
+arXiv:1907.05047), and what several cells say of one face becomes their average. There are two for faces: one for those
+that fill a good part of the picture, one for smaller ones. Numbers are those of MediaPipe's graphs.
 """
 
 from __future__ import annotations
@@ -13,19 +13,22 @@ from functools import cached_property
 import numpy as np
 
 from avtr_cli.core.arrays import Doubles, Floats, Image, Points
-from avtr_cli.perception.cutout import cut_out, letterbox
+from avtr_cli.perception.cutout import cut_out
 from avtr_cli.perception.networks import Network
+from avtr_cli.perception.rects import letterbox, overlap
 
-SAME_FACE = 0.3  # overlap above which two answers are about one face
+SAME = 0.3  # overlap above which two answers are about one face
 MOST_LOGIT = 100.0
 
 
 @dataclass(frozen=True)
 class Detection:
-    """One face: all in fractions of the picture's width and height.
+    """One face, person or palm: all in fractions of the picture's width and height.
 
-    box     float64 (4,): left, top, right, bottom
-    points  float64 (6, 2): the eyes (the right one, the picture's left, first), nose, mouth, ears
+    box     float64 (4,): left, top, right, bottom; a person's is the box of the face
+    points  float64 (n, 2). Of a face: eyes (the right one, the picture's left, first), nose, mouth, ears. Of a person:
+            the middle of the hips, and a point above the head on the circle around the body; the same two of the upper
+            body. Of a palm: the wrist first, where the middle finger begins third
     """
 
     score: float
@@ -41,15 +44,15 @@ class Detector:
         self._network, self._side, self._grids = Network(name), side, grids
 
     def __call__(self, image: Image, least: float) -> list[Detection]:
-        """Faces in `image`, uint8 RGB, of at least the score `least` (0 .. 1), the surest first."""
+        """What it sees in `image`, uint8 RGB, with at least the score `least` (0 .. 1), the surest first."""
         seen = cut_out(image, letterbox(image.shape), self._side, extended=False)
         boxes, logits = self._network(seen[None])
-        faces = _averaged(self._faces(boxes[0], logits[0, :, 0], least))
-        return [_out_of_letterbox(face, image.shape) for face in faces]
+        found = _averaged(self._answers(boxes[0], logits[0, :, 0], least))
+        return [_out_of_letterbox(each, image.shape) for each in found]
 
-    def _faces(self, answers: Floats, logits: Floats, least: float) -> list[Detection]:
-        """The network's answers (n, 16), logits (n,), as detections in fractions of the letterbox."""
-        scores = probability(np.clip(logits, -MOST_LOGIT, MOST_LOGIT))
+    def _answers(self, answers: Floats, logits: Floats, least: float) -> list[Detection]:
+        """The network's answers (n, 4 + 2 points), logits (n,), as detections in fractions of the letterbox."""
+        scores = probability(logits)
         real = (answers[:, 2] >= 0) & (answers[:, 3] >= 0)
         kept = np.flatnonzero((scores.astype(np.float32) >= np.float32(least)) & real)
         centre_size_points = answers[kept].reshape(len(kept), answers.shape[1] // 2, 2)
@@ -78,35 +81,26 @@ FAR = Detector("far_detector", 192, ((48, 1),))
 
 
 def probability(logits: Floats) -> Doubles:
-    """1 / (1 + exp(-x)), in double precision."""
-    return np.asarray(1 / (1 + np.exp(-logits.astype(np.float64))))
+    """1 / (1 + exp(-x)), in double precision; what is further out than MOST_LOGIT counts as that."""
+    return np.asarray(1 / (1 + np.exp(-np.clip(logits.astype(np.float64), -MOST_LOGIT, MOST_LOGIT))))
 
 
-def overlap(one: Doubles, other: Doubles) -> float:
-    """Intersection over union of two boxes (left, top, right, bottom)."""
-    width, height = np.minimum(one[2:], other[2:]) - np.maximum(one[:2], other[:2])
-    if width <= 0 or height <= 0:
-        return 0.0
-    both = sum(float((box[2] - box[0]) * (box[3] - box[1])) for box in (one, other))
-    return float(width * height / (both - width * height))
-
-
-def _averaged(faces: list[Detection]) -> list[Detection]:
+def _averaged(answers: list[Detection]) -> list[Detection]:
     """The surest takes all that overlap with it: their average, weighted by score, with its score. Then the next."""
-    rest = sorted(faces, key=lambda face: -face.score)
+    rest = sorted(answers, key=lambda answer: -answer.score)
     kept = []
     while rest:
         best = rest[0]
-        near = [face for face in rest if overlap(face.box, best.box) > SAME_FACE] or [best]
-        weights = np.array([face.score for face in near])
-        box = np.average([face.box for face in near], axis=0, weights=weights)
-        points = np.average([face.points for face in near], axis=0, weights=weights)
+        near = [answer for answer in rest if overlap(answer.box, best.box) > SAME] or [best]
+        weights = np.array([answer.score for answer in near])
+        box = np.average([answer.box for answer in near], axis=0, weights=weights)
+        points = np.average([answer.points for answer in near], axis=0, weights=weights)
         kept.append(Detection(best.score, box, points))
-        rest = [face for face in rest[1:] if overlap(face.box, best.box) <= SAME_FACE]
+        rest = [answer for answer in rest[1:] if overlap(answer.box, best.box) <= SAME]
     return kept
 
 
-def _out_of_letterbox(face: Detection, shape: tuple[int, ...]) -> Detection:
+def _out_of_letterbox(found: Detection, shape: tuple[int, ...]) -> Detection:
     scale = max(shape[:2]) / np.array([shape[1], shape[0]])
     shift = (1 - scale) / 2
-    return Detection(face.score, face.box * np.tile(scale, 2) + np.tile(shift, 2), face.points * scale + shift)
+    return Detection(found.score, found.box * np.tile(scale, 2) + np.tile(shift, 2), found.points * scale + shift)

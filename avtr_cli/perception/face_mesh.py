@@ -13,14 +13,15 @@ from functools import lru_cache
 import numpy as np
 
 from avtr_cli.core.arrays import Doubles, Floats, Image, Indices, Points
-from avtr_cli.perception.cutout import Rect, cut_out
-from avtr_cli.perception.detection import NEAR, Detection, overlap, probability
+from avtr_cli.perception.cutout import cut_out
+from avtr_cli.perception.detection import NEAR, Detection, probability
+from avtr_cli.perception.following import Places
 from avtr_cli.perception.networks import Network
+from avtr_cli.perception.rects import Rect, each_once, square
 from avtr_cli.perception.topology import OUTER_EYE_CORNERS, POINTS, SKIN_POINTS
 
 SIDE = 192  # px of a face that the network sees
 ENLARGED = 1.5  # that, over the larger side of the face's box
-SAME_FACE = 0.5  # overlap above which two rectangles are one face's
 THERE = 0.5  # how sure the network must be that it sees a face at all
 LID_POINTS = 16  # the first so many of an eye's points; an iris is as deep as their mean
 
@@ -40,30 +41,18 @@ class Follower:
 
     def __init__(self, most: int, least: float):
         self._most, self._least = most, least
-        self._shape: tuple[int, ...] = ()
-        self._rects: list[Rect] = []
+        self._places = Places(most)
 
     def __call__(self, image: Image) -> list[Points]:
         """Points of the faces in the next picture, as `faces_in`."""
-        rects = self._rects if image.shape == self._shape else []
-        if len(rects) < self._most:
-            rects = _each_once(_detected(image, self._most, self._least) + rects)
-        faces = _measured(image, rects)
-        self._shape, self._rects = image.shape, [_around_points(points, image.shape) for points in faces]
+        faces = _measured(image, self._places.in_next(image.shape, lambda: _detected(image, self._most, self._least)))
+        self._places.keep(image.shape, [_around_points(points, image.shape) for points in faces])
         return faces
 
 
 def _detected(image: Image, most: int, least: float) -> list[Rect]:
     found = NEAR(image, least)[:most]
-    return _each_once([_around_detection(face, image.shape) for face in found])
-
-
-def _each_once(rects: list[Rect]) -> list[Rect]:
-    """Of those that overlap, as if unturned, the last stays."""
-    kept: list[Rect] = []
-    for rect in rects:
-        kept = [other for other in kept if overlap(rect.box, other.box) <= SAME_FACE] + [rect]
-    return kept
+    return each_once([_around_detection(face, image.shape) for face in found])
 
 
 def _around_detection(face: Detection, shape: tuple[int, ...]) -> Rect:
@@ -80,13 +69,7 @@ def _level_square(box: Doubles, eyes: Points, shape: tuple[int, ...]) -> Rect:
     """The square around `box`, enlarged, level with the line of the `eyes` (2, 2); pixels of a picture of `shape`."""
     x, y = eyes[1] - eyes[0]
     width, height = box[2:] - box[:2]
-    side = ENLARGED * max(float(width), float(height))
-    # MediaPipe keeps rectangles as float32 fractions of the picture, and which way places are rounded hangs on it.
-    size = np.array([shape[1], shape[0]], np.float32)
-    (middle_x, middle_y), (wide, high) = (
-        (pixels / size).astype(np.float32) * size for pixels in ((box[:2] + box[2:]) / 2, np.full(2, side))
-    )
-    return Rect(float(middle_x), float(middle_y), float(wide), float(high), math.atan2(y, x))
+    return square((box[:2] + box[2:]) / 2, ENLARGED * max(float(width), float(height)), math.atan2(y, x), shape)
 
 
 def _measured(image: Image, rects: list[Rect]) -> list[Points]:
@@ -97,7 +80,7 @@ def _measured(image: Image, rects: list[Rect]) -> list[Points]:
     *parts, there = (answer.reshape(len(rects), -1) for answer in answers)
     faces = _joined(parts)
     return [
-        _in_picture(points, rect)
+        rect.in_picture(points)
         for points, rect, sure in zip(faces, rects, probability(there[:, 0]), strict=True)
         if sure > THERE
     ]
@@ -106,7 +89,7 @@ def _measured(image: Image, rects: list[Rect]) -> list[Points]:
 def _joined(parts: list[Floats]) -> Floats:
     """Mesh, lips, eyes and irises, each (n, ...) px, as points (n, 478, 3) in fractions of what the network sees."""
     mesh, *seen_closer = parts[:4]
-    points = np.zeros((len(mesh), POINTS, 3), np.float32)
+    points: Floats = np.zeros((len(mesh), POINTS, 3), np.float32)
     points[:, :SKIN_POINTS] = mesh.reshape(-1, SKIN_POINTS, 3)
     lips_and_eyes = [_points_of(part) for part in ("lips", "left_eye", "right_eye")]
     for numbers, part in zip(lips_and_eyes, seen_closer, strict=True):
@@ -115,18 +98,11 @@ def _joined(parts: list[Floats]) -> Floats:
     for numbers, part, eye in zip(irises, parts[4:], lips_and_eyes[1:], strict=True):
         points[:, numbers, :2] = part.reshape(-1, 5, 2)
         points[:, numbers, 2] = points[:, eye[:LID_POINTS], 2].mean(1, keepdims=True)
-    return points / np.float32(SIDE)
+    fractions: Floats = points / np.float32(SIDE)
+    return fractions
 
 
 @lru_cache(maxsize=3)
 def _points_of(part: str) -> Indices:
     """Numbers of the points of lips or an eye (`left_eye` is the picture's left), in the order of their output."""
     return np.array(_network.about(f"points of {part}").split(), np.intp)
-
-
-def _in_picture(points: Floats, rect: Rect) -> Points:
-    """Points in fractions of a square that was cut out -> pixels of the picture, the depth in the same unit."""
-    cos, sin = math.cos(rect.turn), math.sin(rect.turn)
-    x, y, depth = (points.astype(np.float64) - (0.5, 0.5, 0)).T
-    across, down = cos * x - sin * y, sin * x + cos * y
-    return np.column_stack([across * rect.width + rect.x, down * rect.height + rect.y, depth * rect.width])

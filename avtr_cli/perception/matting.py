@@ -11,9 +11,10 @@ import numpy as np
 
 from avtr_cli.core.arrays import Image, Matte, Points
 from avtr_cli.perception.crop import resample
-from avtr_cli.perception.cutout import cut_out, whole
+from avtr_cli.perception.cutout import cut_out
 from avtr_cli.perception.landmarks import face_height
 from avtr_cli.perception.networks import Network
+from avtr_cli.perception.rects import whole
 from avtr_cli.perception.topology import FACE_OVAL, NOSE_TIP
 
 WORKING_SIDE = 1024  # px of the longer side; the network knows no finer detail
@@ -50,7 +51,7 @@ def person_matte(photo: Image, points: Points, whole: Matte | None = None) -> Ma
 
 
 def _shrink(photo: Image) -> float:
-    return min(1.0, WORKING_SIDE / max(photo.shape[:2]))
+    return min(1.0, WORKING_SIDE / int(max(photo.shape[:2])))
 
 
 def _working_picture(photo: Image) -> Image:
@@ -90,4 +91,5 @@ def _only_this_person(matte: Matte, points: Points) -> Matte:
     _, labels = cv2.connectedComponents(solid)
     mine = cv2.dilate((labels == labels[y, x]).astype(np.uint8), np.ones((5, 5), np.uint8))
     face = np.asarray(cv2.fillPoly(np.zeros_like(solid), [outline], (1,)))
-    return np.maximum(matte * mine, cv2.GaussianBlur(face.astype(np.float32), (0, 0), 1))
+    result: Matte = np.maximum(matte * mine, cv2.GaussianBlur(face.astype(np.float32), (0, 0), 1))
+    return result

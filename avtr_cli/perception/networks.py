@@ -1,6 +1,6 @@
-"""The four networks that see faces and people: uint8 pictures in, float32 numbers out, by onnxruntime on one thread.
+"""The networks that see faces, people and hands: uint8 pictures in, float32 numbers out, by onnxruntime on one thread.
 
-`assets/faces` holds them: MediaPipe's weights, converted by `tools/face_networks`. A network is loaded when it is first
+`assets/networks` holds them: MediaPipe's weights, converted by `tools/networks`. A network is loaded when it is first
 asked and kept for the process. It has no state, so any number of threads may ask it at once, and each gets what it
 would get alone.
 """
@@ -18,7 +18,7 @@ from avtr_cli.core.errors import WeightsError
 from avtr_cli.core.shipped import asset
 from avtr_cli.perception.silence import quiet
 
-FOLDER = asset("faces")
+FOLDER = asset("networks")
 
 
 class Network:

@@ -35,11 +35,13 @@ def background(wanted: str, own: Image) -> Image:
     if wanted == OWN:
         return own
     if wanted == BLUR:
-        return cv2.GaussianBlur(own, (0, 0), BLUR_SHARE * max(height, width), borderType=cv2.BORDER_REPLICATE)
+        soft: Image = cv2.GaussianBlur(own, (0, 0), BLUR_SHARE * max(height, width), borderType=cv2.BORDER_REPLICATE)
+        return soft
     if wanted == TRANSPARENT:
         return np.zeros_like(own)
     if wanted.startswith("#"):
-        return np.broadcast_to(np.array(parse_colour(wanted), np.uint8), own.shape).copy()
+        plain: Image = np.broadcast_to(np.array(parse_colour(wanted), np.uint8), own.shape).copy()
+        return plain
     if not Path(wanted).exists():
         raise PhotoError(
             f"{wanted}: no such background; write none, blur, transparent, a colour like #204060, or a picture file"

@@ -140,7 +140,7 @@ class Corpus:
         listener = [EVENTS.index(name) for name in ("nod", "brow", "smile")]
         windows: list[dict[str, AnyArray]] = []
         for _ in range(size):
-            call, side = rng.integers(len(self)), rng.integers(2)
+            call, side = int(rng.integers(len(self))), int(rng.integers(2))
             if not self._seen(call, side):
                 side = 1 - side
             first = int(rng.integers(1, (total - frames) // 5 + 1)) * 5

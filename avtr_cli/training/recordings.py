@@ -175,7 +175,8 @@ def _decode(path: Path) -> Sound:
     done = subprocess.run([*command, "-ar", str(_RATE), "-"], capture_output=True, timeout=60, check=False)
     if done.returncode:
         raise AvtrError(f"{path}: ffmpeg cannot read G.722 ({done.stderr.decode(errors='ignore').strip()[-200:]})")
-    return np.frombuffer(done.stdout, np.int16).astype(np.float32) / 32768
+    samples: Sound = np.frombuffer(done.stdout, np.int16).astype(np.float32) / np.float32(32768)
+    return samples
 
 
 def align(samples: Sound, words: list[str], spelling: dict[str, str] | None = None) -> Floats | None:

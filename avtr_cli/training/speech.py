@@ -135,7 +135,7 @@ class _Espeak:
         """What the library calls with each block of sound and the phonemes that end in it; 0: go on."""
         if wave and count > 0:
             block = np.ctypeslib.as_array(wave, shape=(count,))
-            self._blocks.append(block.astype(np.float32) / 32768)
+            self._blocks.append(block.astype(np.float32) / np.float32(32768))
         index = 0
         while events[index].type != self._END_OF_LIST:
             if events[index].type == self._PHONEME_EVENT:

@@ -113,6 +113,6 @@ def load_utterances(path: Path) -> list[Utterance]:
     samples = np.split(held["samples"], np.cumsum(held["sample_counts"])[:-1])
     rows = np.split(held["phones"], np.cumsum(held["phone_counts"])[:-1])
     return [
-        Utterance(s.astype(np.float32) / 32768, p, bool(f))
+        Utterance(s.astype(np.float32) / np.float32(32768), p, bool(f))
         for s, p, f in zip(samples, rows, held["feedback"], strict=True)
     ]

@@ -11,6 +11,7 @@ import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -144,7 +145,7 @@ def read_tracks(path: Path) -> Tracks:
 
 def write_tracks(path: Path, tracks: Tracks) -> None:
     """All of it as float32 arrays in one .npz, whole or not at all. Raises OutputError."""
-    arrays = {name: tracks[name].astype(np.float32) for name in CURVES}
+    arrays: dict[str, Any] = {name: tracks[name].astype(np.float32) for name in CURVES}
     arrays |= {"found": tracks.found.astype(np.float32), "fps": np.array(tracks.fps, np.float32)}
     try:
         with replacing(path) as partial, partial.open("wb") as file:

@@ -94,7 +94,8 @@ def controls(entries: Sequence[Entry]) -> dict[str, Model]:
 def _turned(entries: Sequence[Entry], at: int) -> Doubles:
     """The right person, without any reaction: the chosen frames turned round within the clip by 7 / 12."""
     entry = entries[at]
-    shown, where = entry.truth.copy(), np.flatnonzero(entry.chosen)
+    shown: Doubles = entry.truth.copy()
+    where = np.flatnonzero(entry.chosen)
     shown[where] = np.roll(entry.truth[where], round(7 * len(where) / 12), axis=0)
     return shown
 

@@ -57,4 +57,5 @@ class HazardHead:
 def _gelu(x: Floats) -> Floats:
     """The exact one; NumPy has no error function."""
     half: Floats = np.float32(0.5) * x
-    return half * (1 + torch.erf(torch.from_numpy(x * np.float32(0.5**0.5))).numpy())
+    smooth: Floats = half * (1 + torch.erf(torch.from_numpy(x * np.float32(0.5**0.5))).numpy())
+    return smooth

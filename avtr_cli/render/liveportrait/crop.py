@@ -108,4 +108,5 @@ def cropped(photo: Image, matrix: Affine, size: int) -> Image:
 def network_input(crop: Image) -> Floats:
     """A uint8 crop (512, 512, 3) as F and M take it: float32 (1, 3, 256, 256) in [0, 1], reduced by area averaging."""
     small = cv2.resize(crop, (NETWORK_SIZE, NETWORK_SIZE), interpolation=cv2.INTER_AREA)
-    return np.ascontiguousarray(small.transpose(2, 0, 1)[None], np.float32) / 255
+    picture: Floats = np.ascontiguousarray(small.transpose(2, 0, 1)[None], np.float32) / np.float32(255)
+    return picture

@@ -31,8 +31,8 @@ class LandmarkNetwork:
     def __call__(self, photo: Image, landmarks: Points) -> Points:
         """float64 (203, 2) in photo pixels, from uint8 (H, W, 3) and rough landmarks of a scheme in `crop.ANCHORS`."""
         matrix = crop_matrix(landmarks, REFINEMENT)
-        look = cropped(photo, matrix, REFINEMENT.size).transpose(2, 0, 1)[None].astype(np.float32) / 255
-        return transformed(self._points(look) * REFINEMENT.size, np.linalg.inv(matrix))
+        look = cropped(photo, matrix, REFINEMENT.size).transpose(2, 0, 1)[None].astype(np.float32) / np.float32(255)
+        return transformed(self._points(look) * REFINEMENT.size, np.asarray(np.linalg.inv(matrix), np.float64))
 
     def _points(self, look: Floats) -> Points:
         """(203, 2) in crop widths: of its three outputs, the one of that size. Raises WeightsError."""

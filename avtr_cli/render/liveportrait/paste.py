@@ -31,7 +31,8 @@ def ditto_mask(size: int = 512) -> Matte:
     ramp[:border] = np.linspace(0, 1, border)
     ramp[size - border :] = ramp[:border][::-1]
     distance = np.hypot(1 - ramp[None, :], 1 - ramp[:, None])
-    return (1 - np.minimum(1, distance)).astype(np.float32)
+    mask: Matte = (1 - np.minimum(1, distance)).astype(np.float32)
+    return mask
 
 
 def warped_mask(mask: AnyArray, matrix: Affine, width: int, height: int) -> Matte:
@@ -40,7 +41,8 @@ def warped_mask(mask: AnyArray, matrix: Affine, width: int, height: int) -> Matt
     An 8-bit mask is warped as 8 bit, as LivePortrait does; once per avatar.
     """
     warped = cv2.warpAffine(mask, matrix[:2], (width, height), flags=cv2.INTER_LINEAR)
-    return warped[..., None].astype(np.float32) / (255 if mask.dtype == np.uint8 else 1)
+    result: Matte = warped[..., None].astype(np.float32) / np.float32(255 if mask.dtype == np.uint8 else 1)
+    return result
 
 
 def paste_back(face: Image, frame: Image, mask: Matte, matrix: Affine) -> Image:

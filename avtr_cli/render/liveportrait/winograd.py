@@ -43,12 +43,12 @@ class Algorithm:
     @property
     def outputs(self) -> int:
         """How many outputs one tile has along a side."""
-        return self.A.shape[0]
+        return int(self.A.shape[0])
 
     @property
     def window(self) -> int:
         """How many inputs one tile reads along a side."""
-        return self.B.shape[1]
+        return int(self.B.shape[1])
 
 
 def winograd(outputs: int = 4) -> Algorithm:

@@ -49,7 +49,7 @@ def trimmed(person: Image, known: Rectangle, unit: float) -> Image:
     height, width = person.shape[:2]
     part = known.within(Rectangle(0, 0, width, height))
     right = part.x + part.width
-    result = person.copy()
+    result: Image = person.copy()
     for beyond, edge in ((slice(0, part.x), part.x), (slice(right, width), right - 1)):
         touches = (person[:, edge, 3:] >= SOLID).astype(np.float32)
         softly = cv2.GaussianBlur(touches, (0, 0), SOFT_END * unit)

@@ -114,7 +114,7 @@ def _turn_gains(turned: list[list[Look]]) -> Rotation:
         response[:, axis] = (fit_pose(forth).angles - fit_pose(back).angles) / (2 * degrees)
     diagonal = np.clip(np.diag(response), 1 / MOST_TURN, 1 / LEAST_TURN)
     crossing = np.clip(response - np.diag(np.diag(response)), -MOST_CROSSING, MOST_CROSSING)
-    return np.linalg.inv(np.diag(diagonal) + crossing)
+    return np.asarray(np.linalg.inv(np.diag(diagonal) + crossing), np.float64)
 
 
 def _jaw_gain(opened: list[Look], rest: Points) -> float:

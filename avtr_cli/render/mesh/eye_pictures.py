@@ -168,8 +168,8 @@ def _colours(image: Image, places: Points) -> Colour:
 
 def _fit_curve(places: Points) -> Doubles:
     u, v = places[:, 0], places[:, 1]
-    coefficients: Doubles = np.linalg.lstsq(np.stack([(1 - u**2) * u**k for k in range(4)], axis=1), v, rcond=None)[0]
-    return coefficients
+    coefficients = np.linalg.lstsq(np.stack([(1 - u**2) * u**k for k in range(4)], axis=1), v, rcond=None)[0]
+    return np.asarray(coefficients, np.float64)
 
 
 def _sclera(canvas: Picture, seen: Mask, skin: Colour) -> tuple[Picture, Colour]:

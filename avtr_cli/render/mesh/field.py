@@ -207,8 +207,9 @@ class _Spline:
         flat = values.transpose(1, 0, 2).reshape(len(used), -1)
         spline = np.zeros((len(self.places) + 3, flat.shape[1]))  # zeros cost less than a kernel without their columns
         spline[[*used, -3, -2, -1]] = thinplate.fit(self.places[used], flat, stiffness=2e-4)
-        spread = thinplate.evaluate(self.nodes, self.kernel, spline)
-        return spread.reshape(len(self.nodes), -1, 3).transpose(1, 0, 2)
+        spread = thinplate.evaluate(self.nodes, self.kernel, spline).reshape(len(self.nodes), -1, 3)
+        moved: Doubles = spread.transpose(1, 0, 2)
+        return moved
 
     def relief(self, heights: Doubles, back: float) -> Doubles:
         """(n,): depth of the face points, the rings lying at `back`."""

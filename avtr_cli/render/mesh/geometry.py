@@ -43,13 +43,14 @@ class Geometry:
 
     def to_stage(self, head_points: Points) -> Points:
         """Points (n, 3) of the head frame, EO, into the stage as in the photo, (n, 3) px."""
-        return head_points @ self.rotation.T * self.unit + self.shift
+        stage: Points = head_points @ self.rotation.T * self.unit + self.shift
+        return stage
 
     def place(self, head_points: Points, controls: Controls) -> Points:
         """Where points of the head frame lie in the picture under the pose, (n, 2) px."""
         pose = controls.pose
         arms = self.to_stage(head_points) - self.pivot
-        turned = arms @ pose.rotation.T * pose.zoom + self.pivot
+        turned: Points = arms @ pose.rotation.T * pose.zoom + self.pivot
         return turned[:, :2] + pose.shift * self.unit
 
     def moved_points(self, points: tuple[int, ...], layer: int, controls: Controls) -> Points:

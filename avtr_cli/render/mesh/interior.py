@@ -141,7 +141,7 @@ def look(interior: Interior, geometry: Geometry, controls: Controls) -> Look:
     rounded = min(max(float(controls.weights[ROUNDING].sum()), 0.0), 1.0)
     drop = jaw * JAW_DROP * 0.92
     to_px = (controls.pose.rotation @ geometry.rotation)[:2, :2] * geometry.unit * controls.pose.zoom
-    back = np.linalg.inv(to_px)
+    back = np.asarray(np.linalg.inv(to_px), np.float64)
     # l, n and th bring the tongue's tip up and forward into the light, before the lower teeth.
     raised = min(max(TONGUE_GAIN * controls.tongue, 0.0), 1.0)
     deep = 0.5 * max(interior.lower_lip - interior.upper_lip, 0.0)  # of parted lips it fills as much as of opened ones

@@ -46,7 +46,7 @@ def snap_lips(image: Image, points: Points, unit: float) -> Points:
     trust = float(np.clip(np.median(score.max(axis=1)) / SHALLOW - 0.5, 0, 1))
     shift = near[score.argmax(axis=1)] * trust * REACH * unit
     shift = np.convolve(np.pad(shift, 2, mode="edge"), np.array([1, 2, 3, 2, 1]) / 9, mode="valid")
-    result = points.copy()
+    result: Points = points.copy()
     valley = line + shift[:, None] * down
     result[upper, :2], result[lower, :2] = valley, valley
     return result

@@ -118,7 +118,7 @@ def agree_where_shared(deltas: Doubles, head: Points) -> Doubles:
     """A copy in which points that both layers hold move alike; else the layers part by up to 20 px at the chin."""
     upper, lower, below = layer_points(head)
     shared = np.intersect1d(upper, lower)
-    result = deltas.copy()
+    result: Doubles = deltas.copy()
     under, over = shared[below[shared]], shared[~below[shared]]
     result[UPPER][:, under] = deltas[LOWER][:, under]
     result[LOWER][:, over] = deltas[UPPER][:, over]

@@ -53,7 +53,7 @@ def drawn_row(upper: bool, skin: Colour, per_eo: float, softness: float, saturat
     behind = between * enamel * 0.72 + (1 - between) * gums * 0.75
     colour = tooth * coverage[..., None] + behind * (1 - coverage[..., None])
 
-    span = (np.arange(CANVAS) - CANVAS / 2) / per_eo
+    span = (np.arange(CANVAS, dtype=np.float64) - CANVAS / 2) / per_eo
     arch = _arch(span)[None]
     y = span[:, None]
     gum_line = smoothstep(-(y + arch), 0.035, 0.05) if upper else smoothstep(y + arch, 0.03, 0.045)
@@ -189,6 +189,6 @@ def _outlines(sizes: tuple[tuple[float, float], ...], upper: bool, per_eo: float
             big = np.maximum(big, mask)
             shade[mask > 0] = 1 - 0.11 * number
     size = (CANVAS, CANVAS)
-    coverage = cv2.resize(big, size, interpolation=cv2.INTER_AREA).astype(np.float32) / 255
+    coverage = cv2.resize(big, size, interpolation=cv2.INTER_AREA).astype(np.float32) / np.float32(255)
     blurred = cv2.GaussianBlur(cv2.resize(shade, size, interpolation=cv2.INTER_AREA), (0, 0), 4)
     return coverage, blurred / np.maximum(cv2.GaussianBlur(coverage, (0, 0), 4), 0.05)

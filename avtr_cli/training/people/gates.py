@@ -97,7 +97,8 @@ def without_gaps(points: Points) -> Points:
     lost = ~np.isfinite(points[:, 0, 0])
     if not lost.any():
         return points
-    filled, at = points.copy(), np.arange(len(points))
+    filled: Points = points.copy()
+    at = np.arange(len(points))
     flat = filled.reshape(len(points), -1)
     before = np.maximum.accumulate(np.where(lost, -1, at))
     after = np.minimum.accumulate(np.where(lost, len(points), at)[::-1])[::-1]
@@ -110,7 +111,7 @@ def without_gaps(points: Points) -> Points:
 
 def _filled(found: Mask) -> Mask:
     """The frames with a face, and those of gaps that are short enough to be filled in."""
-    out = found.copy()
+    out: Mask = found.copy()
     for first, last in runs(~found):
         if first > 0 and last < len(found) and last - first <= LONGEST_GAP:
             out[first:last] = True

@@ -124,7 +124,7 @@ def smoothed(solved: Doubles) -> Doubles:
 
     Weights come out in [0, 1], so of what was `joined` one at most.
     """
-    out = solved.copy()
+    out: Doubles = solved.copy()
     rest = [column for column, name in enumerate(CONTROLS.channels) if name not in _LIDS]
     for first, last in runs(np.isfinite(solved[:, 0])):
         if last - first >= _SMOOTH:
@@ -179,7 +179,7 @@ def mirrored_points(shapes: Points) -> Points:
 def mirrored_controls(controls: Floats) -> Floats:
     """Blendshape weights of (T, 58) with left and right exchanged, and the head turned the other way."""
     order = [CONTROLS.index(_other_side(name)) for name in CONTROLS.channels]
-    out = controls[:, order].copy()
+    out: Floats = controls[:, order].copy()
     for name in ("headYaw", "headRoll", "headX"):
         out[:, CONTROLS.index(name)] *= -1
     return out

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from avtr_cli.core.arrays import Doubles, Sound
+from avtr_cli.core.arrays import Doubles, Reals, Sound
 from avtr_cli.core.timing import FPS, SAMPLE_RATE, SAMPLES_PER_FRAME
 
 LEAST_FRAMES, MOST_FRAMES = 8 * FPS, 60 * FPS  # with less it cannot be told; more is not looked at
@@ -55,10 +55,11 @@ def _bands(samples: Sound) -> Doubles:
     rise = (mel - edges[:-2, None]) / np.diff(edges)[:-1, None]
     fall = (edges[2:, None] - mel) / np.diff(edges)[1:, None]
     bands: Doubles = np.log10(power @ np.minimum(rise, fall).clip(0).T + 1e-9)
-    return np.maximum(bands, bands.max(axis=0, initial=-9.0) - _FLOOR)
+    floor: Doubles = bands.max(axis=0, initial=-9.0) - _FLOOR
+    return np.maximum(bands, floor)
 
 
-def _mel(hertz: Doubles | float) -> Doubles:
+def _mel(hertz: Reals | float) -> Doubles:
     return np.asarray(2595 * np.log10(1 + np.asarray(hertz) / 700))
 
 

@@ -14,12 +14,12 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from tools.face_networks.tflite import Network, Operation
+from tools.networks.tflite import Network, Operation
 
 OPSET = 17
 IR_VERSION = 8
 TO_NCHW, TO_NHWC = (0, 3, 1, 2), (0, 2, 3, 1)
-ACTIVATIONS = {0: "", 1: "Relu"}
+ACTIVATIONS: dict[int, tuple[str, tuple[float, ...]]] = {0: ("", ()), 1: ("Relu", ()), 3: ("Clip", (0.0, 6.0))}
 SAME = 0  # TFLite's padding; the other is VALID
 
 
@@ -72,10 +72,10 @@ class Writer:
 
     def activated(self, kind: str, inputs: list[str], step: Operation, **attributes: object) -> None:
         """Write a node with the activation that TFLite fuses into it; together they give the output of `step`."""
-        after = ACTIVATIONS[step.options["fusedActivationFunction"]]
+        after, bounds = ACTIVATIONS[step.options["fusedActivationFunction"]]
         made = self.node(kind, inputs, "" if after else f"t{step.output}", **attributes)
         if after:
-            self.node(after, [made], f"t{step.output}")
+            self.node(after, [made, *map(self.constant, bounds)], f"t{step.output}")
 
 
 def to_onnx(network: Network, name: str, low: float, outputs: list[str], facts: dict[str, str]) -> onnx.ModelProto:
@@ -248,6 +248,20 @@ def _depth_to_space(writer: Writer, step: Operation) -> None:
     writer.node("DepthToSpace", [writer.tensor(step.inputs[0])], f"t{step.output}", blocksize=blocks, mode="DCR")
 
 
+def _mean(writer: Writer, step: Operation) -> None:
+    """Of each channel over the whole picture."""
+    source, axes = step.inputs
+    assert sorted(writer.network.constants[axes].tolist()) == [1, 2]
+    keep = step.options["keepDims"]
+    writer.node("ReduceMean", [writer.tensor(source)], f"t{step.output}", axes=[2, 3], keepdims=int(keep))
+
+
+def _fully_connected(writer: Writer, step: Operation) -> None:
+    source, weight, bias = step.inputs
+    rows = writer.node("Flatten", [writer.as_nhwc(source)], axis=1)
+    writer.activated("Gemm", [rows, writer.weight(weight), writer.weight(bias)], step, transB=1)
+
+
 # ---- the attention of the landmark network: windows on lips and eyes, level with them --------------------------------
 
 
@@ -330,10 +344,12 @@ _STEPS: dict[str, Callable[[Writer, Operation], None]] = {
     "Convolution2DTransposeBias": _transposed_convolution,
     "DEPTHWISE_CONV_2D": _convolution,
     "DEPTH_TO_SPACE": _depth_to_space,
+    "FULLY_CONNECTED": _fully_connected,
     "HARD_SWISH": _plain("HardSwish"),
     "LOGISTIC": _plain("Sigmoid"),
     "Landmarks2TransformMatrix": _window_around,
     "MAX_POOL_2D": _pool("MaxPool"),
+    "MEAN": _mean,
     "MUL": _arithmetic("Mul"),
     "PAD": _pad,
     "PRELU": _prelu,

@@ -1,4 +1,4 @@
-"""Converts the four networks of the face path; refuses sources other than those of the mediapipe 0.10.21 wheel."""
+"""Converts the networks that perception asks; refuses sources other than those of the mediapipe 0.10.21 wheel."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from tools.face_networks.graph import to_onnx
-from tools.face_networks.tflite import mediapipe_folder, read
+from tools.networks.graph import to_onnx
+from tools.networks.tflite import mediapipe_folder, read
 
-TARGET = Path(__file__).parents[2] / "avtr_cli" / "assets" / "faces"
+TARGET = Path(__file__).parents[2] / "avtr_cli" / "assets" / "networks"
 WHEEL = "mediapipe 0.10.21"
 
 
@@ -50,6 +50,30 @@ SOURCES = {
         "9ee168ec7c8f2a16c56fe8e1cfbc514974cbbb7e434051b455635f1bd1462f5c",
         0.0,
         ("probability",),
+    ),
+    "pose_detector": Source(
+        "pose_detection/pose_detection.tflite",
+        "9ba9dd3d42efaaba86b4ff0122b06f29c4122e756b329d89dca1e297fd8f866c",
+        -1.0,
+        ("boxes", "logits"),
+    ),
+    "pose_points": Source(
+        "pose_landmark/pose_landmark_full.tflite",
+        "e9a5c5cb17f736fafd4c2ec1da3b3d331d6edbe8a0d32395855aeb2cdfd64b9f",
+        0.0,
+        ("points", "there", "body", "heat", "metres"),
+    ),
+    "palm_detector": Source(
+        "palm_detection/palm_detection_full.tflite",
+        "1b14e9422c6ad006cde6581a46c8b90dd573c07ab7f3934b5589e7cea3f89a54",
+        0.0,
+        ("boxes", "logits"),
+    ),
+    "hand_points": Source(
+        "hand_landmark/hand_landmark_full.tflite",
+        "11c272b891e1a99ab034208e23937a8008388cf11ed2a9d776ed3d01d0ba00e3",
+        0.0,
+        ("points", "there", "right", "metres"),
     ),
 }
 
