@@ -40,7 +40,7 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 _OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
 config: Any = numba.config
-_COMPLETE = "complete"  # a file beside what is kept, written last: nothing need be compiled
+_COMPLETE = ".complete"  # of a file for each module, written last: its kernels need no compilation
 _SOURCES = b"".join(
     [os.fsencode(__file__), *(file.read_bytes() for file in sorted(Path(__file__).parent.glob("*.py")))]
 )
@@ -111,12 +111,12 @@ def load(base: Path, tell: Callable[[str], None]) -> Path | None:
         wanting = [one for one in _kernels if not one.ready]
         if wanting and folder is None:
             tell(f"{base}: cannot be written, so the drawing loops are compiled anew in every run")
-        elif folder is not None and not (folder / _COMPLETE).exists():
+        elif folder is not None and not all(_complete(one, folder).exists() for one in wanting):
             tell(f"compiling the drawing loops for this machine, once (kept in {folder})")
         for one in wanting:
             _compile(one, folder)
         if folder is not None:
-            _finish(folder)
+            _finish(wanting, folder)
         return folder
 
 
@@ -148,9 +148,14 @@ def _writable(folder: Path) -> Path | None:
     return folder
 
 
-def _finish(folder: Path) -> None:
+def _complete(one: Kernel[Any], folder: Path) -> Path:
+    return folder / f"{one.plain.__module__}{_COMPLETE}"
+
+
+def _finish(made: list[Kernel[Any]], folder: Path) -> None:
     try:
-        (folder / _COMPLETE).touch()
+        for one in made:
+            _complete(one, folder).touch()
     except OSError as error:
         logger.info("%s: %s", folder, error)
 

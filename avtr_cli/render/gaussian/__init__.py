@@ -1,1 +1,1 @@
-"""A whole body of 3-D Gaussians, lifted from one photo: fitted once, moved and drawn frame by frame."""
+"""3D Gaussians: drawn on a CPU or a GPU, thinned for small frames, kept in the files that viewers read."""

@@ -1,0 +1,141 @@
+"""Gaussians are drawn as float64 arithmetic draws them, and the same bits whenever and however they are asked for."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from avtr_cli.core.arrays import Floats
+from avtr_cli.core.camera import Pinhole
+from avtr_cli.render.gaussian.gaussians import Gaussians
+from avtr_cli.render.gaussian.splatting import Splatter
+from tests.gaussians import SCENES, camera, cloud, scene, wrong
+
+
+def draw(gaussians: Gaussians, seen: Pinhole, threads: int = 1) -> Floats:
+    splatter = Splatter(seen.size[1], seen.size[0], threads=threads)
+    splatter.splat(gaussians, seen)
+    return splatter.drawn
+
+
+@pytest.mark.parametrize("name", SCENES)
+def test_a_scene_is_drawn_as_it_should_be(name: str):
+    asked = scene(name)
+    drawn = draw(asked.gaussians, asked.camera)
+    assert drawn.dtype == np.float32
+    assert wrong(drawn, asked.drawn) == ""
+
+
+def test_a_frame_is_the_same_after_any_other_of_its_splatter():
+    sizes = {name: scene(name).camera.size for name in SCENES}
+    splatters = {size: Splatter(size[1], size[0]) for size in sizes.values()}
+    for name in [*SCENES, *reversed(SCENES)]:
+        asked = scene(name)
+        splatter = splatters[sizes[name]]
+        splatter.splat(asked.gaussians, asked.camera)
+        assert np.array_equal(splatter.drawn, draw(asked.gaussians, asked.camera)), name
+
+
+def test_the_same_bits_for_any_number_of_threads():
+    for name in ("cloud", "odd_size", "empty", "opaque_stack"):
+        asked = scene(name)
+        alone = draw(asked.gaussians, asked.camera)
+        for threads in (2, 3, 7):
+            assert np.array_equal(draw(asked.gaussians, asked.camera, threads), alone)
+
+
+def test_the_order_of_the_input_counts_for_equal_depths_alone():
+    gaussians = cloud(500)
+    shuffled = gaussians.take(np.random.default_rng(1).permutation(500))
+    assert len(np.unique(gaussians.means[:, 2])) == 500
+    assert np.abs(draw(shuffled, camera()) - draw(gaussians, camera())).max() <= 1e-5
+    flat = replace(gaussians, means=gaussians.means * np.array([1, 1, 0], np.float32) + np.array([0, 0, 3], np.float32))
+    backwards = flat.take(slice(None, None, -1))
+    assert np.abs(draw(backwards, camera()) - draw(flat, camera())).max() > 0.1
+
+
+@settings(max_examples=15)
+@given(st.integers(1, 40), st.integers(1, 40), st.integers(0, 30), st.integers(0, 99))
+def test_any_size_is_drawn_and_a_part_of_a_frame_is_the_frames_part(width: int, height: int, n: int, seed: int):
+    gaussians, whole = cloud(n, seed), camera(40, 40)
+    # The slope of the projection is bounded by the frame, so only what lies within it is the same.
+    part = replace(whole, size=(width, height))
+    inside = gaussians.take(np.abs(gaussians.means[:, :2]).max(axis=1) < 0.2)
+    drawn = draw(inside, part)
+    assert drawn.shape == (height, width, 4)
+    assert np.isfinite(drawn).all()
+    if min(width, height) > 30:
+        assert np.allclose(drawn, draw(inside, whole)[:height, :width], atol=2e-5)
+
+
+def test_nothing_to_draw_is_transparent():
+    none = cloud(0)
+    behind = replace(cloud(9), means=-cloud(9).means)
+    clear = replace(cloud(9), opacities=np.full(9, 1 / 256, np.float32))
+    for gaussians in (none, behind, clear):
+        assert not draw(gaussians, camera()).any()
+        assert draw(gaussians, camera(1, 1)).shape == (1, 1, 4)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("where", ["means", "axes", "opacities", "colours"])
+def test_what_is_not_finite_is_left_out_alone(where: str, bad: float):
+    gaussians = cloud(40)
+    spoiled = getattr(gaussians, where).copy()
+    spoiled.reshape(40, -1)[3, 0] = bad
+    rest = np.delete(np.arange(40), 3)
+    assert np.array_equal(draw(replace(gaussians, **{where: spoiled}), camera()), draw(gaussians.take(rest), camera()))
+
+
+def test_colours_may_be_anything_that_is_averaged():
+    asked = cloud(200)
+    distances = replace(asked, colours=np.repeat(asked.means[:, 2:], 3, axis=1))
+    drawn = draw(distances, camera())
+    seen = drawn[..., 3] > 0.5
+    assert seen.any()
+    assert np.abs(drawn[seen, 0] / drawn[seen, 3] - 3).max() < 1
+
+
+def test_a_smaller_low_pass_draws_smaller_dots():
+    dot = Gaussians(
+        np.array([[0, 0, 3]], np.float32),
+        np.zeros((1, 3, 3), np.float32),
+        np.ones(1, np.float32),
+        np.ones((1, 3), np.float32),
+    )
+    covered = []
+    for low_pass in (0.06, 0.3, 1.0):
+        splatter = Splatter(40, 48, low_pass)
+        covered.append(splatter.splat(dot, camera())[1].sum())
+    # The integral of a Gaussian over the frame is 2 pi of its variance.
+    assert covered[1] == pytest.approx(2 * np.pi * 0.3, rel=0.05)
+    assert covered[0] < covered[1] < covered[2] == pytest.approx(2 * np.pi, rel=0.05)
+
+
+def test_over_a_plate_what_is_not_covered_stays_to_the_bit_and_the_rest_is_rounded_once():
+    asked, random = scene("odd_size"), np.random.default_rng(0)
+    width, height = asked.camera.size
+    splatter = Splatter(height, width)
+    colours, alpha = splatter.splat(asked.gaussians, asked.camera)
+    plate, out = random.integers(0, 256, (height, width, 3), np.uint8), np.empty((height, width, 3), np.uint8)
+    splatter.over(plate, out)
+    wanted = 255.0 * colours + (1 - alpha[..., None].astype(float)) * plate
+    assert np.abs(out - wanted).max() <= 0.5001
+    assert (alpha == 0).any()
+    assert np.array_equal(out[alpha == 0], plate[alpha == 0])
+
+
+def test_cut_out_its_colours_are_those_of_what_covers():
+    asked = scene("odd_size")
+    width, height = asked.camera.size
+    splatter, out = Splatter(height, width), np.empty((*asked.drawn.shape[:2], 4), np.uint8)
+    colours, alpha = splatter.splat(asked.gaussians, asked.camera)
+    splatter.cut_out(out)
+    assert np.abs(out[..., 3] - 255.0 * alpha).max() <= 0.5001
+    solid = alpha > 0.1
+    assert np.abs(out[solid, :3] - np.minimum(255.0 * colours[solid] / alpha[solid, None], 255)).max() <= 0.5001
+    assert not out[alpha == 0].any()
