@@ -1,4 +1,4 @@
-"""A picture of a person whose face is known into what a body is fitted to: pose, hands, and which pixels are the person.
+"""A picture of a person whose face is known into what a body is fitted to: pose, hands, and the pixels of the person.
 
 Hands are looked for around the wrists, enlarged, and are called left and right by the arm that they end: what the
 network calls them itself is wrong for every fifth.
@@ -90,7 +90,9 @@ def _belongs(pose: Pose, face: Points) -> bool:
     """Whether the face is one that this body can carry, and not a mask's, or one seen on the back of a head."""
     eyes = float(np.hypot(*(pose.points[2, :2] - pose.points[5, :2])))
     of_face = float(np.hypot(*(face[468:473, :2].mean(0) - face[473:478, :2].mean(0))))
-    return of_face < 2.0 * max(eyes, 0.25 * of_face + 1) and bool(pose.points[11, 0] > pose.points[12, 0] - 0.25 * _unit(pose))
+    return of_face < 2.0 * max(eyes, 0.25 * of_face + 1) and bool(
+        pose.points[11, 0] > pose.points[12, 0] - 0.25 * _unit(pose)
+    )
 
 
 def _hand(picture: Image, pose: Pose, side: str) -> Hand | None:
@@ -112,7 +114,11 @@ def _hand(picture: Image, pose: Pose, side: str) -> Hand | None:
     if scale > 1:
         cut = cv2.resize(cut, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
     found = [
-        Hand(np.column_stack([hand.points[:, :2] / scale + (left, top), hand.points[:, 2] / scale]), hand.metres, hand.right)
+        Hand(
+            np.column_stack([hand.points[:, :2] / scale + (left, top), hand.points[:, 2] / scale]),
+            hand.metres,
+            hand.right,
+        )
         for hand in hands_in(cut, 2, HAND_SURE_ENOUGH)
     ]
     distances = [float(np.hypot(*(hand.points[0, :2] - pose.points[wrist, :2]))) for hand in found]
@@ -122,7 +128,7 @@ def _hand(picture: Image, pose: Pose, side: str) -> Hand | None:
 
 
 def _matte(picture: Image, pose: Pose, portrait_matte: Matte, face: Points, unit: float) -> Matte:
-    """Two networks' mattes, led by the picture's edges twice; around the head the portrait's alone, which knows hair."""
+    """Two networks' mattes, led by the picture's edges twice; around the head the portrait's alone: it knows hair."""
     assert pose.matte is not None
     radius = max(4, round(EDGE * unit))
     both = np.maximum(pose.matte, portrait_matte)  # the portrait's knows what is held, the pose's arms and legs

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, TypeVar
 from avtr_cli.core import runtime
 from avtr_cli.core.clocks import ChunkClock
 from avtr_cli.core.config import Preset
+from avtr_cli.core.errors import PhotoError
 from avtr_cli.core.files import file_sha256
 from avtr_cli.core.motion_space import MotionSpace
 from avtr_cli.core.protocols import MotionGenerator
@@ -87,7 +88,7 @@ class Engine:
                 began = time.perf_counter()
                 portrait = find_portrait(photo, face, data)
                 found = time.perf_counter()
-                self._avatars[key] = (photo, portrait, self.renderer.prepare(portrait))
+                self._avatars[key] = (photo, portrait, self._prepared(portrait, photo))
                 height, width = portrait.photo.shape[:2]
                 spent = (found - began, time.perf_counter() - found)
                 logger.info("%s (%dx%d): face found in %.1f s, avatar prepared in %.1f s", photo, width, height, *spent)
@@ -96,6 +97,15 @@ class Engine:
             self._avatars.move_to_end(key)
             first, portrait, identity = self._avatars[key]
         return _with_photo_named(photo, portrait, first), _with_photo_named(photo, identity, first)
+
+    def _prepared(self, portrait: Portrait, photo: Path) -> Identity:
+        """The renderer's identity, whose warnings and refusals name the photo, as those of perception do."""
+        try:
+            identity = self.renderer.prepare(portrait)
+        except PhotoError as error:
+            raise PhotoError(f"{photo}: {error}") from error
+        named = (said if said in portrait.warnings else f"{photo}: {said}" for said in identity.warnings)
+        return dataclasses.replace(identity, warnings=tuple(named))
 
     def session(
         self, photo: Path | str, seed: int = 0, face: int | None = None, cues: Iterable[Cue] = ()

@@ -127,6 +127,10 @@ def _robust(error: Tensor, limit: float) -> Tensor:
     return error / (1 + error / limit)
 
 
+def _square(value: Tensor) -> Tensor:
+    return value * value
+
+
 def _tensor(values: object) -> Tensor:
     return torch.from_numpy(np.asarray(values, np.float32))
 
@@ -249,8 +253,8 @@ class _Task:
         share = min(1.0, max(0.0, (step - HANDS_FROM) / HANDS_OVER))
         if share:
             total = total + share * self._hand_loss(heads, tails, turned, placed)
-        total = total + (self.dear * turns.square().sum(-1)).sum() + self._upright(placed)
-        return total + 0.02 * shape[:COMPONENTS].square().sum() + 0.06 * shape[COMPONENTS:].square().sum()
+        total = total + (self.dear * _square(turns).sum(-1)).sum() + self._upright(placed)
+        return total + 0.02 * _square(shape[:COMPONENTS]).sum() + 0.06 * _square(shape[COMPONENTS:]).sum()
 
     def _points(self, heads: Tensor, turned: Tensor, placed: Tensor) -> Tensor:
         reach = heads[self.at] + self.beside - heads[self.carriers]
@@ -258,17 +262,18 @@ class _Task:
 
     def _misses(self, points: Tensor, places: Tensor) -> Tensor:
         """Squares of how far points (n, 3) m are seen from where they should be (n, 2) px, in units."""
-        return ((self._project(points) - places) / self.seen.unit).square().sum(-1)
+        return _square((self._project(points) - places) / self.seen.unit).sum(-1)
 
     def _face(self, shape: Tensor, heads: Tensor, turned: Tensor, placed: Tensor) -> Tensor:
         head = self.model.bone("head")
         rest = self.face_mean + torch.tensordot(shape, self.face_changes, 1) - heads[head]
-        return rest @ turned[head].T + placed[head]
+        face: Tensor = rest @ turned[head].T + placed[head]
+        return face
 
     def _face_loss(self, shape: Tensor, heads: Tensor, turned: Tensor, placed: Tensor) -> Tensor:
         face = self._face(shape, heads, turned, placed)
         depth = face[:, 2] - face[:, 2].mean() - self.face_depth * face[:, 2].mean() / self.lens.focal
-        return 150 * _robust(self._misses(face, self.face_places), 0.05).mean() + 150 * depth.square().mean()
+        return 150 * _robust(self._misses(face, self.face_places), 0.05).mean() + 150 * _square(depth).mean()
 
     def _hand_loss(self, heads: Tensor, tails: Tensor, turned: Tensor, placed: Tensor) -> Tensor:
         total = torch.zeros(())
@@ -286,8 +291,8 @@ class _Task:
         hips = depth[bone("spine05")]
         if min(self.surely[list(ANKLES)]) > 0.4:
             feet = (depth[bone("foot.L")] + depth[bone("foot.R")]) / 2
-            return 12 * (depth[bone("head")] - feet - 0.02).square() + 6 * (depth[bone("head")] - hips).square()
-        return 6 * (depth[bone("neck01")] - hips).square()
+            return 12 * _square(depth[bone("head")] - feet - 0.02) + 6 * _square(depth[bone("head")] - hips)
+        return 6 * _square(depth[bone("neck01")] - hips)
 
     @torch.inference_mode()
     def result(self, turns: Tensor, shift: Tensor, shape: Tensor) -> BodyFit:
