@@ -23,6 +23,8 @@ NOSE, LEFT, RIGHT = 0, "L", "R"  # sides are the person's own
 SHOULDERS, HIPS, ANKLES = (11, 12), (23, 24), (27, 28)  # points of a pose, left first
 ARMS = {LEFT: (13, 15, 19), RIGHT: (14, 16, 20)}  # elbow, wrist, root of the index finger
 SEEN = 0.5  # visibility of a point that is taken for seen
+LEAST_SEEN = 0.4  # visibility of the surer elbow
+MOST_EYES = 2.0  # times the distance between the eyes, as the face has it and as the body has it
 SAME_HEAD = 0.6  # face heights between the noses of a face and its body
 HAND_SIDE = 256  # px at least, of the square in which a hand is looked for
 HAND_REACH, LEAST_REACH = 0.75, 0.4  # of that square, half a side: of the forearm, and of the shoulders' width
@@ -68,9 +70,8 @@ def see_body(picture: Image, face: Points, portrait_matte: Matte) -> SeenBody:
     if not people or min(apart) > SAME_HEAD:
         raise PhotoError("no body is seen with this face; use a photo of one person, at least down to the waist")
     pose = people[int(np.argmin(apart))]
+    _refuse(pose, face)
     unit = _unit(pose)
-    if unit < 0.8 * tall or not _belongs(pose, face):
-        raise PhotoError("the body seen here does not fit the face; use a photo of one person, not a drawing of a head")
     matte = _matte(picture, pose, portrait_matte, face, unit)
     hands = {side: hand for side in ARMS if (hand := _hand(picture, pose, side)) is not None}
     seen = SeenBody(pose, hands, face, matte, unit, ())
@@ -86,13 +87,20 @@ def _unit(pose: Pose) -> float:
     return max(1.2 * float(np.hypot(*(shoulders[0] - shoulders[1]))), share * torso)
 
 
-def _belongs(pose: Pose, face: Points) -> bool:
-    """Whether the face is one that this body can carry, and not a mask's, or one seen on the back of a head."""
+def _refuse(pose: Pose, face: Points) -> None:
+    """Raises PhotoError for a head alone, and for a body that cannot be this face's."""
+    visible = pose.visibility
+    if visible[list(SHOULDERS)].min() < SEEN or visible[[ARMS[side][0] for side in ARMS]].max() < LEAST_SEEN:
+        raise PhotoError(
+            "only a head is seen, or little more; a body needs a photo down to the waist (other presets draw the head)"
+        )
     eyes = float(np.hypot(*(pose.points[2, :2] - pose.points[5, :2])))
-    of_face = float(np.hypot(*(face[468:473, :2].mean(0) - face[473:478, :2].mean(0))))
-    return of_face < 2.0 * max(eyes, 0.25 * of_face + 1) and bool(
-        pose.points[11, 0] > pose.points[12, 0] - 0.25 * _unit(pose)
-    )
+    irises = float(np.hypot(*(face[468:473, :2].mean(0) - face[473:478, :2].mean(0))))
+    left, right = pose.points[list(SHOULDERS), 0]
+    if irises > MOST_EYES * eyes or eyes > MOST_EYES * irises or left < right - 0.25 * _unit(pose):
+        raise PhotoError(
+            "the face and the body that are seen do not go together; use a photo of one person from the front"
+        )
 
 
 def _hand(picture: Image, pose: Pose, side: str) -> Hand | None:
@@ -156,8 +164,7 @@ def _in_one_piece(matte: Matte) -> Matte:
 
 def _doubts(seen: SeenBody, others: int) -> list[str]:
     """What to tell about a body that can be used, but of which something will look wrong."""
-    told = []
-    points, visibility = seen.pose.points[:, :2], seen.pose.visibility
+    told, points, visibility = [], seen.pose.points[:, :2], seen.pose.visibility
     if others:
         told.append("other people are in the picture and stay in its background; a photo of one person looks better")
     shoulders = points[list(SHOULDERS)]
@@ -165,8 +172,6 @@ def _doubts(seen: SeenBody, others: int) -> list[str]:
     turn = np.degrees(np.arctan2(abs(depth[0] - depth[1]), abs(shoulders[0, 0] - shoulders[1, 0]) / seen.unit * 0.5))
     if turn > 45:
         told.append("the body is turned away, so its far side will look made up when the view moves")
-    if not seen.sees(*HIPS):
-        told.append("the picture ends above the hips, so nothing below is drawn")
     for side, name in ((LEFT, "left"), (RIGHT, "right")):
         _, wrist, _ = ARMS[side]
         if visibility[wrist] > SEEN and side not in seen.hands:
