@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from avtr_cli.core.arrays import Doubles, Floats, Image, Indices
+from avtr_cli.core.arrays import Doubles, Floats, Image, Indices, Mask
 from avtr_cli.core.camera import Pinhole
 from avtr_cli.kernels import skinning
 from avtr_cli.perception.body import ANKLES, SeenBody
@@ -21,8 +21,9 @@ from avtr_cli.render.gaussian.splatting import Splatter
 from avtr_cli.render.gaussian.surface import Surface, bone_maps
 from avtr_cli.render.gaussian.wrapping import wrap
 
-LOW_PASS = 0.06  # px^2: pixels of the photo are splats of half a pixel, which more would blur
-CORRECTIONS, CORRECTED = 2, 0.8  # rounds, and how much of what is still wrong is added to a pixel's own Gaussian
+LOW_PASS = 0.04  # px^2: pixels of the photo are splats of half a pixel, which more would blur
+CORRECTIONS, CORRECTED = 6, 0.8  # rounds, and how much of what is still wrong is added to a pixel's own Gaussian
+HIDDEN = 0.012  # m behind what a pixel shows: such a Gaussian is not to blame for the pixel
 
 
 @dataclass(frozen=True)
@@ -138,6 +139,7 @@ def _corrected(avatar: BodyAvatar, photo: Floats, trusted: Floats) -> BodyAvatar
     gaussians = pose(avatar, at_rest(avatar), scratch)
     pixels = np.concatenate([avatar.loose.pixels, avatar.riding.pixels])
     own = np.flatnonzero(pixels >= 0)
+    own = own[_nearest(gaussians, own, pixels, splatter, avatar.camera)]
     behind = avatar.plate.astype(np.float32) / 255
     for _ in range(CORRECTIONS):
         drawn, covered = splatter.splat(gaussians, avatar.camera)
@@ -151,3 +153,11 @@ def _corrected(avatar: BodyAvatar, photo: Floats, trusted: Floats) -> BodyAvatar
         loose=replace(avatar.loose, colours=scratch.colours[:n].copy()),
         riding=replace(avatar.riding, colours=scratch.colours[n:].copy()),
     )
+
+
+def _nearest(gaussians: Gaussians, own: Indices, pixels: Indices, splatter: Splatter, camera: Pinhole) -> Mask:
+    """Which of the Gaussians `own` are at the depth that their pixel of the photo shows: others hide the rest."""
+    far = np.repeat(gaussians.means[:, 2:], 3, axis=1)
+    depth, covered = splatter.splat(replace(gaussians, colours=far), camera)
+    shown = depth[..., 0] / np.maximum(covered, 1e-3)
+    return np.asarray(gaussians.means[own, 2] < shown.reshape(-1)[pixels[own]] + HIDDEN)

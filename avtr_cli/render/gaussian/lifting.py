@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from avtr_cli.core.arrays import Doubles, Floats, Indices, Mask, Picture
+from avtr_cli.core.arrays import Doubles, Floats, Indices, Mask, Matte, Picture
 from avtr_cli.perception.body import SeenBody
 from avtr_cli.render.gaussian.body_model import (
     HEAD,
@@ -89,7 +89,7 @@ def ride(
     even[::2, ::2] = True
     soft = cv2.GaussianBlur(painted.clean, (0, 0), SOFT)
     below = _pixels(surface, wrapped, seen, soft, lens, view, on_mesh & even & (seen.matte > 0.9), underlay=True)
-    hidden = _hidden(model, surface, wrapped, painted, lens)
+    hidden = _hidden(model, surface, wrapped, seen, painted, lens)
     parts = (pixels, below, hidden)
     arrays = {name: np.ascontiguousarray(np.concatenate([getattr(part, name) for part in parts])) for name in ARRAYS}
     front = len(pixels.on) + len(below.on) + hidden.front
@@ -142,32 +142,26 @@ def _in_triangles(surface: Surface, posed: Floats, on: Whole, normals: Floats, a
     return form
 
 
-def _hidden(model: BodyModel, surface: Surface, wrapped: Wrapped, painted: Painted, lens: Lens) -> Riding:
-    """Samples of all triangles that the photo does not show wholly, at random places that are always the same."""
-    triangles = model.triangles
-    spacing = _spacing(model, wrapped, lens)
-    lids = (model.masks["lids"][triangles].max(1) > 0.3) & (model.part[triangles[:, 0]] == SKIN)
-    wanted = ~painted.visible[triangles].all(1) | lids
-    random = np.random.default_rng(0)
-    facing = surface.facing(wrapped.posed)
+def _hidden(
+    model: BodyModel, surface: Surface, wrapped: Wrapped, seen: SeenBody, painted: Painted, lens: Lens
+) -> Riding:
+    """Samples of all triangles that the photo does not show wholly, but none where the photo shows nobody."""
+    triangles, skin = model.triangles, model.part[model.triangles[:, 0]] == SKIN
+    lids = (model.masks["lids"][triangles].max(1) > 0.3) & skin
+    facing, spacing = surface.facing(wrapped.posed), _spacing(model, wrapped, lens)
     area = np.linalg.norm(facing, axis=1) / 2
-    count = np.floor(area / spacing**2 * wanted + random.random(len(area))).astype(int)
-    middle = wrapped.posed[triangles].mean(1)
-    away = ((unit(facing) * unit(middle)).sum(1) > AWAY) & (model.vertex_limb[triangles[:, 0]] != HEAD)
-    order = np.argsort(away, kind="stable").astype(np.int32)  # what looks away comes last
-    on = np.repeat(order, count[order])
-    far, along = np.sqrt(random.random(len(on))), random.random(len(on))
-    corners = np.column_stack([1 - far, far * (1 - along), far * along]).astype(np.float32)
+    wanted = ~painted.visible[triangles].all(1) | lids
+    away = (unit(facing) * unit(wrapped.posed[triangles].mean(1))).sum(1) > AWAY
+    away &= model.vertex_limb[triangles[:, 0]] != HEAD
+    random = np.random.default_rng(0)
+    on, corners = _samples(area / spacing**2 * wanted, away, random)
+    within = _within(seen.matte, lens.project((wrapped.posed[triangles[on]] * corners[..., None]).sum(1)))
+    on, corners = on[within], corners[within]
     colours = (painted.colours[triangles[on]] * corners[..., None]).sum(1)
     colours = (colours * (1 + NOISE * random.standard_normal((len(on), 1)))).clip(0, 1).astype(np.float32)
-    normals, apart = unit(facing[on]), spacing[on]
-    beside = painted.visible[triangles].any(1) | (
-        painted.near[triangles].any(1) & (model.part[triangles[:, 0]] == SKIN) & ~lids
-    )
-    size = WIDTH * apart
-    axes = _flat_axes(
-        normals, np.tile(np.array([0, 0, 1], np.float32), (len(on), 1)), size, size, np.full(len(on), HIDDEN_FLAT)
-    )
+    beside = painted.visible[triangles].any(1) | (painted.near[triangles].any(1) & skin & ~lids)
+    normals, apart, upwards = unit(facing[on]), spacing[on], np.tile(np.array([0, 0, 1], np.float32), (len(on), 1))
+    axes = _flat_axes(normals, upwards, WIDTH * apart, WIDTH * apart, np.full(len(on), HIDDEN_FLAT))
     return Riding(
         on,
         corners,
@@ -176,8 +170,26 @@ def _hidden(model: BodyModel, surface: Surface, wrapped: Wrapped, painted: Paint
         np.full(len(on), HIDDEN_OPAQUE, np.float32),
         colours,
         np.full(len(on), -1, np.intp),
-        int(count[~away].sum()),
+        int((~away[on]).sum()),
     )
+
+
+def _samples(wanted: Floats, last: Mask, random: np.random.Generator) -> tuple[Whole, Floats]:
+    """Triangles (n,), `wanted` (T,) times each, those of `last` at the end, and weights (n, 3) of a place on each."""
+    count = np.floor(wanted + random.random(len(wanted))).astype(int)
+    order = np.argsort(last, kind="stable").astype(np.int32)
+    on = np.repeat(order, count[order])
+    far, along = np.sqrt(random.random(len(on))), random.random(len(on))
+    return on, np.column_stack([1 - far, far * (1 - along), far * along]).astype(np.float32)
+
+
+def _within(matte: Matte, places: Floats) -> Mask:
+    """Which `places` (n, 2) px lie where the matte has the person, or beyond the picture, where anything may be."""
+    height, width = matte.shape
+    somebody = cv2.dilate((matte > LEAST_MATTE).astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+    x, y = np.rint(places).astype(int).T
+    inside = (x >= 0) & (x < width) & (y >= 0) & (y < height)
+    return ~inside | somebody[y.clip(0, height - 1), x.clip(0, width - 1)]
 
 
 def _spacing(model: BodyModel, wrapped: Wrapped, lens: Lens) -> Floats:

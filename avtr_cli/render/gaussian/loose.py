@@ -25,7 +25,8 @@ OF_LIMB, LEAST_LIMB, OF_HAND = 0.4, 1.5, 2.5  # of the distance to the trunk; px
 THICKNESS, THINNEST, THICKEST = 0.12, 0.002, 0.06  # m: sqrt(THICKNESS x distance to the matte's edge), within these
 FORWARD, BEHIND = 0.01, 0.02  # m from the outline's depth
 TEETH_THICK, BEFORE_TEETH = 0.02, 0.0015  # m
-FRONT, BACK = (0.5, 0.6), (1.5, 1.2)  # px across and deep: standard deviations
+FRONT, BACK = 0.5, 1.5  # px across: standard deviations
+DEEP, LEAST_DEEP = 0.25, 0.6  # of the thickness, px: so that the sheets close seen from the side
 DARKER, OPAQUE = 0.9, 0.97
 TRUNK, LEGS = 0, 3  # of BLOCKS
 
@@ -83,8 +84,8 @@ def loosen(
     away = np.concatenate([depth - thick / 2 + FORWARD, (depth + thick / 2 + BEHIND)[even]])
     places = np.column_stack([(x[both] - lens.x) / lens.focal, (y[both] - lens.y) / lens.focal, np.ones(len(both))])
     pixel = depth[both] / lens.focal
-    across = np.where(np.arange(len(both)) < len(y), FRONT[0], BACK[0]) * pixel
-    deep = np.where(np.arange(len(both)) < len(y), FRONT[1], BACK[1]) * pixel
+    across = np.where(np.arange(len(both)) < len(y), FRONT, BACK) * pixel
+    deep = np.maximum(DEEP * thick[both], LEAST_DEEP * pixel)
     carried, by = carried_by[both].astype(np.int32), kept[both].astype(np.float32)
     rest, form = _at_rest(blended(maps, carried, by), places * away[:, None], across, deep)
     soft = cv2.GaussianBlur(clean, (0, 0), 1.2)
@@ -106,7 +107,7 @@ def _at_rest(maps: Floats, places: Doubles, across: Doubles, deep: Doubles) -> t
     rest = np.linalg.solve(back[:, :, :3], (places - back[:, :, 3])[..., None])[..., 0]
     axes = np.zeros((len(places), 3, 3))
     axes[:, 0, 0] = axes[:, 1, 1] = across
-    axes[:, 2, 2] = deep
+    axes[:, :, 2] = places / np.linalg.norm(places, axis=1, keepdims=True) * deep[:, None]  # along the ray
     form = np.linalg.solve(back[:, :, :3], axes)
     return np.ascontiguousarray(rest, dtype=np.float32), np.ascontiguousarray(form, dtype=np.float32)
 
