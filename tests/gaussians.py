@@ -62,3 +62,15 @@ def wrong(drawn: Floats, wanted: Floats) -> str:
     off = np.abs(drawn.astype(np.float64) - wanted)
     most, share = float(off.max(initial=0)), float((off > SOME).mean()) if off.size else 0.0
     return "" if most <= MOST and share <= SHARE else f"off by {255 * most:.2f}/255, {share:.1e} by more than a tenth"
+
+
+def ball(n: int, sigma: float) -> Gaussians:
+    """`n` flat discs, `sigma` metres wide, on a ball of half a metre about (0, 0, 3), coloured as its normals."""
+    random = np.random.default_rng(0)
+    normals = random.normal(size=(n, 3))
+    normals /= np.linalg.norm(normals, axis=1, keepdims=True)
+    aside = np.cross(normals, (0.36, 0.48, 0.8))
+    aside /= np.linalg.norm(aside, axis=1, keepdims=True)
+    axes = sigma * np.stack([aside, np.cross(normals, aside), 0.1 * normals], axis=2)
+    parts = (0.5 * normals + (0, 0, 3), axes, np.full(n, 0.9), 0.5 + 0.4 * normals)
+    return Gaussians(*(np.ascontiguousarray(a, np.float32) for a in parts))

@@ -27,6 +27,7 @@ from avtr_cli.core.types import Identity, Motion, Portrait
 from avtr_cli.diagnostics.doctor import NOTE, OK, examine_machine
 from avtr_cli.evaluation.mesh.studio import command
 from avtr_cli.jobs.job import Job
+from avtr_cli.kernels import compiling
 from avtr_cli.kernels import eyes as eye_loops
 from avtr_cli.kernels import grid as grid_loops
 from avtr_cli.kernels import picture as picture_loops
@@ -287,6 +288,23 @@ def test_loops_are_compiled_once_and_kept(tmp_path: Path):
     first, second = (in_another_process(code, NUMBA_CACHE_DIR="").stdout for _ in range(2))
     assert first.startswith("[[2.0, 2.0, 2.0, 2.0]] True ['compiling the drawing loops for this machine, once (kept in")
     assert second == "[[2.0, 2.0, 2.0, 2.0]] True []\n"
+
+
+def test_loops_that_another_renderer_adds_are_told_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(compiling, "_kernels", [])
+    monkeypatch.setattr(compiling.config, "CACHE_DIR", "")
+    said: list[list[str]] = []
+    for module in ("one", "one", "two", "one"):
+
+        def doubled(x: int) -> int:
+            return 2 * x
+
+        doubled.__module__ = module
+        loop = compiling.kernel("i8(i8)")(doubled)
+        said.append([])
+        compiling.load(tmp_path, said[-1].append)
+        assert loop(21) == 42
+    assert [len(sentences) for sentences in said] == [1, 0, 1, 0]
 
 
 @pytest.mark.slow

@@ -6,18 +6,31 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from avtr_cli.core.arrays import Floats
-from avtr_cli.core.camera import Pinhole
+from avtr_cli.core.camera import Pinhole, orbit
+from avtr_cli.kernels import compiling
+from avtr_cli.render.gaussian import splatting_torch
 from avtr_cli.render.gaussian.gaussians import Gaussians
+from avtr_cli.render.gaussian.splatters import choose_splatter
 from avtr_cli.render.gaussian.splatting import Splatter
+from avtr_cli.render.gaussian.splatting_torch import TorchSplatter
 from tests.gaussians import SCENES, camera, cloud, scene, wrong
+
+CPU = torch.device("cpu")
 
 
 def draw(gaussians: Gaussians, seen: Pinhole, threads: int = 1) -> Floats:
     splatter = Splatter(seen.size[1], seen.size[0], threads=threads)
+    splatter.splat(gaussians, seen)
+    return splatter.drawn
+
+
+def plainly(gaussians: Gaussians, seen: Pinhole, dtype: torch.dtype = torch.float32) -> Floats:
+    splatter = TorchSplatter(seen.size[1], seen.size[0], CPU, dtype=dtype)
     splatter.splat(gaussians, seen)
     return splatter.drawn
 
@@ -139,3 +152,56 @@ def test_cut_out_its_colours_are_those_of_what_covers():
     solid = alpha > 0.1
     assert np.abs(out[solid, :3] - np.minimum(255.0 * colours[solid] / alpha[solid, None], 255)).max() <= 0.5001
     assert not out[alpha == 0].any()
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("name", SCENES)
+def test_the_plain_form_draws_a_scene_as_it_should_be(name: str, dtype: torch.dtype):
+    asked = scene(name)
+    drawn = plainly(asked.gaussians, asked.camera, dtype)
+    assert drawn.dtype == np.float32
+    assert wrong(drawn, asked.drawn) == ""
+    if dtype == torch.float64:
+        assert np.abs(drawn - asked.drawn).max(initial=0) < 1e-6
+
+
+@settings(max_examples=10)
+@given(st.integers(0, 99), st.floats(-180, 180), st.floats(-60, 60), st.floats(0.05, 1))
+def test_both_forms_agree_from_anywhere(seed: int, yaw: float, pitch: float, low_pass: float):
+    asked, seen = cloud(300, seed), camera().seen_by(orbit(yaw, pitch, (0, 0, 3)))
+    forms = (Splatter(40, 48, low_pass), TorchSplatter(40, 48, CPU, low_pass, torch.float64))
+    for form in forms:
+        form.splat(asked, seen)
+    assert wrong(forms[0].drawn, forms[1].drawn) == ""
+
+
+def test_the_plain_forms_bands_change_no_bit(monkeypatch: pytest.MonkeyPatch):
+    asked = scene("cloud")
+    whole = plainly(asked.gaussians, asked.camera)
+    monkeypatch.setattr(splatting_torch, "_AT_ONCE", 1000)
+    assert len(splatting_torch._bands(torch.tensor([[0, 0, 90, 90]]), 100)) == 9
+    assert np.array_equal(plainly(asked.gaussians, asked.camera), whole)
+
+
+def test_both_forms_lay_the_same_over_a_plate_and_cut_the_same_out():
+    asked = scene("odd_size")
+    width, height = asked.camera.size
+    plate = np.random.default_rng(0).integers(0, 256, (height, width, 3), np.uint8)
+    laid, cut = [], []
+    for form in (Splatter(height, width), TorchSplatter(height, width, CPU)):
+        form.splat(asked.gaussians, asked.camera)
+        laid.append(np.empty((height, width, 3), np.uint8))
+        form.over(plate, laid[-1])
+        cut.append(np.empty((height, width, 4), np.uint8))
+        form.cut_out(cut[-1])
+    assert np.abs(laid[0].astype(int) - laid[1]).max() <= 1
+    assert np.abs(cut[0].astype(int) - cut[1]).max() <= 1
+
+
+def test_a_cpu_draws_by_compiled_loops_unless_they_are_off_or_cannot_be(monkeypatch: pytest.MonkeyPatch, caplog):
+    assert choose_splatter(8, 8, CPU).kernels == "compiled"
+    assert choose_splatter(8, 8, CPU, "off").kernels == "plain"
+    assert caplog.text == ""
+    monkeypatch.setattr(compiling.config, "DISABLE_JIT", True)
+    assert choose_splatter(8, 8, CPU).kernels == "plain"
+    assert "Numba does not work here (NUMBA_DISABLE_JIT is set)" in caplog.text

@@ -14,29 +14,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from avtr_cli.kernels.compiling import Bytes, Counts, Doubles, Floats, Number, Words, helper, kernel
+from avtr_cli.kernels.splat_measures import BEYOND, LARGEST, LEAST_ALPHA, LEAST_LIGHT, MOST_ALPHA, NEAR, REACH
 
 Shorts = NDArray[np.int16]
 
 TILE_WIDTH, TILE_HEIGHT = 8, 16  # px: a row of a tile is one vector of most CPUs
 BATCH = 32  # splats whose records are fetched together
 RECORD = 16  # floats of a projected splat, one cache line
+MARGIN = 0.05  # px around a splat, for what rounding moves
 PLANES = 4 * TILE_WIDTH  # of a tile's row: what is still let through, red, green, blue
-
-NEAR = 0.01  # metres before the camera
-LEAST_ALPHA = 1 / 255  # what adds less is left out
-MOST_ALPHA = 0.99
-LEAST_LIGHT = 1e-4  # a pixel that lets less through is finished
-REACH = 3.33  # standard deviations at which a splat of opacity 1 has fallen to LEAST_ALPHA
-BEYOND = 0.3  # of half the picture: how far outside it the projection's slope still follows a splat
-LARGEST = 1e7  # px: half a side of a splat's box
 
 F: Any = np.float32
 _BITS, _DIGITS = 11, 3  # of a depth's 32 bits, sorted by 11 at a time
 _DIGIT = np.uint32((1 << _BITS) - 1)
-_FURTHEST = 5.6  # exponent, below ln 1/255
-# exp(-s) is a polynomial of s / 8, squared three times; fitted at the Chebyshev points of 0 .. 0.72, 3e-6 off.
+# exp(-s) is a polynomial of s / 8, squared three times: 3e-6 off where alpha counts, which is up to s = 5.6.
 _E0, _E1, _E2, _E3, _E4, _E5 = (
-    F(c) for c in (0.99999994, -0.99999315, 0.49988735, -0.1659856, 0.039780516, -0.0058454378)
+    F(c) for c in (0.9999999, -0.9999913, 0.49986768, -0.16591144, 0.03966546, -0.0057826466)
 )
 
 
@@ -96,7 +89,7 @@ def project(
         xx, yy = xx + blur, yy + blur
         tau = F(math.log(F(255) * opacity))
         reach = min(F(REACH), F(math.sqrt(F(2) * max(tau, F(0)))))
-        half_x, half_y = np.ceil(reach * F(math.sqrt(xx))), np.ceil(reach * F(math.sqrt(yy)))
+        half_x, half_y = reach * F(math.sqrt(xx)) + F(MARGIN), reach * F(math.sqrt(yy)) + F(MARGIN)
         if not (half_x < F(LARGEST) and half_y < F(LARGEST) and area > F(0)):
             continue
         if not (u + half_x > F(0) and u - half_x < wide and v + half_y > F(0) and v - half_y < high):
@@ -185,7 +178,7 @@ def _add(sums: Floats, splat: Floats, left: Number, top: Number, rows: Number) -
         for k in range(TILE_WIDTH):
             dx = x - F(k)
             exponent = of_row + dx * (slope + across * dx)
-            s = min(exponent, F(_FURTHEST)) * F(0.125)
+            s = exponent * F(0.125)
             fall = _E0 + s * (_E1 + s * (_E2 + s * (_E3 + s * (_E4 + s * _E5))))
             fall = fall * fall
             fall = fall * fall
@@ -261,17 +254,29 @@ def blend(
                 pixel[3] = F(1) - abs(row[k])
 
 
-@kernel("void(f4[:,:,::1], u1[:,:,::1], u1[:,:,::1])")
-def lay_over(drawn: Floats, plate: Bytes, out: Bytes) -> None:
-    """`drawn` (h, w, 4) of 0 .. 1 over `plate`, into `out`, both (h, w, 3); the plate exactly where nothing is."""
+@kernel("void(f4[:,:,::1], i8[::1], u1[:,:,::1], u1[:,:,::1])")
+def lay_over(drawn: Floats, starts: NDArray[np.int64], plate: Bytes, out: Bytes) -> None:
+    """`drawn` (h, w, 4), 0 .. 1, over `plate` into `out`, both (h, w, 3); the plate exactly where nothing is.
+
+    Tiles whose list is empty by `starts` are copied unread.
+    """
     height, width = out.shape[0], out.shape[1]
+    columns = (width + TILE_WIDTH - 1) // TILE_WIDTH
     for i in range(height):
-        for j in range(width):
-            pixel, behind, into = drawn[i, j], plate[i, j], out[i, j]
-            through = F(1) - pixel[3]
-            for k in range(3):
-                value = F(255) * pixel[k] + through * F(behind[k]) + F(0.5)
-                into[k] = np.uint8(np.int32(min(max(value, F(0)), F(255))))
+        for column in range(columns):
+            tile, first = i // TILE_HEIGHT * columns + column, column * TILE_WIDTH
+            last = min(first + TILE_WIDTH, width)
+            if starts[tile] == starts[tile + 1]:
+                for j in range(first, last):
+                    for k in range(3):
+                        out[i, j, k] = plate[i, j, k]
+                continue
+            for j in range(first, last):
+                pixel, behind, into = drawn[i, j], plate[i, j], out[i, j]
+                through = F(1) - pixel[3]
+                for k in range(3):
+                    value = F(255) * pixel[k] + through * F(behind[k]) + F(0.5)
+                    into[k] = np.uint8(np.int32(min(max(value, F(0)), F(255))))
 
 
 @kernel("void(f4[:,:,::1], u1[:,:,::1])")

@@ -16,16 +16,18 @@ from avtr_cli.core.camera import Pinhole
 from avtr_cli.core.folders import cache_folder
 from avtr_cli.core.logs import NOTICE
 from avtr_cli.kernels import compiling, splats
+from avtr_cli.kernels.splat_measures import LOW_PASS
 from avtr_cli.render.gaussian.gaussians import Gaussians
 
 logger = logging.getLogger(__name__)
 
-LOW_PASS = 0.3  # px^2 added to what a splat covers, as 3DGS does; less is sharper, and aliases below splats of a pixel
 _SPARE = 1.25  # as much memory as is asked for, so that the next frame may need a little more
 
 
 class Splatter:
     """Draws Gaussians into frames of one size; one thread at a time may ask it."""
+
+    kernels = "compiled"
 
     def __init__(self, height: int, width: int, low_pass: float = LOW_PASS, threads: int = 1):
         """`low_pass` px^2; `threads` share each frame and change no bit of it.
@@ -70,7 +72,7 @@ class Splatter:
 
     def over(self, plate: Image, out: Image) -> None:
         """What was drawn last, over `plate`, into `out`, both uint8 (h, w, 3); the plate exactly where nothing is."""
-        splats.lay_over(self.drawn, plate, out)
+        splats.lay_over(self.drawn, self._starts, plate, out)
 
     def cut_out(self, out: Image) -> None:
         """What was drawn last as a transparent picture, into `out`: uint8 (h, w, 4), contiguous."""
