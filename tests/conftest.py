@@ -48,6 +48,12 @@ def local_certificate(tmp_path_factory: pytest.TempPathFactory) -> None:
     os.environ["AVTR_IDENTITY"] = str(tmp_path_factory.mktemp("identity") / "identity.pem")
 
 
+@pytest.fixture(scope="session", autouse=True)
+def kept_avatars_of_the_tests(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Avatars that a test or a command of a test prepares wait for the others, and are none of the developer's."""
+    os.environ["AVTR_AVATARS"] = str(tmp_path_factory.getbasetemp() / "avatars")
+
+
 @pytest.fixture(scope="session")
 def photo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A public-domain photo of a real person, as a file."""

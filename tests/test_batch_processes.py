@@ -53,6 +53,45 @@ def test_workers_by_default_are_one_for_two_cores_or_one_for_a_gpu():
     assert crew_for(None, 1, 16).count == 1
 
 
+LIBRARIES_OF_A_WORKER = """
+import sys, threading
+from pathlib import Path
+from avtr_cli.batch.processes import set_threads
+
+photo, sound, out, cores = *map(Path, sys.argv[1:4]), int(sys.argv[4])
+set_threads(max(1, cores - 1))
+from avtr_cli import DialogueFiles, Job, load_preset
+from avtr_cli.batch.messages import Order, Rendered
+from avtr_cli.batch.worker import Worker
+
+job = Job(photo=photo, sound=DialogueFiles(dialogue=sound), out=out, preset=load_preset("default", ["render.size=64"]))
+names = set()
+worker = Worker(max(1, cores - 1), cores=cores)
+answer = worker.answer(Order("render", "one", job), lambda *_: names.update(t.name for t in threading.enumerate()))
+assert isinstance(answer, Rendered), answer
+import cv2, numba, torch
+from avtr_cli.perception.detection import NEAR
+engine = next(iter(worker._engines.values()))
+backend = engine.generator._backend
+sessions = [NEAR._network._loaded(), backend._hearing, backend._motion]
+options = [session.get_session_options() for session in sessions]
+print(
+    {torch.get_num_threads(), cv2.getNumThreads(), numba.get_num_threads(), engine.renderer._loops._threads},
+    {count for one in options for count in (one.intra_op_num_threads, one.inter_op_num_threads)},
+    any(name.startswith("motion") for name in names),
+)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("cores", "said"), [(1, "{1} {1} False"), (3, "{2} {1} True")])
+def test_no_library_of_a_worker_takes_more_than_its_share_of_the_cores(photo, wav, tmp_path, cores, said):
+    given = [photo, wav(0.9), tmp_path / "a.mp4", cores]
+    code = [sys.executable, "-c", LIBRARIES_OF_A_WORKER, *map(str, given)]
+    done = subprocess.run(code, capture_output=True, text=True, check=False, env=environment())
+    assert done.stdout.strip() == said, done.stderr
+
+
 @pytest.fixture(scope="module")
 def source(tmp_path_factory, photo, dialogue) -> Path:
     return make_folder(tmp_path_factory.mktemp("night") / "in", photo, dialogue, seconds=1.0)

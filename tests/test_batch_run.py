@@ -312,6 +312,7 @@ def test_avatars_are_prepared_once_whatever_their_files_are_called(good, tmp_pat
     from avtr_cli.streaming import engine
 
     found = []
+    monkeypatch.setenv("AVTR_AVATARS", str(tmp_path / "avatars"))
     monkeypatch.setattr(engine, "find_portrait", lambda *a, _real=engine.find_portrait: found.append(a) or _real(*a))
     conduct(good, tmp_path / "out", Here(fresh=True))
     assert len([path for path, *_ in found if path.stem in GOOD]) == 1

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,11 +12,14 @@ import soundfile
 
 from avtr_cli.audio.source import DialogueFiles, DialogueSource
 from avtr_cli.audio.turns import LATER_FRAMES, SHORTEST_FRAMES, active_side, turns
+from avtr_cli.core.clocks import ChunkClock
 from avtr_cli.core.errors import ConfigError
 from avtr_cli.core.shipped import shipped_folder
 from avtr_cli.jobs import production
+from avtr_cli.jobs.checking import check
 from avtr_cli.jobs.feed import Feed
 from avtr_cli.jobs.job import Job
+from avtr_cli.jobs.preparation import prepare
 from avtr_cli.jobs.production import render_file
 from avtr_cli.jobs.two_sided import TwoSidedJob
 from avtr_cli.output.layout import FADE_FRAMES, Layout
@@ -105,6 +110,38 @@ def test_an_interrupted_dialogue_goes_on_bit_for_bit(engine, photo, second_photo
     assert report["output"]["resumed_from_frame"] == 20
     assert report["output"]["frames_sha256"] == clean["output"]["frames_sha256"]
     assert {path.name for path in tmp_path.iterdir()} == {"clean.mp4", "cut.mp4"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("layout", ["side-by-side", "active-speaker"])
+def test_two_people_drawn_by_two_cores_give_the_frames_of_one(
+    engine, photo, second_photo, wav, tmp_path, monkeypatch, layout
+):
+    def report(cores: int) -> dict:
+        monkeypatch.setattr(production.runtime, "cores", lambda: cores)
+        job = job_of(photo, second_photo, wav(0.9), tmp_path / f"{cores}.mp4", engine, layout=layout)
+        with production.Production(prepare(check(job), engine)) as begun:
+            assert (begun.helper is not None) == (cores > 1)
+            while begun.under_way:
+                production.render_next_chunks([begun])
+            return begun.finish()
+
+    one, two = report(1), report(2)
+    assert one["output"]["frames_sha256"] == two["output"]["frames_sha256"]
+    assert len({len(report["timing"]["chunk_ms"]) for report in (one, two)}) == 1
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("second")]
+
+
+def test_the_time_of_two_drawn_at_once_is_that_of_the_slower(second_photo, wav):
+    with DialogueSource(DialogueFiles(dialogue=wav(0.9))) as source:
+        feed = Feed(
+            [SimpleNamespace(clock=ChunkClock(), joint=False) for _ in range(2)], source, Layout("stack", [(8, 8)] * 2)
+        )
+        for session, ms in zip(feed.sessions, (30.0, 50.0), strict=True):
+            session.clock.chunk_ms = [ms, 10.0]
+        assert feed.clock().chunk_ms == [80.0, 20.0]
+        feed.at_once = True
+        assert feed.clock().chunk_ms == [50.0, 10.0]
 
 
 def test_the_key_follows_layout_and_second_photo(engine, photo, second_photo, wav, tmp_path):

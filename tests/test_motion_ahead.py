@@ -5,6 +5,8 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -134,6 +136,55 @@ def test_a_chunk_takes_as_long_as_a_live_call_would_wait_for_it(dialogue):
     assert len(clock.chunk_ms) == 5
     assert min(clock.stages_ms["motion"]) >= 30
     assert min(clock.chunk_ms) >= 60
+
+
+# Two sessions drawn at once
+
+
+class Noted(Sum):
+    """A model that notes which threads draw for it, of whom each waits for the others."""
+
+    def __init__(self, together: int, fails_for: int = -1) -> None:
+        super().__init__()
+        self.together, self.fails_for = threading.Barrier(together, timeout=20), fails_for
+        self.threads: list[str] = []
+
+    def draw(self, identity, motion, camera=FRONT):
+        self.together.wait()
+        self.threads.append(threading.current_thread().name)
+        if identity.person == self.fails_for:
+            raise AvtrError("the second cannot be drawn")
+        return super().draw(identity, motion, camera)
+
+
+def in_step_of(model: Sum, count: int, sound: np.ndarray, helper: ThreadPoolExecutor | None) -> list[list[int]]:
+    """The frames of `count` sessions that hear `sound` together, each louder than the one before."""
+    sessions = [StreamingSession(replace(FACE, person=number), model, model) for number in range(count)]
+    heard = [windows(session, sound * (number + 1)) for number, session in enumerate(sessions)]
+    given: dict[StreamingSession, list[int]] = {session: [] for session in sessions}
+    for rows in zip(*heard, strict=True):
+        for session, chunk in in_step([one for row in rows for one in row], helper):
+            given[session] += [int(frame.pixels.squeeze()) for frame in chunk.frames]
+    return list(given.values())
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 5])
+def test_sessions_drawn_at_once_have_the_frames_of_each_in_turn(dialogue, count):
+    sound = dialogue[:, :20_000]
+    with ThreadPoolExecutor(1, "second") as helper:
+        assert in_step_of(Sum(), count, sound, helper) == in_step_of(Sum(), count, sound, None)
+
+
+def test_two_sessions_are_drawn_by_two_threads_at_the_same_time(dialogue):
+    model = Noted(together=2)
+    with ThreadPoolExecutor(1, "second") as helper:
+        in_step_of(model, 2, dialogue[:, :7_000], helper)
+    assert {name.startswith("second") for name in model.threads} == {True, False}
+
+
+def test_what_goes_wrong_with_the_one_drawn_beside_is_raised(dialogue):
+    with ThreadPoolExecutor(1, "second") as helper, pytest.raises(AvtrError, match="the second cannot"):
+        in_step_of(Noted(together=2, fails_for=1), 2, dialogue[:, :7_000], helper)
 
 
 def test_models_that_move_several_sessions_at_once_stay_in_one_thread():

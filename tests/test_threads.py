@@ -75,7 +75,7 @@ def test_two_calls_of_one_avatar_in_two_threads_give_the_frames_of_each_alone(
 def test_two_threads_that_ask_for_one_avatar_prepare_it_once(photo: Path, monkeypatch: pytest.MonkeyPatch):
     from avtr_cli.streaming import engine as module
 
-    engine, found = Engine(load_preset("default", ["render.size=64"])), []
+    engine, found = Engine(load_preset("default", ["render.size=64", "runtime.keep_avatars=off"])), []
     monkeypatch.setattr(module, "find_portrait", lambda *given: found.append(given) or find_portrait(*given))
     (_, one), (_, two) = at_once(*[lambda: engine.avatar(photo)] * 2)
     assert one is two

@@ -44,8 +44,9 @@ def load() -> ModuleType:
     try:
         return importlib.import_module("torchaudio")
     except OSError:
-        for name in [name for name in sys.modules if name == "torchaudio" or name.startswith("torchaudio.")]:
-            del sys.modules[name]
+        for name in list(sys.modules):  # a copy: other threads may import meanwhile
+            if name == "torchaudio" or name.startswith("torchaudio."):
+                del sys.modules[name]
         sys.modules[_EXTENSION] = _stand_in()
         return importlib.import_module("torchaudio")
 

@@ -52,8 +52,13 @@ class _Shipment:
     parcels: list[Parcel]
     sent: dict[str, Any]  # SHA-256 -> reference into the object store
     token: tuple[Path, str] | None  # a file of the output folder and its content: whoever reads it sees the folder
-    threads: int
+    cores: int  # that the task may count on: one encodes, where there are several
     version: str
+
+    @property
+    def threads(self) -> int:
+        """For rendering."""
+        return max(1, self.cores - 1)
 
 
 @dataclass(frozen=True)
@@ -162,7 +167,7 @@ class Cluster:
         except AvtrError as error:  # a file vanished since it was planned
             yield Ended(order, Failure(error.exit_code, str(error)))
             return
-        shipment = _Shipment(replace(order, job=job), parcels, sent, self._token, max(1, share.cpus - 1), __version__)
+        shipment = _Shipment(replace(order, job=job), parcels, sent, self._token, share.cpus, __version__)
         task = self._task.options(num_cpus=share.cpus, num_gpus=share.gpus, max_retries=0, scheduling_strategy="SPREAD")
         self._running[task.remote(shipment)] = _Running(order, parcels)
 
@@ -265,7 +270,7 @@ def _work(shipment: _Shipment) -> _Reply:
             if isinstance(arrived, Needs):
                 return _Reply(arrived, node)
             job, called = arrived
-            answer = _worker(shipment.threads).answer(replace(order, job=job))
+            answer = _worker(shipment.threads, shipment.cores).answer(replace(order, job=job))
             answer = with_senders_paths(answer, called)
             if keep_out or not isinstance(answer, Rendered):
                 return _Reply(answer, node)
@@ -288,10 +293,10 @@ def _gathered(job: Job, called: dict[str, str]) -> dict[str, bytes]:
 
 
 @lru_cache(maxsize=1)
-def _worker(threads: int) -> Any:
+def _worker(threads: int, cores: int) -> Any:
     from avtr_cli.batch.worker import Worker  # loads torch, so only on nodes
 
-    return Worker(threads)
+    return Worker(threads, cores=cores)
 
 
 def _sees(token: tuple[Path, str] | None) -> bool:

@@ -41,7 +41,9 @@ CORES_PER_WORKER = 2  # one draws, one encodes
 GRACE_S = 20.0  # for a worker to put down its work
 TELL_EVERY_S = 0.5  # how often a worker says how far it is
 STALLED_S = 1800.0  # a worker that says nothing for so long hangs; loading and joining take minutes at most
-_THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "OPENCV_FOR_THREADS_NUM")
+_THREAD_VARIABLES = (
+    "OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "OPENCV_FOR_THREADS_NUM", "NUMBA_NUM_THREADS",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)

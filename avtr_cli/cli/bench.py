@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from avtr_cli.cli import bench_render, options
 from avtr_cli.cli.command import Command, Group
 from avtr_cli.cli.measured import tell_numbers
+from avtr_cli.core.errors import ConfigError
+
+if TYPE_CHECKING:
+    from avtr_cli.core.config import Preset
 
 app = typer.Typer(cls=Group, help="Per-stage timing of a whole job on this machine.", invoke_without_command=True)
 app.command("render", cls=Command)(bench_render.bench_render)
@@ -28,28 +32,44 @@ def bench(
     sessions: Annotated[
         int | None, typer.Option(help="Instead of whole jobs: so many avatars in step, not encoded, once.", min=1)
     ] = None,
+    wide: Annotated[bool, typer.Option("--wide", help="Whole camera pictures too: 1280x720 and 1920x1080.")] = False,
     report: options.NumbersFile = None,
     as_json: options.AsJson = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Render a demo clip several times and show medians of every stage."""
+    """Render a demo clip several times: what each stage takes, what the cores do, whether a live call holds."""
     if context.invoked_subcommand is not None:
         return
-    from avtr_cli.diagnostics.benchmark import bench_job, bench_sessions, median_lines, published_lines, sessions_lines
-
     options.check_written({"--report": report})
+    if wide and sessions is not None:
+        raise ConfigError("--wide times whole jobs, and --sessions none; leave either out")
     if random_weights:
         from avtr_cli.diagnostics.made_up.weight_set import use_made_up
 
         use_made_up()
     chosen = options.preset_of(preset, settings, device)
-    told: dict[str, Any]
-    if sessions is None:
-        reports = bench_job(chosen, seconds, runs)
-        told, lines = {"runs": reports}, median_lines(reports)
-    else:
-        measured = bench_sessions(chosen, seconds, sessions)
-        told, lines = {"sessions": measured}, sessions_lines(measured)
+    told, lines = _jobs(chosen, seconds, runs, wide) if sessions is None else _sessions(chosen, seconds, sessions)
     if chosen.render.renderer == "liveportrait":
-        lines = [*lines, *published_lines()]
+        from avtr_cli.diagnostics.benchmark import published_lines
+
+        lines += published_lines()
     tell_numbers(lines, told, report, as_json)
+
+
+def _jobs(preset: Preset, seconds: float, runs: int, wide: bool) -> tuple[dict[str, Any], list[str]]:
+    from avtr_cli.diagnostics.whole_jobs import WIDE, bench_job, job_lines, machine_line
+
+    measured = {"runs": bench_job(preset, seconds, runs)}
+    if wide:
+        measured |= {name: bench_job(preset, seconds, runs, size) for name, size in WIDE.items()}
+    lines = [machine_line(measured["runs"][0])]
+    for name, done in measured.items():
+        lines += [*([] if name == "runs" else ["", name]), *job_lines(done)]
+    return {name: [run.entry() for run in done] for name, done in measured.items()}, lines
+
+
+def _sessions(preset: Preset, seconds: float, count: int) -> tuple[dict[str, Any], list[str]]:
+    from avtr_cli.diagnostics.benchmark import bench_sessions, sessions_lines
+
+    measured = bench_sessions(preset, seconds, count)
+    return {"sessions": measured}, sessions_lines(measured)

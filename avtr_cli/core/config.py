@@ -100,6 +100,7 @@ class RuntimeConfig:
     compile: str = one_of("auto", "on", "off", default="auto")  # on: warp and decoder by torch.compile | auto: off
     cuda_graphs: str = one_of("auto", "on", "off", default="auto")  # a chunk as one graph; auto: where proven equal
     kernels: str = one_of("auto", "off", default="auto")  # auto: on a CPU, quick forms of mesh and motion | off: torch
+    keep_avatars: str = one_of("auto", "off", default="auto")  # auto: prepared photos wait on the disk for later jobs
 
     def __post_init__(self) -> None:
         check_all(self, "runtime")

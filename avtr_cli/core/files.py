@@ -27,17 +27,20 @@ _NO_FSYNC = (errno.EINVAL, errno.ENOTSUP)  # of folders: some network and FUSE f
 
 
 @contextlib.contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def replacing(path: Path, durable: bool = True) -> Iterator[Path]:
     """A path to write to; when the body ends well, what lies there is flushed and takes the name `path`.
 
-    Otherwise it is removed and `path` stays as it was. Raises OSError.
+    Otherwise it is removed and `path` stays as it was. What is not `durable` may be damaged by a power cut, and is not
+    waited for. Raises OSError.
     """
     partial = path.with_name(f".avtr-{os.getpid()}-{next(_numbers)}.partial")  # short, however long the name is
     try:
         yield partial
-        sync(partial)
+        if durable:
+            sync(partial)
         partial.replace(path)
-        sync_folder(path.parent)
+        if durable:
+            sync_folder(path.parent)
     finally:
         remove(partial)
 

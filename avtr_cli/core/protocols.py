@@ -84,6 +84,22 @@ class Renderer(Protocol):
 
 
 @runtime_checkable
+class KeepsAvatars(Protocol):
+    """A renderer whose prepared avatars may outlive the process: arrays, tensors and plain values in dataclasses."""
+
+    @property
+    def space(self) -> MotionSpace:
+        """As `Renderer.space`."""
+
+    @property
+    def kept_classes(self) -> tuple[type, ...]:
+        """The dataclasses that `Identity.kept` is made of."""
+
+    def revived(self, identity: Identity) -> Identity:
+        """What `prepare` gave, from what was kept of it: fields that are not kept are made anew."""
+
+
+@runtime_checkable
 class JointGenerator(Protocol):
     """A motion generator that moves several sessions in one forward; each as alone, up to rounding."""
 

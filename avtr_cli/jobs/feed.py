@@ -48,6 +48,7 @@ class Feed:
         assert len(sessions) == (1 if layout is None else 2)
         self.sessions, self.pace = tuple(sessions), None if pace == "max" else RealtimePace()
         self._source, self.layout = source, layout
+        self.at_once = False  # whether two sessions are drawn each by a core
         self._first: tuple[Chunk, list[Image]] | None = None  # of a pair, until the second's chunk comes
         self._kept: list[Image] = []
         self._layout_ms: list[float] = []  # per chunk
@@ -122,8 +123,12 @@ class Feed:
         total = ChunkClock()
         for clock in clocks:
             clock.finish()
-        total.chunk_ms = _summed([*(clock.chunk_ms for clock in clocks), self._layout_ms])
+        drawn = [clock.chunk_ms for clock in clocks]
+        if self.at_once:  # each waits for the slower one
+            drawn = [[max(both) for both in zip_longest(*drawn, fillvalue=0.0)]]
+        total.chunk_ms = _summed([*drawn, self._layout_ms])
         total.stages_ms = {name: _summed([clock.stages_ms[name] for clock in clocks]) for name in STEPS}
+        total.cpu_ms = {name: _summed([clock.cpu_ms[name] for clock in clocks]) for name in STEPS}
         total.stages_ms["composite"] = _summed([total.stages_ms["composite"], self._layout_ms])
         return total
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -80,6 +81,7 @@ def render_next_chunks(productions: Sequence[Production]) -> None:
     of all is raised here, as is an interruption.
     """
     raise_if_interrupted()
+    helper = productions[0].helper if len(productions) == 1 else None  # several take their turns on one core
     owners: dict[StreamingSession, Production] = {}
     heard: list[SessionWindow] = []
     for production in productions:
@@ -87,7 +89,7 @@ def render_next_chunks(productions: Sequence[Production]) -> None:
             for session, window in production.heard():
                 owners[session] = production
                 heard.append((session, window))
-    for session, chunk in each_interruptible(in_step(heard)):
+    for session, chunk in each_interruptible(in_step(heard, helper)):
         with owners[session].failures_kept():
             owners[session].receive(chunk)
 
@@ -113,8 +115,13 @@ class Production:
         on_step(Step.RENDER)
         self._began = time.perf_counter()
         self._heard = prepared.feed.heard()
-        if _goes_ahead(prepared, own_cores or runtime.cores()):
+        cores = own_cores or runtime.cores()
+        if _goes_ahead(prepared, cores):
             self._heard = motion_ahead(self._heard)
+        self.helper: Executor | None = None  # draws one of two people
+        if _draws_two_at_once(prepared, cores):
+            self.helper = prepared.undo.enter_context(ThreadPoolExecutor(1, "second"))
+            prepared.feed.at_once = True
         self._segment: _Segment | None = None
 
     @property
@@ -207,6 +214,12 @@ def _goes_ahead(prepared: PreparedJob, cores: int) -> bool:
     return made and cores > 1 and prepared.engine.device.type == "cpu" and prepared.feed.pace is None
 
 
+def _draws_two_at_once(prepared: PreparedJob, cores: int) -> bool:
+    """Whether two people are drawn each by a core; nor does that change a frame."""
+    sessions = prepared.feed.sessions
+    return len(sessions) == 2 and cores > 1 and prepared.engine.device.type == "cpu" and not sessions[0].joint
+
+
 class _Segment:
     """A closed stretch of video in the making: its frames, its motion, and the sessions' state after it."""
 
@@ -232,7 +245,8 @@ class _Segment:
         assert writer is not None, "the audio owes frames"
         writer.close()
         for at in range(0, self.count, CHUNK_FRAMES):
-            feed.sessions[0].clock.add("encode", sum(writer.encode_ms[at : at + CHUNK_FRAMES]))
+            took, did = (sum(times[at : at + CHUNK_FRAMES]) for times in (writer.encode_ms, writer.encode_cpu_ms))
+            feed.sessions[0].clock.add("encode", took, did)
         feed.save(folder, self._index)
         for avatar, values in enumerate(zip(*self._motions, strict=True)):
             path = folder.motion(self._index, avatar)

@@ -91,8 +91,8 @@ def kernel(signature: str) -> Callable[[Function], Kernel[Function]]:
 
 
 def helper(function: Function) -> Function:
-    """A function for kernels to call; it becomes part of theirs."""
-    compiled: Any = njit(**_OPTIONS)
+    """A function for kernels to call; it becomes part of theirs, as handing it arrays would cost more than it does."""
+    compiled: Any = njit(forceinline=True, **_OPTIONS)
     return cast(Function, compiled(function))
 
 
@@ -114,6 +114,8 @@ def load(base: Path, tell: Callable[[str], None]) -> Path | None:
         elif folder is not None and not all(_complete(one, folder).exists() for one in wanting):
             tell(f"compiling the drawing loops for this machine, once (kept in {folder})")
         for one in wanting:
+            if not threading.main_thread().is_alive():
+                return None  # the program is over, and waits for this thread alone
             _compile(one, folder)
         if folder is not None:
             _finish(wanting, folder)

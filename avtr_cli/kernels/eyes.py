@@ -30,16 +30,19 @@ def _bell(x: Number) -> Number:
 
 
 @helper
-def _curve(shape: Doubles, first: Number, u: Number) -> Number:
-    cubic = shape[first] + u * (shape[first + 1] + u * (shape[first + 2] + u * shape[first + 3]))
+def _curve(shapes: Doubles, eye: Number, first: Number, u: Number) -> Number:
+    cubic = shapes[eye, first + 2] + u * shapes[eye, first + 3]
+    cubic = shapes[eye, first] + u * (shapes[eye, first + 1] + u * cubic)
     return (1.0 - u * u) * cubic
 
 
 @helper
-def _seen_at(shape: Doubles, v: Number, upper: Number, lower: Number, new_upper: Number, new_lower: Number) -> Number:
+def _seen_at(
+    shapes: Doubles, eye: Number, v: Number, upper: Number, lower: Number, new_upper: Number, new_lower: Number
+) -> Number:
     """The v of the photo that is seen at `v` once the lids have moved."""
     if v < new_upper:
-        top = min(upper - shape[8], shape[7])
+        top = min(upper - shapes[eye, 8], shapes[eye, 7])
         lashes = new_upper - LASHES
         if v <= top:
             return v
@@ -55,37 +58,45 @@ def _seen_at(shape: Doubles, v: Number, upper: Number, lower: Number, new_upper:
 
 
 @helper
-def _open(shape: Doubles, does: Doubles, x: Number, y: Number, kept: Doubles) -> tuple[Number, Number]:
-    """Where the pixel that came from `x`, `y` comes from now; `kept` (5,): u, v, upper lid, both lids now."""
-    u = ((x - shape[0]) * shape[3] + (y - shape[1]) * shape[4]) * shape[17]
-    v = ((x - shape[0]) * shape[5] + (y - shape[1]) * shape[6]) * shape[17]
-    kept[0], kept[1], kept[2], kept[3], kept[4] = u, v, 0.0, 0.0, 0.0
+def _open(shapes: Doubles, doing: Doubles, eye: Number, x: Number, y: Number, kept: Doubles) -> tuple[Number, Number]:
+    """Where the pixel that came from `x`, `y` comes from now; `kept` (eyes, 5): u, v, upper lid, both lids now."""
+    u = ((x - shapes[eye, 0]) * shapes[eye, 3] + (y - shapes[eye, 1]) * shapes[eye, 4]) * shapes[eye, 17]
+    v = ((x - shapes[eye, 0]) * shapes[eye, 5] + (y - shapes[eye, 1]) * shapes[eye, 6]) * shapes[eye, 17]
+    kept[eye, 0], kept[eye, 1], kept[eye, 2], kept[eye, 3], kept[eye, 4] = u, v, 0.0, 0.0, 0.0
     if abs(u) >= 1.0:  # beyond the corners nothing moves
         return x, y
-    upper, lower = _curve(shape, 9, u), _curve(shape, 13, u)
-    closing, wide, squint = does[0], does[1], does[2]
+    upper, lower = _curve(shapes, eye, 9, u), _curve(shapes, eye, 13, u)
+    closing, wide, squint = doing[eye, 0], doing[eye, 1], doing[eye, 2]
     opened = lower - upper
     meet = lower - 0.10 * opened
     new_upper = upper + (meet - upper) * closing - WIDENS * wide * (1.0 - u * u) + 0.12 * squint * opened
     new_lower = lower - (lower - meet) * max(closing, 0.0) - 0.30 * squint * opened
-    kept[2], kept[3], kept[4] = upper, new_upper, new_lower
+    kept[eye, 2], kept[eye, 3], kept[eye, 4] = upper, new_upper, new_lower
     if closing != 0.0 or wide != 0.0 or squint != 0.0:
-        moved = (_seen_at(shape, v, upper, lower, new_upper, new_lower) - v) * shape[2]
-        x += moved * shape[5]
-        y += moved * shape[6]
+        moved = (_seen_at(shapes, eye, v, upper, lower, new_upper, new_lower) - v) * shapes[eye, 2]
+        x += moved * shapes[eye, 5]
+        y += moved * shapes[eye, 6]
     return x, y
 
 
 @helper
 def _with_lid(
-    lid: Bytes, lashes: Bytes, does: Doubles, kept: Doubles, gain: Number, red: Number, green: Number, blue: Number
+    lid: Bytes,
+    lashes: Bytes,
+    doing: Doubles,
+    eye: Number,
+    kept: Doubles,
+    gain: Number,
+    red: Number,
+    green: Number,
+    blue: Number,
 ) -> tuple[Number, Number, Number]:
     """The colour under the skin that a closing lid unfolds, and its lashes."""
-    u, v, upper, new_upper = kept[0], kept[1], kept[2], kept[3]
-    at_once, later, shut = does[5], does[6], does[7]
+    u, v, upper, new_upper = kept[eye, 0], kept[eye, 1], kept[eye, 2], kept[eye, 3]
+    at_once, later, shut = doing[eye, 5], doing[eye, 6], doing[eye, 7]
     column, within = (u + CANVAS_REACH) * CANVAS_SCALE, min(max(u, -1.0), 1.0)
     from_edge = v - new_upper
-    skin_red, skin_green, skin_blue, alpha = read_four(lid, column, (v + CANVAS_REACH) * CANVAS_SCALE)
+    skin_red, skin_green, skin_blue, alpha = read_four(lid[eye], column, (v + CANVAS_REACH) * CANVAS_SCALE)
     shown = alpha * _OF_ALL * (1.0 - _smooth(from_edge + 0.02, 20.0))
     if shown > 0.0:
         shown *= later + (at_once - later) * _smooth(v - upper + 0.10, 12.5)
@@ -94,7 +105,7 @@ def _with_lid(
         red += (skin_red * lit - red) * shown
         green += (skin_green * lit - green) * shown
         blue += (skin_blue * lit - blue) * shown
-    own = read_one(lashes, column, (upper - abs(from_edge) + CANVAS_REACH) * CANVAS_SCALE) * _OF_ALL
+    own = read_one(lashes[eye], column, (upper - abs(from_edge) + CANVAS_REACH) * CANVAS_SCALE) * _OF_ALL
     weight = at_once * (1.0 - 0.75 * shut if from_edge < 0.0 else 0.75 * shut)
     darker = 1.0 - weight * (1.0 - own)
     if shut > 0.0:
@@ -104,20 +115,20 @@ def _with_lid(
 
 @helper
 def _with_ball(
-    sclera: Bytes, iris: Bytes, shape: Doubles, does: Doubles, kept: Doubles, gain: Number, red: Number, green: Number,
-    blue: Number,
+    sclera: Bytes, iris: Bytes, shapes: Doubles, doing: Doubles, eye: Number, kept: Doubles, gain: Number, red: Number,
+    green: Number, blue: Number,
 ) -> tuple[Number, Number, Number]:  # fmt: skip
     """The colour under the eyeball, which the lids shade."""
-    u, v, new_upper, new_lower = kept[0], kept[1], kept[3], kept[4]
-    per_edge = shape[2] * (1 / 1.2)
+    u, v, new_upper, new_lower = kept[eye, 0], kept[eye, 1], kept[eye, 3], kept[eye, 4]
+    per_edge = shapes[eye, 2] * (1 / 1.2)
     shown = min(max((v - new_upper) * per_edge + 0.5, 0.0), 1.0) * min(max((new_lower - v) * per_edge + 0.5, 0.0), 1.0)
-    shown *= (1.0 - _smooth(abs(u) - BALL_ENDS, _TO_CORNER)) * does[8]
+    shown *= (1.0 - _smooth(abs(u) - BALL_ENDS, _TO_CORNER)) * doing[eye, 8]
     if shown <= 0.0:
         return red, green, blue
     row, column = (v + CANVAS_REACH) * CANVAS_SCALE, (u + CANVAS_REACH) * CANVAS_SCALE
-    white_red, white_green, white_blue = read_three(sclera, column, row)
+    white_red, white_green, white_blue = read_three(sclera[eye], column, row)
     iris_red, iris_green, iris_blue, alpha = read_four(
-        iris, column - GAZE_X * does[3] * CANVAS_SCALE, row - GAZE_Y * does[4] * CANVAS_SCALE
+        iris[eye], column - GAZE_X * doing[eye, 3] * CANVAS_SCALE, row - GAZE_Y * doing[eye, 4] * CANVAS_SCALE
     )
     share = alpha * _OF_ALL
     lit = 1.0 - 0.35 * (1.0 - _smooth(v - new_upper, 1 / 0.22)) - 0.12 * (1.0 - _smooth(new_lower - v, 1 / 0.12))
@@ -130,8 +141,8 @@ def _with_ball(
 
 
 @helper
-def _within(box: Integers, row: Number, column: Number) -> Number:
-    return box[1] <= row < box[3] and box[0] <= column < box[2]
+def _within(boxes: Integers, one: Number, row: Number, column: Number) -> Number:
+    return boxes[one, 1] <= row < boxes[one, 3] and boxes[one, 0] <= column < boxes[one, 2]
 
 
 @kernel(
@@ -155,15 +166,15 @@ def draw(
     for one in range(eyes):
         for i in range(boxes[one, 1], boxes[one, 3]):
             for j in range(boxes[one, 0], boxes[one, 2]):
-                if one == 1 and _within(boxes[0], i, j):
+                if one == 1 and _within(boxes, 0, i, j):
                     continue  # drawn already, with both
                 moved_x, moved_y, light = read_nodes(nodes, node_place(j + left, per_px), node_place(i + top, per_px))
                 x, y = moved_x + (j + left), moved_y + (i + top)
                 for eye in range(eyes):
-                    if _within(boxes[eye], i, j):
-                        x, y = _open(shapes[eye], doing[eye], x, y, kept[eye])
+                    if _within(boxes, eye, i, j):
+                        x, y = _open(shapes, doing, eye, x, y, kept)
                 red, green, blue, alpha = read_four(person, 2.0 * x, 2.0 * y)
-                if _within(mouth_box, i, j):
+                if mouth_box[1] <= i < mouth_box[3] and mouth_box[0] <= j < mouth_box[2]:
                     drawn = mouth[i - mouth_box[1], j - mouth_box[0]]
                     red += (drawn[0] - red) * drawn[4]
                     green += (drawn[1] - green) * drawn[4]
@@ -173,11 +184,9 @@ def draw(
                 green += green * (light * tint[1])
                 blue += blue * (light * tint[2])
                 for eye in range(eyes):
-                    if _within(boxes[eye], i, j):
-                        does, had = doing[eye], kept[eye]
-                        if does[0] > 0.0:
-                            lids = (lid[eye], lashes[eye])
-                            red, green, blue = _with_lid(*lids, does, had, 1.0 + light, red, green, blue)
-                        ball = (sclera[eye], iris[eye], shapes[eye])
-                        red, green, blue = _with_ball(*ball, does, had, 1.0 + light, red, green, blue)
+                    if _within(boxes, eye, i, j):
+                        if doing[eye, 0] > 0.0:
+                            red, green, blue = _with_lid(lid, lashes, doing, eye, kept, 1.0 + light, red, green, blue)
+                        ball = (sclera, iris, shapes, doing, eye, kept)
+                        red, green, blue = _with_ball(*ball, 1.0 + light, red, green, blue)
                 lay(out, plate, i, j, red, green, blue, alpha)

@@ -37,12 +37,14 @@ QUEUE_BYTES = 256 << 20
 class SegmentWriter:
     """One closed piece of video: `write` frames, then `close`; the encoder works meanwhile.
 
-    `digests` are the SHA-256 of every frame's bytes, in order; `encode_ms` the time each took to hand over.
+    `digests` are the SHA-256 of every frame's bytes, in order; `encode_ms` the time each took to hand over, and
+    `encode_cpu_ms` what the thread did for it.
     """
 
     def __init__(self, path: Path, shape: tuple[int, ...], form: Format, label: Label | None = None):
         self._label = label
-        self.path, self.digests, self.encode_ms = path, bytearray(), list[float]()
+        self.path, self.digests = path, bytearray()
+        self.encode_ms, self.encode_cpu_ms = list[float](), list[float]()
         height, width, channels = shape
         path.unlink(missing_ok=True)  # the encoder of a killed run may still be writing to it
         pixels = "rgba" if channels == 4 else "rgb24"
@@ -90,11 +92,12 @@ class SegmentWriter:
         while (buffer := self._waiting.get()) is not None:
             if self._failure is None:
                 try:
-                    began = time.perf_counter()
+                    began, had_done = time.perf_counter(), time.thread_time()
                     view = buffer.data.cast("B")
                     self._pipe.write(view)
                     self.digests += hashlib.sha256(view).digest()
                     self.encode_ms.append((time.perf_counter() - began) * 1e3)
+                    self.encode_cpu_ms.append((time.thread_time() - had_done) * 1e3)
                 except BaseException as failure:
                     self._failure = failure
             self._free.put(buffer)

@@ -52,9 +52,7 @@ def poses_in(image: Image, most: int, least: float, mattes: bool = False) -> lis
 
     The surest first: that one is MediaPipe's, which knows no second.
     """
-    size = np.array([image.shape[1], image.shape[0]])
-    rects = [_around(found.points[:2] * size, image.shape) for found in PERSON(image, least)[:most]]
-    measured = [_measured(image, rect, mattes) for rect in rects]
+    measured = [_measured(image, rect, mattes) for rect in _detected(image, most, least)]
     return [seen.pose for seen in measured if seen is not None]
 
 
@@ -77,8 +75,8 @@ class Follower:
         """The pose in the next picture, as `poses_in`; None where nobody is seen."""
         if image.shape != self._shape:
             self._shape, self._rect, self._steady = image.shape, None, _Steady(self._rate)
-        rect = self._rect or _found(image, self._least)
-        seen = None if rect is None else _measured(image, rect, self._mattes)
+        rects = [self._rect] if self._rect else _detected(image, 1, self._least)
+        seen = _measured(image, rects[0], self._mattes) if rects else None
         if seen is None:
             self._rect, self._steady = None, _Steady(self._rate)
             return None
@@ -113,10 +111,9 @@ class _Steady:
         return steady, self._line(seen.line, size)
 
 
-def _found(image: Image, least: float) -> Rect | None:
+def _detected(image: Image, most: int, least: float) -> list[Rect]:
     size = np.array([image.shape[1], image.shape[0]])
-    people = PERSON(image, least)
-    return _around(people[0].points[:2] * size, image.shape) if people else None
+    return [_around(person.points[:2] * size, image.shape) for person in PERSON(image, least)[:most]]
 
 
 def _around(line: Points, shape: tuple[int, ...]) -> Rect:

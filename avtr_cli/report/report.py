@@ -65,4 +65,5 @@ def timing_entry(
         "deadline_ms": DEADLINE_MS,
         "deadline_misses": sum(ms > DEADLINE_MS for ms in clock.chunk_ms),
         "stages_ms": {name: statistics(values) for name, values in clock.stages_ms.items()},
+        "cpu_ms": {name: statistics(values) for name, values in clock.cpu_ms.items()},
     }

@@ -21,12 +21,13 @@ from avtr_cli.core.config import Preset
 from avtr_cli.core.errors import PhotoError
 from avtr_cli.core.files import file_sha256
 from avtr_cli.core.motion_space import MotionSpace
-from avtr_cli.core.protocols import MotionGenerator
+from avtr_cli.core.protocols import KeepsAvatars, MotionGenerator
 from avtr_cli.core.types import Cue, Identity, Portrait
 from avtr_cli.motion.table import GENERATORS
 from avtr_cli.perception.photo import read_bytes
 from avtr_cli.perception.portrait import find_portrait
 from avtr_cli.render.table import RENDERERS
+from avtr_cli.streaming.kept_avatars import KeptAvatars, Made
 from avtr_cli.streaming.session import StreamingSession
 
 if TYPE_CHECKING:
@@ -55,23 +56,29 @@ class Engine:
         self.device = runtime.choose_device(preset.runtime.device)
         self.precision = runtime.precision_on(self.device, preset.runtime.precision)
         runtime.check_runtime(preset.runtime, self.device)
-        self.renderer = RENDERERS[preset.render.renderer].make(preset, self.device)
-        # A renderer without such loops draws plainly.
-        self.kernels: str = getattr(self.renderer, "kernels", "plain")
-        self.generator = motion_generator(preset, self.renderer.space, self.device)
-        self._avatars: OrderedDict[tuple[str, int | None], tuple[Path, Portrait, Identity]] = OrderedDict()
+        renderer = RENDERERS[preset.render.renderer]
+        self.generator = motion_generator(preset, renderer.space, self.device)
+        self.renderer = renderer.make(preset, self.device)  # last: it may go on loading in a thread
+        self._avatars: OrderedDict[tuple[str, int | None], Made] = OrderedDict()
+        self._kept: KeptAvatars | None = None  # on the disk
+        if preset.runtime.keep_avatars == "auto" and isinstance(self.renderer, KeepsAvatars):
+            self._kept = KeptAvatars(self.renderer, preset.render, self.device)
         self._avatars_lock = threading.Lock()
         self._weights_sha256: dict[Path, str] = {}
         self.load_s = time.perf_counter() - began
         self._tell()
+
+    @property
+    def kernels(self) -> str:
+        """What draws: `compiled` loops or the `plain` form, as which a renderer without such loops counts."""
+        return getattr(self.renderer, "kernels", "plain")
 
     def _tell(self) -> None:
         if not logger.isEnabledFor(logging.INFO):
             return
         name = runtime.describe_device(self.device, self.precision, self.threads)["name"]
         what = f"motion by {self.preset.motion.generator}, pictures by {self.preset.render.renderer}"
-        on = (self.device, name, self.threads, self.precision, self.kernels)
-        logger.info("device %s (%s), %d threads, %s, %s loops", *on)
+        logger.info("device %s (%s), %d threads, %s", self.device, name, self.threads, self.precision)
         logger.info("preset %s: %s; loaded in %.1f s", self.preset.name, what, self.load_s)
         for path in self.weights_files():
             logger.info("weights %s", path)
@@ -85,13 +92,7 @@ class Engine:
         key = (hashlib.sha256(data).hexdigest(), face)
         with self._avatars_lock:
             if key not in self._avatars:
-                began = time.perf_counter()
-                portrait = find_portrait(photo, face, data)
-                found = time.perf_counter()
-                self._avatars[key] = (photo, portrait, self._prepared(portrait, photo))
-                height, width = portrait.photo.shape[:2]
-                spent = (found - began, time.perf_counter() - found)
-                logger.info("%s (%dx%d): face found in %.1f s, avatar prepared in %.1f s", photo, width, height, *spent)
+                self._avatars[key] = self._made(photo, key, data)
                 while len(self._avatars) > AVATARS_KEPT:
                     self._avatars.popitem(last=False)
             self._avatars.move_to_end(key)
@@ -106,6 +107,25 @@ class Engine:
             raise PhotoError(f"{photo}: {error}") from error
         named = (said if said in portrait.warnings else f"{photo}: {said}" for said in identity.warnings)
         return dataclasses.replace(identity, warnings=tuple(named))
+
+    def _made(self, photo: Path, about: tuple[str, int | None], data: bytes) -> Made:
+        """The avatar of a photo of the bytes `data`: kept by an earlier run, or made and kept. Raises PhotoError."""
+        began, key = time.perf_counter(), ""
+        if self._kept is not None:
+            key = self._kept.key(*about)
+            if (kept := self._kept.find(key, photo, data)) is not None:
+                logger.info("%s: as prepared before, read in %.2f s", photo, time.perf_counter() - began)
+                return kept
+            began = time.perf_counter()
+        portrait = find_portrait(photo, about[1], data)
+        found = time.perf_counter()
+        made = Made(photo, portrait, self._prepared(portrait, photo))
+        height, width = portrait.photo.shape[:2]
+        spent = (found - began, time.perf_counter() - found)
+        logger.info("%s (%dx%d): face found in %.1f s, avatar prepared in %.1f s", photo, width, height, *spent)
+        if self._kept is not None and self._kept.key(*about) == key:  # else a background was changed meanwhile
+            self._kept.keep(key, made)
+        return made
 
     def session(
         self, photo: Path | str, seed: int = 0, face: int | None = None, cues: Iterable[Cue] = ()

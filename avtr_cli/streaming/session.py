@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Executor
 from dataclasses import astuple, replace
 from pathlib import Path
 from typing import NamedTuple
@@ -211,24 +212,37 @@ def _from_tensor(tensor: torch.Tensor) -> Asked:
 SessionWindow = tuple[StreamingSession, Window]
 
 
-def in_step(heard: Sequence[SessionWindow]) -> Iterator[tuple[StreamingSession, Chunk]]:
+def in_step(heard: Sequence[SessionWindow], helper: Executor | None = None) -> Iterator[tuple[StreamingSession, Chunk]]:
     """The chunk of every session from its window; the frames of one may be overwritten by the next.
 
     Sessions of one `JointRenderer` are drawn in one forward and keep their order; so are those of one `JointGenerator`
-    moved. What cannot be joined takes turns. Each session's frames are those it would give alone: the same bits on a
-    CPU, up to rounding on a GPU.
+    moved. What cannot be joined takes turns; with a `helper` of one thread two of them are drawn at once. Each
+    session's frames are those it would give alone: the same bits on a CPU, up to rounding on a GPU.
     """
-    for company in _grouped_by_model(heard, lambda session: session._renderer, JointRenderer):
-        sessions = [session for session, _ in company]
-        first, *others = [session.clock for session in sessions]
-        with first.chunk(*others):
-            with timed("motion"):
-                motions = _moved(company)
-            with timed("render"):
-                pictures = _drawn(sessions, motions)
-        _check_numbers(motions, late=True)
-        for session, motion, drawn in zip(sessions, motions, pictures, strict=True):
-            yield session, session._chunk(motion, drawn)
+    companies = _grouped_by_model(heard, lambda session: session._renderer, JointRenderer)
+    at_once = 1 if helper is None else 2  # no more: a thread may overwrite what it has drawn
+    for first in range(0, len(companies), at_once):
+        mine, *others = companies[first : first + at_once]
+        beside = [helper.submit(_company_chunks, other) for other in others] if helper is not None else []
+        yield from _company_chunks(mine)
+        for other in beside:
+            yield from other.result()
+
+
+def _company_chunks(company: Sequence[SessionWindow]) -> list[tuple[StreamingSession, Chunk]]:
+    """The chunk of every session of a company that is drawn together."""
+    sessions = [session for session, _ in company]
+    first, *others = [session.clock for session in sessions]
+    with first.chunk(*others):
+        with timed("motion"):
+            motions = _moved(company)
+        with timed("render"):
+            pictures = _drawn(sessions, motions)
+    _check_numbers(motions, late=True)
+    return [
+        (session, session._chunk(motion, drawn))
+        for session, motion, drawn in zip(sessions, motions, pictures, strict=True)
+    ]
 
 
 def _grouped_by_model(

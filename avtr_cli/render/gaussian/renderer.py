@@ -7,6 +7,7 @@ stood behind is known from one side only.
 
 from __future__ import annotations
 
+import logging
 import threading
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,9 +20,12 @@ from avtr_cli.core.arrays import Frames, Image, Matte
 from avtr_cli.core.camera import FRONT, Camera
 from avtr_cli.core.config import RenderConfig
 from avtr_cli.core.errors import AvtrError, ConfigError
+from avtr_cli.core.folders import cache_folder
+from avtr_cli.core.logs import NOTICE
 from avtr_cli.core.motion_space import CONTROLS
 from avtr_cli.core.runtime import kernels_on
 from avtr_cli.core.types import Identity, Motion, Portrait
+from avtr_cli.kernels import compiling
 from avtr_cli.perception.body import see_body
 from avtr_cli.perception.coverings import coverings
 from avtr_cli.perception.crop import apply, resample
@@ -30,10 +34,12 @@ from avtr_cli.render.composite import OWN, background, is_transparent
 from avtr_cli.render.gaussian.avatar import LOW_PASS, BodyAvatar, Scratch, make_avatar, pose
 from avtr_cli.render.gaussian.body_model import shipped_body
 from avtr_cli.render.gaussian.driving import read_moves
-from avtr_cli.render.gaussian.splatting import Splatter
+from avtr_cli.render.gaussian.splatters import Splats, choose_splatter
 from avtr_cli.render.mesh.lipline import parted_lips
 from avtr_cli.render.split import fill_plate
 from avtr_cli.render.view import whole_photo
+
+logger = logging.getLogger(__name__)
 
 KEPT = 4  # avatars, and sizes of frames, whose memory a thread keeps
 HIDES = 0.1  # of the matte: what lies behind such pixels is made up
@@ -60,7 +66,7 @@ class _Memory:
 
     def __init__(self) -> None:
         self.scratch: list[tuple[BodyAvatar, Scratch]] = []
-        self.splatters: dict[tuple[int, int], Splatter] = {}
+        self.splatters: dict[tuple[int, int], Splats] = {}
 
     def of(self, avatar: BodyAvatar) -> Scratch:
         """For the Gaussians of an avatar."""
@@ -70,12 +76,12 @@ class _Memory:
             self.scratch = [*self.scratch[1 - KEPT :], (avatar, found)]
         return found
 
-    def for_size(self, width: int, height: int, threads: int) -> Splatter:
+    def for_size(self, width: int, height: int, device: torch.device) -> Splats:
         """For frames of a size."""
         if (width, height) not in self.splatters:
             while len(self.splatters) >= KEPT:
                 self.splatters.pop(next(iter(self.splatters)))
-            self.splatters[width, height] = Splatter(height, width, LOW_PASS, threads)
+            self.splatters[width, height] = choose_splatter(height, width, device, low_pass=LOW_PASS)
         return self.splatters[width, height]
 
 
@@ -85,7 +91,6 @@ class BodyRenderer:
     space = CONTROLS
     free_camera = True
     weights_files: tuple[Path, ...] = ()
-    kernels = "compiled"
 
     def __init__(self, config: RenderConfig, device: torch.device, kernels: str = "auto"):
         """`kernels` as `runtime.kernels`. Raises ConfigError for settings and machines that it cannot draw with."""
@@ -95,13 +100,13 @@ class BodyRenderer:
             raise ConfigError("a body is drawn by compiled loops alone; leave runtime.kernels=auto")
         self.config = config
         self.transparent = is_transparent(config.background)
-        self._threads = torch.get_num_threads()
-        self._own = threading.local()
+        self._device, self._own = device, threading.local()
         try:
-            self._memory().for_size(16, 16, 1)
+            compiling.load(cache_folder() / "kernels", lambda said: logger.log(NOTICE, said))
         except Exception as error:  # Numba missing, switched off, or at odds with this NumPy, LLVM or CPU
             said = str(error).splitlines()[0] if str(error) else type(error).__name__
             raise ConfigError(f"a body cannot be drawn here, since Numba does not work ({said})") from error
+        self.kernels = self._memory().for_size(16, 16, device).kernels
 
     def _memory(self) -> _Memory:
         memory: _Memory = self._own.__dict__.setdefault("memory", _Memory())
@@ -149,7 +154,7 @@ class BodyRenderer:
         view = kept.avatar.camera.seen_by(camera)
         width, height = view.size
         memory = self._memory()
-        splatter, scratch = memory.for_size(width, height, self._threads), memory.of(kept.avatar)
+        splatter, scratch = memory.for_size(width, height, self._device), memory.of(kept.avatar)
         front = camera == FRONT
         behind = kept.behind if front else self._studio(width, height)
         frames = np.empty((len(rows), height, width, 4 if self.transparent else 3), np.uint8)

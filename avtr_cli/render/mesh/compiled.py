@@ -13,7 +13,6 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 
 from avtr_cli.core.arrays import Doubles, Floats, Image, Indices
 from avtr_cli.core.folders import cache_folder
@@ -60,13 +59,13 @@ class Scratch:
 
 
 class Loops:
-    """Draws avatars by compiled loops, on as many threads as torch has."""
+    """Draws avatars by compiled loops, on `threads` threads."""
 
-    def __init__(self) -> None:
+    def __init__(self, threads: int = 1) -> None:
         """Make the loops ready. Anything may be raised where Numba does not go with this NumPy, LLVM or CPU."""
         self.folder = compiling.load(cache_folder() / "kernels", lambda said: logger.log(NOTICE, said))
         self._own = threading.local()
-        self._threads = torch.get_num_threads()
+        self._threads = threads
         self._crew = ThreadPoolExecutor(self._threads - 1, "rows") if self._threads > 1 else None
 
     def draw(self, avatar: Avatar, tables: Tables, controls: Controls, out: Image) -> None:

@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 
 from avtr_cli.core.arrays import Doubles, Floats, Matte, Points, Rotation, Vector
+from avtr_cli.core.packing import MADE_ANEW
 from avtr_cli.perception.template import fit_pose, head_shape
 from avtr_cli.perception.topology import CHIN, EARS, FACE_OVAL, FOREHEAD
 from avtr_cli.render.mesh.controls import BREATH_LIFT, Controls
@@ -39,7 +40,9 @@ class Geometry:
     pivot: Vector  # (3,) px: what the head turns about
     deltas: Doubles  # (2, shapes, 478, 3) EO in the head frame, layers agreeing where they share points
     # Of `moved_points`, by points and layer: made once, as they are asked every frame.
-    tables: dict[tuple[tuple[int, ...], int], tuple[Points, Floats]] = field(default_factory=dict, repr=False)
+    tables: dict[tuple[tuple[int, ...], int], tuple[Points, Floats]] = field(
+        default_factory=dict, repr=False, metadata=MADE_ANEW
+    )
 
     def to_stage(self, head_points: Points) -> Points:
         """Points (n, 3) of the head frame, EO, into the stage as in the photo, (n, 3) px."""

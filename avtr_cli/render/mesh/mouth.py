@@ -12,7 +12,6 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 import torch
-from scipy.interpolate import CubicSpline
 from torch import Tensor
 
 from avtr_cli.core.arrays import Floats, Grey, Image, Matte, Points, Vector
@@ -182,6 +181,8 @@ def _masks(stage: Stage) -> tuple[Image, tuple[int, int], Matte]:
 
 
 def _smooth_curve(points: Points, count: int = 60) -> Points:
+    from scipy.interpolate import CubicSpline  # a fifth of a second of loading, for preparation alone
+
     steps = np.hypot(*np.diff(points, axis=0).T)
     length = np.append(0, np.cumsum(steps)) + np.arange(len(points)) * 1e-6
     curve: Points = CubicSpline(length, points)(np.linspace(0, length[-1], count))

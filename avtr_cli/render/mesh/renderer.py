@@ -7,9 +7,10 @@ stage (what moves), field (where it goes), shading, eyes, mouth, layers (person 
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import threading
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,10 +20,12 @@ import torch
 from torch import Tensor
 
 from avtr_cli.core.arrays import Frames, Image, Matte
+from avtr_cli.core.background import begun
 from avtr_cli.core.camera import FRONT, Camera, check_front
 from avtr_cli.core.config import RenderConfig
 from avtr_cli.core.errors import AvtrError
 from avtr_cli.core.motion_space import CONTROLS
+from avtr_cli.core.packing import MADE_ANEW
 from avtr_cli.core.runtime import kernels_on
 from avtr_cli.core.types import Identity, Motion, Portrait
 from avtr_cli.kernels.sampling import OpenCVSampler, Sampler, Texture, choose_sampler
@@ -34,9 +37,10 @@ from avtr_cli.render.mesh.calibration import UNCALIBRATED, Calibration, calibrat
 from avtr_cli.render.mesh.controls import HIGHEST, LOWEST, Controls, read_controls
 from avtr_cli.render.mesh.eye_pictures import prepare_eyes
 from avtr_cli.render.mesh.eyes import Eye, open_eye, paint_eye
-from avtr_cli.render.mesh.field import FieldBasis, displacement, merge_layers, prepare_field
+from avtr_cli.render.mesh.field import Block, FieldBasis, displacement, merge_layers, prepare_field
 from avtr_cli.render.mesh.geometry import Geometry
 from avtr_cli.render.mesh.glasses import wears_glasses
+from avtr_cli.render.mesh.interior import Interior
 from avtr_cli.render.mesh.inverse import FOLDS_BEGIN, invert, lips_in_frame, mend_folds
 from avtr_cli.render.mesh.lipline import parted_lips, snap_lips
 from avtr_cli.render.mesh.mouth import Mouth, draw_mouth, feather, mouth_activity, mouth_region, prepare_mouth
@@ -74,7 +78,8 @@ class Avatar:
     rows: Tensor
     mouth_hidden: bool = False  # behind a mask or a hand: it does not move
     calibration: Calibration = UNCALIBRATED
-    tables: Tables | None = None  # of the compiled loops, where they draw
+    # Of the compiled loops, where they draw.
+    tables: Tables | None = dataclasses.field(default=None, metadata=MADE_ANEW)
 
 
 MOUTH_CHANNELS = [
@@ -88,18 +93,25 @@ class MeshRenderer:
     space = CONTROLS
     free_camera = False
     weights_files: tuple[Path, ...] = ()
+    kept_classes = (
+        Avatar, Stage, Rectangle, Geometry, FieldBasis, Block, Shading, Eye, Mouth, Interior, Calibration,
+    )  # fmt: skip
 
     def __init__(self, config: RenderConfig, device: torch.device, kernels: str = "auto"):
         """`kernels` as `runtime.kernels`."""
         self.config = config
         self.sampler: Sampler = choose_sampler(device)
-        self._loops = compiled_loops() if kernels_on(device, kernels) else None
+        self._loading = begin_compiled_loops(torch.get_num_threads()) if kernels_on(device, kernels) else None
         self.transparent = is_transparent(config.background)
         self._own = threading.local()  # memory of each thread's frames, so that threads may share avatars
 
     @property
+    def _loops(self) -> Loops | None:
+        return self._loading.result() if self._loading is not None else None
+
+    @property
     def kernels(self) -> str:
-        """What draws: `compiled` loops or the `plain` form; frames of the two differ by a few 1/255."""
+        """What draws: `compiled` loops, which it waits for, or the `plain` form; they differ by a few 1/255."""
         return "compiled" if self._loops is not None and isinstance(self.sampler, OpenCVSampler) else "plain"
 
     @torch.inference_mode()
@@ -145,6 +157,11 @@ class MeshRenderer:
             anatomy={"parted_lips": torch.tensor([parted_lips(stage.points, stage.unit)])},
             person=portrait.person,
         )
+
+    @torch.inference_mode()
+    def revived(self, identity: Identity) -> Identity:
+        """As `KeepsAvatars.revived`."""
+        return replace(identity, kept=replace(identity.kept, tables=self._tables(identity.kept)))
 
     def _tables(self, avatar: Avatar) -> Tables | None:
         if self.kernels == "plain":
@@ -287,16 +304,31 @@ class MeshRenderer:
         return self.sampler.picture(colour)
 
 
-def compiled_loops() -> Loops | None:
-    """The compiled loops, ready to draw; compiled now where this machine has none yet. None where they cannot be."""
-    try:
-        from avtr_cli.render.mesh.compiled import Loops
+def begin_compiled_loops(threads: int) -> Future[Loops | None] | None:
+    """The compiled loops, being made ready to draw on `threads` threads; compiled where this machine has none yet.
 
-        return Loops()
-    except Exception as error:  # Numba missing, switched off, or at odds with this NumPy, LLVM or CPU
-        said = str(error).splitlines()[0] if str(error) else type(error).__name__
-        logger.warning("frames are drawn by the plain form, which is slower: Numba does not work here (%s)", said)
+    None, now or later, where they cannot be.
+    """
+    try:
+        from avtr_cli.render.mesh.compiled import Loops  # not in the thread: modules are best loaded by one at a time
+    except Exception as error:
+        _tell_unusable(error)
         return None
+
+    def load() -> Loops | None:
+        try:
+            return Loops(threads)
+        except Exception as error:
+            _tell_unusable(error)
+            return None
+
+    return begun(load, "loops")
+
+
+def _tell_unusable(error: Exception) -> None:
+    """Says that Numba is missing, switched off, or at odds with this NumPy, LLVM or CPU."""
+    said = str(error).splitlines()[0] if str(error) else type(error).__name__
+    logger.warning("frames are drawn by the plain form, which is slower: Numba does not work here (%s)", said)
 
 
 def _planes(picture: Image, device: torch.device) -> Tensor:
