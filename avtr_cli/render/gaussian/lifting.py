@@ -189,7 +189,8 @@ def _within(matte: Matte, places: Floats) -> Mask:
     somebody = cv2.dilate((matte > LEAST_MATTE).astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
     x, y = np.rint(places).astype(int).T
     inside = (x >= 0) & (x < width) & (y >= 0) & (y < height)
-    return ~inside | somebody[y.clip(0, height - 1), x.clip(0, width - 1)]
+    kept: Mask = ~inside | somebody[y.clip(0, height - 1), x.clip(0, width - 1)]
+    return kept
 
 
 def _spacing(model: BodyModel, wrapped: Wrapped, lens: Lens) -> Floats:
