@@ -47,7 +47,7 @@ SUNK, SUNK_SPACINGS = 0.0015, 0.6  # m, and spacings, that hidden skin beside vi
 NEAR_FACE = 0.006  # m to a point of the face
 INNER_LIPS = (78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308, 324, 318, 402, 317, 14, 87, 178, 88, 95)
 PARTED = 2.2  # px between lips that show teeth
-AWAY = 0.35  # cosine to the view beyond which skin of the body looks away for good
+AWAY, AWAY_OF_HEAD = 0.35, 0.6  # cosine to the view beyond which skin looks away for good; heads turn
 ARRAYS = ("on", "corners", "above", "form", "opacities", "colours", "pixels")
 
 
@@ -151,8 +151,8 @@ def _hidden(
     facing, spacing = surface.facing(wrapped.posed), _spacing(model, wrapped, lens)
     area = np.linalg.norm(facing, axis=1) / 2
     wanted = ~painted.visible[triangles].all(1) | lids
-    away = (unit(facing) * unit(wrapped.posed[triangles].mean(1))).sum(1) > AWAY
-    away &= model.vertex_limb[triangles[:, 0]] != HEAD
+    turns = model.vertex_limb[triangles[:, 0]] == HEAD
+    away = (unit(facing) * unit(wrapped.posed[triangles].mean(1))).sum(1) > np.where(turns, AWAY_OF_HEAD, AWAY)
     random = np.random.default_rng(0)
     on, corners = _samples(area / spacing**2 * wanted, away, random)
     within = _within(seen.matte, lens.project((wrapped.posed[triangles[on]] * corners[..., None]).sum(1)))
@@ -160,12 +160,13 @@ def _hidden(
     colours = (painted.colours[triangles[on]] * corners[..., None]).sum(1)
     colours = (colours * (1 + NOISE * random.standard_normal((len(on), 1)))).clip(0, 1).astype(np.float32)
     beside = painted.visible[triangles].any(1) | (painted.near[triangles].any(1) & skin & ~lids)
+    shut = lids & ~painted.visible[triangles].any(1)  # what comes before the eye when it closes
     normals, apart, upwards = unit(facing[on]), spacing[on], np.tile(np.array([0, 0, 1], np.float32), (len(on), 1))
     axes = _flat_axes(normals, upwards, WIDTH * apart, WIDTH * apart, np.full(len(on), HIDDEN_FLAT))
     return Riding(
         on,
         corners,
-        (-SUNK - SUNK_SPACINGS * apart * beside[on]).astype(np.float32),
+        np.where(shut[on], 0, -SUNK - SUNK_SPACINGS * apart * beside[on]).astype(np.float32),
         _in_triangles(surface, wrapped.posed, on, normals, axes),
         np.full(len(on), HIDDEN_OPAQUE, np.float32),
         colours,

@@ -23,7 +23,7 @@ NEIGHBOURS, CARRIERS = 12, 6  # of the outline that a pixel listens to; bones th
 SOFTENED, FALLS = 0.7, 4  # px, power: how the say of the outline falls with the distance
 OF_LIMB, LEAST_LIMB, OF_HAND = 0.4, 1.5, 2.5  # of the distance to the trunk; px: nearer than that it is the limb's
 THICKNESS, THINNEST, THICKEST = 0.12, 0.002, 0.06  # m: sqrt(THICKNESS x distance to the matte's edge), within these
-BACKWARDS = (0.01, 0.02)  # m at most that the front and the back sheet lie deeper than around the outline
+BACKWARDS = (0.01, 0.02)  # m at most that both sheets lie behind the outline: hair must not come before a turned cheek
 TEETH_THICK, BEFORE_TEETH = 0.02, 0.0015  # m
 FRONT, BACK = 0.5, 1.5  # px across: standard deviations
 DEEP, LEAST_DEEP = 0.25, 0.6  # of the thickness, px: so that the sheets close seen from the side
@@ -81,8 +81,8 @@ def loosen(
     kept /= kept.sum(1, keepdims=True)
     even = (y % 2 == 0) & (x % 2 == 0)
     both = np.concatenate([np.arange(len(y)), np.flatnonzero(even)])
-    front, back = (thick / 2 - np.minimum(thick, BACKWARDS[0]), thick / 2 + np.minimum(thick, BACKWARDS[1]))
-    away = np.concatenate([depth - front, (depth + back)[even]])
+    front, back = np.minimum(thick, BACKWARDS[0]), thick / 2 + np.minimum(thick, BACKWARDS[1])
+    away = np.concatenate([depth + front, (depth + back)[even]])
     places = np.column_stack([(x[both] - lens.x) / lens.focal, (y[both] - lens.y) / lens.focal, np.ones(len(both))])
     pixel = depth[both] / lens.focal
     across = np.where(np.arange(len(both)) < len(y), FRONT, BACK) * pixel
