@@ -33,8 +33,7 @@ from tests.drawn_people import person
 
 CPU = torch.device("cpu")
 SIZE = 256  # px
-SOON = 2  # px from the matte at which the plate begins to be the photo itself, and where it is that wholly
-WHOLLY = 16
+WHOLLY = 9  # px from the matte at which the background is the photo's own
 
 
 @pytest.fixture(scope="module")
@@ -300,6 +299,16 @@ def test_other_backgrounds_stand_behind_the_person(portrait, seen, small, config
     around = np.array(identity.kept.avatar.pivot)
     aside = drawn(green, identity, orbit(20, 0, tuple(map(float, around))))
     assert (aside[0, 0] == [0, 255, 0]).all()
+
+
+def test_what_is_left_out_of_the_front_view_is_not_seen_there(renderer, identity):
+    avatar = identity.kept.avatar
+    assert avatar.riding.front < len(avatar.riding.on)
+    whole = replace(avatar, riding=replace(avatar.riding, front=len(avatar.riding.on)))
+    other = replace(identity, kept=replace(identity.kept, avatar=whole))
+    for controls in ({}, {"headYaw": 0.4, "jawOpen": 0.5}, {"headYaw": -0.4, "eyeBlinkLeft": 1.0}):
+        apart = np.abs(drawn(renderer, identity, **controls).astype(int) - drawn(renderer, other, **controls))
+        assert (apart.max(2) > 12).sum() < 10
 
 
 def test_motion_that_is_not_finite_is_refused_with_its_frame(renderer, identity):

@@ -185,9 +185,9 @@ def _samples(wanted: Floats, last: Mask, random: np.random.Generator) -> tuple[W
 
 
 def _within(matte: Matte, places: Floats) -> Mask:
-    """Which `places` (n, 2) px lie where the matte has the person, or beyond the picture, where anything may be."""
+    """Which `places` (n, 2) px lie well within the person of the matte, or beyond the picture, where anything may be."""
     height, width = matte.shape
-    somebody = cv2.dilate((matte > LEAST_MATTE).astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+    somebody = cv2.erode((matte > 0.5).astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
     x, y = np.rint(places).astype(int).T
     inside = (x >= 0) & (x < width) & (y >= 0) & (y < height)
     kept: Mask = ~inside | somebody[y.clip(0, height - 1), x.clip(0, width - 1)]

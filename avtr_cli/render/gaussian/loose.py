@@ -27,7 +27,7 @@ BACKWARDS = (0.01, 0.02)  # m at most that both sheets lie behind the outline: h
 TEETH_THICK, BEFORE_TEETH = 0.02, 0.0015  # m
 FRONT, BACK = 0.5, 1.5  # px across: standard deviations
 DEEP, LEAST_DEEP = 0.25, 0.6  # of the thickness, px: so that the sheets close seen from the side
-DARKER, OPAQUE = 0.9, 0.97
+DARKER, OPAQUE, SOLID = 0.9, 0.97, 0.9
 TRUNK, LEGS = 0, 3  # of BLOCKS
 
 
@@ -79,7 +79,8 @@ def loosen(
     carried_by = np.argsort(-own, axis=1, kind="stable")[:, :CARRIERS]
     kept = np.take_along_axis(own, carried_by, 1)
     kept /= kept.sum(1, keepdims=True)
-    even = (y % 2 == 0) & (x % 2 == 0)
+    inner = cv2.erode((seen.matte > SOLID).astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+    even = (y % 2 == 0) & (x % 2 == 0) & inner[y, x]  # wide ones at the edge would be seen around it
     both = np.concatenate([np.arange(len(y)), np.flatnonzero(even)])
     front, back = np.minimum(thick, BACKWARDS[0]), thick / 2 + np.minimum(thick, BACKWARDS[1])
     away = np.concatenate([depth + front, (depth + back)[even]])

@@ -43,7 +43,7 @@ logger = logging.getLogger(__name__)
 
 KEPT = 4  # avatars, and sizes of frames, whose memory a thread keeps
 HIDES = 0.1  # of the matte: what lies behind such pixels is made up
-MARGIN, FADES = 7, (3, 10)  # px around them likewise; px from the matte at which the photo comes back, and over which
+MARGIN, FADES = 7, (2, 5)  # px around them likewise; px from the matte at which the photo comes back, and over which
 STUDIO = (205, 150)  # grey at the top and at the bottom of the frame
 _MOUTH = [k for k, name in enumerate(CONTROLS.channels) if name.startswith(("jaw", "mouth", "tongue"))]
 _EYES = {
