@@ -136,7 +136,7 @@ def _corrected(avatar: BodyAvatar, photo: Floats, trusted: Floats) -> BodyAvatar
     width, height = avatar.camera.size
     splatter = Splatter(height, width, LOW_PASS)
     scratch = Scratch(avatar)
-    gaussians = pose(avatar, at_rest(avatar), scratch)
+    gaussians = pose(avatar, at_rest(avatar), scratch, front=True)
     pixels = np.concatenate([avatar.loose.pixels, avatar.riding.pixels])
     own = np.flatnonzero(pixels >= 0)
     own = own[_nearest(gaussians, own, pixels, splatter, avatar.camera)]

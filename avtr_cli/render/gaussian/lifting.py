@@ -19,6 +19,7 @@ from avtr_cli.render.gaussian.body_model import (
     HEAD,
     LEFT_EYE,
     LOWER_TEETH,
+    NECK,
     RIGHT_EYE,
     SKIN,
     TONGUE,
@@ -47,7 +48,7 @@ SUNK, SUNK_SPACINGS = 0.0015, 0.6  # m, and spacings, that hidden skin beside vi
 NEAR_FACE = 0.006  # m to a point of the face
 INNER_LIPS = (78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308, 324, 318, 402, 317, 14, 87, 178, 88, 95)
 PARTED = 2.2  # px between lips that show teeth
-AWAY, AWAY_OF_HEAD = 0.35, 0.6  # cosine to the view beyond which skin looks away for good; heads turn
+AWAY = 0.35  # cosine to the view beyond which skin of the body looks away for good
 ARRAYS = ("on", "corners", "above", "form", "opacities", "colours", "pixels")
 
 
@@ -151,8 +152,8 @@ def _hidden(
     facing, spacing = surface.facing(wrapped.posed), _spacing(model, wrapped, lens)
     area = np.linalg.norm(facing, axis=1) / 2
     wanted = ~painted.visible[triangles].all(1) | lids
-    turns = model.vertex_limb[triangles[:, 0]] == HEAD
-    away = (unit(facing) * unit(wrapped.posed[triangles].mean(1))).sum(1) > np.where(turns, AWAY_OF_HEAD, AWAY)
+    away = (unit(facing) * unit(wrapped.posed[triangles].mean(1))).sum(1) > AWAY
+    away &= model.vertex_limb[triangles[:, 0]] > NECK  # what turns shows its back
     random = np.random.default_rng(0)
     on, corners = _samples(area / spacing**2 * wanted, away, random)
     within = _within(seen.matte, lens.project((wrapped.posed[triangles[on]] * corners[..., None]).sum(1)))
@@ -185,7 +186,7 @@ def _samples(wanted: Floats, last: Mask, random: np.random.Generator) -> tuple[W
 
 
 def _within(matte: Matte, places: Floats) -> Mask:
-    """Which `places` (n, 2) px lie well within the person of the matte, or beyond the picture, where anything may be."""
+    """Which `places` (n, 2) px lie well within the matte's person, or beyond the picture, where anything may be."""
     height, width = matte.shape
     somebody = cv2.erode((matte > 0.5).astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
     x, y = np.rint(places).astype(int).T
