@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from avtr_cli.audio.files import DialogueFiles
     from avtr_cli.core.config import Preset, load_preset
     from avtr_cli.core.errors import AvtrError
+    from avtr_cli.core.interaction import Interaction
     from avtr_cli.core.types import Cue, Frame
     from avtr_cli.jobs.job import Job
     from avtr_cli.jobs.production import render_file
@@ -29,6 +30,7 @@ __all__ = [
     "DialogueFiles",
     "Engine",
     "Frame",
+    "Interaction",
     "Job",
     "Preset",
     "StreamingSession",
@@ -45,6 +47,7 @@ _HOMES = {
     "DialogueFiles": "audio.files",
     "Engine": "streaming.engine",
     "Frame": "core.types",
+    "Interaction": "core.interaction",
     "Job": "jobs.job",
     "Preset": "core.config",
     "StreamingSession": "streaming.session",

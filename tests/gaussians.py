@@ -1,15 +1,22 @@
-"""Gaussians for tests: the scenes whose pictures are held as they should be, and clouds drawn at random."""
+"""Gaussians for tests: the scenes whose pictures are held as they should be, and clouds drawn at random.
+
+`draw` and `draw_plainly` take a scene as its file has it, for programs that judge others' scenes.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import torch
 
 from avtr_cli.core.arrays import Doubles, Floats
 from avtr_cli.core.camera import Pinhole
 from avtr_cli.render.gaussian.gaussians import Gaussians, axes_of_rotations
+from avtr_cli.render.gaussian.splatting import Splatter
+from avtr_cli.render.gaussian.splatting_torch import TorchSplatter
 
 FOLDER = Path(__file__).parent / "data" / "splats"
 SCENES = sorted(path.stem for path in FOLDER.glob("*.npz"))
@@ -29,9 +36,30 @@ def scene(name: str) -> Scene:
     """One of SCENES."""
     held = np.load(FOLDER / f"{name}.npz")
     height, width = held["rgba"].shape[:2]
-    axes = axes_of_rotations(held["quats"], held["scales"])
-    gaussians = Gaussians(held["means"], axes, held["opac"], held["rgb"])
-    return Scene(gaussians, pinhole(held["view"], held["K"], (width, height)), held["rgba"])
+    asked = _asked(*(held[key] for key in ("means", "quats", "scales", "opac", "rgb", "view", "K")), width, height)
+    return Scene(*asked, held["rgba"])
+
+
+def draw(*asked: Any) -> Floats:
+    """By compiled loops: means, quaternions, scales, opacities, colours, world to camera (4, 4), K, width, height."""
+    splatter = Splatter(asked[-1], asked[-2])
+    splatter.splat(*_asked(*asked))
+    return splatter.drawn
+
+
+def draw_plainly(*asked: Any) -> Floats:
+    """The same by the plain form."""
+    splatter = TorchSplatter(asked[-1], asked[-2], torch.device("cpu"))
+    splatter.splat(*_asked(*asked))
+    return splatter.drawn
+
+
+def _asked(
+    means: Floats, quaternions: Floats, scales: Floats, opacities: Floats, colours: Floats, view: Floats,
+    intrinsics: Floats, width: int, height: int,
+) -> tuple[Gaussians, Pinhole]:  # fmt: skip
+    axes = axes_of_rotations(quaternions, scales)
+    return Gaussians(means, axes, opacities, colours), pinhole(view, intrinsics, (width, height))
 
 
 def pinhole(view: Floats, intrinsics: Floats, size: tuple[int, int]) -> Pinhole:

@@ -286,7 +286,7 @@ def test_the_command_prints_a_table_that_fits_and_writes_its_rows(avtr, tmp_path
     assert "coupling" in out
     assert "manifest.yaml" in err
     told = json.loads((tmp_path / "a.json").read_text())
-    assert set(told) == {"command", "listening", "unils"}
+    assert set(told) == {"command", "listening", "unils", "sync"}  # nobody was filmed
     lines = (tmp_path / "a.csv").read_text().splitlines()
     assert lines[0] == "system,row,value,low,high"
     assert any(line.startswith("twin,coupling,") for line in lines)

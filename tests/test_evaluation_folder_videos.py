@@ -7,13 +7,19 @@ import shutil
 
 import numpy as np
 import pytest
+import torch
 from skimage.data import astronaut
 
 from avtr_cli.core.errors import InputError
-from avtr_cli.evaluation.folder import points
+from avtr_cli.evaluation.folder import hands, likeness, points
 from avtr_cli.evaluation.folder.layout import read_layout
-from avtr_cli.evaluation.folder.likeness import pictures_report
+from avtr_cli.evaluation.folder.likeness import Asked, pictures_report
 from avtr_cli.evaluation.folder.shown import read_shown
+from avtr_cli.evaluation.networks import inception
+from avtr_cli.perception.hands import Follower
+from avtr_cli.weights.store import Store
+from tests import made_up_judges
+from tests.body_goldens import pictures
 from tests.test_evaluation_video import write_video
 from tests.videos import decode
 
@@ -103,12 +109,103 @@ def test_pictures_are_compared_within_the_true_face(avtr, judged_pictures, tmp_p
 def test_whole_pictures_must_be_of_one_size_and_a_video_as_long_as_the_truth(avtr, judged_pictures):
     made = judged_pictures / "systems" / "darker" / "a.mp4"
     write_video(made, [np.zeros((64, 64, 3), np.uint8)] * 10)
-    report = pictures_report(read_layout(judged_pictures), whole=True)
+    report = pictures_report(read_layout(judged_pictures), Asked(whole=True))
     assert "64x64, those of the truth 400x400" in report["systems"]["darker"]["left_out"][0]["reason"]
     write_video(made, [np.zeros((400, 400, 3), np.uint8)] * 6)
-    report = pictures_report(read_layout(judged_pictures), whole=True)
+    report = pictures_report(read_layout(judged_pictures), Asked(whole=True))
     assert "ends at another frame" in report["systems"]["darker"]["left_out"][0]["reason"]
     (judged_pictures / "truth" / "a.mp4").unlink()
     (judged_pictures / "truth" / "a.npz").write_bytes(b"")
     code, _, err = avtr("eval", "pictures", judged_pictures)
     assert (code, "no true video" in err) == (3, True)
+
+
+def test_without_weights_rows_of_networks_say_how_to_get_them(judged_pictures, tmp_path, monkeypatch):
+    monkeypatch.setenv("AVTR_WEIGHTS", str(tmp_path / "no-weights"))
+    report = pictures_report(read_layout(judged_pictures), Asked(few=True))
+    rows = report["systems"]["darker"]["measures"]
+    assert {name for name, row in rows.items() if row["value"] is None} == {"CSIM_sface", "FID", "FVD", *hands.NAMES}
+    assert rows["hands.found"]["reason"] == "no hand is seen, or none in the true video"
+    assert rows["CSIM_sface"]["reason"] == "needs weights that are not here: `avtr weights pull eval/sface`"
+    assert rows["FID"]["reason"].endswith("`avtr weights pull eval/inception`")
+    assert rows["FVD"]["reason"].endswith("`avtr weights pull eval/i3d --accept-licence`")
+    assert (report["networks"], report["controls"]) == ({}, {})
+
+
+class Coarse:
+    """In Inception's place: eight numbers of a picture, its mean colours and how they go on."""
+
+    def __call__(self, pictures):
+        flat = pictures.float()
+        return torch.cat([flat.mean((2, 3)), flat[..., ::2].std((2, 3)), flat[:, :2].amax((2, 3))], 1)
+
+
+def test_networks_see_the_pictures_of_both_sides(avtr, video, tmp_path, monkeypatch):
+    store = Store(tmp_path / "weights")
+    monkeypatch.setenv("AVTR_WEIGHTS", str(store.root))
+    monkeypatch.setattr(inception, "FEATURES", 8)
+    monkeypatch.setattr(inception, "load", lambda path: Coarse())
+    made_up_judges.put(store, "eval/inception", lambda path: path.write_bytes(b"-"))
+    made_up_judges.put(store, "eval/sface", made_up_judges.write_sface)
+    made_up_judges.put(store, "eval/i3d", made_up_judges.write_i3d)
+    place, person = tmp_path / "calls", decode(video)[::2]
+    other = np.ascontiguousarray(person[:, :, ::-1])
+    for name, frames in (("truth", person), ("systems/same", person), ("systems/mirrored", other)):
+        (place / name).mkdir(parents=True)
+        write_video(place / name / "a.mp4", [*frames, *frames[::-1], *frames, *frames[:4]])
+    code, out, _ = avtr("eval", "pictures", place, "--few", "--report", tmp_path / "few.json")
+    assert code == 0
+    assert max(map(len, out.splitlines())) <= 80
+    told = json.loads((tmp_path / "few.json").read_text())
+    same, mirrored = (told["systems"][name]["measures"] for name in ("same", "mirrored"))
+    assert same["CSIM_sface"]["value"] == pytest.approx(told["controls"]["truth"]["measures"]["CSIM_sface"]["value"])
+    assert same["CSIM_sface"]["value"] > mirrored["CSIM_sface"]["value"]
+    for name in ("FID", "FVD"):
+        assert same[name]["value"] == pytest.approx(0, abs=1e-6)
+        assert mirrored[name]["value"] > 0.01
+        assert mirrored[name]["low"] is None
+        assert mirrored[name]["comparable_with_published"] is False
+        assert told["differences"]["mirrored - same"]["measures"][name]["value"] > 0.01
+    assert (mirrored["FID"]["count"]["frames"], mirrored["FVD"]["count"]["frames"]) == (34, 32)
+    assert "process of its own" in told["networks"]["i3d"]["ran"]
+    assert told["fvd"] == {"clip_frames": 16, "stride": 16, "side": 224, "resize": "bilinear"}
+    rows = pictures_report(read_layout(place))["systems"]["same"]["measures"]
+    assert rows["FID"]["value"] is None
+    assert rows["FID"]["reason"].startswith("34 frames: below 2048")
+
+
+def test_hands_are_counted_and_spread_by_how_they_move():
+    picture = pictures()["hands"]
+    seen, nothing, follow = hands.Hands(), hands.Hands(), Follower(hands.MOST, hands.SURE_ENOUGH)
+    left, right = [], []
+    for shift in (0, 3, -4, 2):
+        moved = np.roll(picture, shift, axis=1)
+        seen.push(moved)
+        nothing.push(np.zeros((96, 96, 3), np.uint8))
+        for hand in follow(moved):
+            (right if hand.right >= 0.5 else left).append(hand)
+    found = seen.values()
+    assert found["hands.found"] == 1
+    assert found["HKC_mp"] == pytest.approx(np.mean([max(hand.right, 1 - hand.right) for hand in [*left, *right]]))
+    spreads = [np.std([hand.points[:, :2] for hand in side], axis=0).mean() for side in (left, right)]
+    assert found["HKV_mp"] == pytest.approx(np.mean(spreads) / picture.shape[0])
+    assert found["HKV_mp"] > 0
+    assert nothing.values()["hands.found"] == 0
+    assert np.isnan(nothing.values()["HKC_mp"])
+    assert hands.Hands().values() == {}
+
+
+def test_where_truth_shows_hands_everybodys_count(judged_pictures, monkeypatch):
+    class Waving:
+        def push(self, picture):
+            self.light = picture.mean() / 255
+
+        def values(self):
+            return {"hands.found": 1.0, "HKC_mp": self.light, "HKV_mp": 0.1}
+
+    monkeypatch.setattr(likeness, "Hands", Waving)
+    report = pictures_report(read_layout(judged_pictures))
+    truth, darker = report["controls"]["truth"]["measures"], report["systems"]["darker"]["measures"]
+    assert truth["HKC_mp"]["value"] > darker["HKC_mp"]["value"] > 0
+    assert not darker["HKC_mp"]["comparable_with_published"]
+    assert report["differences"]["darker - same"]["measures"]["HKC_mp"]["value"] < 0

@@ -20,12 +20,13 @@ from avtr_cli.jobs.job import Job
 from avtr_cli.jobs.production import render_file
 from avtr_cli.jobs.two_sided import TwoSidedJob
 from avtr_cli.motion.lmfm.generator import SHIPPED
+from avtr_cli.prompts.interactions import parse_option
 from avtr_cli.provenance import signing
 from avtr_cli.report.elements import size_text
 
 DOCUMENT = Path(__file__).parent.parent / "docs" / "report.md"
 STATISTICS = {"count", "mean", "p50", "p90", "p99", "max"}
-WHOLE = {"settings"}  # tables that the document names as a whole, and tests/test_config.py holds to presets/
+WHOLE = {"settings", "interactions[].shares"}  # tables that the document names as a whole
 
 
 def keys_of(value: Any, prefix: str = "") -> Iterator[str]:
@@ -49,8 +50,9 @@ def reports(engine, photo, wav, dialogue, tmp_path_factory) -> list[dict[str, An
     mono = DialogueFiles(dialogue=folder / "self.wav", partner=folder / "other.wav")
     shared = {"photo": photo, "preset": engine.preset}
     both = DialogueFiles(dialogue=wav(0.4))
+    asked = {"cues": (Cue(5, "nod"),), "interactions": (parse_option("0.2:nose:poke"),)}
     jobs = [
-        Job(sound=mono, out=folder / "a.mp4", pace="realtime", label="AI", cues=(Cue(5, "nod"),), **shared),
+        Job(sound=mono, out=folder / "a.mp4", pace="realtime", label="AI", **asked, **shared),
         TwoSidedJob(sound=both, out=folder / "b.mov", photo_b=photo, **shared),
         Job(sound=both, out=folder / "c.webm", **shared),
         Job(sound=both, out=folder / "d.mp4", provenance=False, **shared),

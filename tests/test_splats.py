@@ -205,3 +205,15 @@ def test_a_cpu_draws_by_compiled_loops_unless_they_are_off_or_cannot_be(monkeypa
     monkeypatch.setattr(compiling.config, "DISABLE_JIT", True)
     assert choose_splatter(8, 8, CPU).kernels == "plain"
     assert "Numba does not work here (NUMBA_DISABLE_JIT is set)" in caplog.text
+
+
+def test_memory_grows_with_what_is_drawn_and_not_with_every_frame():
+    splatter = Splatter(40, 48)
+    splatter.splat(cloud(1000), camera())
+    kept = splatter.scratch_bytes
+    assert 1000 * 4 * 16 < kept < 1000 * 400
+    for n in (10, 1000, 0):
+        splatter.splat(cloud(n, n), camera())
+    assert splatter.scratch_bytes == kept
+    splatter.splat(cloud(4000), camera())
+    assert splatter.scratch_bytes > 2 * kept

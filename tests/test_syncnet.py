@@ -10,26 +10,8 @@ import torch
 
 from avtr_cli.diagnostics.made_up.numbers import stream
 from avtr_cli.evaluation import syncnet
+from tests import made_up_judges
 from tests.evaluation_goldens import arrays, results
-
-GAINS = {"netcnnaud.0.weight": 0.02, "netcnnlip.0.weight": 0.0002}
-
-
-def made_up(keys: dict[str, list[int]]) -> dict[str, torch.Tensor]:
-    """The public weights of the contract: sizes that keep activations sensible."""
-    made = {}
-    for key, shape in keys.items():
-        drawn = stream(f"public/syncnet/{key}", math.prod(shape))
-        if key.endswith("running_var"):
-            drawn = 1 + 0.1 * np.abs(drawn)
-        elif key.endswith(".weight") and len(shape) > 1:
-            drawn = drawn * math.sqrt(GAINS.get(key, 2) / (math.prod(shape) // shape[0]))
-        elif key.endswith(".weight"):
-            drawn = 1 + 0.1 * drawn
-        else:
-            drawn = 0.1 * drawn
-        made[key] = torch.from_numpy(drawn.astype(np.float32).reshape(shape))
-    return made
 
 
 def frames(label: str, count: int, height: int, width: int, block: int = 16) -> np.ndarray:
@@ -85,7 +67,7 @@ def test_the_network_computes_what_the_reference_does_under_the_same_keys():
     net, keys = syncnet.build(), results("syncnet_keys")
     own = {key: list(value.shape) for key, value in net.state_dict().items() if "num_batches" not in key}
     assert own == keys
-    net.load_state_dict(made_up(keys), strict=False)
+    net.load_state_dict(made_up_judges.syncnet(), strict=False)
     pictures = frames("public/net/video", 10, 224, 224).reshape(2, 5, 224, 224, 3).transpose(0, 4, 1, 2, 3)
     heard = 6 * stream("public/net/audio", 780).reshape(3, 1, 13, 20)
     with torch.inference_mode():

@@ -83,8 +83,30 @@ def test_the_set_avtr1_holds_motion_features_and_every_network():
     assert {"avtr1/motion", "avtr1/hubert", "liveportrait/warping_module", "liveportrait/spade_generator"} <= names
 
 
-def test_no_file_of_a_non_commercial_licence_is_needed():
-    assert {licence.commercial for licence in registry().licences.values()} <= {"yes", "conditional"}
+def test_no_file_of_a_non_commercial_licence_is_needed_by_a_preset():
+    needed = registry().choose(["avtr1", "liveportrait"])
+    assert {licence.commercial for licence in registry().licences_of(needed)} <= {"yes", "conditional"}
+
+
+def test_what_measures_need_is_a_set_of_its_own_that_no_preset_asks_for():
+    files = registry().choose(["eval"])
+    assert [file.name for file in files] == ["eval/syncnet", "eval/inception", "eval/i3d", "eval/sface"]
+    assert {file.sets for file in files} == {("eval",)}
+    unstated = {file.name for file in files if registry().licences[file.licence].commercial == "unstated"}
+    assert unstated == {"eval/syncnet", "eval/i3d"}
+
+
+def test_weights_whose_licence_nobody_states_are_the_users_decision_and_refused_by_a_commercial_policy():
+    store = Store()
+    licences = registry().licences_of(registry().choose(["eval/syncnet", "eval/i3d"]))
+    for licence in licences:
+        assert licence.name.startswith("no stated licence")
+        with pytest.raises(WeightsError, match=r"no stated licence .* is not accepted yet.*pull eval --accept-licence"):
+            store.allow([licence])
+        store.accept(licence)
+        store.allow([licence])
+        with pytest.raises(WeightsError, match="nobody says that commercial use is allowed"):
+            store.allow([licence], "commercial")
 
 
 def test_a_preset_needs_the_files_of_its_generator_and_renderer_alone():
@@ -105,7 +127,7 @@ def test_reports_carry_the_attribution_of_published_models():
 
 
 def test_unknown_names_are_answered_with_the_known_ones():
-    with pytest.raises(ConfigError, match=r"no weights are called 'avtr2'; there are avtr1, liveportrait"):
+    with pytest.raises(ConfigError, match=r"no weights are called 'avtr2'; there are avtr1, eval, liveportrait"):
         registry().choose(["avtr2"])
 
 
@@ -293,6 +315,10 @@ def test_list_as_json_is_for_machines():
     assert {licence["id"]: licence["accepted"] for licence in listed["licences"]} == {
         "mit-liveportrait": True,
         "avtr-1-community": False,
+        "apache-inception": True,
+        "apache-sface": True,
+        "unstated-syncnet": False,
+        "unstated-i3d": False,
     }
 
 
@@ -308,7 +334,8 @@ def test_pull_shows_the_licence_and_waits_for_acceptance():
     assert isinstance(done.exception, WeightsError)
     assert "not accepted yet" in str(done.exception)
     assert "USD 10 million" in done.stderr
-    assert all(licence.notice in done.stderr for licence in registry().licences.values())
+    shown = registry().licences_of(registry().choose(["avtr1"]))
+    assert all(licence.notice in done.stderr for licence in shown)
 
 
 def test_pull_offline_names_the_file_and_the_way_out():

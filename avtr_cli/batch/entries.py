@@ -22,6 +22,7 @@ from avtr_cli.core.config import Preset, load_preset
 from avtr_cli.core.errors import AvtrError, ConfigError, InputError
 from avtr_cli.jobs.job import Job
 from avtr_cli.jobs.two_sided import TwoSidedJob
+from avtr_cli.prompts.interactions import Touch, load_interactions, parse_interactions
 from avtr_cli.prompts.reading import load_cues, parse_cues
 
 OWN_FILES = ("batch.jsonl", "batch.json", "index.html", ".batch-hashes.json")  # in DIR, about all jobs
@@ -94,7 +95,7 @@ def _outputs(row: Row, said: dict[str, Any], out: Path, folder: Path, pages: boo
 
 
 def _read_by(said: dict[str, Any]) -> Iterator[Path]:
-    for key in ("photo", "photo_b", "dialogue", "partner", "from_motion", "cues", "preset"):
+    for key in ("photo", "photo_b", "dialogue", "partner", "from_motion", "cues", "interactions", "preset"):
         if isinstance(said.get(key), str | Path):
             yield Path(said[key])
     background = said["set"].get("render.background")
@@ -135,6 +136,7 @@ def _job(row: Row, said: dict[str, Any], out: Path, preset: Callable[[str], Pres
         "seed": said.get("seed", 0),
         "face": said.get("face"),
         "label": said.get("label", ""),
+        "interactions": _interactions(said.get("interactions", []), row.where),
     }
     if "photo_b" in said:
         second = {key: said[key] for key in ("photo_b", "face_b", "layout") if key in said}
@@ -145,6 +147,10 @@ def _job(row: Row, said: dict[str, Any], out: Path, preset: Callable[[str], Pres
         cues=load_cues(cues) if isinstance(cues, Path) else parse_cues(cues, row.where),
         from_motion=said.get("from_motion"),
     )
+
+
+def _interactions(said: Any, where: str) -> tuple[Touch, ...]:
+    return load_interactions(said) if isinstance(said, Path) else parse_interactions(said, where)
 
 
 def _refuse_contradictions(row: Row, said: dict[str, Any]) -> None:

@@ -15,6 +15,7 @@ from avtr_cli.core.textfile import quoted
 from avtr_cli.output.layouts import LAYOUTS
 
 _FILES = ("photo", "photo_b", "dialogue", "partner", "from_motion")
+_LISTS = ("cues", "interactions")  # or a file of them
 _WHOLE = {"seed": (0, 2**31 - 1), "face": (1, 1000), "face_b": (1, 1000), "avatar_channel": (1, 2)}
 _SECONDS = {"start": (0.0, 360_000.0), "duration": (0.04, 360_000.0)}  # 100 hours; a frame at least
 
@@ -34,7 +35,7 @@ def understood(row: Row) -> dict[str, Any]:
             if not isinstance(value, bool):
                 raise ConfigError(f"{row.where}: solo must be true or false, not {quoted(value)}")
             read[key] = value
-        elif key in _FILES or (key == "cues" and isinstance(value, str)):
+        elif key in _FILES or (key in _LISTS and isinstance(value, str)):
             read[key] = row.base / _name(value, f"{row.where}: {key}")
         elif key == "preset":
             name = _name(value, f"{row.where}: preset")
@@ -47,7 +48,7 @@ def understood(row: Row) -> dict[str, Any]:
             if not isinstance(value, str):
                 raise ConfigError(f"{row.where}: label must be text, not {quoted(value)}; put it in quotes")
             read[key] = value
-        elif key == "cues" or key in OUTPUTS:  # of these, places.py makes a path within the batch's folder
+        elif key in _LISTS or key in OUTPUTS:  # of these, places.py makes a path within the batch's folder
             read[key] = value
     return read
 

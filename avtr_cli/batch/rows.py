@@ -12,8 +12,8 @@ from avtr_cli.core.textfile import quoted
 
 KEYS = (
     "name", "out", "format", "photo", "photo_b", "layout", "dialogue", "partner", "solo", "avatar_channel", "start",
-    "duration", "preset", "set", "seed", "face", "face_b", "cues", "from_motion", "label", "report", "page",
-    "motion_out",
+    "duration", "preset", "set", "seed", "face", "face_b", "cues", "interactions", "from_motion", "label",
+    "report", "page", "motion_out",
 )  # fmt: skip
 OF_ONE_JOB = ("name", "out")  # which no defaults can give
 

@@ -29,7 +29,9 @@ from avtr_cli.cli import (
     dialogue,
     doctor,
     evaluate,
+    interactions,
     presets,
+    regions,
     render,
     train,
     unforeseen,
@@ -75,6 +77,8 @@ _add(MAKE, "demo", demo.demo, "avtr demo --list", "avtr demo astronaut-speaking 
 _add(ASK, "presets", presets.presets)
 app.add_typer(config.app, name="config", rich_help_panel=ASK)
 _add(ASK, "cues", cues.cues)
+_add(ASK, "interactions", interactions.interactions)
+_add(ASK, "regions", regions.regions, "avtr regions photo.jpg -o map.png --page touch.html")
 _add(ASK, "verify", verify.verify, "avtr verify avatar.mp4")
 app.add_typer(weights.app, name="weights", rich_help_panel=ASK)
 _add(MEASURE, "doctor", doctor.doctor)

@@ -89,7 +89,7 @@ def dialogue(
         out=outputs.output(shared.out, shared.form, DEFAULT_OUT),
         report=Path(shared.report) if shared.report is not None else None,
         page=Path(shared.page) if shared.page is not None else None,
-        settings_files=options.files_of_settings(shared.preset),
+        settings_files=options.files_of_settings(shared.preset, shared.interactions),
         **shared.of_a_job(),
     )
     running.run(job, shared)

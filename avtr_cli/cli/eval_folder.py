@@ -1,4 +1,4 @@
-"""`avtr eval listening`, `unils` and `all`: any systems' videos or motion beside the recorded people."""
+"""`avtr eval listening`, `unils`, `pictures`, `sync`, `all`: any systems' videos or motion beside recorded people."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 RULES = ("listening", "reactive")
 PROTOCOLS = ("avtr", "unils")
 CHANNELS = ("luma", "rgb")
+CROPS = ("tracked", "wav2lip")
 
 Folder = Annotated[
     Path,
@@ -51,6 +52,15 @@ Table = Annotated[Path | None, option(OUTPUT, "--csv", metavar="FILE", help="Wri
 def listening(
     folder: Folder,
     frames: Frames = "listening",
+    encoder: Annotated[
+        str,
+        option(
+            SETTINGS,
+            "--encoder",
+            metavar="NAME",
+            help="avtr-av-1 (ours), syncnet (of videos), or that of the folder's .npz files.",
+        ),
+    ] = "avtr-av-1",
     seed: Seed = 0,
     few: Few = False,
     report: options.NumbersFile = None,
@@ -59,7 +69,7 @@ def listening(
     quiet: options.Quiet = False,
 ) -> None:
     """Judge how systems listen: do they react to their partner as the recorded people do, or not at all?"""
-    _tell(folder, ("listening",), frames, "avtr", seed, few, report, csv, as_json, quiet)
+    _tell(folder, ("listening",), frames, "avtr", seed, few, report, csv, as_json, quiet, encoder)
 
 
 def unils(
@@ -88,24 +98,56 @@ def pictures(
         ),
     ] = "luma",
     whole: Annotated[bool, option(SETTINGS, "--whole", help="Whole pictures of one size, not the face alone.")] = False,
+    few: Annotated[bool, option(SETTINGS, "--few", help="Print FID and FVD of fewer than 2048 frames too.")] = False,
     report: options.NumbersFile = None,
     csv: Table = None,
     as_json: options.AsJson = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Judge videos against the recorded ones, picture by picture: PSNR and SSIM."""
-    from avtr_cli.core.errors import InputError
+    """Judge videos against the recorded ones, picture by picture: PSNR, SSIM, hands; with weights CSIM, FID, FVD."""
     from avtr_cli.evaluation.folder.layout import read_layout
-    from avtr_cli.evaluation.folder.likeness import pictures_report
+    from avtr_cli.evaluation.folder.likeness import Asked, pictures_report
 
     _among("--channels", channels, CHANNELS)
     options.check_written({"--report": report, "--csv": csv})
     with watching(quiet) as watch:
-        found = pictures_report(read_layout(folder), channels, whole, watch)
-    if not any(row["count"]["pairs"] for one in found["systems"].values() for row in one["measures"].values()):
-        reasons = (f"{one['id']}: {one['reason']}" for made in found["systems"].values() for one in made["left_out"])
-        raise InputError(f"{folder}: no video can be judged: {next(reasons, 'there is none')}")
+        found = pictures_report(read_layout(folder), Asked(channels, whole, few), watch)
+    _refuse_nothing(folder, found)
     _told({"pictures": found}, report, csv, as_json)
+
+
+def sync(
+    folder: Folder,
+    protocol: Annotated[
+        str,
+        option(
+            SETTINGS,
+            "--protocol",
+            metavar="NAME",
+            autocompletion=completions.among(CROPS),
+            help="tracked (the face), or wav2lip (whole pictures, stretched).",
+        ),
+    ] = "tracked",
+    boxes: Annotated[
+        Path | None, option(SETTINGS, "--boxes", metavar="FILE", help="Boxes of faces (JSON), not Face Mesh's.")
+    ] = None,
+    report: options.NumbersFile = None,
+    csv: Table = None,
+    as_json: options.AsJson = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Judge lips against the recorded voice: Sync-C, Sync-D, the lag; without SyncNet's weights a stand-in alone."""
+    from avtr_cli.evaluation.folder.layout import read_layout
+    from avtr_cli.evaluation.folder.sync import Asked, sync_report
+
+    _among("--protocol", protocol, CROPS)
+    if boxes is not None and protocol != "tracked":
+        raise ConfigError("--boxes goes with --protocol tracked: wav2lip takes whole pictures")
+    options.check_written({"--report": report, "--csv": csv}, (boxes,))
+    with watching(quiet) as watch:
+        found = sync_report(read_layout(folder), Asked(protocol, boxes), watch)
+    _refuse_nothing(folder, found)
+    _told({"sync": found}, report, csv, as_json)
 
 
 def everything(
@@ -119,13 +161,13 @@ def everything(
     as_json: options.AsJson = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Judge systems by all of these, from one reading of the folder."""
-    _tell(folder, ("listening", "unils"), frames, protocol, seed, few, report, csv, as_json, quiet)
+    """Judge systems by all of these: whatever the folder's files and the weights that are here allow."""
+    _tell(folder, None, frames, protocol, seed, few, report, csv, as_json, quiet)
 
 
 def _tell(
     folder: Path,
-    parts: tuple[str, ...],
+    parts: tuple[str, ...] | None,
     frames: str,
     protocol: str,
     seed: int,
@@ -134,15 +176,21 @@ def _tell(
     csv: Path | None,
     as_json: bool,
     quiet: bool,
+    encoder: str = "avtr-av-1",
 ) -> None:
+    """The reports of `parts`, or all that can be made."""
     from avtr_cli.evaluation.folder.listening import Asked
-    from avtr_cli.evaluation.folder.suite import evaluate_folder
+    from avtr_cli.evaluation.folder.suite import evaluate_all, evaluate_folder
 
     _among("--frames", frames, RULES)
     _among("--protocol", protocol, PROTOCOLS)
     options.check_written({"--report": report, "--csv": csv})
+    asked = Asked(rule=frames, seed=seed, few=few, encoder=encoder)
     with watching(quiet) as watch:
-        reports = evaluate_folder(folder, parts, Asked(rule=frames, seed=seed, few=few), protocol, watch)
+        if parts is None:
+            reports = evaluate_all(folder, asked, protocol, watch)
+        else:
+            reports = evaluate_folder(folder, parts, asked, protocol, watch)
     _told(reports, report, csv, as_json)
 
 
@@ -159,6 +207,15 @@ def _told(reports: Mapping[str, Mapping[str, Any]], report: Path | None, csv: Pa
     if csv is not None:
         rows = [line for at, one in enumerate(reports.values()) for line in list(csv_lines(one))[min(at, 1) :]]
         write_text(csv, "\n".join(rows) + "\n")
+
+
+def _refuse_nothing(folder: Path, found: Mapping[str, Any]) -> None:
+    """Raises InputError where no file of any system could be judged."""
+    from avtr_cli.core.errors import InputError
+
+    if not any(row["count"]["pairs"] for one in found["systems"].values() for row in one["measures"].values()):
+        reasons = (f"{one['id']}: {one['reason']}" for made in found["systems"].values() for one in made["left_out"])
+        raise InputError(f"{folder}: no system can be judged: {next(reasons, 'there is no file of any')}")
 
 
 @contextmanager

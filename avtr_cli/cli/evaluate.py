@@ -13,6 +13,7 @@ from avtr_cli.cli import (
     eval_alive,
     eval_baselines,
     eval_folder,
+    eval_interactions,
     eval_renderer,
     eval_seamless,
     eval_temporal,
@@ -32,11 +33,13 @@ SHORTEST_MINUTES = 0.1  # of a take that borders and drift can be told from
 app = typer.Typer(cls=Group, help="Measures of motion, pictures and videos, with their bounds.", no_args_is_help=True)
 app.command("renderer", cls=Command)(eval_renderer.renderer)
 app.command("temporal", cls=Command)(eval_temporal.temporal)
+app.command("interactions", cls=Command)(eval_interactions.interactions)
 app.command("alike", cls=Command)(eval_alike.alike)
 app.command("alive", cls=Command)(eval_alive.alive)
 app.command("listening", cls=Command)(eval_folder.listening)
 app.command("unils", cls=Command)(eval_folder.unils)
 app.command("pictures", cls=Command)(eval_folder.pictures)
+app.command("sync", cls=Command)(eval_folder.sync)
 app.command("all", cls=Command)(eval_folder.everything)
 app.command("seamless", cls=Command)(eval_seamless.seamless)
 app.command("baselines", cls=Command)(eval_baselines.baselines)

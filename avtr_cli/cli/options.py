@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -18,6 +18,9 @@ from avtr_cli.core import presets
 from avtr_cli.core.config import PRESET_SUFFIXES, Preset, load_preset
 from avtr_cli.core.errors import ConfigError, OutputError
 from avtr_cli.core.files import is_stream, lies_there, same_file
+
+if TYPE_CHECKING:
+    from avtr_cli.prompts.interactions import Touch
 
 VIEWS = ("crop", "photo")
 BACKGROUNDS = ("none", "blur", "transparent")
@@ -151,6 +154,20 @@ class JobOptions:
     size: Size = None
     view: View = None
     background: Background = None
+    interactions: Annotated[
+        Path | None,
+        option(
+            DRAWN, "--interactions", metavar="FILE",
+            help="YAML list of what is done to the person, - {at: 3.2, region: nose, do: poke}.",
+        ),
+    ] = None  # fmt: skip
+    interact: Annotated[
+        list[str] | None,
+        option(
+            DRAWN, "--interact", metavar="AT:WHERE:DO",
+            help="The same, as in 3.2:left_cheek:kiss or 3.2:0.48,0.41:poke (see avtr interactions); may be repeated.",
+        ),
+    ] = None  # fmt: skip
     label: Label = ""
     sound: Sound = None
     preset: PresetName = "default"
@@ -194,10 +211,19 @@ class JobOptions:
         """The settings that these options come to. Raises ConfigError."""
         return preset_of(self.preset, self.settings, self.device, self.size, self.view, self.background, self.sound)
 
+    def touches(self) -> tuple[Touch, ...]:
+        """What `--interactions` and `--interact` say, in the order of its frames. Raises ConfigError."""
+        from avtr_cli.prompts.interactions import load_interactions, parse_option
+
+        from_file = load_interactions(self.interactions) if self.interactions else ()
+        said = (*from_file, *map(parse_option, self.interact or ()))
+        return tuple(sorted(said, key=lambda touch: touch.frame))
+
     def of_a_job(self) -> dict[str, Any]:
         """The fields of a Job that are the same for every job of the command. Raises ConfigError."""
         return {
             "preset": self.chosen(),
+            "interactions": self.touches(),
             "seed": self.seed,
             "provenance": self.provenance,
             "certificate": self.certificate,
@@ -231,12 +257,12 @@ def preset_of(
     return load_preset(name, tuple(settings or ())).changed(dict(typed.values()), options=options)
 
 
-def files_of_settings(preset: str, cues: Path | None = None) -> tuple[Path, ...]:
-    """The files of the user that `--preset` and `--cues` name."""
+def files_of_settings(preset: str, *others: Path | None) -> tuple[Path, ...]:
+    """The files of the user that `--preset` names, and `others`: of cues, of interactions."""
     own = {one.name: one.path for one in presets.listed() if not one.shipped}
     files = (Path(preset),) if Path(preset).suffix.lower() in PRESET_SUFFIXES else ()
     files = (own[preset],) if preset in own else files
-    return files if cues is None else (*files, cues)
+    return (*files, *(other for other in others if other is not None))
 
 
 def check_written(written: Mapping[str, Path | None], read: Iterable[Path | None] = ()) -> None:

@@ -70,7 +70,7 @@ def render(
         "face": shared.face,
         "cues": load_cues(shared.cues) if shared.cues else (),
         "from_motion": shared.from_motion,
-        "settings_files": options.files_of_settings(shared.preset, shared.cues),
+        "settings_files": options.files_of_settings(shared.preset, shared.cues, shared.interactions),
     }
 
     def sound(path: Path) -> DialogueFiles:

@@ -26,7 +26,7 @@ app = typer.Typer(
 Names = Annotated[
     list[str] | None,
     typer.Argument(
-        metavar="[NAME]...", help="Sets (avtr1, liveportrait) or single files; all if none.", show_default=False,
+        metavar="[NAME]...", help="Sets (avtr1, eval, liveportrait) or single files; all if none.", show_default=False,
         autocompletion=completions.weights_names,
     ),
 ]  # fmt: skip
@@ -86,7 +86,7 @@ def pull_command(
     """Fetch weights from the hub, or import files you have. Run again, it goes on where it stopped."""
     if not names:
         raise ConfigError(
-            "say what to pull: `avtr weights pull avtr1` (or liveportrait, or a file of `avtr weights list`)"
+            "say what to pull: `avtr weights pull avtr1` (or liveportrait, eval, or a file of `avtr weights list`)"
         )
     from avtr_cli.weights.hub import Hub
     from avtr_cli.weights.pull import Terms, bring, pull
@@ -162,11 +162,11 @@ def where_command(
 
 def licence_text(licence: Licence, accepted: bool) -> str:
     """A licence in four lines, for people."""
-    commercial = {"yes": "commercial use: yes", "no": "commercial use: no"}.get(
-        licence.commercial, f"commercial use: {licence.condition}"
-    )
+    said = licence.condition if licence.commercial == "conditional" else licence.commercial
     state = "" if not licence.accept else " (accepted)" if accepted else " (not accepted yet: --accept-licence)"
-    return f"{licence.name}{state}\n    {licence.url}\n    {licence.summary}\n    {commercial}\n    {licence.notice}"
+    return "\n    ".join([
+        f"{licence.name}{state}", licence.url, licence.summary, f"commercial use: {said}", licence.notice
+    ])  # fmt: skip
 
 
 def _row(store: Store, file: WeightFile) -> dict[str, object]:

@@ -110,7 +110,8 @@ def _read_controls(space: MotionSpace, values: Reals, neutral: Reals) -> Reading
 CONTROLS = MotionSpace("controls", ARKIT_BLENDSHAPES + HEAD_CHANNELS, _read_controls)
 """58 channels, all relative to the photo: zeros return the photo.
 
-0-51   ARKit blendshape weights in [0, 1] (Left = the subject's left = the right side of the picture).
+0-51   ARKit blendshape weights in [0, 1] (Left = the subject's left = the right side of the picture); mouthSmile may
+       be below 0, to -1: then it takes back the smile that the photo has.
 52-54  head rotation relative to the photo, a rotation vector (so3) in radians in the camera frame x right,
        y down, z away: +pitch nods down, +yaw turns towards the left of the picture, +roll is clockwise.
 55-57  head translation in units of the outer-eye-corner distance (about 92 mm), same axes.

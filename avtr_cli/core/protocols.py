@@ -37,9 +37,9 @@ class MotionGenerator(Protocol):
         """The state before the first chunk."""
 
     def step(self, window: Window, state: MotionState, asked: Asked = ()) -> tuple[Motion, MotionState]:
-        """The 5 frames of one chunk and the state after it; `asked` are the cues at these frames.
+        """The 5 frames of one chunk and the state after it; `asked` are cues and interactions at these frames.
 
-        The same window, state and cues give the same bits.
+        The same window, state and `asked` give the same bits.
         """
 
 
@@ -55,6 +55,20 @@ class TellsBackend(Protocol):
 def backend_of(generator: MotionGenerator) -> str:
     """The library that computes its motion: torch, where it says no other."""
     return generator.backend if isinstance(generator, TellsBackend) else "torch"
+
+
+@runtime_checkable
+class Touchable(Protocol):
+    """A motion generator that may answer interactions; of one that cannot they must not be asked."""
+
+    @property
+    def touchable(self) -> bool:
+        """Whether it does."""
+
+
+def is_touchable(generator: MotionGenerator) -> bool:
+    """Whether interactions may be asked of it."""
+    return isinstance(generator, Touchable) and generator.touchable
 
 
 class Renderer(Protocol):
@@ -81,6 +95,20 @@ class Renderer(Protocol):
         The array may be scratch memory that the next call of this thread overwrites. Raises ConfigError for a camera
         that it cannot look through.
         """
+
+
+@runtime_checkable
+class FeelsContacts(Protocol):
+    """A renderer that draws the contacts of a `Motion`, and knows what of the photo its frames show where."""
+
+    def locate(self, identity: Identity, motion: Motion, row: int, place: tuple[float, float]) -> tuple[float, float]:
+        """What lies at a `place` of the frame that shows row `row` of `motion`: a place of the photo.
+
+        Both are (x, y) in shares of their picture; the photo's may lie outside of it.
+        """
+
+    def at_rest(self, identity: Identity, place: tuple[float, float]) -> tuple[float, float]:
+        """Where a `place` of the photo lies in the frame at rest, the other way; maybe outside of it."""
 
 
 @runtime_checkable

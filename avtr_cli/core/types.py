@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from avtr_cli.core.errors import ConfigError
+from avtr_cli.core.interaction import Contact, Interaction
 from avtr_cli.core.motion_space import MotionSpace
 
 if TYPE_CHECKING:
@@ -54,7 +55,8 @@ class Identity:
     size     (width, height) of the frames that `draw` returns from the front
     anatomy  what motion models and bridges may know of the person, by name, on the renderer's device:
              keypoints: canonical_keypoints (21, 3), rotation (3, 3), expression (21, 3), scale (1,)
-             controls: parted_lips (1,), the gap between the photo's own lips as a jawOpen weight
+             controls: parted_lips (1,), the gap between the photo's own lips as a jawOpen weight; photo_smile (1,),
+             how broadly the photo smiles, 0 .. 1
     person   a number of the photo's own, below 2^32: with one seed, two people do not move alike; 0 is nobody
     """
 
@@ -77,11 +79,15 @@ class Window:
 
 @dataclass(frozen=True)
 class Motion:
-    """Some frames of motion: float32 (T, C) in one motion space; `first` is the index of the first frame."""
+    """Some frames of motion: float32 (T, C) in one motion space; `first` is the index of the first frame.
+
+    contacts  what touches the skin in each of the T frames; () where nothing does in any
+    """
 
     space: MotionSpace
     values: Tensor
     first: int = 0
+    contacts: tuple[tuple[Contact, ...], ...] = ()
 
 
 MotionState = Mapping[str, "Tensor"]
@@ -122,8 +128,8 @@ class Cue:
             )
 
 
-Asked = tuple[Cue, ...]
-"""What is asked of the avatar during one chunk, in the order of its frames: nothing outside the chunk."""
+Asked = tuple[Cue | Interaction, ...]
+"""What is asked of the avatar, or done to it, during one chunk, in the order of its frames: nothing outside it."""
 
 
 @dataclass(frozen=True)

@@ -118,11 +118,13 @@ def _ffmpeg() -> Iterator[Check]:
 
 
 def _drawing_loops() -> Iterator[Check]:
+    from avtr_cli.render.gaussian.splatting import Splatter
     from avtr_cli.render.mesh.compiled import Loops
 
     version = importlib.metadata.version("numba")
     try:
         folder = Loops().folder
+        Splatter(1, 1)
     except Exception as error:
         said = str(error).splitlines()[0] if str(error) else type(error).__name__
         fix = f"frames are drawn by torch, at half the speed; {_reinstall()}"
@@ -176,7 +178,8 @@ def _published_weights() -> Iterator[Check]:
         elif all(file.optional or store.present(file) for file in files):
             yield Check(f"weights {name}", OK, found)
         else:
-            yield Check(f"weights {name}", NOTE, found, f"only the published path needs them: avtr weights pull {name}")
+            who = "some measures need" if name == "eval" else "the published path needs"
+            yield Check(f"weights {name}", NOTE, found, f"only {who} them: avtr weights pull {name}")
 
 
 def _disk() -> Iterator[Check]:

@@ -70,10 +70,8 @@ def lag_scores(aperture: Reals, level: Reals) -> dict[str, float | None]:
     lips, heard = np.asarray(aperture, np.float64), np.asarray(level, np.float64)
     count = min(len(lips), len(heard))
     lags = range(-LAGS, LAGS + 1)
-    found = np.array([
-        correlation(heard[max(0, -lag) : min(count, count - lag)], lips[max(0, lag) : min(count, count + lag)])
-        for lag in lags
-    ])  # fmt: skip
+    first = [(max(0, -lag), max(0, lag), max(0, count - abs(lag))) for lag in lags]
+    found = np.array([correlation(heard[a : a + both], lips[b : b + both]) for a, b, both in first])
     if not np.isfinite(found).any():
         return {"lag": None, "r": None, "margin": None}
     best = int(np.nanargmax(found))

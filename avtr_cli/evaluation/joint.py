@@ -1,23 +1,25 @@
 """What is heard and shown, frame by frame, into one Gaussian; and how far a model's lies from people's: CJFD and FMD.
 
 Only moments are kept of each pair, about the pooled mean of truth, so that any choice of conversations is a weighted
-sum: the jackknife and the bootstrap read no frame again. Definitions: the AVTR-1 page; where it is silent, ours (see
-docs/evaluation.md).
+sum: the jackknife and the bootstrap read no frame again. From WIDE dimensions on, the moments of all pairs are kept
+together, since each takes megabytes and every distance seconds: there is no interval then. Definitions: the AVTR-1
+page; where it is silent, ours (see docs/evaluation.md).
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from avtr_cli.core.arrays import Doubles, Indices
-from avtr_cli.evaluation.frechet import root, rooted_frechet
+from avtr_cli.evaluation.frechet import root, rooted_frechet, wide_frechet
 from avtr_cli.evaluation.pairs import Pair, begun_again, derangement
 
 NOTHING = 1e-12  # a denominator, or the length of a vector, below this is none
+WIDE = 512  # dimensions of sound and face together
 SHORTEST_ROLL = 50  # frames between two rolls of `within`
 
 NAMES = (
@@ -65,9 +67,11 @@ class Cosines:
 class Joint:
     """All that CJFD and FMD are computed from. `shuffled` and its kin have an entry for every shuffle.
 
-    owner  (P,): number of each pair's conversation, in order of appearance
+    pairs  how many there are
+    owner  (P,): number of each pair's conversation, in order of appearance; (1,) where they are kept together
     """
 
+    pairs: int
     owner: Indices
     truth: Moments
     model: Moments
@@ -91,6 +95,8 @@ class Joint:
 
         def away(moments: Moments) -> float:
             other_mean, other = moments.pooled(weights)
+            if len(mean) >= WIDE:
+                return wide_frechet(other_mean, other, mean, covariance, rooted)
             return rooted_frechet(other_mean, other, root(other), mean, covariance, rooted)
 
         return away(self.model), [away(one) for one in self.shuffled], [away(one) for one in self.shuffled_truth]
@@ -117,25 +123,26 @@ def between(pairs: Sequence[Pair], shuffles: int, seed: int) -> Joint:
     """The published family: in a shuffle a pair hears the partner of another conversation."""
     drawn = [derangement([pair["group"] for pair in pairs], seed, k) for k in range(shuffles)]
     partners = [order for order in drawn if order is not None] if None not in drawn else []
-    heard = [
-        [begun_again(pairs[at]["audio"], len(pair["audio"])) for at, pair in zip(order, pairs, strict=True)]
-        for order in partners
-    ]
-    shown = [
-        [begun_again(pairs[at]["truth"], len(pair["truth"])) for at, pair in zip(order, pairs, strict=True)]
-        for order in partners
-    ]
-    return _joint(pairs, heard, shown)
+
+    def shuffled() -> Iterator[tuple[list[Doubles], list[Doubles]]]:
+        for order in partners:
+            others = [(pairs[at], len(pair["audio"])) for at, pair in zip(order, pairs, strict=True)]
+            heard = [begun_again(other["audio"], count) for other, count in others]
+            yield heard, [begun_again(other["truth"], count) for other, count in others]
+
+    return _joint(pairs, shuffled())
 
 
 def within(pairs: Sequence[Pair], shuffles: int) -> Joint:
     """The same without identity: in a shuffle a pair hears its own partner at another time. Leaves short pairs out."""
     kept = [pair for pair in pairs if len(pair["audio"]) // (shuffles + 1) >= SHORTEST_ROLL]
-    heard = [
-        [np.roll(pair["audio"], round(len(pair["audio"]) * (k + 1) / (shuffles + 1)), axis=0) for pair in kept]
-        for k in range(shuffles)
-    ]
-    return _joint(kept, heard, [])
+
+    def turned() -> Iterator[tuple[list[Doubles], None]]:
+        for k in range(shuffles):
+            steps = [round(len(pair["audio"]) * (k + 1) / (shuffles + 1)) for pair in kept]
+            yield [np.roll(pair["audio"], step, axis=0) for pair, step in zip(kept, steps, strict=True)], None
+
+    return _joint(kept, turned())
 
 
 def ratios(real: float, shuffled: float, of_truth: float) -> Numbers:
@@ -175,19 +182,28 @@ def numbered(groups: Sequence[Hashable]) -> Indices:
     return np.array([number[group] for group in groups], np.intp)
 
 
-def _joint(pairs: Sequence[Pair], heard: list[list[Doubles]], shown: list[list[Doubles]]) -> Joint:
-    """`heard[k][i]`, `shown[k][i]`: what pair i hears, and whose face its own is held against, in shuffle k."""
+def _joint(pairs: Sequence[Pair], shuffles: Iterator[tuple[list[Doubles], list[Doubles] | None]]) -> Joint:
+    """In each shuffle: what the pairs hear, and whose faces their own are held against (None: nobody's)."""
     audio, model, truth = [p["audio"] for p in pairs], [p["model"] for p in pairs], [p["truth"] for p in pairs]
     middle = _middle(audio, truth)
+    together = len(middle) >= WIDE
+    shuffled, shuffled_truth, faces_shuffled, faces_shuffled_truth = [], [], [], []
+    for heard, shown in shuffles:
+        shuffled.append(_moments(heard, model, middle, together))
+        shuffled_truth.append(_moments(heard, truth, middle, together))
+        if shown is not None:
+            faces_shuffled.append(_cosines(model, shown, together))
+            faces_shuffled_truth.append(_cosines(truth, shown, together))
     return Joint(
-        numbered([pair["group"] for pair in pairs]),
-        _moments(audio, truth, middle),
-        _moments(audio, model, middle),
-        [_moments(other, model, middle) for other in heard],
-        [_moments(other, truth, middle) for other in heard],
-        _cosines(model, truth),
-        [_cosines(model, other) for other in shown],
-        [_cosines(truth, other) for other in shown],
+        len(pairs),
+        np.zeros(1, np.intp) if together else numbered([pair["group"] for pair in pairs]),
+        _moments(audio, truth, middle, together),
+        _moments(audio, model, middle, together),
+        shuffled,
+        shuffled_truth,
+        _cosines(model, truth, together),
+        faces_shuffled,
+        faces_shuffled_truth,
     )
 
 
@@ -198,17 +214,25 @@ def _middle(audio: list[Doubles], truth: list[Doubles]) -> Doubles:
     return np.concatenate([sum(rows.sum(0) for rows in side) / count for side in (audio, truth)])
 
 
-def _moments(audio: list[Doubles], face: list[Doubles], middle: Doubles) -> Moments:
-    count, sums, products = [], [], []
+def _moments(audio: list[Doubles], face: list[Doubles], middle: Doubles, together: bool) -> Moments:
+    """Of each pair, or of all in one; pair by pair, so that no second copy of all frames is made."""
+    count: list[float] = []
+    sums: list[Doubles] = []
+    products: list[Doubles] = []
     for heard, shown in zip(audio, face, strict=True):
         rows = np.concatenate([heard, shown], axis=1) - middle
-        count.append(len(rows))
-        sums.append(rows.sum(0))
-        products.append(rows.T @ rows)
+        if together and count:
+            count[0] += len(rows)
+            sums[0] += rows.sum(0)
+            products[0] += rows.T @ rows
+        else:
+            count.append(len(rows))
+            sums.append(rows.sum(0))
+            products.append(rows.T @ rows)
     return Moments(np.array(count, np.float64), np.array(sums), np.array(products))
 
 
-def _cosines(one: list[Doubles], other: list[Doubles]) -> Cosines:
+def _cosines(one: list[Doubles], other: list[Doubles], together: bool) -> Cosines:
     sums, count = [], []
     for a, b in zip(one, other, strict=True):
         lengths = np.linalg.norm(a, axis=1), np.linalg.norm(b, axis=1)
@@ -216,7 +240,10 @@ def _cosines(one: list[Doubles], other: list[Doubles]) -> Cosines:
         cosine = (a[there] * b[there]).sum(1) / (lengths[0][there] * lengths[1][there])
         sums.append((1 - cosine).sum())
         count.append(there.sum())
-    return Cosines(np.array(sums, np.float64), np.array(count, np.float64))
+    found = np.array([sums, count], np.float64)
+    if together:
+        found = found.sum(1, keepdims=True)
+    return Cosines(found[0], found[1])
 
 
 def _to_length_1(rows: Doubles) -> Doubles:

@@ -35,19 +35,19 @@ def cjfd(
     if found["groups"] < 2 or found["frames"] < FEWEST_FRAMES:
         return found | dict.fromkeys(joint.NAMES)
     made = joint.between(kept, shuffles, seed)
-    _, shuffled, of_truth = made.distances(np.ones(len(kept)))
+    _, shuffled, of_truth = made.distances(np.ones(len(made.owner)))
     return found | {"per_shuffle": shuffled, "per_shuffle_truth": of_truth} | _known(made.measures())
 
 
 def within(pairs: Sequence[Pair], shuffles: int = 5) -> dict[str, Any]:
     """The family with each pair's own sound turned round in time: who is shown makes no difference."""
     made = joint.within(with_frames(pairs), shuffles)
-    if not len(made.owner):
+    if not made.pairs:
         return {"pairs": 0} | dict.fromkeys(("real", "shuffled", "shuffled_truth", "specificity", "marginal_fit"))
     real, shuffled, of_truth = made.distances(np.ones(len(made.owner)))
     distances = [real, float(np.mean(shuffled)), float(np.mean(of_truth))]
     named = dict(zip(("real", "shuffled", "shuffled_truth"), distances, strict=True))
-    return {"pairs": len(made.owner)} | _known(named | joint.ratios(*distances))
+    return {"pairs": made.pairs} | _known(named | joint.ratios(*distances))
 
 
 def coupling(pairs: Sequence[Pair], shuffles: int = 0, seed: int = 0) -> dict[str, float | None]:

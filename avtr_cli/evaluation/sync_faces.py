@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import cv2
 import numpy as np
-from scipy.signal import medfilt
+from scipy.ndimage import median_filter
 
-from avtr_cli.core.arrays import Doubles, Frames, Reals
+from avtr_cli.core.arrays import Doubles, Frames, Image, Reals
 
 SIDE = 224  # px
 SMOOTH_FRAMES = 13  # of a box's middle and size
@@ -24,11 +24,33 @@ Box = Sequence[float]
 
 def crops(frames: Frames, boxes: Reals) -> Frames:
     """(T, 224, 224, 3) around the boxes (x1, y1, x2, y2) of each frame, (T, 4), smoothed over time."""
+    return np.stack([crop(frame, place) for frame, place in zip(frames, places(boxes), strict=True)])
+
+
+def places(boxes: Reals) -> Doubles:
+    """Where the boxes (T, 4) lie, smoothed over time, (T, 3): half of the larger side, and the middle's x and y."""
     table = np.asarray(boxes, np.float64)
     half = np.maximum(table[:, 3] - table[:, 1], table[:, 2] - table[:, 0]) / 2
     middle = (table[:, :2] + table[:, 2:]) / 2
-    half, x, y = (medfilt(curve, SMOOTH_FRAMES) for curve in (half, middle[:, 0], middle[:, 1]))
-    return np.stack([_crop(frame, *place) for frame, *place in zip(frames, half, x, y, strict=True)])
+    curves = (half, middle[:, 0], middle[:, 1])
+    return np.stack([median_filter(curve, SMOOTH_FRAMES, mode="constant") for curve in curves], 1)
+
+
+def crop(picture: Image, place: Reals) -> Image:
+    """(224, 224, 3) around one of `places`; grey where the picture ends."""
+    half, x, y = (float(number) for number in place)
+    pad = int(half * (1 + 2 * MARGIN))
+    padded = cv2.copyMakeBorder(picture, pad, pad, pad, pad, cv2.BORDER_CONSTANT, value=(GROUND,) * 3)
+    x, y = x + pad, y + pad
+    rows = slice(int(y - half), int(y + half * (1 + 2 * MARGIN)))
+    columns = slice(int(x - half * (1 + MARGIN)), int(x + half * (1 + MARGIN)))
+    return stretched(padded[rows, columns])
+
+
+def stretched(picture: Image) -> Image:
+    """A whole picture as (224, 224, 3), whatever its shape."""
+    resized: Image = cv2.resize(picture, (SIDE, SIDE))
+    return resized
 
 
 def tracks(detections: Sequence[Sequence[Box]]) -> list[tuple[int, Doubles]]:
@@ -44,16 +66,6 @@ def tracks(detections: Sequence[Sequence[Box]]) -> list[tuple[int, Doubles]]:
             if max((filled[:, 2:] - filled[:, :2]).mean(0)) > SMALLEST:
                 found.append((int(at[0]), filled))
     return found
-
-
-def _crop(frame: Frames, half: float, x: float, y: float) -> Frames:
-    pad = int(half * (1 + 2 * MARGIN))
-    padded = cv2.copyMakeBorder(frame, pad, pad, pad, pad, cv2.BORDER_CONSTANT, value=(GROUND,) * 3)
-    x, y = x + pad, y + pad
-    rows = slice(int(y - half), int(y + half * (1 + 2 * MARGIN)))
-    columns = slice(int(x - half * (1 + MARGIN)), int(x + half * (1 + MARGIN)))
-    resized: Frames = cv2.resize(padded[rows, columns], (SIDE, SIDE))
-    return resized
 
 
 def _follow(free: list[list[Doubles]]) -> list[tuple[int, Doubles]]:

@@ -10,13 +10,16 @@ from typing import Any
 from avtr_cli.core import runtime
 from avtr_cli.core.arrays import Floats
 from avtr_cli.core.files import file_sha256
-from avtr_cli.core.protocols import backend_of
+from avtr_cli.core.interaction import Interaction
+from avtr_cli.core.protocols import FeelsContacts, backend_of
 from avtr_cli.core.timing import FPS
+from avtr_cli.core.types import Identity
 from avtr_cli.jobs.preparation import PreparedJob, warnings_of
 from avtr_cli.jobs.timeline import movements, poster_time
 from avtr_cli.jobs.workfolder import WorkFolder
 from avtr_cli.output.sequence import SUFFIX, is_sequence, sequence_sha256
 from avtr_cli.output.video import frames_hash
+from avtr_cli.prompts.interactions import PEOPLE, is_inside
 from avtr_cli.provenance import marks
 from avtr_cli.provenance.origin import Origin
 from avtr_cli.report.report import Report, timing_entry
@@ -90,11 +93,42 @@ def report_of(
                 "peak_gpu_mb": round(runtime.peak_gpu_mb(engine.device), 1),
             },
             "cues": [{"frame": cue.frame, "cue": cue.name, "strength": cue.strength} for cue in job.cues],
+            "interactions": interactions_of(prepared),
             "provenance": marked,
             "attribution": notices(job.preset),
             "warnings": list(warnings_of(job, prepared.avatars, prepared.health, prepared.total)),
         }
     )
+
+
+def interactions_of(prepared: PreparedJob) -> list[dict[str, Any]]:
+    """What was done to the people, in the order of its frames: `person` is a or b."""
+    told = [
+        {
+            "frame": one.frame,
+            "do": one.do,
+            "tone": one.tone,
+            "strength": one.strength,
+            "person": person,
+            "x": round(one.x, 4),
+            "y": round(one.y, 4),
+            "region": one.region,
+            "shares": dict(one.regions),
+            "shown_at": _shown_at(prepared, avatar.identity, one),
+        }
+        for person, avatar in zip(PEOPLE, prepared.avatars, strict=False)
+        for one in avatar.interactions
+    ]
+    return sorted(told, key=lambda one: one["frame"])
+
+
+def _shown_at(prepared: PreparedJob, identity: Identity, one: Interaction) -> list[float] | None:
+    """[x, y] in shares of the person's picture at rest; None where that does not show it."""
+    renderer = prepared.engine.renderer
+    if not isinstance(renderer, FeelsContacts):
+        return None
+    place = renderer.at_rest(identity, (one.x, one.y))
+    return [round(share, 4) for share in place] if is_inside(place) else None
 
 
 def neutrals_of(prepared: PreparedJob) -> list[Floats]:

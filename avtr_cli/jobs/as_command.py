@@ -8,14 +8,16 @@ from pathlib import Path
 
 from avtr_cli.core.config import Preset, load_preset
 from avtr_cli.core.presets import shipped_names
+from avtr_cli.core.timing import FPS
 from avtr_cli.jobs.job import Job
 from avtr_cli.jobs.two_sided import TwoSidedJob
+from avtr_cli.prompts.interactions import Touch
 
 
 def as_command(job: Job, *more: str) -> str:
     """`avtr render PHOTO SOUND -o OUT …`, of two people `avtr dialogue PHOTO_A PHOTO_B SOUND …`, with options `more`.
 
-    Cues are told behind a `#`, as they need a file.
+    Cues, and interactions that options cannot say, are told behind a `#`, as they need a file.
     """
     sound = job.sound
     two = job if isinstance(job, TwoSidedJob) else None
@@ -35,8 +37,18 @@ def as_command(job: Job, *more: str) -> str:
     words += ["--label", job.label] if job.label else []
     words += [] if job.provenance else ["--no-provenance"]
     words += _settings(job.preset)
-    cues = "  # its cues are left out; a file of them goes with --cues" if job.cues else ""
-    return shlex.join([*words, *more]) + cues
+    plain = [one for one in job.interactions if not one.tone and not one.shown and one.person == "a"]
+    for one in plain:
+        words += ["--interact", _interaction(one)]
+    some = {"cues": bool(job.cues), "interactions": len(plain) < len(job.interactions)}
+    said = "; ".join(f"its {name} are left out; a file of them goes with --{name}" for name in some if some[name])
+    return shlex.join([*words, *more]) + (f"  # {said}" if said else "")
+
+
+def _interaction(touch: Touch) -> str:
+    place = touch.region or ",".join(map(repr, touch.place or ()))
+    strength = "" if touch.strength == 1 else f":{touch.strength!r}"
+    return f"{touch.frame / FPS!r}:{place}:{touch.do}{strength}"
 
 
 def _path(path: Path) -> str:

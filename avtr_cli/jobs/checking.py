@@ -30,6 +30,7 @@ from avtr_cli.jobs.placement import refuse_taken
 from avtr_cli.jobs.spooling import STDIN
 from avtr_cli.jobs.workfolder import being_placed, beside, in_use, remove_if_useless
 from avtr_cli.motion.suffixes import check_motion_suffix
+from avtr_cli.motion.table import GENERATORS
 from avtr_cli.motion.table import ignored as motion_ignores
 from avtr_cli.output.formats import Format, format_of
 from avtr_cli.output.label import check_label
@@ -126,6 +127,12 @@ def _check_settings(job: Job, form: Format) -> None:
             raise ConfigError(f"{group}.{names[0]} does nothing with '{follower}'; leave it as it is by default")
     if job.cues and job.from_motion is not None:
         raise ConfigError("cues are asked of a motion model, and --from-motion replays one; leave either out")
+    if job.interactions and job.from_motion is not None:
+        raise ConfigError("interactions are for a motion model, and --from-motion replays one; leave either out")
+    if job.interactions and not GENERATORS[job.preset.motion.generator].touchable:
+        raise ConfigError(
+            f"motion.generator {job.preset.motion.generator} answers no interactions; leave them out, or use lmfm"
+        )
     if job.label:
         check_label(job.label)
 

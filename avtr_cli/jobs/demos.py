@@ -17,6 +17,7 @@ from avtr_cli.core.plain_yaml import load_file
 from avtr_cli.core.shipped import shipped_folder
 from avtr_cli.jobs.job import Job
 from avtr_cli.jobs.two_sided import TwoSidedJob
+from avtr_cli.prompts.interactions import parse_interactions
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +36,7 @@ class Demo:
     preset: str = "default"
     settings: dict[str, Any] | None = None
     seed: int = 0
+    interactions: list[dict[str, Any]] | None = None  # as in a file of --interactions
 
 
 def choose_demos(name: str | None = None) -> list[Demo]:
@@ -66,6 +68,7 @@ def demo_job(demo: Demo, folder: Path, command: str = "") -> Job:
         "out": out,
         "preset": load_preset(demo.preset).with_settings(**(demo.settings or {})),
         "seed": demo.seed,
+        "interactions": parse_interactions(demo.interactions or [], demo.name),
         "report": out.with_suffix(".json"),
         "overwrite": _made_by_a_demo(out),
         "command": command,

@@ -7,16 +7,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Generator, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import zip_longest
 
 import numpy as np
-import torch
 
 from avtr_cli.audio.source import DialogueSource
 from avtr_cli.core.arrays import Image, Sound
 from avtr_cli.core.clocks import STEPS, ChunkClock
-from avtr_cli.core.types import Chunk, Window
+from avtr_cli.core.types import Chunk, Motion, Window
 from avtr_cli.jobs.workfolder import WorkFolder
 from avtr_cli.output.layout import Layout
 from avtr_cli.streaming.pace import RealtimePace
@@ -25,10 +24,10 @@ from avtr_cli.streaming.session import SessionWindow, StreamingSession
 
 @dataclass(frozen=True)
 class FedChunk:
-    """What one chunk gave: pictures that live until the next take, and the motion (T, C) of every avatar."""
+    """What one chunk gave: pictures that live until the next take, and the motion of every avatar, on the CPU."""
 
     pictures: Iterator[Image]
-    motions: tuple[torch.Tensor, ...]
+    motions: tuple[Motion, ...]
     count: int
 
 
@@ -82,7 +81,7 @@ class Feed:
             (first, kept), self._first = self._first, None
             chunks = [first, chunk]
             pictures = self._composed(kept, chunk)
-        motions = tuple(one.motion.values.cpu() for one in chunks)
+        motions = tuple(replace(one.motion, values=one.motion.values.cpu()) for one in chunks)
         if self.pace is not None:
             self.pace.left(chunk.motion.first, len(chunk.frames))
         return FedChunk(pictures, motions, len(chunk.frames))

@@ -17,7 +17,7 @@ from avtr_cli.jobs.preparation import PreparedJob
 from avtr_cli.jobs.steps import OnStep, Step, unwatched
 from avtr_cli.jobs.timeline import collect
 from avtr_cli.jobs.workfolder import WorkFolder
-from avtr_cli.motion.file import load_motion, save_motion
+from avtr_cli.motion.file import load_contacts, load_motion, save_motion
 from avtr_cli.motion.live_link import write_live_link_csv
 from avtr_cli.output.finished import Finished
 from avtr_cli.output.sequence import FIRST, PictureSequence, is_sequence
@@ -58,12 +58,14 @@ def motion(prepared: PreparedJob, folder: WorkFolder) -> Iterator[Finished]:
     job = prepared.job
     if job.motion_out is None:
         return
-    values = torch.cat([load_motion(folder.motion(index))[1] for index in range(len(folder.closed))])
+    segments = [folder.motion(index) for index in range(len(folder.closed))]
+    values = torch.cat([load_motion(segment)[1] for segment in segments])
     path = folder.path / f"staged-motion{job.motion_out.suffix.lower()}"
     if path.suffix == ".csv":
         write_live_link_csv(path, values)
     else:
-        save_motion(path, prepared.engine.renderer.space, values, job.seed)
+        contacts = torch.cat([load_contacts(segment) for segment in segments])
+        save_motion(path, prepared.engine.renderer.space, values, job.seed, contacts)
     yield Finished(path, job.motion_out)
 
 

@@ -16,6 +16,7 @@ from avtr_cli.core.config import Preset
 from avtr_cli.core.errors import ConfigError
 from avtr_cli.core.files import file_sha256, paths_from_strings
 from avtr_cli.core.types import Cue
+from avtr_cli.prompts.interactions import PEOPLE, Touch
 
 if TYPE_CHECKING:
     from avtr_cli.audio.source import DialogueSource
@@ -36,6 +37,7 @@ class Job:
     seed: int = 0
     face: int | None = None  # which face of the photo, from 1; None: the largest
     cues: tuple[Cue, ...] = ()
+    interactions: tuple[Touch, ...] = ()  # what is done to the person, as it was asked for
     from_motion: Path | None = None  # replay this motion file instead of making motion
     motion_out: Path | None = None  # also write the motion: .safetensors, or .csv for Live Link
     provenance: bool = True  # mark the file as generated
@@ -47,7 +49,7 @@ class Job:
     page: Path | None = None  # also write a report page: .html
     overwrite: bool = False  # replace outputs that lie there; otherwise they are a reason to refuse
     resume: bool = True  # go on from closed segments of an interrupted run
-    settings_files: tuple[Path, ...] = ()  # that preset and cues were read from: no output may be one of them
+    settings_files: tuple[Path, ...] = ()  # that preset, cues, interactions were read from: no output may be one
     command: str = ""  # as typed, for the report
     copies: dict[Path, Path] = field(default_factory=dict)  # copy of a pipe -> what it is of
 
@@ -56,6 +58,13 @@ class Job:
         paths_from_strings(self, "certificate", "private_key")
         if self.pace not in ("max", "realtime"):
             raise ConfigError(f"--pace is '{self.pace}', but must be max or realtime")
+        self._check_people()
+
+    def _check_people(self) -> None:
+        """Raises ConfigError for an interaction with somebody who is not in the video."""
+        for touch in self.interactions:
+            if touch.person != PEOPLE[0]:
+                raise ConfigError(f"{touch.where}: person {touch.person} is of a video of two; use avtr dialogue")
 
     @property
     def photos(self) -> tuple[Path, ...]:
@@ -134,6 +143,7 @@ class Job:
             "seed": self.seed,
             "face": self.face,
             "cues": [dataclasses.astuple(cue) for cue in self.cues],
+            "interactions": [touch.facts for touch in self.interactions],
             "motion": sha256(self.from_motion) if self.from_motion else None,
             "weights": [sha256(path) for path in weights],
             "label": self.label,

@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -16,8 +17,9 @@ from avtr_cli.audio.source import DialogueSource
 from avtr_cli.core.clocks import ChunkClock
 from avtr_cli.core.errors import ConfigError, InputError
 from avtr_cli.core.files import file_sha256
+from avtr_cli.core.interaction import Interaction
 from avtr_cli.core.interruption import interruptible
-from avtr_cli.core.protocols import MotionGenerator, backend_of
+from avtr_cli.core.protocols import FeelsContacts, MotionGenerator, backend_of
 from avtr_cli.core.timing import FIRST_CHUNK_SAMPLES, frames_of
 from avtr_cli.core.types import Identity, Portrait
 from avtr_cli.jobs.checking import CheckedJob, check_space, taken
@@ -28,8 +30,10 @@ from avtr_cli.jobs.steps import OnStep, Step, unwatched
 from avtr_cli.jobs.workfolder import WorkFolder
 from avtr_cli.motion.file import ReplayGenerator
 from avtr_cli.output.label import Label
+from avtr_cli.prompts.interactions import check_interactions, resolved
 from avtr_cli.prompts.reading import check_cues
 from avtr_cli.streaming.engine import Engine
+from avtr_cli.streaming.seen import Seen
 from avtr_cli.streaming.session import StreamingSession, check_known
 
 logger = logging.getLogger(__name__)
@@ -43,6 +47,8 @@ class PreparedAvatar:
     identity: Identity
     generator: MotionGenerator
     frames: int
+    interactions: tuple[Interaction, ...] = ()  # what is done to them
+    doubts: tuple[str, ...] = ()  # of that
 
 
 @dataclass(frozen=True)
@@ -142,14 +148,26 @@ def prepare_avatar(job: Job, engine: Engine, source: DialogueSource) -> Prepared
             f"{job.from_motion}: holds {generator.frames} frames but {job.sound.dialogue} makes {total}; "
             "give the sound that the motion was made with, or --start and --duration that fit"
         )
-    return PreparedAvatar(portrait, identity, generator, total)
+    touches = _interactions(job, engine, identity)
+    at_rest = partial(engine.renderer.at_rest, identity) if isinstance(engine.renderer, FeelsContacts) else None
+    doubts = check_interactions(touches, total, at_rest, str(job.out))
+    return PreparedAvatar(portrait, identity, generator, total, touches, tuple(doubts))
+
+
+def _interactions(job: Job, engine: Engine, identity: Identity) -> tuple[Interaction, ...]:
+    """What is done to the person of `job`, on their photo. Raises ConfigError."""
+    if not job.interactions:
+        return ()
+    at_rest = Seen(identity, engine.renderer)
+    return resolved(job.interactions, engine.regions(job.photo, job.face), at_rest.place_on_photo)
 
 
 def warnings_of(job: Job, avatars: Sequence[PreparedAvatar], health: Health, frames: int) -> tuple[str, ...]:
-    """What is to be told of a job of `frames` frames that is possible: of photos, sound and cues, each once."""
+    """What is to be told of a job of `frames` frames that is possible: photos, sound, what is asked; each once."""
     late = check_cues(job.cues, frames, str(job.out))
     of_photos = [warning for one in avatars for warning in (*one.portrait.warnings, *one.identity.warnings)]
-    return tuple(job.true_names(said) for said in dict.fromkeys((*of_photos, *health.warnings, *late)))
+    touched = [doubt for one in avatars for doubt in one.doubts]
+    return tuple(job.true_names(said) for said in dict.fromkeys((*of_photos, *health.warnings, *late, *touched)))
 
 
 def _engine_for(job: Job, engine: Engine | None) -> Engine:
@@ -163,12 +181,12 @@ def _engine_for(job: Job, engine: Engine | None) -> Engine:
 
 
 def _sessions(job: Job, engine: Engine, avatars: Sequence[PreparedAvatar]) -> list[StreamingSession]:
-    """One for every side, asked for its cues."""
+    """One for every side, asked for its cues and what is done to it."""
     cuda = engine.device.type == "cuda"
     sessions = []
     for one, side in zip(avatars, job.sides(), strict=True):
         session = StreamingSession(one.identity, one.generator, engine.renderer, side.seed, ChunkClock(cuda))
-        session.ask(side.cues)
+        session.ask((*side.cues, *one.interactions))
         sessions.append(session)
     return sessions
 

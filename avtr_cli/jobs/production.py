@@ -23,7 +23,7 @@ from avtr_cli.core.errors import OutputError
 from avtr_cli.core.files import is_stream, reason
 from avtr_cli.core.interruption import each_interruptible, interruptible, interruptions_held, raise_if_interrupted
 from avtr_cli.core.timing import CHUNK_FRAMES, FPS
-from avtr_cli.core.types import Chunk
+from avtr_cli.core.types import Chunk, Motion
 from avtr_cli.jobs import finishing
 from avtr_cli.jobs.account import report_of
 from avtr_cli.jobs.checking import CheckedJob, check
@@ -33,7 +33,7 @@ from avtr_cli.jobs.placement import place_outputs, write_stream
 from avtr_cli.jobs.preparation import PreparedJob, prepare
 from avtr_cli.jobs.steps import OnStep, Step, unwatched
 from avtr_cli.jobs.workfolder import Segment, WorkFolder
-from avtr_cli.motion.file import ReplayGenerator, save_motion
+from avtr_cli.motion.file import ReplayGenerator, contact_rows, save_motion
 from avtr_cli.output.video import SegmentWriter
 from avtr_cli.report.report import Report
 from avtr_cli.streaming.ahead import can_go_ahead, motion_ahead
@@ -227,7 +227,7 @@ class _Segment:
         self._folder, self._prepared = folder, prepared
         self._index = len(folder.closed)
         self._writer: SegmentWriter | None = None
-        self._motions: list[tuple[torch.Tensor, ...]] = []
+        self._motions: list[tuple[Motion, ...]] = []
         self.count = 0  # frames
 
     def write(self, fed: FedChunk) -> None:
@@ -248,9 +248,10 @@ class _Segment:
             took, did = (sum(times[at : at + CHUNK_FRAMES]) for times in (writer.encode_ms, writer.encode_cpu_ms))
             feed.sessions[0].clock.add("encode", took, did)
         feed.save(folder, self._index)
-        for avatar, values in enumerate(zip(*self._motions, strict=True)):
-            path = folder.motion(self._index, avatar)
-            save_motion(path, prepared.engine.renderer.space, torch.cat(values), prepared.job.seed)
+        for avatar, motions in enumerate(zip(*self._motions, strict=True)):
+            path, values = folder.motion(self._index, avatar), torch.cat([one.values for one in motions])
+            contacts = torch.cat([contact_rows(one) for one in motions])
+            save_motion(path, prepared.engine.renderer.space, values, prepared.job.seed, contacts)
         folder.close_segment(Segment(self.count, bytes(writer.digests)))
 
     def abandon(self) -> None:

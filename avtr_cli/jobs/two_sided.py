@@ -13,6 +13,7 @@ from avtr_cli.core.errors import ConfigError
 from avtr_cli.core.files import file_sha256, paths_from_strings
 from avtr_cli.jobs.job import Job
 from avtr_cli.output.layouts import LAYOUTS, layout_size
+from avtr_cli.prompts.interactions import PEOPLE
 
 if TYPE_CHECKING:
     from avtr_cli.audio.source import DialogueSource
@@ -49,8 +50,13 @@ class TwoSidedJob(Job):
         return (self.photo, self.photo_b)
 
     def sides(self) -> tuple[Job, ...]:
-        """One job for each person; the second has its own photo, face and seed, the next one."""
-        return (self, dataclasses.replace(self, photo=self.photo_b, face=self.face_b, seed=self.seed + 1))
+        """One job for each person, with what is done to them; the second has its own photo, face and seed, the next."""
+        first, second = (tuple(one for one in self.interactions if one.person == person) for person in PEOPLE)
+        other = dataclasses.replace(self, photo=self.photo_b, face=self.face_b, seed=self.seed + 1, interactions=second)
+        return (dataclasses.replace(self, interactions=first), other)
+
+    def _check_people(self) -> None:
+        """Both are in the video."""
 
     def frame_size(self, sizes: list[tuple[int, int]]) -> tuple[int, int]:
         """(width, height) of the whole picture, from those of its parts."""

@@ -1,6 +1,7 @@
 """Motion as a file: safetensors with a JSON header, read back as a generator that replays it.
 
-The header's `avtr` entry is JSON: format, space, channels, fps, seed. The tensor `motion` is float32 (T, C).
+The header's `avtr` entry is JSON: format, space, channels, fps, seed. The tensor `motion` is float32 (T, C); where the
+skin was touched, `contacts` is float64 (n, 11): the frame, then the fields of a `Contact`.
 """
 
 from __future__ import annotations
@@ -15,18 +16,31 @@ from torch import Tensor
 
 from avtr_cli.core.errors import InputError, OutputError
 from avtr_cli.core.files import reason, replacing
+from avtr_cli.core.interaction import Contact
 from avtr_cli.core.motion_space import SPACES, MotionSpace
 from avtr_cli.core.timing import CHUNK_FRAMES, FPS
 from avtr_cli.core.types import Asked, Identity, Motion, MotionState, Window
 
 FORMAT = 1
+CONTACT_COLUMNS = 1 + len(Contact._fields)
 LARGEST = 100.0  # of any number: weights end at 1, radians at 3, shifts at a few eye distances
 
 
-def save_motion(path: Path, space: MotionSpace, values: Tensor, seed: int, **more: Any) -> None:
-    """Write motion float32 (T, C) to `path`. Raises OutputError."""
+def contact_rows(motion: Motion) -> Tensor:
+    """The contacts of some frames, float64 (n, 11), as a file has them."""
+    rows = [[motion.first + at, *one] for at, frame in enumerate(motion.contacts) for one in frame]
+    return torch.tensor(rows, dtype=torch.float64).reshape(-1, CONTACT_COLUMNS)
+
+
+def save_motion(
+    path: Path, space: MotionSpace, values: Tensor, seed: int, contacts: Tensor | None = None, **more: Any
+) -> None:
+    """Write motion float32 (T, C), and contacts as `contact_rows` has them, to `path`. Raises OutputError."""
     header = {"format": FORMAT, "space": space.name, "channels": space.channels, "fps": FPS, "seed": seed, **more}
-    content = save({"motion": values.contiguous().cpu()}, {"avtr": json.dumps(header)})
+    tensors = {"motion": values.contiguous().cpu()}
+    if contacts is not None and len(contacts):
+        tensors["contacts"] = contacts
+    content = save(tensors, {"avtr": json.dumps(header)})
     try:
         with replacing(path) as partial:
             partial.write_bytes(content)
@@ -36,7 +50,7 @@ def save_motion(path: Path, space: MotionSpace, values: Tensor, seed: int, **mor
 
 def load_motion(path: Path) -> tuple[MotionSpace, Tensor, dict[str, Any]]:
     """Space, float32 (T, C) and header of a motion file. Raises InputError where it is not one that can be drawn."""
-    header, values = _read(path)
+    header, values, _ = _read(path)
     space = SPACES.get(header["space"]) if isinstance(header.get("space"), str) else None
     if space is None or header.get("format") != FORMAT:
         raise InputError(
@@ -62,8 +76,20 @@ def load_motion(path: Path) -> tuple[MotionSpace, Tensor, dict[str, Any]]:
     return space, values, header
 
 
-def _read(path: Path) -> tuple[dict[str, Any], Tensor]:
-    """Header and motion of a file as they stand in it."""
+def load_contacts(path: Path) -> Tensor:
+    """The contacts of a motion file, float64 (n, 11), none of them anywhere absurd. Raises InputError."""
+    _, _, contacts = _read(path)
+    if contacts.shape[1:] != (CONTACT_COLUMNS,) or not torch.isfinite(contacts).all():
+        raise InputError(f"{path}: its contacts are none that this avtr knows; make it again with --motion-out")
+    columns = {name: contacts[:, 1 + at] for at, name in enumerate(Contact._fields)}
+    thin = (columns["width"] <= 0).any() or (columns["red_width"] <= 0).any()
+    if thin or (contacts[:, 1:].abs() > LARGEST).any():
+        raise InputError(f"{path}: its contacts hold numbers that no touch has; make it again with --motion-out")
+    return contacts
+
+
+def _read(path: Path) -> tuple[dict[str, Any], Tensor, Tensor]:
+    """Header, motion and contacts of a file as they stand in it."""
     if path.suffix.lower() == ".csv":
         raise InputError(
             f"{path}: a Live Link table (.csv) is for other programs; to draw motion again write it with "
@@ -77,14 +103,16 @@ def _read(path: Path) -> tuple[dict[str, Any], Tensor]:
         raise InputError(f"{str(path)[:200]}: there is no such file")
     try:
         data = path.read_bytes()  # safetensors opens names in UTF-8 alone
-        values = load(data)["motion"]
+        tensors = load(data)
+        values = tensors["motion"]
+        contacts = tensors.get("contacts", torch.zeros(0, CONTACT_COLUMNS)).double()
         described = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
         header = json.loads(described["__metadata__"]["avtr"])
         if not isinstance(header, dict) or not values.is_floating_point():
             raise ValueError("no table of floating-point numbers")
     except Exception as error:  # what a damaged file raises is of almost any kind
         raise InputError(f"{path}: not a motion file of avtr; make one with avtr render --motion-out") from error
-    return header, values
+    return header, values, contacts
 
 
 class ReplayGenerator:
@@ -95,6 +123,9 @@ class ReplayGenerator:
 
     def __init__(self, path: Path):
         self.space, self._values, self.header = load_motion(path)
+        self._contacts: dict[int, tuple[Contact, ...]] = {}
+        for frame, *numbers in load_contacts(path).tolist():
+            self._contacts[int(frame)] = (*self._contacts.get(int(frame), ()), Contact(*numbers))
 
     @property
     def frames(self) -> int:
@@ -106,7 +137,8 @@ class ReplayGenerator:
         return {}
 
     def step(self, window: Window, state: MotionState, asked: Asked = ()) -> tuple[Motion, MotionState]:
-        """The chunk's 5 rows of the file; behind its end the last one stays."""
+        """The chunk's 5 rows of the file, with their contacts; behind its end the last row stays."""
         first = window.index * CHUNK_FRAMES
         rows = torch.arange(first, first + CHUNK_FRAMES).clamp(max=len(self._values) - 1)
-        return Motion(self.space, self._values[rows], first), state
+        contacts = tuple(self._contacts.get(frame, ()) for frame in range(first, first + CHUNK_FRAMES))
+        return Motion(self.space, self._values[rows], first, contacts if any(contacts) else ()), state

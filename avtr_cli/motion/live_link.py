@@ -41,7 +41,7 @@ def _row(frame: int, row: Sequence[float]) -> list[str]:
     seconds, rest = divmod(frame, FPS)
     code = f"{seconds // 3600:02d}:{seconds // 60 % 60:02d}:{seconds % 60:02d}:{rest:02d}.000"
     value = dict(zip(CONTROLS.channels, row, strict=True))
-    numbers = [value[name] for name in ARKIT_BLENDSHAPES]
+    numbers = [max(value[name], 0.0) for name in ARKIT_BLENDSHAPES]  # none is below 0 there, as a smile may be here
     numbers += [value["headYaw"], value["headPitch"], value["headRoll"]]
     for side, inward in (("Left", -1.0), ("Right", 1.0)):  # a left eye looking in turns towards the picture's left
         yaw = inward * (value[f"eyeLookIn{side}"] - value[f"eyeLookOut{side}"])

@@ -23,6 +23,7 @@ class GeneratorEntry:
 
     make: Callable[[Preset, torch.device], MotionGenerator]
     ignores: tuple[str, ...]  # fields of MotionConfig: one that does nothing would mislead, so it is refused
+    touchable: bool = False  # whether it answers interactions
 
 
 def _lmfm(preset: Preset, device: torch.device) -> MotionGenerator:
@@ -38,7 +39,7 @@ def _avtr1(preset: Preset, device: torch.device) -> MotionGenerator:
 
 
 GENERATORS = {
-    "lmfm": GeneratorEntry(_lmfm, ()),
+    "lmfm": GeneratorEntry(_lmfm, (), touchable=True),
     "avtr1": GeneratorEntry(_avtr1, ("manner", "blink_rate", "gaze", "smile", "emotion", "emotion_intensity")),
 }
 

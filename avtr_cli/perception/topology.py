@@ -30,6 +30,7 @@ EARS = (234, 454)  # in front of the ears
 NOSE_WINGS = (129, 358)
 CHEEKS = (50, 280, 205, 425)  # where skin colour and light are read
 OUTER_EYE_CORNERS = (33, 263)
+INNER_EYE_CORNERS = (133, 362)
 
 # Points that expressions hardly move, for fitting the head's pose.
 RIGID = (

@@ -22,6 +22,7 @@ from avtr_cli.report.tracks import timelines
 
 STILLS = 12
 STILL_WIDTH = 200  # px
+SEEN_AFTER_S = 0.2  # a touch is best seen
 POSTER_WIDTH = 560  # px, before the video plays
 
 
@@ -41,7 +42,7 @@ def _body(path: Path, report: Mapping[str, Any], made: Path, timeline: Timeline 
         yield section("Warnings", elements.bullets(report["warnings"]), "warn")
     yield section("Video", _video(path, report, made) + _sheet(report, made, timeline))
     if timeline is not None:
-        yield timelines(timeline, report["cues"])
+        yield timelines(timeline, report["cues"], report["interactions"])
     yield section("Made with", _asked(report))
     yield settings_section(report)
     yield inputs_section(report, path)
@@ -85,14 +86,32 @@ def _sheet(report: Mapping[str, Any], made: Path, timeline: Timeline | None) -> 
     times: Sequence[float] = still_times(output["duration_s"], min(STILLS, output["frames"]))
     if timeline is not None and timeline.moments:
         times = timeline.moments
-    buttons = []
+    buttons, rings = [], _rings(report, times)
     for time, picture in zip(times, stills(made, list(times), STILL_WIDTH), strict=False):
         image = elements.still(picture, f"frame at {time:.1f} s")
         buttons.append(
-            f'<button type="button" data-time="{time:.2f}" title="play from here">{image}'
+            f'<button type="button" data-time="{time:.2f}" title="play from here">'
+            f'<span class="shot">{image}{rings.get(time, "")}</span>'
             f"<b>{clock(time)}</b>{_doing(timeline, time)}</button>"
         )
     return f'<div class="sheet">{"".join(buttons)}</div>'
+
+
+def _rings(report: Mapping[str, Any], times: Sequence[float]) -> dict[float, str]:
+    """By the time of the nearest still, a ring for everything that was done to the one person and is seen."""
+    rings: dict[float, str] = {}
+    if report["output"]["layout"] != "single" or not times:
+        return rings
+    for one in report["interactions"]:
+        if one["shown_at"] is None or one["frame"] / FPS > report["output"]["duration_s"]:
+            continue
+        seen = one["frame"] / FPS + SEEN_AFTER_S
+        nearest = min(times, key=lambda time: abs(time - seen))
+        x, y = (100 * share for share in one["shown_at"])
+        said = f"{one['do']} {str(one['region']).replace('_', ' ')} at {one['frame'] / FPS:g} s"
+        ring = f'<i class="ring {escape(one["tone"])}" style="left:{x:.1f}%;top:{y:.1f}%" title="{escape(said)}"></i>'
+        rings[nearest] = rings.get(nearest, "") + ring
+    return rings
 
 
 def _doing(timeline: Timeline | None, time: float) -> str:
@@ -106,14 +125,28 @@ def _doing(timeline: Timeline | None, time: float) -> str:
 
 
 def _asked(report: Mapping[str, Any]) -> str:
-    """The command, and the cues."""
+    """The command, the cues, and what was done to the people."""
     typed = report["avtr"]["command"]
     said = elements.command(typed) if typed else "<p>A script called the library; there was no command.</p>"
     rows = [(f"{cue['frame'] / FPS:g} s", str(cue["cue"]), f"{cue['strength']:g}") for cue in report["cues"]]
     if rows:
-        cells = "".join(
-            f"<tr><td>{at}</td><td>{escape(name)}</td><td>{strength}</td></tr>" for at, name, strength in rows
+        said += _table(("at", "cue", "strength"), rows)
+    done = [
+        (
+            f"{one['frame'] / FPS:g} s",
+            one["do"],
+            str(one["region"]).replace("_", " "),
+            one["tone"],
+            f"{one['strength']:g}",
         )
-        heads = "<thead><tr><th>at</th><th>cue</th><th>strength</th></tr></thead>"
-        said += f"<table>{heads}<tbody>{cells}</tbody></table>"
+        for one in report["interactions"]
+    ]
+    if done:
+        said += _table(("at", "done", "where", "how", "strength"), done)
     return said
+
+
+def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    named = "".join(f"<th>{head}</th>" for head in heads)
+    lines = "".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in rows)
+    return f"<table><thead><tr>{named}</tr></thead><tbody>{lines}</tbody></table>"

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from html import escape
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -24,12 +24,20 @@ CUE_LINES = 4  # of words under each other; of more cues at once only the marks 
 _PLURALS = {"look away": "looks away", "blink": "blinks", "nod": "nods", "smile": "smiles", "brow raise": "brow raises"}
 
 
-def timelines(timeline: Timeline, cues: Sequence[Mapping[str, Any]] = ()) -> str:
-    """The section of a page that shows `timeline`, and when `cues` (as in a report) were asked for."""
+def timelines(
+    timeline: Timeline, cues: Sequence[Mapping[str, Any]] = (), interactions: Sequence[Mapping[str, Any]] = ()
+) -> str:
+    """The section of a page that shows `timeline`, when `cues` were asked for and what `interactions` there were.
+
+    Both are as in a report.
+    """
     two = len(timeline.curves) > 1
     tracks = [_voices(timeline, two)]
     if cues:
-        tracks.append(_cues(timeline.duration_s, cues))
+        tracks.append(_marks("Cues asked for", timeline.duration_s, [_of_cue(cue) for cue in cues]))
+    if interactions:
+        told = [_of_interaction(one, two) for one in interactions]
+        tracks.append(_marks("Touched", timeline.duration_s, told))
     reaches = _reaches(timeline.curves)
     for curves, who, css in zip(timeline.curves, ("A", "B"), "ab", strict=False):
         tracks += _person(timeline.duration_s, curves, f"{who}: " if two else "", css, reaches)
@@ -56,23 +64,43 @@ def _voices(timeline: Timeline, two: bool) -> str:
     return _track("Voices", "tall", charts.voices(timeline.voices), scale, key)
 
 
-def _cues(duration_s: float, cues: Sequence[Mapping[str, Any]]) -> str:
-    """A mark where each cue was asked for, and its word on the first line with room for it."""
+class Mark(NamedTuple):
+    """Something that was asked for at a frame: a word, all of it as a title, and the class of its colour."""
+
+    frame: int
+    word: str
+    title: str
+    css: str = ""
+
+
+def _of_cue(cue: Mapping[str, Any]) -> Mark:
+    name = str(cue["cue"]).replace("_", " ")
+    return Mark(cue["frame"], name, f"{name} at {cue['frame'] / FPS:g} s, strength {cue['strength']:g}")
+
+
+def _of_interaction(one: Mapping[str, Any], two: bool) -> Mark:
+    region, who = str(one["region"]).replace("_", " "), f"{str(one['person']).upper()}: " if two else ""
+    how = f"{one['tone']}, strength {one['strength']:g}"
+    title = f"{who}{one['do']} {region} at {one['frame'] / FPS:g} s, {how}"
+    return Mark(one["frame"], f"{who}{one['do']} {region}", title, str(one["tone"]))
+
+
+def _marks(name: str, duration_s: float, marks: Sequence[Mark]) -> str:
+    """A mark where each was asked for, and its word on the first line with room for it."""
     ends = [0.0] * CUE_LINES
     words = []
-    for cue in sorted(cues, key=lambda cue: cue["frame"]):
-        share = min(cue["frame"] / FPS / duration_s, 1.0)
+    for mark in sorted(marks, key=lambda mark: mark.frame):
+        share = min(mark.frame / FPS / duration_s, 1.0)
         start = min(share, 1 - CUE_SHARE)
         row = next((row for row, end in enumerate(ends) if end <= start), None)
-        name = str(cue["cue"]).replace("_", " ")
-        title = f"{name} at {cue['frame'] / FPS:g} s, strength {cue['strength']:g}"
-        words.append(f'<b style="left:{100 * share:.2f}%" title="{escape(title)}"></b>')
+        css = f' class="{escape(mark.css)}"' if mark.css else ""
+        words.append(f'<b{css} style="left:{100 * share:.2f}%" title="{escape(mark.title)}"></b>')
         if row is not None:
             ends[row] = start + CUE_SHARE
             place = f"left:{100 * start:.2f}%;top:{6 + 15 * row}px"
-            words.append(f'<span style="{place}" title="{escape(title)}">{escape(name)}</span>')
+            words.append(f'<span{css} style="{place}" title="{escape(mark.title)}">{escape(mark.word)}</span>')
     lines = max(sum(end > 0 for end in ends), 1)
-    return _track("Cues asked for", "cues", f'<div style="height:{8 + 15 * lines}px">{"".join(words)}</div>')
+    return _track(name, "cues", f'<div style="height:{8 + 15 * lines}px">{"".join(words)}</div>')
 
 
 def _reaches(people: Sequence[Curves]) -> dict[str, float]:

@@ -12,6 +12,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -20,8 +21,10 @@ from avtr_cli.core.clocks import ChunkClock
 from avtr_cli.core.config import Preset
 from avtr_cli.core.errors import PhotoError
 from avtr_cli.core.files import file_sha256
+from avtr_cli.core.interaction import Interaction
 from avtr_cli.core.motion_space import MotionSpace
 from avtr_cli.core.protocols import KeepsAvatars, MotionGenerator
+from avtr_cli.core.regions import RegionMap
 from avtr_cli.core.types import Cue, Identity, Portrait
 from avtr_cli.motion.table import GENERATORS
 from avtr_cli.perception.photo import read_bytes
@@ -64,6 +67,7 @@ class Engine:
         if preset.runtime.keep_avatars == "auto" and isinstance(self.renderer, KeepsAvatars):
             self._kept = KeptAvatars(self.renderer, preset.render, self.device)
         self._avatars_lock = threading.Lock()
+        self._regions: OrderedDict[tuple[str, int | None], RegionMap] = OrderedDict()
         self._weights_sha256: dict[Path, str] = {}
         self.load_s = time.perf_counter() - began
         self._tell()
@@ -108,6 +112,19 @@ class Engine:
         named = (said if said in portrait.warnings else f"{photo}: {said}" for said in identity.warnings)
         return dataclasses.replace(identity, warnings=tuple(named))
 
+    def regions(self, photo: Path, face: int | None = None) -> RegionMap:
+        """What of the person in `photo` lies where, made when it is first asked for. Raises PhotoError."""
+        from avtr_cli.perception.regions import region_map
+
+        portrait, _ = self.avatar(photo, face)
+        key = (portrait.sha256, face)
+        with self._avatars_lock:
+            if key not in self._regions:
+                self._regions[key] = region_map(portrait)
+                while len(self._regions) > AVATARS_KEPT:
+                    self._regions.popitem(last=False)
+            return self._regions[key]
+
     def _made(self, photo: Path, about: tuple[str, int | None], data: bytes) -> Made:
         """The avatar of a photo of the bytes `data`: kept by an earlier run, or made and kept. Raises PhotoError."""
         began, key = time.perf_counter(), ""
@@ -128,16 +145,19 @@ class Engine:
         return made
 
     def session(
-        self, photo: Path | str, seed: int = 0, face: int | None = None, cues: Iterable[Cue] = ()
+        self, photo: Path | str, seed: int = 0, face: int | None = None, cues: Iterable[Cue | Interaction] = ()
     ) -> StreamingSession:
         """A call with the person in `photo` (face number `face` from the left, from 1; None: the largest).
 
         Push sound into it, take frames out. Sessions of one engine may run in threads of their own, one thread a
-        session. Raises PhotoError, and ConfigError for cues that the motion model cannot do.
+        session; `interact` with the person as somebody clicks. Raises PhotoError, and ConfigError for cues that the
+        motion model cannot do.
         """
-        _, identity = self.avatar(Path(photo), face)
+        photo = Path(photo)
+        _, identity = self.avatar(photo, face)
         clock = ChunkClock(self.device.type == "cuda", CHUNKS_TIMED)
-        session = StreamingSession(identity, self.generator, self.renderer, seed, clock)
+        regions = partial(self.regions, photo, face)
+        session = StreamingSession(identity, self.generator, self.renderer, seed, clock, regions=regions)
         session.ask(cues)
         return session
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import astuple, replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from safetensors.torch import load, save
@@ -22,9 +22,12 @@ from avtr_cli.core.camera import FRONT, Camera, check_front
 from avtr_cli.core.clocks import ChunkClock, timed
 from avtr_cli.core.errors import AudioError, AvtrError, ConfigError
 from avtr_cli.core.files import replacing
-from avtr_cli.core.protocols import JointGenerator, JointRenderer, MotionGenerator, Renderer
+from avtr_cli.core.interaction import Interaction, check_place
+from avtr_cli.core.protocols import JointGenerator, JointRenderer, MotionGenerator, Renderer, is_touchable
+from avtr_cli.core.regions import RegionMap
 from avtr_cli.core.timing import CHUNK_FRAMES, frames_of
 from avtr_cli.core.types import Asked, Chunk, Cue, Frame, Identity, Motion, MotionState, Window
+from avtr_cli.streaming.seen import Seen
 from avtr_cli.streaming.windows import Windows
 
 
@@ -52,7 +55,9 @@ class StreamingSession:
         seed: int = 0,
         clock: ChunkClock | None = None,
         camera: Camera = FRONT,
+        regions: Callable[[], RegionMap] | None = None,
     ):
+        """`regions` gives the photo's regions where `interact` is to be called; it is asked once, then."""
         if motion.space != renderer.space:
             raise ConfigError(
                 f"this motion model speaks '{motion.space.name}' and this renderer draws '{renderer.space.name}': "
@@ -67,6 +72,7 @@ class StreamingSession:
         self._owed: int | None = None  # frames in all, once the call is over
         self._ahead: tuple[MadeAhead, dict[str, torch.Tensor]] | None = None  # and what it remembered after it
         self._border: dict[str, torch.Tensor] | None = None  # after the last chunk drawn, where motion is ahead of it
+        self._regions, self._seen = regions, Seen(identity, renderer)
         self.clock = clock or ChunkClock()
 
     @property
@@ -79,21 +85,39 @@ class StreamingSession:
         """How many samples a side it has heard."""
         return self._windows.heard
 
-    def ask(self, cues: Iterable[Cue]) -> None:
-        """Do these too, each at its frame; what comes too late for its frame is done in the next chunk.
+    def ask(self, asked: Iterable[Cue | Interaction]) -> None:
+        """Do these too, or feel them, each at its frame; what comes too late for its frame is done in the next chunk.
 
-        Raises ConfigError for a cue that the motion model cannot do.
+        Raises ConfigError for a cue that the motion model cannot do, and for interactions where it answers none.
         """
-        cues = tuple(cues)
-        check_known(self._motion, cues)
-        self._asked = tuple(sorted((*self._asked, *cues), key=lambda cue: cue.frame))
+        asked = tuple(asked)
+        check_known(self._motion, asked)
+        self._asked = tuple(sorted((*self._asked, *asked), key=lambda one: one.frame))
+
+    def interact(
+        self, x: float, y: float, do: str, strength: float = 1.0, seen: int | None = None, tone: str = ""
+    ) -> Interaction:  # fmt: skip
+        """Somebody does `do` (avtr interactions) to what frame `seen` shows at (`x`, `y`), in shares of the frame.
+
+        `seen` is the last frame handed out where it is not said; clicks on one of the last 50 are understood. It is
+        felt in the next chunk. What is returned has that frame and the place on the photo: given to `ask` of another
+        session with the same sound, or written down (prompts.interactions.as_yaml), it gives the same frames.
+        Raises ConfigError for what cannot be, and where the session was made without `regions`.
+        """
+        if self._regions is None:
+            raise ConfigError("this session does not know where the person is: make it by Engine.session to touch them")
+        check_place(x, y)
+        place = self._seen.place_on_photo(x, y, seen)
+        made = self._regions().touched(self._windows.index * CHUNK_FRAMES, do, *place, tone, strength)
+        self.ask([made])
+        return made
 
     def _due(self, window: Window) -> Asked:
         """What is asked of the chunk that `window` is of; from now on it is done."""
         first = window.index * CHUNK_FRAMES
-        due = tuple(cue for cue in self._asked if cue.frame < first + CHUNK_FRAMES)
+        due = tuple(one for one in self._asked if one.frame < first + CHUNK_FRAMES)
         self._asked = self._asked[len(due) :]
-        return tuple(replace(cue, frame=max(cue.frame, first)) for cue in due)
+        return tuple(replace(one, frame=max(one.frame, first)) for one in due)
 
     def push(self, samples: Sound) -> list[Frame]:
         """Hear `samples`, float32 (2, n) in [-1, 1] at 16 kHz, rows (avatar, partner), any n.
@@ -159,7 +183,9 @@ class StreamingSession:
 
     def _chunk(self, motion: Motion, pictures: Frames) -> Chunk:
         if self._owed is not None and self._owed < motion.first + len(motion.values):
-            motion = Motion(motion.space, motion.values[: self._owed - motion.first], motion.first)
+            left = self._owed - motion.first
+            motion = replace(motion, values=motion.values[:left], contacts=motion.contacts[:left])
+        self._seen.keep(motion)
         frames = zip(range(len(motion.values)), pictures, strict=False)
         return Chunk(motion, [Frame(picture, motion.first + i) for i, picture in frames])
 
@@ -187,11 +213,15 @@ class StreamingSession:
         self._state = {name: tensors[f"motion.{name}"].to(tensor.device) for name, tensor in self._state.items()}
         self._asked = _from_tensor(tensors["asked"])
         self._ahead = self._border = None
+        self._seen.forget()
 
 
-def check_known(motion: MotionGenerator, cues: Iterable[Cue]) -> None:
-    """Raises ConfigError for a cue that `motion` cannot do."""
-    if unknown := sorted({cue.name for cue in cues} - motion.cues):
+def check_known(motion: MotionGenerator, asked: Iterable[Cue | Interaction]) -> None:
+    """Raises ConfigError for a cue that `motion` cannot do, and for an interaction where it answers none."""
+    asked = tuple(asked)
+    if any(isinstance(one, Interaction) for one in asked) and not is_touchable(motion):
+        raise ConfigError("this motion model answers no interactions; leave them out, or use motion.generator lmfm")
+    if unknown := sorted({one.name for one in asked if isinstance(one, Cue)} - motion.cues):
         known = f"it knows {', '.join(sorted(motion.cues))}" if motion.cues else "it knows none"
         raise ConfigError(
             f"the cue '{unknown[0]}' is none that this motion model can do ({known}); "
@@ -200,13 +230,20 @@ def check_known(motion: MotionGenerator, cues: Iterable[Cue]) -> None:
 
 
 def _as_tensor(asked: Asked) -> torch.Tensor:
-    """Cues as the bytes of a JSON list, to lie beside other tensors."""
-    text = json.dumps([astuple(cue) for cue in asked])
+    """What is asked as the bytes of a JSON list, to lie beside other tensors."""
+    text = json.dumps([[type(one).__name__, *astuple(one)] for one in asked])
     return torch.frombuffer(bytearray(text, "utf-8"), dtype=torch.uint8)
 
 
 def _from_tensor(tensor: torch.Tensor) -> Asked:
-    return tuple(Cue(*entry) for entry in json.loads(bytes(tensor.tolist())))
+    return tuple(_one_asked(*entry) for entry in json.loads(bytes(tensor.tolist())))
+
+
+def _one_asked(kind: str, *fields: Any) -> Cue | Interaction:
+    if kind == Cue.__name__:
+        return Cue(*fields)
+    touched = Interaction(*fields)
+    return replace(touched, regions=tuple((name, share) for name, share in touched.regions))
 
 
 SessionWindow = tuple[StreamingSession, Window]

@@ -14,6 +14,8 @@ from typing import Any
 from avtr_cli.core.config import Preset
 from avtr_cli.core.errors import ConfigError
 
+COMMERCIAL = ("yes", "conditional", "no", "unstated")  # unstated: nobody says under which licence the weights are
+
 
 @dataclass(frozen=True, kw_only=True)
 class Licence:
@@ -24,14 +26,14 @@ class Licence:
     url: str
     summary: str
     notice: str  # the attribution that reports and `avtr weights list` print
-    commercial: str  # yes | conditional | no
+    commercial: str  # one of COMMERCIAL
     condition: str = ""  # of `conditional`
     accept: bool = False  # must be accepted before the files are fetched or used
 
 
 @dataclass(frozen=True, kw_only=True)
 class WeightFile:
-    """One published file. `name` is ours: PART/FILE, where PART is avtr1 or liveportrait."""
+    """One published file. `name` is ours: PART/FILE, where PART is avtr1, liveportrait or eval."""
 
     name: str
     what: str
@@ -93,7 +95,7 @@ def load_registry(path: Path) -> Registry:
         lists = {key: tuple(fields.get(key, ())) for key in ("sets", "also")}
         files[name] = WeightFile(name=name, **(fields | lists))
     assert all(file.licence in licences for file in files.values())
-    assert all(licence.commercial in ("yes", "conditional", "no") for licence in licences.values())
+    assert all(licence.commercial in COMMERCIAL for licence in licences.values())
     return Registry(licences, files)
 
 

@@ -152,6 +152,11 @@ class Store:
                     f"{licence.name} forbids commercial use, which the licence policy 'commercial' asks for; "
                     "leave these weights out, or use them non-commercially with --licence-policy any"
                 )
+            if policy == "commercial" and licence.commercial == "unstated":
+                raise WeightsError(
+                    f"{licence.name}: nobody says that commercial use is allowed, which the licence policy "
+                    "'commercial' asks for; leave these weights out, or decide yourself with --licence-policy any"
+                )
             if not self.accepted(licence):
                 under_it = next(file for file in self.registry.files.values() if file.licence == licence.id)
                 raise WeightsError(

@@ -20,7 +20,9 @@ BORDER_CONSTANT: int
 BORDER_REFLECT: int
 BORDER_REPLICATE: int
 CAP_PROP_POS_MSEC: int
+CC_STAT_AREA: int
 COLOR_GRAY2RGB: int
+COLOR_HSV2RGB: int
 COLOR_RGB2BGR: int
 COLOR_BGR2RGB: int
 COLOR_RGB2GRAY: int
@@ -30,7 +32,7 @@ CV_64F: int
 DIST_L2: int
 DIST_LABEL_PIXEL: int
 DIST_MASK_PRECISE: int
-CC_STAT_AREA: int
+FONT_HERSHEY_SIMPLEX: int
 INTER_AREA: int
 INTER_CUBIC: int
 INTER_LINEAR: int
@@ -38,6 +40,8 @@ INTER_NEAREST: int
 LINE_AA: int
 MORPH_CLOSE: int
 MORPH_ELLIPSE: int
+MORPH_GRADIENT: int
+MORPH_OPEN: int
 TM_CCOEFF_NORMED: int
 WARP_INVERSE_MAP: int
 
@@ -48,6 +52,12 @@ class VideoCapture:
     def read(self) -> tuple[bool, NDArray[np.uint8]]: ...
     def set(self, propId: int, value: float) -> bool: ...
     def release(self) -> None: ...
+
+class FaceRecognizerSF:
+    @staticmethod
+    def create(model: str, config: str) -> FaceRecognizerSF: ...
+    def alignCrop(self, src_img: NDArray[np.uint8], face_box: NDArray[np.float32]) -> NDArray[np.uint8]: ...
+    def feature(self, aligned_img: NDArray[np.uint8]) -> NDArray[np.float32]: ...
 
 def GaussianBlur(
     src: NDArray[_T], ksize: _Size, sigmaX: float, dst: NDArray[_T] | None = ..., sigmaY: float = ...,
@@ -142,3 +152,17 @@ def warpAffine(
     src: NDArray[_T], M: _Array, dsize: _Size, dst: NDArray[_T] | None = ..., flags: int = ..., borderMode: int = ...,
     borderValue: _Scalar = ...,
 ) -> NDArray[_T]: ...  # fmt: skip
+def getTextSize(text: str, fontFace: int, fontScale: float, thickness: int) -> tuple[_Size, int]: ...
+def putText(
+    img: NDArray[np.uint8],
+    text: str,
+    org: tuple[int, int],
+    fontFace: int,
+    fontScale: float,
+    color: _Scalar,
+    thickness: int,
+    lineType: int,
+) -> _Array: ...
+def rectangle(
+    img: NDArray[np.uint8], pt1: tuple[int, int], pt2: tuple[int, int], color: _Scalar, thickness: int, lineType: int
+) -> _Array: ...

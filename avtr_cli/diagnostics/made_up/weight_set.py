@@ -1,4 +1,4 @@
-"""The whole published weight set, made up: every file of `registry.yaml` in its format, in a store of its own.
+"""The published models' weights, made up: every file that a preset renders with in its format, in a store of its own.
 
 LivePortrait's networks follow the weight rule (diagnostics/made_up/numbers.py), so a rendered picture is the same
 everywhere; the others come from archive.py and onnx_files.py. Records say "made up", so no licence is asked for and
@@ -45,13 +45,14 @@ def write_set(root: Path, small: bool = False, optional: bool = True) -> Store:
         **{f"liveportrait/{name}": partial(_write_base, name) for name in BASE},
     }
     store = Store(root)
-    for name, file in store.registry.files.items():
+    for name, make in makers.items():
+        file = store.registry.files[name]
         path = store.target(file)
         if store.present(file) or (file.optional and not optional):
             continue
         path.parent.mkdir(parents=True, exist_ok=True)
         with replacing(path) as partial_file:
-            makers[name](partial_file)
+            make(partial_file)
         store.note(path, Record(sha256=sha256_of(path), size=path.stat().st_size, source=MADE_UP))
     return store
 

@@ -1,6 +1,7 @@
-"""A clip into eighteen numbers a frame, nine of what is heard and nine of what is shown; and controls made of truth.
+"""A clip into numbers a frame of what is heard and of what is shown; and controls made of truth.
 
-All are standardised by truth (sound: by all partners). A control says what a measure gives where nothing reacts.
+The embedded encoder's nine and nine are standardised by truth (sound: by all partners). A control says what a measure
+gives where nothing reacts.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ CONSTANT = 1e-9  # a column that varies less is not brought to spread 1
 
 @dataclass(frozen=True)
 class Entry:
-    """One clip: which frames count (T,), what is heard (T, 9), what truth and each system shows (T, 9)."""
+    """One clip: which frames count (T,), what is heard (T, a), what truth and each system shows (T, v)."""
 
     id: str
     group: str
@@ -35,7 +36,7 @@ class Entry:
 
 
 Model = Callable[[int], Doubles | None]
-"""An entry's number -> what is judged there, (up to T, 9); None: nothing."""
+"""An entry's number -> what is judged there, (up to T, v); None: nothing."""
 
 
 def entry_of(clip: Judged, rule: str) -> Entry | None:

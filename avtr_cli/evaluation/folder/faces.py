@@ -218,7 +218,17 @@ def _with_tracks(shown: Shown, change: Callable[[Doubles], Doubles]) -> Shown:
     head, jaw, expression, vertices = (
         None if track is None else change(track) for track in (shown.head, shown.jaw, shown.expression, shown.vertices)
     )
-    return replace(shown, face=None, boxes=None, head=head, jaw=jaw, expression=expression, vertices=vertices)
+    return replace(
+        shown,
+        face=None,
+        boxes=None,
+        embedding=None,
+        heard=None,
+        head=head,
+        jaw=jaw,
+        expression=expression,
+        vertices=vertices,
+    )
 
 
 def _motion(shown: Shown, name: str) -> Doubles | None:

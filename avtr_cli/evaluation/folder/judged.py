@@ -101,7 +101,7 @@ def _whole(clip: Clip, watched: Watched | None) -> Judged:
     truth = read_shown(clip.truth, watched(clip.truth.name) if watched else None)
     frames = _same_length(len(own), truth.frames, "the truth")
     heard = audio_vector(partner.level(), partner.active, partner.phrases)
-    first, end = _cut(clip, frames)
+    first, end = cut(clip, frames)
     truth = part(truth, first, end)
     return Judged(
         clip, own.active[first:end], partner.active[first:end], heard[first:end], own.level()[first:end], truth, {}, {}
@@ -115,7 +115,7 @@ def _of_system(system: System, whole: Judged, watched: Watched | None) -> tuple[
     shown = read_shown(path, watched(f"{system.name}/{path.name}") if watched else None)
     if shown.space != whole.truth.space:
         raise Unfit(f"it is of the kind '{shown.space}', the truth of the kind '{whole.truth.space}'")
-    first, end = _cut(whole.clip, shown.frames)
+    first, end = cut(whole.clip, shown.frames)
     frames = _same_length(whole.truth.frames, end - first, "the system's file")
     _same_vertices(shown, whole.truth)
     return part(shown, first, first + frames), frames
@@ -134,7 +134,7 @@ def _same_vertices(shown: Shown, truth: Shown) -> None:
             raise Unfit(f"its {name} are {one.shape[1]}, those of the truth {other.shape[1]}")
 
 
-def _cut(clip: Clip, frames: int) -> tuple[int, int]:
+def cut(clip: Clip, frames: int) -> tuple[int, int]:
     """The frames that the clip's times choose."""
     first = min(round(clip.start_s * FPS), frames)
     end = frames if clip.end_s is None else min(round(clip.end_s * FPS), frames)
@@ -149,7 +149,7 @@ def part(shown: Shown, first: int, end: int) -> Shown:
         return shown
     cut = {
         name: array[first:end]
-        for name in ("head", "jaw", "expression", "vertices", "boxes")
+        for name in ("head", "jaw", "expression", "vertices", "boxes", "embedding", "heard")
         if (array := getattr(shown, name)) is not None
     }
     face = shown.face

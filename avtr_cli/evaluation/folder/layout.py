@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +69,12 @@ class Layout:
     systems: tuple[System, ...]
     warnings: tuple[str, ...] = field(default=())
     truth: str = RECORDED
+
+    def preferring(self, suffix: str) -> Layout:
+        """The same with truth of the kind `suffix`, wherever there is such."""
+        place = self.folder / "truth"
+        clips = (replace(clip, truth=_shown(place, clip.id, (suffix,)) or clip.truth) for clip in self.clips)
+        return replace(self, clips=tuple(clips))
 
 
 def read_layout(folder: Path) -> Layout:

@@ -12,26 +12,26 @@ from typing import Any
 
 import numpy as np
 
-from avtr_cli.core.arrays import Doubles
 from avtr_cli.evaluation import joint
 from avtr_cli.evaluation.coupling import couple
 from avtr_cli.evaluation.encoder import NAME
 from avtr_cli.evaluation.folder.entries import Entry, Model, controls, standardised
 from avtr_cli.evaluation.folder.judged import LeftOut
 from avtr_cli.evaluation.folder.layout import Layout
+from avtr_cli.evaluation.folder.leading import PROACTIVITY, proactivity, proactivity_rows
 from avtr_cli.evaluation.folder.rows import FORMAT, Count, difference, row
-from avtr_cli.evaluation.pairs import Pair, derangement
-from avtr_cli.evaluation.proactivity import tlcc
+from avtr_cli.evaluation.pairs import Pair
 from avtr_cli.evaluation.reactivity import replicated
-from avtr_cli.evaluation.replicates import Replicates, mean_over
+from avtr_cli.evaluation.replicates import Replicates
 
 FEWEST_GROUPS = 10  # conversations, below which no reactivity number is told unasked
+SYNCNET = "syncnet"  # the encoder that is computed from videos
 CONFOUNDED = 0.3  # specificity of the control `identity` from which the number is mostly identity
 REACTIVITY = (
     "coupling", "pattern", "coupling_p", "specificity_within", "specificity_centred", "specificity", "marginal_fit",
     "fmd_gain", "quality", "cjfd_real", "cjfd_shuffled", "cjfd_shuffled_truth", "fmd_real",
 )  # fmt: skip
-PROACTIVITY = ("tlcc_proactivity", "tlcc_shuffled", "tlcc_over_shuffled")
+PUBLISHED = REACTIVITY[5:]
 ROWS = (*REACTIVITY, *PROACTIVITY)
 BETTER = {
     "coupling_p": False, "specificity_within": True, "specificity_centred": True, "specificity": True,
@@ -42,7 +42,11 @@ BETTER = {
 
 @dataclass(frozen=True)
 class Asked:
-    """How listening is judged. rule: which frames count, of FRAME_RULES; few: numbers of few conversations too."""
+    """How listening is judged. rule: which frames count, of FRAME_RULES; few: numbers of few conversations too.
+
+    encoder     whose numbers sound and faces are: our own, that of the folder's .npz files, or SyncNet of its videos
+    comparable  whether rows of the published family compare with published values, on the same data
+    """
 
     rule: str = "listening"
     shuffles: int = 5
@@ -50,14 +54,17 @@ class Asked:
     seed: int = 0
     few: bool = False
     norm: bool = False
+    encoder: str = NAME
+    comparable: bool = False
 
 
 def listening_report(
     entries: Sequence[Entry], layout: Layout, left_out: LeftOut, asked: Asked, space: str | None
 ) -> dict[str, Any]:
     """The whole report of these clips, which are in the order of their IDs."""
-    scaled = standardised(entries)
-    even = [scaled(entry) for entry in entries]
+    even = list(entries)
+    if asked.encoder == NAME:
+        even = list(map(standardised(entries), entries))
     judge, models = _Judge(even, asked), controls(even)
     told = {name: {"measures": judge.rows(model, 0)} for name, model in models.items()}
     confounded = judge.specificity(models["identity"]) > CONFOUNDED  # NaN is not
@@ -82,7 +89,7 @@ def listening_report(
         )
     return {
         "format": FORMAT,
-        "encoder": NAME,
+        "encoder": asked.encoder,
         "curves_from": space,
         "frames_rule": asked.rule,
         "protocol": None,
@@ -94,9 +101,20 @@ def listening_report(
         "systems": systems,
         "differences": judge.differences([system.name for system in layout.systems]),
         "controls": told,
-        "statement": f"not comparable with published values: the encoder is {NAME}",
+        "statement": _statement(asked),
         "warnings": warnings,
     }
+
+
+def _statement(asked: Asked) -> str:
+    if asked.comparable:
+        return f"rows of the published family compare with published values by {asked.encoder} on the same data alone"
+    why = f"the encoder is {asked.encoder}"
+    if asked.encoder == SYNCNET:
+        why += ", and which layer and crop were used is not told"
+    elif asked.encoder != NAME:
+        why += f", the frames' rule {asked.rule}"
+    return f"not comparable with published values: {why}"
 
 
 class _Judge:
@@ -104,7 +122,6 @@ class _Judge:
 
     def __init__(self, entries: Sequence[Entry], asked: Asked):
         self._entries, self._asked = entries, asked
-        self._by_id = {entry.id: at for at, entry in enumerate(entries)}
 
     def of(self, system: str) -> Model:
         """What a system shows."""
@@ -122,8 +139,10 @@ class _Judge:
             if reason and not self._asked.few:
                 told = Replicates(math.nan, told.without)
             more: dict[str, Any] = {"corrected": told.corrected} if name == "specificity" else {}
-            rows[name] = row(told, count, BETTER.get(name), reason=reason or self._why(name, found), **more)
-        return rows | self._proactivity_rows(model)
+            comparable = self._asked.comparable and name in PUBLISHED
+            why = reason or self._why(name, found)
+            rows[name] = row(told, count, BETTER.get(name), comparable=comparable, reason=why, **more)
+        return rows | proactivity_rows(self._entries, model, self._asked.seed)
 
     def without_frames(self, system: str) -> list[dict[str, str]]:
         """The clips of a system in which nobody is listened to."""
@@ -141,7 +160,8 @@ class _Judge:
         def found(system: str, clips: tuple[int, ...]) -> dict[str, Replicates]:
             if (system, clips) not in kept:  # most systems have most clips: each is measured once
                 model = self._among(system, clips)
-                kept[system, clips] = self._reactivity(self._pairs(model), 0) | self._proactivity(model)[0]
+                leads, _, _ = proactivity(self._entries, model, self._asked.seed)
+                kept[system, clips] = self._reactivity(self._pairs(model), 0) | leads
             return kept[system, clips]
 
         for at, one in enumerate(systems):
@@ -180,8 +200,8 @@ class _Judge:
                 continue
             chosen = entry.chosen[: len(shown)]
             if chosen.any():
-                sides = (side[: len(chosen)][chosen] for side in (entry.heard, shown, entry.truth))
-                audio, face, truth = sides
+                sides = (entry.heard, shown, entry.truth)
+                audio, face, truth = (np.asarray(side[: len(chosen)][chosen], np.float64) for side in sides)
                 pairs.append(Pair(group=entry.group, audio=audio, model=face, truth=truth))
         return pairs
 
@@ -195,7 +215,7 @@ class _Judge:
         centred = joint.prepared(pairs, True, asked.norm)
         found["specificity_centred"] = replicated(joint.between(centred, asked.shuffles, asked.seed))["specificity"]
         turned = joint.within(plain_pairs, asked.shuffles)
-        if turned.groups:
+        if turned.pairs:
             found["specificity_within"] = replicated(turned)["specificity"]
         coupled = couple(pairs, p_shuffles, asked.seed)
         none = np.full(len(coupled.coupling.without), math.nan)
@@ -230,49 +250,3 @@ class _Judge:
             if name == "specificity_within"
             else "nothing varies, or nobody can be shuffled"
         )
-
-    def _proactivity_rows(self, model: Model) -> dict[str, dict[str, Any]]:
-        found, values, groups = self._proactivity(model)
-        known = [name for name, value in values["tlcc_proactivity"].items() if math.isfinite(value)]
-        count = Count(len(known), groups, sum(len(self._entries[self._by_id[name]].truth) for name in known))
-        reason = None if known else "no clip says whose face the partner's is ('partner' in manifest.yaml)"
-        return {
-            name: row(
-                found[name],
-                count,
-                None,
-                reason=None if math.isfinite(found[name].value) else reason,
-                values=values[name],
-            )
-            for name in PROACTIVITY
-        }
-
-    def _proactivity(self, model: Model) -> tuple[dict[str, Replicates], dict[str, dict[str, float]], int]:
-        """Rows, values of the clips, and the number of conversations: TLCC over whole clips, less truth's own."""
-        there = [
-            (at, shown, self._by_id[entry.partner])
-            for at, entry in enumerate(self._entries)
-            if entry.partner in self._by_id and (shown := model(at)) is not None
-        ]
-        groups = [self._entries[at].group for at, _, _ in there]
-        order = derangement(groups, self._asked.seed, 0) if there else None
-        real, shuffled = [], []
-        for place, (at, shown, speaker) in enumerate(there):
-            real.append(self._over_truth(at, shown, speaker))
-            shuffled.append(self._over_truth(at, shown, there[order[place]][2]) if order else math.nan)
-        columns = {
-            "tlcc_proactivity": np.array(real, np.float64),
-            "tlcc_shuffled": np.array(shuffled, np.float64),
-            "tlcc_over_shuffled": np.array(real, np.float64) - np.array(shuffled, np.float64),
-        }
-        owner = joint.numbered(groups)
-        count = len(set(groups))
-        rows = {name: mean_over(values, owner, count) for name, values in columns.items()}
-        ids = [self._entries[at].id for at, _, _ in there]
-        told = {name: dict(zip(ids, values.tolist(), strict=True)) for name, values in columns.items()}
-        return rows, told, count
-
-    def _over_truth(self, at: int, shown: Doubles, speaker: int) -> float:
-        face = self._entries[speaker].truth
-        one, other = tlcc(face, shown), tlcc(face, self._entries[at].truth)
-        return math.nan if one is None or other is None else one - other

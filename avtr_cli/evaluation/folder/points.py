@@ -29,13 +29,17 @@ from avtr_cli.perception.face_mesh import Follower
 from avtr_cli.perception.template import fit_pose, head_shape
 from avtr_cli.perception.topology import (
     EYES,
+    INNER_EYE_CORNERS,
     INNER_LOWER_LIP,
     INNER_UPPER_LIP,
+    MOUTH_CORNERS,
+    NOSE_TIP,
+    OUTER_EYE_CORNERS,
     OUTER_LOWER_LIP,
     OUTER_UPPER_LIP,
 )
 
-VERSION = 2  # of what is kept: it changes with whatever changes the numbers
+VERSION = 3  # of what is kept: it changes with whatever changes the numbers
 MOST_FACES = 3
 SURE_ENOUGH = 0.5  # score of a face that is followed from then on
 LIPS = tuple(sorted({*INNER_LOWER_LIP, *INNER_UPPER_LIP, *OUTER_LOWER_LIP, *OUTER_UPPER_LIP}))
@@ -53,6 +57,7 @@ class FacePoints:
 
     found (T,)      points (T, len(KEPT), 3) in the head's own frame, EO      angles (T, 3) of the head, degrees
     ears (T,) eye aspect ratio      boxes (T, 4) of the face: x1, y1, x2, y2 in shares of the picture's width, height
+    marks (T, 5, 2) in the same shares, see `face_marks`
     """
 
     found: Mask
@@ -60,6 +65,7 @@ class FacePoints:
     angles: Doubles
     ears: Doubles
     boxes: Doubles
+    marks: Points
 
     def __len__(self) -> int:
         return len(self.found)
@@ -92,9 +98,19 @@ def points_of(video: Path, watch: OnFrames | None = None) -> FacePoints:
                 angles=seen.angles.astype(np.float32),
                 ears=seen.ears.astype(np.float32),
                 boxes=seen.boxes.astype(np.float32),
+                marks=seen.marks.astype(np.float32),
             )
         return _read(kept) or seen  # the same numbers as the next time
     return seen
+
+
+def face_marks(points: Points) -> Points:
+    """Where eyes, nose and mouth of Face Mesh's (478, 3) points lie, (5, 2): what a face is set upright by.
+
+    Right eye (the picture's left), left eye, tip of the nose, right and left corner of the mouth.
+    """
+    eyes = [points[list(corners), :2].mean(0) for corners in zip(OUTER_EYE_CORNERS, INNER_EYE_CORNERS, strict=True)]
+    return np.stack([*eyes, points[NOSE_TIP, :2], *points[list(MOUTH_CORNERS), :2]])
 
 
 def pictures_at_25(video: Path) -> Iterator[tuple[Image, int]]:
@@ -113,7 +129,7 @@ def _read(path: Path) -> FacePoints | None:
     """What is kept there; None where nothing is, or it is damaged."""
     try:
         with np.load(path, allow_pickle=False) as data:
-            parts = [np.asarray(data[name], np.float64) for name in ("points", "angles", "ears", "boxes")]
+            parts = [np.asarray(data[name], np.float64) for name in ("points", "angles", "ears", "boxes", "marks")]
             found: Mask = data["found"].astype(bool)
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
         return None
@@ -124,7 +140,7 @@ def _read(path: Path) -> FacePoints | None:
 
 def _follow(video: Path, watch: OnFrames | None) -> FacePoints:
     mesh = Follower(most=MOST_FACES, least=SURE_ENOUGH)
-    found, shapes, angles, ears, boxes = [], [], [], [], []
+    found, shapes, angles, ears, boxes, marks = [], [], [], [], [], []
     last: Doubles | None = None
     for index, (picture, total) in enumerate(pictures_at_25(video), 1):
         points = _chosen(mesh, picture, last)
@@ -137,6 +153,7 @@ def _follow(video: Path, watch: OnFrames | None) -> FacePoints:
             angles.append(pose.angles)
             ears.append(eye_aspect_ratio(points))
             boxes.append(last / (width, height, width, height))
+            marks.append(face_marks(points) / (width, height))
         if watch is not None:
             watch(index, max(total, index))
     if not shapes:
@@ -148,6 +165,7 @@ def _follow(video: Path, watch: OnFrames | None) -> FacePoints:
         np.array(angles)[rows],
         np.array(ears)[rows],
         np.array(boxes)[rows],
+        np.array(marks)[rows],
     )
 
 

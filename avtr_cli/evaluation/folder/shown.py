@@ -27,7 +27,16 @@ from avtr_cli.perception.topology import EYES, LIP_CENTRES, MOUTH_CORNERS
 FEWEST_FOUND = 0.9  # of a video's frames must show the face
 EO_MM = 92.0  # between the outer eye corners of an adult
 LARGEST = 1e6  # of any number: beyond it nothing is motion
-KEYS = ("motion", "channels", "vertices", "unit", "lips", "upper", "head", "jaw", "fps")  # of an .npz that are read
+TRACKS = {
+    "motion": (2, None),
+    "vertices": (3, 3),
+    "head": (2, 3),
+    "jaw": (2, 1),
+    "embedding": (2, None),
+    "heard": (2, None),
+}
+"""Of an .npz: how many axes each has, and the size of the last one where it is given."""
+KEYS = (*TRACKS, "channels", "unit", "lips", "upper", "encoder", "fps")  # of an .npz that are read
 UNITS_MM = {"mm": 1.0, "m": 1000.0}
 SPACES = {"controls": "_arkit", "mesh": "_mesh", "npz": ""}
 """What a file can hold, and how rows of UniLS's measures are named then: numbers of two spaces are never alike."""
@@ -42,6 +51,7 @@ class Shown:
     face        curves, from controls or a video        head  (T, 3) radians        jaw  (T, 1)
     expression  (T, C), without the head                vertices  (T, V, 3) in mm, without head rotation
     found       share of a video's frames with a face   boxes  (T, 4) of it, in shares of the picture
+    embedding   (T, v) of the face by `encoder`         heard  (T, a) of the partner's sound by the same
     """
 
     space: str
@@ -55,6 +65,9 @@ class Shown:
     upper: tuple[int, ...] = ()
     found: float = 1.0
     boxes: Doubles | None = None
+    embedding: Doubles | None = None
+    heard: Doubles | None = None
+    encoder: str = ""
     note: str = ""
 
 
@@ -129,17 +142,19 @@ def _of_video(path: Path, watch: OnFrames | None) -> Shown:
 def _of_npz(path: Path) -> Shown:
     """Raises InputError where it is no such file, or its arrays do not fit together."""
     arrays = _arrays(path)
-    tracks = {name: arrays[name] for name in ("motion", "vertices", "head", "jaw") if name in arrays}
+    tracks = {name: arrays[name] for name in TRACKS if name in arrays}
     if not tracks:
-        raise InputError(f"{path}: holds none of motion, vertices, head, jaw")
+        raise InputError(f"{path}: holds none of {', '.join(TRACKS)}")
     for name, array in tracks.items():
-        _check(path, name, array, {"motion": (2, None), "vertices": (3, 3), "head": (2, 3), "jaw": (2, 1)}[name])
+        _check(path, name, array, TRACKS[name])
     if len({len(array) for array in tracks.values()}) > 1:
         lengths = ", ".join(f"{name} {len(array)}" for name, array in tracks.items())
         raise InputError(f"{path}: its tracks are not of one length ({lengths} frames)")
     fps = _number(path, arrays, "fps", FPS)
     even: dict[str, Doubles] = {name: at_25(array.astype(np.float64), fps) for name, array in tracks.items()}
+    encoder = str(arrays["encoder"].item()) if "encoder" in arrays and arrays["encoder"].size == 1 else ""
     shown = _named(path, arrays, even)
+    shown = replace(shown, embedding=even.get("embedding"), heard=even.get("heard"), encoder=encoder)
     return shown if abs(fps - FPS) < 1e-3 else replace(shown, note=f"{path.name}: resampled from {fps:g} to {FPS} fps")
 
 
@@ -183,7 +198,7 @@ def _arrays(path: Path) -> dict[str, Any]:
     try:
         with np.load(path, allow_pickle=False) as data:
             if not isinstance(data, np.lib.npyio.NpzFile):
-                raise InputError(f"{path}: holds one array; an .npz holds motion, vertices, head or jaw by name")
+                raise InputError(f"{path}: holds one array; an .npz holds them by name: motion, vertices, head, ...")
             return {name: data[name] for name in KEYS if name in data}
     except (OSError, ValueError, TypeError, EOFError, KeyError, zipfile.BadZipFile) as error:
         raise InputError(f"{path}: is no .npz file that can be read without pickle") from error

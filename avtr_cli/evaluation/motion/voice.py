@@ -52,7 +52,7 @@ class Voice:
 
     def level(self) -> Doubles:
         """`energy_db` with everything 50 dB below the loud frames cut off: an empty channel says nothing more."""
-        return np.maximum(self.energy_db, loudness(self.energy_db) - 50.0)
+        return floored(self.energy_db)
 
 
 def hear(sound: Sound) -> tuple[Voice, Voice]:
@@ -74,6 +74,11 @@ def energy_db(samples: Reals) -> Doubles:
     power = (padded.reshape(frames, SAMPLES_PER_FRAME) ** 2).mean(1)
     decibel: Doubles = 10 * np.log10(power + 10 ** (SILENT_DB / 10))
     return decibel
+
+
+def floored(levels: Doubles) -> Doubles:
+    """Levels (T,) with everything 50 dB below the loud frames cut off."""
+    return np.maximum(levels, loudness(levels) - 50.0)
 
 
 def loudness(levels: Doubles) -> float:

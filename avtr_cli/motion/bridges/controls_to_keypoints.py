@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from avtr_cli.core.motion_space import ARKIT_BLENDSHAPES, CONTROLS, KEYPOINTS
-from avtr_cli.core.protocols import MotionGenerator, backend_of
+from avtr_cli.core.protocols import MotionGenerator, backend_of, is_touchable
 from avtr_cli.core.rotation import matrix_of, vector_of
 from avtr_cli.core.types import Asked, Identity, Motion, MotionState, Window
 
@@ -132,7 +132,7 @@ class Retargeted:
     def __init__(self, inner: MotionGenerator):
         assert inner.space == CONTROLS
         self._inner, self.cues, self.weights_files = inner, inner.cues, inner.weights_files
-        self.backend = backend_of(inner)
+        self.backend, self.touchable = backend_of(inner), is_touchable(inner)
 
     def start(self, identity: Identity, seed: int) -> MotionState:
         """The inner model's state for a neutral face, and the portrait's geometry from `identity.anatomy`."""

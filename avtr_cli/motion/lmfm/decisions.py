@@ -6,13 +6,13 @@ rest. One frame after the other, because a start forbids the next for a while.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from avtr_cli.core.arrays import AnyArray, Doubles, Floats, Reals
-from avtr_cli.core.types import Asked
+from avtr_cli.core.types import Cue
 from avtr_cli.motion import gestures
 from avtr_cli.motion.gestures import CURVES, EVENTS, GAZE_CELLS, LONGEST, REFRACTORY, ROW
 from avtr_cli.motion.lmfm.event_head import SINCE_LONGEST
@@ -55,7 +55,7 @@ def decide(
     hazards: Hazards,
     numbers: Doubles,
     odds: Reals,
-    asked: Asked,
+    asked: Sequence[Cue],
 ) -> tuple[Floats, Pending]:
     """The gesture curves of the next `frames` frames, float32 (frames, 8), and what is then pending.
 

@@ -18,11 +18,15 @@ from torch import Tensor
 
 from avtr_cli.core.arrays import Floats
 from avtr_cli.core.config import MotionConfig
+from avtr_cli.core.interaction import Contact, Interaction
 from avtr_cli.core.motion_space import CONTROLS
 from avtr_cli.core.timing import CHUNK_FRAMES, PAST_FRAMES
-from avtr_cli.core.types import CUES, Asked, Identity, Motion, MotionState, Window
+from avtr_cli.core.types import CUES, Asked, Cue, Identity, Motion, MotionState, Window
 from avtr_cli.motion import flow
 from avtr_cli.motion.gestures import CURVES, EVENTS
+from avtr_cli.motion.interactions import memory as touched
+from avtr_cli.motion.interactions.contacts import contacts
+from avtr_cli.motion.interactions.reactor import react
 from avtr_cli.motion.lmfm import decisions, event_head, hearing, voicing
 from avtr_cli.motion.lmfm.articulation import FACE, MOUTH, compose
 from avtr_cli.motion.lmfm.checkpoint import SHIPPED, load_lmfm
@@ -54,6 +58,7 @@ class LmfmGenerator:
 
     space = CONTROLS
     cues = frozenset(CUES)
+    touchable = True
 
     def __init__(self, config: MotionConfig, checkpoint: Path | None = None, kernels: str = "auto") -> None:
         """`kernels`: auto, the network through onnxruntime where it is installed, or off, through torch."""
@@ -83,7 +88,7 @@ class LmfmGenerator:
         with torch.no_grad(), one_thread():
             rest = -model.face_centre(self._person) / model.face_sd  # zero controls: the photo
             silence = model.hearing.of_silence()
-        parted = identity.anatomy.get("parted_lips") if identity else None
+        parted, smile = (identity.anatomy.get(name) if identity else None for name in ("parted_lips", "photo_smile"))
         pending = decisions.Pending.empty()
         return {
             "seed": torch.tensor([seed & 0xFFFFFFFF, identity.person if identity else 0], dtype=torch.int64),
@@ -100,15 +105,26 @@ class LmfmGenerator:
             "voicing": voicing.at_rest(),
             "held": voicing.unmoved(),
             "parted": torch.zeros(1) if parted is None else parted.detach().float().cpu().reshape(1),
+            "photo_smile": torch.zeros(1) if smile is None else smile.detach().float().cpu().reshape(1),
+            "touches": touched.nothing(),
         }
 
     def step(self, window: Window, state: MotionState, asked: Asked = ()) -> tuple[Motion, MotionState]:
         """The 5 frames of one chunk, float32 (5, 58), and the state after it."""
         with torch.inference_mode(), one_thread():
-            values, after = self._step(window, state, asked)
-        return Motion(CONTROLS, values.clone(), window.index * CHUNK_FRAMES), after  # a tensor as any other
+            cues = tuple(one for one in asked if isinstance(one, Cue))
+            values, speaking, after = self._step(window, state, cues)
+            first = window.index * CHUNK_FRAMES
+            fresh = tuple(one for one in asked if isinstance(one, Interaction))
+            touches = (*touched.remembered(state["touches"]), *fresh)
+            values, contacts = _touched(values, first, touches, speaking, state)
+            after["touches"] = touched.remember(touches, first)
+        return Motion(CONTROLS, values.clone(), first, contacts), after  # a tensor as any other
 
-    def _step(self, window: Window, state: MotionState, asked: Asked) -> tuple[Tensor, MotionState]:
+    def _step(
+        self, window: Window, state: MotionState, asked: tuple[Cue, ...]
+    ) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
+        """Controls (5, 58), how far the own voice moves the mouth (5,), and the state after them but for touches."""
         model, config = self.model, self.config
         rng = np.random.default_rng([*state["seed"].tolist(), window.index])
         fresh = self._mel.of_window(torch.from_numpy(window.samples))
@@ -155,11 +171,18 @@ class LmfmGenerator:
             "voicing": voiced,
             "held": held,
             "parted": state["parted"],
+            "photo_smile": state["photo_smile"],
         }
-        return values, after
+        return values, gate, after
 
     def _gesture(
-        self, index: int, flags: Tensor, memory: Tensor, state: MotionState, rng: np.random.Generator, asked: Asked
+        self,
+        index: int,
+        flags: Tensor,
+        memory: Tensor,
+        state: MotionState,
+        rng: np.random.Generator,
+        asked: tuple[Cue, ...],
     ) -> tuple[Floats, decisions.Pending]:
         """Which gestures start in this chunk: the event head's hazards, guided by the partner if asked for."""
         pending = decisions.Pending(state["pending"].numpy(), state["since"].numpy(), state["gaze"].numpy())
@@ -184,6 +207,18 @@ def _backend(kernels: str) -> type[TorchBackend] | type[OnnxBackend]:
         return OnnxBackend
     logger.warning("onnxruntime is not installed, so motion is computed by torch, in about three times the time")
     return TorchBackend
+
+
+def _touched(
+    values: Tensor, first: int, touches: tuple[Interaction, ...], speaking: Tensor, state: MotionState
+) -> tuple[Tensor, tuple[tuple[Contact, ...], ...]]:
+    """Controls (5, 58) with the answers to `touches`, and what these do to the skin."""
+    if not touches:
+        return values, ()
+    rows = values.double().numpy()
+    seed, smile = state["seed"].tolist(), float(state["photo_smile"])
+    answered = react(rows, first, touches, speaking.double().numpy(), seed, smile)
+    return torch.from_numpy(answered).to(values.dtype), contacts(touches, first, len(rows))
 
 
 def ramp(p: Tensor, low: float, high: float) -> Tensor:

@@ -38,14 +38,14 @@ class Splats(Protocol):
 
 
 def choose_splatter(
-    height: int, width: int, device: torch.device, kernels: str = "auto", low_pass: float = LOW_PASS
+    height: int, width: int, device: torch.device, kernels: str = "auto", low_pass: float = LOW_PASS, threads: int = 1
 ) -> Splats:
-    """`kernels` as `runtime.kernels`: off is the plain form. Compiled loops share a frame among torch's threads."""
+    """`kernels` as `runtime.kernels`: off is the plain form. Compiled loops draw a frame on `threads` threads."""
     if kernels_on(device, kernels):
         try:
             from avtr_cli.render.gaussian.splatting import Splatter
 
-            return Splatter(height, width, low_pass, torch.get_num_threads())
+            return Splatter(height, width, low_pass, threads)
         except Exception as error:  # Numba missing, switched off, or at odds with this NumPy, LLVM or CPU
             _tell("Numba", error)
     if device.type == "cuda" and kernels == "auto" and (splatter := gsplat_splatter(height, width, device, low_pass)):

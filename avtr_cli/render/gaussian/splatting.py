@@ -39,6 +39,7 @@ class Splatter:
         self.drawn: Floats = np.zeros((height, width, 4), np.float32)
         self._columns, self._rows = -(-width // splats.TILE_WIDTH), -(-height // splats.TILE_HEIGHT)
         self._starts = np.zeros(self._columns * self._rows + 1, np.int64)
+        self._ends = np.empty(self._columns * self._rows, np.int64)
         self._counts = np.empty(2048, np.int32)
         self._listed = np.empty(0, np.int32)
         self._bands = [
@@ -66,7 +67,8 @@ class Splatter:
         entries = splats.count_tiles(self._spans, seen, self._columns, self._starts)
         if entries > len(self._listed):
             self._listed = np.empty(int(_SPARE * entries), np.int32)
-        splats.list_tiles(self._spans, self._order, seen, self._columns, self._starts[:-1].copy(), self._listed)
+        np.copyto(self._ends, self._starts[:-1])
+        splats.list_tiles(self._spans, self._order, seen, self._columns, self._ends, self._listed)
         self._blend(entries)
         return self.drawn[..., :3], self.drawn[..., 3]
 
@@ -81,8 +83,8 @@ class Splatter:
     @property
     def scratch_bytes(self) -> int:
         """Memory kept between frames, without the frame itself."""
-        kept = (self._records, self._depths, self._spans, self._order, self._other, self._starts, self._listed)
-        return sum(array.nbytes for array in kept)
+        lists = (self._order, self._other, self._starts, self._ends, self._listed)
+        return sum(array.nbytes for array in (self._records, self._depths, self._spans, *lists))
 
     def _make_room(self, n: int) -> None:
         self._records = _aligned(n, splats.RECORD)

@@ -19,7 +19,7 @@ from avtr_cli.kernels.splat_measures import BEYOND, LARGEST, LEAST_ALPHA, LEAST_
 from avtr_cli.render.gaussian.gaussians import Gaussians
 
 _STEPS = 2.0**40  # of a whole number, to 1
-_AT_ONCE = 1 << 22  # pixels of splats, which bounds the memory: some 100 bytes for each
+_AT_ONCE = 1 << 20  # pixels of splats, which bounds the memory: some 300 bytes for each
 
 
 class TorchSplatter:

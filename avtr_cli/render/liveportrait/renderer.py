@@ -32,7 +32,7 @@ from avtr_cli.perception.crop import resample, scale_of
 from avtr_cli.perception.template import fit_pose
 from avtr_cli.render.composite import OWN, background, is_transparent
 from avtr_cli.render.liveportrait import checkpoints, networks
-from avtr_cli.render.liveportrait.checkpoints import BASE_NETWORKS, SHARED_FILE, StateDict
+from avtr_cli.render.liveportrait.checkpoints import BASE_NETWORKS, SHARED_FILE
 from avtr_cli.render.liveportrait.compiled import CompiledSpadeGenerator, CompiledWarpingModule
 from avtr_cli.render.liveportrait.convolution import Scratch
 from avtr_cli.render.liveportrait.crop import AVTR1, crop_matrix, cropped, network_input
@@ -52,6 +52,7 @@ from avtr_cli.render.liveportrait.retargeting import OPEN_LIPS, corrected, eye_r
 from avtr_cli.render.split import cut_out
 from avtr_cli.render.view import crop_view, whole_photo
 from avtr_cli.weights.store import Store
+from avtr_cli.weights.tensors import StateDict
 
 ONE_STEP = 1.0  # of 255: as near as a CUDA graph's frames must be to the plain call's
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}

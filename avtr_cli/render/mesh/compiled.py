@@ -17,15 +17,16 @@ import numpy as np
 from avtr_cli.core.arrays import Doubles, Floats, Image, Indices
 from avtr_cli.core.folders import cache_folder
 from avtr_cli.core.logs import NOTICE
-from avtr_cli.kernels import compiling, eyes, grid, mouth, picture, points
+from avtr_cli.kernels import compiling, contact, eyes, grid, mouth, picture, points
 from avtr_cli.render.mesh import mouth as mouth_parts
+from avtr_cli.render.mesh.contact import blood_shares
 from avtr_cli.render.mesh.controls import Controls
 from avtr_cli.render.mesh.eyes import how_closed, how_drawn, how_unfolded
 from avtr_cli.render.mesh.interior import LEAST_LIT, Look, look, shade_reach
 from avtr_cli.render.mesh.inverse import FOLDS_BEGIN, lips_in_frame
 from avtr_cli.render.mesh.loop_tables import MOUTH_POINTS, PointTables, Tables
 from avtr_cli.render.mesh.rectangle import Rectangle
-from avtr_cli.render.mesh.shading import lamp_change
+from avtr_cli.render.mesh.shading import LAMP, lamp_change
 from avtr_cli.render.mesh.shapes import LOWER, UPPER
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ class Scratch:
         self.step = np.empty(4, np.float32)
         self.nodes = np.empty((3, rows, columns), np.float32)
         self.change = np.empty((rows, columns), np.float32)
+        self.red = np.empty((rows, columns), np.float32)
         self.shows = np.empty((rows - 1, columns - 1), np.uint8)
         self.line = np.empty((3, shapes_wide), np.float32)
         self.bands = [
@@ -68,14 +70,25 @@ class Loops:
         self._threads = threads
         self._crew = ThreadPoolExecutor(self._threads - 1, "rows") if self._threads > 1 else None
 
-    def draw(self, avatar: Avatar, tables: Tables, controls: Controls, out: Image) -> None:
-        """The visible part of the stage into `out`, uint8 (h, w, 3 or 4), contiguous."""
+    def draw(
+        self, avatar: Avatar, tables: Tables, controls: Controls, out: Image, touching: Floats | None = None
+    ) -> None:
+        """The visible part of the stage into `out`, uint8 (h, w, 3 or 4), contiguous.
+
+        `touching` are the contacts of the frame, see `contact_table`.
+        """
         scratch = self._scratch(avatar, tables)
-        self._find_nodes(avatar, tables, controls, scratch)
+        self._find_nodes(avatar, tables, controls, scratch, touching)
         self._picture(avatar, tables, scratch, out)
         reach = _reach(avatar, tables.points, controls)
         drawn, box = self._mouth(avatar, tables, controls, scratch, out, reach)
         self._eyes(avatar, tables, controls, scratch, out, drawn, box, reach[len(MOUTH_POINTS) :])
+        if touching is not None:
+            visible, shares = avatar.stage.visible, blood_shares(avatar.shading.tint)
+            contact.redden(
+                out, tables.plate, tables.person, scratch.nodes, scratch.red, avatar.stage.cell, visible.x, visible.y,
+                shares,
+            )  # fmt: skip
 
     def _scratch(self, avatar: Avatar, tables: Tables) -> Scratch:
         kept: dict[tuple[int, ...], Scratch] = self._own.__dict__.setdefault("kept", {})
@@ -87,12 +100,17 @@ class Loops:
             kept[size] = Scratch(*size, bands=self._threads)
         return kept[size]
 
-    def _find_nodes(self, avatar: Avatar, tables: Tables, controls: Controls, scratch: Scratch) -> None:
+    def _find_nodes(
+        self, avatar: Avatar, tables: Tables, controls: Controls, scratch: Scratch, touching: Floats | None = None
+    ) -> None:
         """Where the nodes come from, and their light: `scratch.nodes`, and `back` of both layers."""
         field, pose, cell = avatar.field, controls.pose, avatar.stage.cell
         rows, columns = field.grid
         moved, back, nodes = scratch.moved, scratch.back, scratch.nodes
         _displace(avatar, tables, controls, scratch)
+        if touching is not None:
+            turned = np.ascontiguousarray(pose.rotation[:2, :2] * pose.zoom, np.float32)
+            contact.dent(moved, touching, cell, turned, field.inside.numpy())
         table, coarse, step = scratch.table, scratch.coarse, scratch.step
         grid.slopes(moved[UPPER], cell, table, 0, rows, 0, columns)
         grid.guess(table, coarse, 0, coarse.shape[1], 0, coarse.shape[2], step)
@@ -124,6 +142,8 @@ class Loops:
             grid.light(tables.folded[which], weights, tables.folds, *lit)
         else:
             nodes[2] = 0
+        if touching is not None:
+            contact.colour_nodes(nodes, touching, cell, LAMP[0], LAMP[1], scratch.red)
 
     def _picture(self, avatar: Avatar, tables: Tables, scratch: Scratch, out: Image) -> None:
         stage, (high, wide) = avatar.stage, tables.texels.shape

@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from avtr_cli.core.arrays import Frames, Image, Matte
+from avtr_cli.core.arrays import Floats, Frames, Image, Matte
 from avtr_cli.core.background import begun
 from avtr_cli.core.camera import FRONT, Camera, check_front
 from avtr_cli.core.config import RenderConfig
@@ -30,14 +30,16 @@ from avtr_cli.core.runtime import kernels_on
 from avtr_cli.core.types import Identity, Motion, Portrait
 from avtr_cli.kernels.sampling import OpenCVSampler, Sampler, Texture, choose_sampler
 from avtr_cli.perception.coverings import coverings
-from avtr_cli.perception.crop import resample
+from avtr_cli.perception.crop import apply, resample
+from avtr_cli.perception.crop import invert as invert_affine
 from avtr_cli.render.composite import OWN, background, is_transparent
 from avtr_cli.render.mesh.beyond import mirrored, trimmed
 from avtr_cli.render.mesh.calibration import UNCALIBRATED, Calibration, calibrate
+from avtr_cli.render.mesh.contact import blood_shares, coloured, contact_table, dented, redden
 from avtr_cli.render.mesh.controls import HIGHEST, LOWEST, Controls, read_controls
 from avtr_cli.render.mesh.eye_pictures import prepare_eyes
 from avtr_cli.render.mesh.eyes import Eye, open_eye, paint_eye
-from avtr_cli.render.mesh.field import Block, FieldBasis, displacement, merge_layers, prepare_field
+from avtr_cli.render.mesh.field import Block, FieldBasis, displacement, merge_layers, prepare_field, read_nodes
 from avtr_cli.render.mesh.geometry import Geometry
 from avtr_cli.render.mesh.glasses import wears_glasses
 from avtr_cli.render.mesh.interior import Interior
@@ -76,6 +78,7 @@ class Avatar:
     still: Image  # uint8 (H, W, 3 or 4): the frame at rest
     columns: Tensor  # (1, w) and rows (h, 1): stage pixels of the visible part
     rows: Tensor
+    photo_size: tuple[int, int]  # (width, height)
     mouth_hidden: bool = False  # behind a mask or a hand: it does not move
     calibration: Calibration = UNCALIBRATED
     # Of the compiled loops, where they draw.
@@ -144,6 +147,7 @@ class MeshRenderer:
             still=still,
             columns=torch.arange(visible.width, device=sampler.device)[None] + float(visible.x),
             rows=torch.arange(visible.height, device=sampler.device)[:, None] + float(visible.y),
+            photo_size=(portrait.photo.shape[1], portrait.photo.shape[0]),
             mouth_hidden=covered.mouth_hidden,
         )
         measured = calibrate(lambda row: self.draw_stage(avatar, read_controls(row, 0))[..., :3])
@@ -154,7 +158,10 @@ class MeshRenderer:
             kept=replace(avatar, calibration=measured, tables=self._tables(avatar)),
             size=(stage.frame.width, stage.frame.height),
             warnings=portrait.warnings,
-            anatomy={"parted_lips": torch.tensor([parted_lips(stage.points, stage.unit)])},
+            anatomy={
+                "parted_lips": torch.tensor([parted_lips(stage.points, stage.unit)]),
+                "photo_smile": torch.tensor([measured.smile]),
+            },
             person=portrait.person,
         )
 
@@ -215,34 +222,67 @@ class MeshRenderer:
         frames = np.empty((len(rows), *avatar.still.shape), np.uint8)
         for number, row in enumerate(rows):
             controls = read_controls(row, motion.first + number, self.config.breathing, avatar.calibration)
-            self._draw_frame(avatar, controls, frames[number])
+            self._draw_frame(avatar, controls, frames[number], _touching(avatar, motion, number))
         return frames
 
-    def _draw_frame(self, avatar: Avatar, controls: Controls, frame: Image) -> None:
-        """One picture into `frame`, uint8 (H, W, 3 or 4)."""
+    @torch.inference_mode()
+    def locate(self, identity: Identity, motion: Motion, row: int, place: tuple[float, float]) -> tuple[float, float]:
+        """What lies at a `place` of the frame that shows row `row` of `motion`, as a place of the photo; in shares."""
+        avatar: Avatar = identity.kept
+        values = np.clip(motion.values[row].detach().cpu().numpy().astype(np.float64), LOWEST, HIGHEST)
+        if avatar.mouth_hidden:
+            values[MOUTH_CHANNELS] = 0.0
+        controls = read_controls(values, motion.first + row, self.config.breathing, avatar.calibration)
+        back = merge_layers(avatar.field, self._where_from(avatar, controls, _touching(avatar, motion, row)))
+        stage = avatar.stage
+        canvas = np.array(place) * (stage.frame.width, stage.frame.height) - 0.5 + (stage.frame.x, stage.frame.y)
+        on_stage = canvas - (stage.place.x, stage.place.y)
+        at = torch.from_numpy((on_stage + 0.5) * 2 / (stage.width, stage.height) - 1).to(back).view(1, 2, 1, 1)
+        if abs(at).max() <= 1:  # beside the stage nothing moves
+            canvas = canvas + read_nodes(back[None], at).view(2).cpu().numpy()
+        x, y = (apply(invert_affine(stage.affine), canvas[None])[0] + 0.5) / avatar.photo_size
+        return float(x), float(y)
+
+    def at_rest(self, identity: Identity, place: tuple[float, float]) -> tuple[float, float]:
+        """Where a `place` of the photo lies in the frame at rest, both in shares of their picture."""
+        avatar: Avatar = identity.kept
+        frame = avatar.stage.frame
+        x, y = apply(avatar.stage.affine, np.array([place]) * avatar.photo_size - 0.5)[0] - (frame.x, frame.y) + 0.5
+        return float(x) / frame.width, float(y) / frame.height
+
+    def _draw_frame(self, avatar: Avatar, controls: Controls, frame: Image, touching: Floats | None) -> None:
+        """One picture into `frame`, uint8 (H, W, 3 or 4); `touching` are its contacts, see `contact_table`."""
         shown = avatar.stage.shown_at
         whole = (shown.width, shown.height) == frame.shape[1::-1]
         if not whole:
             frame[:] = avatar.still
         if avatar.tables is None or self._loops is None:
-            shown.of(frame)[:] = self.draw_stage(avatar, controls)
+            shown.of(frame)[:] = self.draw_stage(avatar, controls, touching)
         elif whole:
-            self._loops.draw(avatar, avatar.tables, controls, frame)
+            self._loops.draw(avatar, avatar.tables, controls, frame, touching)
         else:
             part = np.empty((shown.height, shown.width, frame.shape[2]), np.uint8)
-            self._loops.draw(avatar, avatar.tables, controls, part)
+            self._loops.draw(avatar, avatar.tables, controls, part, touching)
             shown.of(frame)[:] = part
 
-    def draw_stage(self, avatar: Avatar, controls: Controls) -> Image:
-        """The visible part of the stage, uint8 (h, w, 3 or 4)."""
-        stage, field, sampler = avatar.stage, avatar.field, self.sampler
+    def _where_from(self, avatar: Avatar, controls: Controls, touching: Floats | None) -> Tensor:
+        """Where the nodes' skin comes from less where it is, (2 layers, 2, rows, columns) px."""
+        field = avatar.field
         moved = displacement(field, controls)
+        if touching is not None:
+            moved += dented(field, touching, controls.pose)
         back = invert(field, moved, lips_in_frame(field, controls))
-        if controls.pose.turn > FOLDS_BEGIN:
-            back = mend_folds(field, moved, back)
-        light = gain(avatar.shading, field, controls, back[UPPER])
-        main = torch.cat([merge_layers(field, back), light])
-        x, y, light = self._enlarged(main, stage.visible, stage.cell).split([1, 1, 1])
+        return mend_folds(field, moved, back) if controls.pose.turn > FOLDS_BEGIN else back
+
+    def draw_stage(self, avatar: Avatar, controls: Controls, touching: Floats | None = None) -> Image:
+        """The visible part of the stage, uint8 (h, w, 3 or 4); `touching` are its contacts, see `contact_table`."""
+        stage, field, sampler = avatar.stage, avatar.field, self.sampler
+        back = self._where_from(avatar, controls, touching)
+        layers = [merge_layers(field, back), gain(avatar.shading, field, controls, back[UPPER])]
+        if touching is not None:
+            shade, red = coloured(field, touching, layers[0])
+            layers = [layers[0], layers[1] + shade, red[None]]
+        x, y, light, *blood = self._enlarged(torch.cat(layers), stage.visible, stage.cell).split(1)
         x, y = x[0].add_(avatar.columns), y[0].add_(avatar.rows)
         eyes = [
             open_eye(eye, controls.eyes[eye.side], sampler, x[box], y[box], (box[0].start, box[1].start))
@@ -254,6 +294,8 @@ class MeshRenderer:
         apply_gain(avatar.shading, picture[:3], light)
         for eye in eyes:
             paint_eye(eye, picture[:3], light)
+        if blood:
+            redden(picture[:3], blood[0][0], blood_shares(avatar.shading.tint))
         return self._finish(picture, avatar.plate)
 
     def _scratch(self, like: Tensor) -> Tensor:
@@ -302,6 +344,12 @@ class MeshRenderer:
             return self.sampler.picture(picture)
         colour.addcmul_(alpha.mul_(-1 / 255).add_(1), plate)
         return self.sampler.picture(colour)
+
+
+def _touching(avatar: Avatar, motion: Motion, row: int) -> Floats | None:
+    """The contacts of one row of `motion`, see `contact_table`; None where nothing touches the skin."""
+    contacts = motion.contacts[row] if motion.contacts else ()
+    return contact_table(contacts, avatar.stage, avatar.photo_size) if contacts else None
 
 
 def begin_compiled_loops(threads: int) -> Future[Loops | None] | None:
