@@ -24,7 +24,7 @@ from avtr_cli.perception.landmarks import face_height
 from avtr_cli.perception.portrait import find_portrait
 from avtr_cli.perception.pose import Pose
 from avtr_cli.perception.topology import NOSE_TIP
-from avtr_cli.render.gaussian import fitting
+from avtr_cli.render.gaussian import fitting, freedoms
 from avtr_cli.render.gaussian.body_model import shipped_body
 from avtr_cli.render.gaussian.fitting import fit_body, lens_of
 from avtr_cli.render.gaussian.renderer import BodyRenderer
@@ -169,8 +169,8 @@ def posed_points(seed: int, size: float) -> tuple[SeenBody, np.ndarray]:
     pose.visibility[task.numbers] = 1
     face = np.zeros((478, 3))
     places = task._face(shape, heads, turned, placed)
-    face[list(fitting._FACE), :2] = task._project(places).numpy()
-    face[list(fitting._FACE), 2] = places[:, 2] * lens.focal / 3
+    face[list(freedoms.FACE_POINTS), :2] = task._project(places).numpy()
+    face[list(freedoms.FACE_POINTS), 2] = places[:, 2] * lens.focal / 3
     return replace(seen, pose=pose, face=face), placed.numpy()
 
 

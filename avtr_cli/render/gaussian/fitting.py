@@ -17,6 +17,7 @@ from avtr_cli.core.arrays import Doubles, Floats
 from avtr_cli.core.rotation import matrix_of
 from avtr_cli.perception.body import ANKLES, HIPS, SeenBody
 from avtr_cli.render.gaussian.body_model import COMPONENTS, BodyModel
+from avtr_cli.render.gaussian.freedoms import FACE_POINTS, FAINT, JUDGED, LIMB, POSE_POINTS, SEGMENTS, TORSO
 
 FOCAL = 1.35  # of the picture's longer side
 STEPS, EASED, LAST = 210, 90, 168  # in all; from when the steps are shorter, and shorter still
@@ -24,49 +25,6 @@ RATE, SHORTER, SHORTEST = 0.05, 0.4, 0.3
 HANDS_FROM, HANDS_OVER = 30, 60  # steps: hands are led to their points once the arms are there
 SURELY = 0.5  # visibility squared of a point by which a fit is judged
 LARGEST, LARGEST_LOCAL = 2.5, 1.0  # of the shape's numbers
-
-# What turns: a name, the bones that share it, and how dear it is.
-_TORSO: tuple[tuple[str, tuple[str, ...], tuple[float, ...], float], ...] = (
-    ("pelvis", ("root",), (1.0,), 0.0),
-    ("loin", ("spine05", "spine04"), (0.5, 0.5), 3.0),
-    ("waist", ("spine03", "spine02"), (0.5, 0.5), 3.0),
-    ("chest", ("spine01",), (1.0,), 5.0),
-    ("neck", ("neck01", "neck02", "neck03"), (0.34, 0.33, 0.33), 2.0),
-    ("head", ("head",), (1.0,), 1.0),
-)
-_LIMB = (
-    ("clavicle", ("clavicle", "shoulder01"), (0.7, 0.3), 6.0),
-    ("upper arm", ("upperarm01",), (1.0,), 0.15),
-    ("upper arm twist", ("upperarm02",), (1.0,), 6.0),
-    ("elbow", ("lowerarm01",), (1.0,), 0.15),
-    ("forearm twist", ("lowerarm02",), (1.0,), 3.0),
-    ("wrist", ("wrist",), (1.0,), 1.0),
-    ("hip", ("upperleg01",), (1.0,), 0.2),
-    ("knee", ("lowerleg01",), (1.0,), 0.2),
-    ("foot", ("foot",), (1.0,), 2.0),
-    *((f"finger {f}-{k}", (f"finger{f}-{k}",), (1.0,), 1.2) for f in range(1, 6) for k in (1, 2, 3)),
-)
-# Points of a pose, the person's left ones: number, bone that carries it, joint that it lies at, metres from there.
-_POINTS = (
-    (11, "clavicle", "upperarm01", (0.0, -0.022, 0.0)),
-    (13, "upperarm02", "lowerarm01", (0.0, 0.0, 0.0)),
-    (15, "lowerarm02", "wrist", (0.0, 0.0, 0.0)),
-    (17, "wrist", "finger5-1", (0.0, 0.0, 0.0)),
-    (19, "wrist", "finger2-1", (0.0, 0.0, 0.0)),
-    (23, "root", "upperleg01", (-0.017, -0.041, 0.0)),
-    (25, "upperleg02", "lowerleg01", (0.0, 0.0, 0.0)),
-    (27, "lowerleg02", "foot", (0.0, -0.03, 0.0)),
-    (29, "foot", "foot", (0.0, 0.035, 0.05)),
-    (31, "foot", "foot", (0.01, 0.055, -0.17)),
-)
-_FINE = {17: 0.3, 19: 0.3, 29: 0.4, 31: 0.4}  # weights of what a pose sees badly
-_BODY = (11, 13, 15, 23, 25, 27)  # by which a fit is judged
-_SEGMENTS = ((11, 13), (13, 15), (15, 19), (23, 25), (25, 27))  # directions, besides those across shoulders and hips
-_FACE = (
-    10, 338, 109, 151, 9, 8, 168, 6, 197, 195, 5, 4, 1, 2, 33, 133, 362, 263, 234, 454, 127, 356, 132, 361, 50, 280,
-    98, 327, 48, 278, 205, 425, 152, 148, 377, 61, 291, 0, 17, 13, 14, 70, 63, 105, 66, 107, 300, 293, 334, 296, 336,
-    159, 145, 386, 374, 58, 288, 172, 397,
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -150,9 +108,9 @@ class _Task:
         sided = [
             (f"{name}.{side}", tuple(f"{bone}.{side}" for bone in bones), shares, dear)
             for side in "LR"
-            for name, bones, shares, dear in _LIMB
+            for name, bones, shares, dear in LIMB
         ]
-        freedoms = (*_TORSO, *sided)
+        freedoms = (*TORSO, *sided)
         self.names = [name for name, *_ in freedoms]
         self.shares = torch.zeros(len(self.model.bones), len(freedoms))
         for number, (_, bones, shares, _) in enumerate(freedoms):
@@ -172,7 +130,7 @@ class _Task:
         pose, (height, width) = self.seen.pose, self.seen.matte.shape
         rows = [
             (number + right, f"{bone}{_side(bone, right)}", f"{joint}.{'LR'[right]}", (-x if right else x, y, z))
-            for number, bone, joint, (x, y, z) in _POINTS
+            for number, bone, joint, (x, y, z) in POSE_POINTS
             for right in (0, 1)
         ]
         self.numbers = [number for number, *_ in rows]
@@ -183,12 +141,12 @@ class _Task:
         x, y = pose.points[:, 0] / width, pose.points[:, 1] / height
         inside = (x > -0.02) & (x < 1.02) & (y > -0.02) & (y < 1.0)
         self.surely = np.clip(pose.visibility, 0, 1) ** 2 * inside
-        fine = np.array([_FINE.get(number - 1 + number % 2, 1.0) for number in self.numbers])
+        fine = np.array([FAINT.get(number - 1 + number % 2, 1.0) for number in self.numbers])
         for side, right in (("L", 0), ("R", 1)):
             if side in self.seen.hands:
                 fine[[self.numbers.index(17 + right), self.numbers.index(19 + right)]] = 0
         self.point_weights = _tensor(60 * fine * self.surely[self.numbers])
-        pairs = [(a + right, b + right) for a, b in _SEGMENTS for right in (0, 1)] + [(12, 11), (24, 23)]
+        pairs = [(a + right, b + right) for a, b in SEGMENTS for right in (0, 1)] + [(12, 11), (24, 23)]
         self.begin = torch.tensor([self.numbers.index(a) for a, _ in pairs])
         self.end = torch.tensor([self.numbers.index(b) for _, b in pairs])
         toward = np.array([pose.metres[b] - pose.metres[a] for a, b in pairs])
@@ -198,7 +156,7 @@ class _Task:
 
     def _face_points(self) -> None:
         """Points of the face: all of it is carried by the head, so a few vertices are all that is moved."""
-        numbers = list(_FACE)
+        numbers = list(FACE_POINTS)
         corners = self.model.triangles[self.model.face_triangles[numbers]]
         weights = self.model.face_weights[numbers][..., None]
         self.face_mean = _tensor((self.model.mean[corners] * weights).sum(1))
@@ -301,7 +259,7 @@ class _Task:
         matrices = matrix_of((self.shares @ turns).double())
         turned, placed = self.model.posed(heads, matrices.float(), shift)
         misses = self._misses(self._points(heads, turned, placed), self.places).sqrt().numpy()
-        judged = [k for k, n in enumerate(self.numbers) if n - 1 + n % 2 in _BODY and self.surely[n] > SURELY]
+        judged = [k for k, n in enumerate(self.numbers) if n - 1 + n % 2 in JUDGED and self.surely[n] > SURELY]
         face = self._misses(self._face(shape, heads, turned, placed), self.face_places).sqrt()
         body = float(misses[judged].mean()) if judged else float("nan")
         whole = [value.double().numpy().copy() for value in (shape, shift)]
