@@ -75,6 +75,11 @@ def test_mediapipe_judges_us_and_is_not_used():
     assert [file for file, name in sources.imports() if name.split(".")[0] == "mediapipe"] == []
 
 
+def test_no_body_but_our_own_is_used():
+    others = {"anny", "smplx", "smpl", "flame", "mano", "warp", "trimesh"}
+    assert [file for file, name in sources.imports() if name.split(".")[0].lower() in others] == []
+
+
 def loaded_by(statement: str) -> set[str]:
     code = f"import sys; {statement}; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

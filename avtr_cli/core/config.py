@@ -67,7 +67,9 @@ class MotionConfig:
 class RenderConfig:
     """How motion becomes pictures."""
 
-    renderer: str = one_of("mesh", "liveportrait", default="mesh")  # mesh: our own warp of the photo | the published
+    renderer: str = one_of(
+        "mesh", "body", "liveportrait", default="mesh"
+    )  # our own warp | a whole body | the published
     view: str = one_of("crop", "photo", default="crop")  # crop: square around the head | photo: whole, aspect kept
     size: int = within(64, 4096, 512)  # px, rounded to even: side of the crop, or longer side of the photo view at most
     background: str = like(BACKGROUND, is_background, "none")  # none: the photo's own

@@ -39,8 +39,16 @@ def _liveportrait(preset: Preset, device: torch.device) -> Renderer:
     return LivePortraitRenderer.from_store(preset.render, preset.runtime, device)
 
 
+def _body(preset: Preset, device: torch.device) -> Renderer:
+    from avtr_cli.render.gaussian.renderer import BodyRenderer
+
+    return BodyRenderer(preset.render, device, preset.runtime.kernels)
+
+
+_PUBLISHED = ("region", "driving", "eyes_open", "lips_open", "close_lips")
 RENDERERS = {
-    "mesh": RendererEntry(_mesh, CONTROLS, ("region", "driving", "eyes_open", "lips_open", "close_lips")),
+    "mesh": RendererEntry(_mesh, CONTROLS, _PUBLISHED),
+    "body": RendererEntry(_body, CONTROLS, (*_PUBLISHED, "relight")),
     "liveportrait": RendererEntry(_liveportrait, KEYPOINTS, ("breathing", "relight")),
 }
 

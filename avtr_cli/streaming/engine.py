@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, TypeVar
 from avtr_cli.core import runtime
 from avtr_cli.core.clocks import ChunkClock
 from avtr_cli.core.config import Preset
+from avtr_cli.core.errors import PhotoError
 from avtr_cli.core.files import file_sha256
 from avtr_cli.core.interaction import Interaction
 from avtr_cli.core.motion_space import MotionSpace
@@ -102,6 +103,15 @@ class Engine:
             first, portrait, identity = self._avatars[key]
         return _with_photo_named(photo, portrait, first), _with_photo_named(photo, identity, first)
 
+    def _prepared(self, portrait: Portrait, photo: Path) -> Identity:
+        """The renderer's identity, whose warnings and refusals name the photo, as those of perception do."""
+        try:
+            identity = self.renderer.prepare(portrait)
+        except PhotoError as error:
+            raise PhotoError(f"{photo}: {error}") from error
+        named = (said if said in portrait.warnings else f"{photo}: {said}" for said in identity.warnings)
+        return dataclasses.replace(identity, warnings=tuple(named))
+
     def regions(self, photo: Path, face: int | None = None) -> RegionMap:
         """What of the person in `photo` lies where, made when it is first asked for. Raises PhotoError."""
         from avtr_cli.perception.regions import region_map
@@ -126,7 +136,7 @@ class Engine:
             began = time.perf_counter()
         portrait = find_portrait(photo, about[1], data)
         found = time.perf_counter()
-        made = Made(photo, portrait, self.renderer.prepare(portrait))
+        made = Made(photo, portrait, self._prepared(portrait, photo))
         height, width = portrait.photo.shape[:2]
         spent = (found - began, time.perf_counter() - found)
         logger.info("%s (%dx%d): face found in %.1f s, avatar prepared in %.1f s", photo, width, height, *spent)

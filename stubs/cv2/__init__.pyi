@@ -30,6 +30,7 @@ COLOR_RGB2LAB: int
 CV_32F: int
 CV_64F: int
 DIST_L2: int
+DIST_LABEL_PIXEL: int
 DIST_MASK_PRECISE: int
 FONT_HERSHEY_SIMPLEX: int
 INTER_AREA: int
@@ -90,6 +91,9 @@ def dilate(
     src: NDArray[_T], kernel: _Array, dst: NDArray[_T] | None = ..., *, iterations: int = ...
 ) -> NDArray[_T]: ...
 def distanceTransform(src: NDArray[np.uint8], distanceType: int, maskSize: int) -> NDArray[np.float32]: ...
+def distanceTransformWithLabels(
+    src: NDArray[np.uint8], distanceType: int, maskSize: int, *, labelType: int = ...
+) -> tuple[NDArray[np.float32], NDArray[np.int32]]: ...
 def ellipse(
     img: NDArray[_T], center: tuple[int, int], axes: tuple[int, int], angle: float, startAngle: float, endAngle: float,
     color: _Scalar, thickness: int = ..., lineType: int = ...,

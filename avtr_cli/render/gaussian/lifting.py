@@ -1,0 +1,213 @@
+"""A wrapped body and its photo into Gaussians that ride on it: the photo's own pixels, and what the photo hides.
+
+Three kinds. *Pixels*: one Gaussian for each pixel of the person on the mesh, so that the pose of the photo gives the
+photo back. *Underlay*: every fourth of them again, wider, a little deeper, so that stretched skin shows no lattice.
+*Hidden*: samples of the surface that the photo does not show, mouth and lids among them, sunk below the pixels beside
+them. What lies beside the mesh is in `loose.py`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from avtr_cli.core.arrays import Doubles, Floats, Indices, Mask, Matte, Picture
+from avtr_cli.perception.body import SeenBody
+from avtr_cli.render.gaussian.body_model import (
+    HEAD,
+    LEFT_EYE,
+    LOWER_TEETH,
+    NECK,
+    RIGHT_EYE,
+    SKIN,
+    TONGUE,
+    UPPER_TEETH,
+    BodyModel,
+    Whole,
+)
+from avtr_cli.render.gaussian.fitting import Lens
+from avtr_cli.render.gaussian.painting import Painted
+from avtr_cli.render.gaussian.surface import Surface, View, unit
+from avtr_cli.render.gaussian.wrapping import Wrapped
+
+LEAST_MATTE = 0.05  # of a pixel that becomes a Gaussian
+MOST_OPAQUE = 0.97
+PIXEL, UNDERLAY = 0.45, 1.5  # px: standard deviations
+LEAST_SLOPE = 0.3  # cosine to the view beyond which a pixel's Gaussian is stretched no more
+FLAT, HIDDEN_FLAT = 0.0006, 0.0008  # m along the normal
+BELOW = 0.003  # m under the pixels
+SOFT = 1.2  # px by which the underlay is blurred
+SPACING = {  # m between hidden Gaussians
+    "body": 0.0055, "head": 0.0035, "hand": 0.003, "face": 0.002, "mouth": 0.0015, "eye": 0.0012, "lid": 0.0011,
+}  # fmt: skip
+FINEST = 0.7  # px of the photo between hidden Gaussians at least: what is finer nobody sees
+WIDTH, HIDDEN_OPAQUE, NOISE = 0.75, 0.95, 0.03  # of the spacing; opacity; of the colour
+SUNK, SUNK_SPACINGS = 0.0015, 0.6  # m, and spacings, that hidden skin beside visible lies deeper
+NEAR_FACE = 0.006  # m to a point of the face
+INNER_LIPS = (78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308, 324, 318, 402, 317, 14, 87, 178, 88, 95)
+PARTED = 2.2  # px between lips that show teeth
+AWAY = 0.35  # cosine to the view beyond which skin of the body looks away for good
+ARRAYS = ("on", "corners", "above", "form", "opacities", "colours", "pixels")
+
+
+@dataclass(frozen=True)
+class Riding:
+    """n Gaussians on triangles; see `kernels/skinning.carry` for the first four.
+
+    on, corners, above, form  int32 (n,), float32 (n, 3), (n,), (n, 3, 3)
+    opacities, colours        float32 (n,), (n, 3)
+    pixels                    intp (n,): which pixel of the photo, row by row, one is; -1 for none
+    front                     how many, the first, are ever seen from about where the photo was taken
+    """
+
+    on: Whole
+    corners: Floats
+    above: Floats
+    form: Floats
+    opacities: Floats
+    colours: Floats
+    pixels: Indices
+    front: int
+
+
+def parted_lips(seen: SeenBody) -> Mask:
+    """bool (H, W): pixels between lips that are open in the photo."""
+    mouth = np.zeros(seen.matte.shape, np.uint8)
+    if np.linalg.norm(seen.face[13, :2] - seen.face[14, :2]) > PARTED:
+        cv2.fillPoly(mouth, [np.rint(seen.face[list(INNER_LIPS), :2]).astype(np.int32)], (1,))
+    return np.asarray(mouth > 0)
+
+
+def ride(
+    model: BodyModel, surface: Surface, wrapped: Wrapped, seen: SeenBody, painted: Painted, lens: Lens, view: View
+) -> Riding:
+    """All three kinds, on the wrapped body as the photo has it."""
+    on_mesh = view.shown & (seen.matte > LEAST_MATTE) & ~parted_lips(seen)
+    pixels = _pixels(surface, wrapped, seen, painted.clean, lens, view, on_mesh)
+    even = np.zeros_like(on_mesh)
+    even[::2, ::2] = True
+    soft = cv2.GaussianBlur(painted.clean, (0, 0), SOFT)
+    below = _pixels(surface, wrapped, seen, soft, lens, view, on_mesh & even & (seen.matte > 0.9), underlay=True)
+    hidden = _hidden(model, surface, wrapped, seen, painted, lens)
+    parts = (pixels, below, hidden)
+    arrays = {name: np.ascontiguousarray(np.concatenate([getattr(part, name) for part in parts])) for name in ARRAYS}
+    front = len(pixels.on) + len(below.on) + hidden.front
+    return Riding(**arrays, front=front)
+
+
+def _pixels(
+    surface: Surface, wrapped: Wrapped, seen: SeenBody, colours: Picture, lens: Lens, view: View, which: Mask,
+    underlay: bool = False,
+) -> Riding:  # fmt: skip
+    """Gaussians of the pixels `which` (H, W) that the mesh lies under; seen from the photo's camera they are round."""
+    y, x = np.nonzero(which)
+    on = view.which[y, x]
+    normals = unit(surface.facing(wrapped.posed)[on])
+    rays = unit(np.column_stack([(x - lens.x) / lens.focal, (y - lens.y) / lens.focal, np.ones(len(x))]))
+    slope = np.abs((normals * rays).sum(1)).clip(LEAST_SLOPE, 1)
+    size = view.depth[y, x] / lens.focal * (UNDERLAY if underlay else PIXEL)
+    axes = _flat_axes(normals, rays, size, size / slope, np.full(len(x), FLAT))
+    opacities = np.full(len(x), HIDDEN_OPAQUE) if underlay else MOST_OPAQUE * seen.matte[y, x].clip(0, MOST_OPAQUE)
+    return Riding(
+        on,
+        view.weights[y, x],
+        np.full(len(x), -BELOW if underlay else 0.0, np.float32),
+        _in_triangles(surface, wrapped.posed, on, normals, axes),
+        opacities.astype(np.float32),
+        colours[y, x],
+        np.full(len(x), -1, np.intp) if underlay else y * seen.matte.shape[1] + x,
+        len(x),
+    )
+
+
+def _flat_axes(normals: Floats, towards: Floats, across: Floats, along: Floats, thick: Doubles) -> Doubles:
+    """(n, 3, 3): columns `across` the direction `towards` (n, 3) and `along` it in the surface, and thickness."""
+    sideways = np.cross(normals, towards)
+    straight = np.linalg.norm(sideways, axis=1) < 1e-3
+    sideways[straight] = np.cross(normals[straight], [1.0, 0.0, 0.01])
+    sideways = unit(sideways)
+    upwards = np.cross(normals, sideways)
+    return np.stack([sideways * across[:, None], upwards * along[:, None], normals * thick[:, None]], -1)
+
+
+def _in_triangles(surface: Surface, posed: Floats, on: Whole, normals: Floats, axes: Doubles) -> Floats:
+    """`axes` (n, 3, 3) in the frames of their triangles: two edges and the normal."""
+    a, b, c = (posed[surface.triangles[on, corner]].astype(np.float64) for corner in range(3))
+    frames = np.stack([b - a, c - a, normals], -1)
+    flat = np.abs(np.linalg.det(frames)) < 1e-14
+    frames[flat] = 1e-3 * np.eye(3)
+    form: Floats = np.linalg.solve(frames, axes).astype(np.float32)
+    form[flat] = 0
+    return form
+
+
+def _hidden(
+    model: BodyModel, surface: Surface, wrapped: Wrapped, seen: SeenBody, painted: Painted, lens: Lens
+) -> Riding:
+    """Samples of all triangles that the photo does not show wholly, but none where the photo shows nobody."""
+    triangles, skin = model.triangles, model.part[model.triangles[:, 0]] == SKIN
+    lids = (model.masks["lids"][triangles].max(1) > 0.3) & skin
+    facing, spacing = surface.facing(wrapped.posed), _spacing(model, wrapped, lens)
+    area = np.linalg.norm(facing, axis=1) / 2
+    wanted = ~painted.visible[triangles].all(1) | lids
+    away = (unit(facing) * unit(wrapped.posed[triangles].mean(1))).sum(1) > AWAY
+    away &= model.vertex_limb[triangles[:, 0]] > NECK  # what turns shows its back
+    random = np.random.default_rng(0)
+    on, corners = _samples(area / spacing**2 * wanted, away, random)
+    within = _within(seen.matte, lens.project((wrapped.posed[triangles[on]] * corners[..., None]).sum(1)))
+    on, corners = on[within], corners[within]
+    colours = (painted.colours[triangles[on]] * corners[..., None]).sum(1)
+    colours = (colours * (1 + NOISE * random.standard_normal((len(on), 1)))).clip(0, 1).astype(np.float32)
+    beside = painted.visible[triangles].any(1) | (painted.near[triangles].any(1) & skin & ~lids)
+    shut = lids & ~painted.visible[triangles].any(1)  # what comes before the eye when it closes
+    normals, apart, upwards = unit(facing[on]), spacing[on], np.tile(np.array([0, 0, 1], np.float32), (len(on), 1))
+    axes = _flat_axes(normals, upwards, WIDTH * apart, WIDTH * apart, np.full(len(on), HIDDEN_FLAT))
+    return Riding(
+        on,
+        corners,
+        np.where(shut[on], 0, -SUNK - SUNK_SPACINGS * apart * beside[on]).astype(np.float32),
+        _in_triangles(surface, wrapped.posed, on, normals, axes),
+        np.full(len(on), HIDDEN_OPAQUE, np.float32),
+        colours,
+        np.full(len(on), -1, np.intp),
+        int((~away[on]).sum()),
+    )
+
+
+def _samples(wanted: Floats, last: Mask, random: np.random.Generator) -> tuple[Whole, Floats]:
+    """Triangles (n,), `wanted` (T,) times each, those of `last` at the end, and weights (n, 3) of a place on each."""
+    count = np.floor(wanted + random.random(len(wanted))).astype(int)
+    order = np.argsort(last, kind="stable").astype(np.int32)
+    on = np.repeat(order, count[order])
+    far, along = np.sqrt(random.random(len(on))), random.random(len(on))
+    return on, np.column_stack([1 - far, far * (1 - along), far * along]).astype(np.float32)
+
+
+def _within(matte: Matte, places: Floats) -> Mask:
+    """Which `places` (n, 2) px lie well within the matte's person, or beyond the picture, where anything may be."""
+    height, width = matte.shape
+    somebody = cv2.erode((matte > 0.5).astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+    x, y = np.rint(places).astype(int).T
+    inside = (x >= 0) & (x < width) & (y >= 0) & (y < height)
+    kept: Mask = ~inside | somebody[y.clip(0, height - 1), x.clip(0, width - 1)]
+    return kept
+
+
+def _spacing(model: BodyModel, wrapped: Wrapped, lens: Lens) -> Floats:
+    """Metres between samples of each triangle, (T,), no finer than the photo shows."""
+    first, part = model.triangles[:, 0], model.part[model.triangles[:, 0]]
+    spacing = np.full(len(first), SPACING["body"])
+    on_head = model.vertex_limb[first] == HEAD
+    spacing[on_head] = SPACING["head"]
+    spacing[model.on_hand[first]] = SPACING["hand"]
+    face = (wrapped.from_face[model.triangles].min(1) < NEAR_FACE) & on_head & (part == SKIN)
+    spacing[face] = SPACING["face"]
+    spacing[np.isin(part, (UPPER_TEETH, LOWER_TEETH, TONGUE)) | (model.masks["inside_mouth"][first] > 0.5)] = SPACING[
+        "mouth"
+    ]
+    spacing[np.isin(part, (LEFT_EYE, RIGHT_EYE))] = SPACING["eye"]
+    spacing[(model.masks["lids"][model.triangles].max(1) > 0.3) & (part == SKIN)] = SPACING["lid"]
+    pixel = float(np.median(wrapped.posed[:, 2])) / lens.focal
+    return np.maximum(spacing, FINEST * pixel).astype(np.float32)

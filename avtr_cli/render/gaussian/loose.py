@@ -1,0 +1,151 @@
+"""Pixels of the person that lie beside the body's mesh, as Gaussians that the bones of the outline near by carry.
+
+Hair, skirts, sleeves and what is held. Each pixel becomes two Gaussians, a front and a back sheet, as far apart as the
+thing seems thick. It follows one limb only: what hangs between an arm and the trunk would else be torn into threads.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from scipy.spatial import cKDTree
+
+from avtr_cli.core.arrays import Doubles, Floats, Indices, Mask, Picture
+from avtr_cli.perception.body import SeenBody
+from avtr_cli.render.gaussian.body_model import UPPER_TEETH, BodyModel, Whole
+from avtr_cli.render.gaussian.fitting import Lens
+from avtr_cli.render.gaussian.surface import View, blended
+from avtr_cli.render.gaussian.wrapping import BLOCKS, Wrapped
+
+NEIGHBOURS, CARRIERS = 12, 6  # of the outline that a pixel listens to; bones that carry it at most
+SOFTENED, FALLS = 0.7, 4  # px, power: how the say of the outline falls with the distance
+OF_LIMB, LEAST_LIMB, OF_HAND = 0.4, 1.5, 2.5  # of the distance to the trunk; px: nearer than that it is the limb's
+THICKNESS, THINNEST, THICKEST = 0.12, 0.002, 0.06  # m: sqrt(THICKNESS x distance to the matte's edge), within these
+BACKWARDS = (0.01, 0.02)  # m at most that both sheets lie behind the outline: hair must not come before a turned cheek
+TEETH_THICK, BEFORE_TEETH = 0.02, 0.0015  # m
+FRONT, BACK = 0.5, 1.5  # px across: standard deviations
+DEEP, LEAST_DEEP = 0.25, 0.6  # of the thickness, px: so that the sheets close seen from the side
+DARKER, OPAQUE, SOLID = 0.9, 0.97, 0.9
+TRUNK, LEGS = 0, 3  # of BLOCKS
+
+
+@dataclass(frozen=True)
+class Loose:
+    """m Gaussians; see `kernels/skinning.carry_loose` for the first four, `Riding` for the others."""
+
+    rest: Floats
+    form: Floats
+    carried_by: Whole
+    shares: Floats
+    opacities: Floats
+    colours: Floats
+    pixels: Indices
+
+
+def loosen(
+    model: BodyModel, wrapped: Wrapped, maps: Floats, seen: SeenBody, clean: Picture, lens: Lens, view: View,
+    teeth: Mask, least: float,
+) -> Loose:  # fmt: skip
+    """Of pixels whose matte is above `least` and that show no mesh, and of the `teeth` (H, W) between parted lips.
+
+    `maps` (J, 3, 4) is what the bones do in the photo's pose.
+    """
+    solid = seen.matte > least
+    beside = (solid & ~view.shown) | (solid & teeth & view.shown)
+    y, x = np.nonzero(beside)
+    shown = view.shown.astype(np.uint8)
+    edge_y, edge_x = np.nonzero((shown > 0) & (cv2.erode(shown, np.ones((3, 3), np.uint8)) == 0))
+    if not len(y) or not len(edge_y):
+        return _none()
+    which, weights = _outline_of(model, view, (edge_y, edge_x), (y, x))
+    carriers = model.triangles[view.which[edge_y, edge_x], 0]
+    shares = np.zeros((len(edge_y), len(model.bones)), np.float32)
+    np.add.at(shares, (np.arange(len(edge_y))[:, None], model.carried_by[carriers]), model.shares[carriers])
+    own = np.zeros((len(y), len(model.bones)), np.float32)
+    depth = np.zeros(len(y))
+    for k in range(NEIGHBOURS):
+        own += weights[:, k, None] * shares[which[:, k]]
+        depth += weights[:, k] * view.depth[edge_y, edge_x][which[:, k]]
+    tooth = teeth[y, x] & view.shown[y, x]
+    own[tooth] = 0
+    own[tooth, model.bone("head")] = 1
+    front_of_teeth = np.percentile(wrapped.posed[model.part == UPPER_TEETH, 2], 15)
+    depth[tooth] = np.minimum(view.depth[y, x][tooth] - BEFORE_TEETH, front_of_teeth)
+    inwards = cv2.distanceTransform((seen.matte > 0.3).astype(np.uint8), cv2.DIST_L2, 5)[y, x].clip(0, 60)
+    thick = np.sqrt(THICKNESS * inwards * depth / lens.focal).clip(THINNEST, THICKEST)
+    thick[tooth] = TEETH_THICK
+    carried_by = np.argsort(-own, axis=1, kind="stable")[:, :CARRIERS]
+    kept = np.take_along_axis(own, carried_by, 1)
+    kept /= kept.sum(1, keepdims=True)
+    inner = cv2.erode((seen.matte > SOLID).astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+    even = (y % 2 == 0) & (x % 2 == 0) & inner[y, x]  # wide ones at the edge would be seen around it
+    both = np.concatenate([np.arange(len(y)), np.flatnonzero(even)])
+    front, back = np.minimum(thick, BACKWARDS[0]), thick / 2 + np.minimum(thick, BACKWARDS[1])
+    away = np.concatenate([depth + front, (depth + back)[even]])
+    places = np.column_stack([(x[both] - lens.x) / lens.focal, (y[both] - lens.y) / lens.focal, np.ones(len(both))])
+    pixel = depth[both] / lens.focal
+    across = np.where(np.arange(len(both)) < len(y), FRONT, BACK) * pixel
+    deep = np.maximum(DEEP * thick[both], LEAST_DEEP * pixel)
+    carried, by = carried_by[both].astype(np.int32), kept[both].astype(np.float32)
+    rest, form = _at_rest(blended(maps, carried, by), places * away[:, None], across, deep)
+    soft = cv2.GaussianBlur(clean, (0, 0), 1.2)
+    opacity = seen.matte[y, x].clip(0, OPAQUE)
+    return Loose(
+        rest,
+        form,
+        carried,
+        by,
+        np.concatenate([opacity, DARKER * opacity[even]]).astype(np.float32),
+        np.concatenate([clean[y, x], DARKER * soft[y, x][even]]).astype(np.float32),
+        np.concatenate([y * view.which.shape[1] + x, np.full(int(even.sum()), -1)]).astype(np.intp),
+    )
+
+
+def _at_rest(maps: Floats, places: Doubles, across: Doubles, deep: Doubles) -> tuple[Floats, Floats]:
+    """`places` (m, 3) and round Gaussians there, taken back to the pose at rest through `maps` (m, 3, 4)."""
+    back = maps.astype(np.float64)
+    rest = np.linalg.solve(back[:, :, :3], (places - back[:, :, 3])[..., None])[..., 0]
+    axes = np.zeros((len(places), 3, 3))
+    axes[:, 0, 0] = axes[:, 1, 1] = across
+    axes[:, :, 2] = places / np.linalg.norm(places, axis=1, keepdims=True) * deep[:, None]  # along the ray
+    form = np.linalg.solve(back[:, :, :3], axes)
+    return np.ascontiguousarray(rest, dtype=np.float32), np.ascontiguousarray(form, dtype=np.float32)
+
+
+def _outline_of(
+    model: BodyModel, view: View, edge: tuple[Indices, Indices], pixels: tuple[Indices, Indices]
+) -> tuple[Indices, Doubles]:
+    """The NEIGHBOURS of each pixel in the mesh's outline, (n, NEIGHBOURS), and their weights, of one block alone."""
+    outline, wanted = np.column_stack(edge), np.column_stack(pixels)
+    count = min(NEIGHBOURS, len(outline))
+    distance, which = cKDTree(outline).query(wanted, k=count)
+    distance, which = distance.reshape(len(wanted), count), which.reshape(len(wanted), count)
+    vertices = model.triangles[view.which[edge], 0]
+    block, on_hand = BLOCKS[model.vertex_limb[vertices]], model.on_hand[vertices]
+    body = np.flatnonzero((block == TRUNK) | (block == LEGS))
+    if len(body) >= count:
+        far, other = cKDTree(outline[body]).query(wanted, k=count)
+        far, other = far.reshape(len(wanted), count), body[other.reshape(len(wanted), count)]
+        of_limb = block[which[:, 0]] != block[other[:, 0]]
+        too_far = distance[:, 0] > np.maximum(LEAST_LIMB, OF_LIMB * far[:, 0])
+        no_hand = on_hand[which[:, 0]] & (distance[:, 0] > OF_HAND) & (far[:, 0] < 25)
+        given = of_limb & (too_far | no_hand)
+        distance[given], which[given] = far[given], other[given]
+    weights = (block[which] == block[which[:, :1]]) / (distance + SOFTENED) ** FALLS
+    weights /= weights.sum(1, keepdims=True)
+    spare = NEIGHBOURS - count
+    return np.pad(which, ((0, 0), (0, spare))), np.pad(weights, ((0, 0), (0, spare)))
+
+
+def _none() -> Loose:
+    return Loose(
+        np.zeros((0, 3), np.float32),
+        np.zeros((0, 3, 3), np.float32),
+        np.zeros((0, CARRIERS), np.int32),
+        np.zeros((0, CARRIERS), np.float32),
+        np.zeros(0, np.float32),
+        np.zeros((0, 3), np.float32),
+        np.zeros(0, np.intp),
+    )

@@ -1,0 +1,192 @@
+"""What the photo shows of a person's skin and clothes, and a guess at the colour of all that it does not show.
+
+The back is the front seen through, since belts and hems go round; then comes the other side's mirror image, and what
+is left takes on what lies beside it within the same limb. Colours are 0 .. 1.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from avtr_cli.core.arrays import Colour, Floats, Mask, Matte, Picture, Points
+from avtr_cli.perception.body import SeenBody
+from avtr_cli.render.gaussian.body_model import (
+    HEAD,
+    LEFT_ARM,
+    LEFT_EYE,
+    LOWER_TEETH,
+    NECK,
+    RIGHT_ARM,
+    RIGHT_EYE,
+    SKIN,
+    TONGUE,
+    UPPER_TEETH,
+    BodyModel,
+)
+from avtr_cli.render.gaussian.fitting import Lens
+from avtr_cli.render.gaussian.surface import Surface, View, unit
+from avtr_cli.render.gaussian.wrapping import Wrapped
+
+SOLID = 0.97  # of the matte: nothing of the background shines through
+TOUCHES = 0.008  # m behind what a pixel shows, at which a vertex is still seen there
+FACES = 0.05  # cosine to the view at which skin is still seen
+RINGS = 4  # of neighbours around what is seen that are no hair
+BACK, MIRRORED, HAIR, OTHER_HAND = 0.93, 0.95, 0.9, 0.96  # how much darker guesses are than what they are taken from
+SPREAD, SMOOTHED = 250, 25  # steps
+SKIN_SHADES, SKIN_LIGHT = 0.08, (0.5, 1.25)  # L1 of red, green and blue's shares, and brightness, that skin differs by
+UNLIKE = 0.30  # L1 by which a guess on a limb may differ from the limb
+SEEN_SKIN = (50, 280, 205, 425, 151, 9, 195)  # points on cheeks, forehead and nose
+LIMB_BONES = tuple(f"{part}{k}" for part in ("upperarm", "lowerarm", "upperleg", "lowerleg") for k in ("01", "02"))
+# Each a colour, and how it follows the skin's brightness: a share of its own, and one of that.
+MOUTH, TEETH = ((0.42, 0.16, 0.15), 0.25, 0.6), ((0.92, 0.88, 0.80), 0.35, 0.75)
+TONGUE_COLOUR, SCLERA = ((0.62, 0.30, 0.29), 0.4, 0.7), ((0.85, 0.82, 0.80), 0.3, 0.8)
+LIDS = 0.85  # of the skin
+
+
+@dataclass(frozen=True)
+class Painted:
+    """Colours of the skin.
+
+    clean    float32 (H, W, 3): the photo with the person's own colours where the background shines through
+    colours  float32 (V, 3)
+    visible  bool (V,): seen by the photo's camera; near (V,): or almost
+    """
+
+    clean: Picture
+    colours: Floats
+    visible: Mask
+    near: Mask
+
+
+def paint(
+    model: BodyModel, surface: Surface, wrapped: Wrapped, seen: SeenBody, photo: Picture, lens: Lens, view: View
+) -> Painted:
+    """Colours of all vertices. `photo` is float32 (H, W, 3) in 0 .. 1, `view` what it shows of the wrapped body."""
+    clean = _clean(photo, seen.matte)
+    height, width = seen.matte.shape
+    places = lens.project(wrapped.posed)
+    inside = (places >= 0).all(1) & (places < [width, height]).all(1)
+    x, y = np.clip(np.rint(places).astype(int), 0, [width - 1, height - 1]).T
+    facing = -(surface.normals(wrapped.posed) * unit(wrapped.posed)).sum(1)
+    visible = (wrapped.posed[:, 2] < view.depth[y, x] + TOUCHES) & (facing > FACES) & inside
+    solid = seen.matte > 0.5
+    shown = visible & solid[y, x]
+    near = shown.astype(np.float32)
+    for _ in range(RINGS):
+        near = np.maximum(near, surface.beside @ near > 0)
+    limb_there = np.where(view.shown, model.vertex_limb[model.triangles[np.maximum(view.which, 0), 0]], 255)
+    behind = ~shown & (limb_there[y, x] == model.vertex_limb) & (facing < FACES) & inside & solid[y, x]
+    behind &= (model.vertex_limb != HEAD) & (model.vertex_limb != NECK)
+    colours = np.where((shown | behind)[:, None], clean[y, x] * np.where(behind, BACK, 1)[:, None], 0).astype(
+        np.float32
+    )
+    known = shown | behind
+    scalp = (model.vertex_limb == HEAD) & ~shown & (model.part == SKIN) & (near < 0.5) & (wrapped.from_face > 0.03)
+    hair = _hair(clean, solid, seen.face, limb_there == HEAD)
+    colours[scalp] = HAIR * hair
+    known |= scalp
+    mirrored = ~known & shown[model.mirror]
+    colours[mirrored] = MIRRORED * colours[model.mirror[mirrored]]
+    known |= mirrored
+    _spread(surface, model, colours, known, shown)
+    skin = skin_colour(clean, seen.face)
+    _paint_limbs(model, colours, shown, skin)
+    _paint_inside(model, colours, shown, skin)
+    return Painted(clean, colours.clip(0, 1), visible, near > 0.5)
+
+
+def skin_colour(picture: Picture, face: Points) -> Colour:
+    """The median of a few places of the face."""
+    height, width = picture.shape[:2]
+    x, y = np.clip(face[list(SEEN_SKIN), :2].astype(int), 0, [width - 1, height - 1]).T
+    return np.asarray(np.median(picture[y, x], axis=0))
+
+
+def _clean(photo: Picture, matte: Matte) -> Picture:
+    """The photo, but with the nearest colour well inside the person wherever the matte is not solid."""
+    solid = (matte > SOLID).astype(np.uint8)
+    inner = cv2.erode(solid, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (5, 5)))
+    if not inner.any():
+        return photo
+    _, labels = cv2.distanceTransformWithLabels(np.uint8(1) - inner, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
+    y, x = np.nonzero(inner)
+    place = np.zeros((labels.max() + 1, 2), np.intp)
+    place[labels[y, x]] = np.column_stack([y, x])
+    nearest = place[labels]
+    own = cv2.erode(solid, np.ones((3, 3), np.uint8)) > 0
+    cleaned: Picture = np.where(own[..., None], photo, photo[nearest[..., 0], nearest[..., 1]])
+    return cleaned
+
+
+def _hair(clean: Picture, solid: Mask, face: Points, on_head: Mask) -> Colour:
+    """The median colour above the forehead; of the head where nothing is seen there."""
+    height, width = solid.shape
+    top, up = face[10, :2], face[10, :2] - face[152, :2]
+    up = up / np.linalg.norm(up)
+    wide = float(np.linalg.norm(face[454, :2] - face[234, :2]))
+    y, x = np.mgrid[:height, :width].astype(np.float32)
+    above = (x - top[0]) * up[0] + (y - top[1]) * up[1] > 0.08 * wide
+    hair = solid & above & (np.hypot(x - top[0], y - top[1]) < 0.9 * wide)
+    if hair.sum() <= 20:
+        hair = solid & on_head
+    return np.asarray(np.median(clean[hair], axis=0)) if hair.any() else np.full(3, 0.3)
+
+
+def _spread(surface: Surface, model: BodyModel, colours: Floats, known: Mask, shown: Mask) -> None:
+    """Gives what is not `known` its neighbours' colours, and smooths all that is not `shown`, within each limb."""
+    beside = surface.beside_within(model.vertex_limb)
+    weight = known.astype(np.float32)
+    for _ in range(SPREAD):
+        reached = beside @ weight
+        fill = ~known & (reached > 1e-3)
+        colours[fill] = (beside @ (colours * weight[:, None]))[fill] / reached[fill, None]
+        weight[fill] = 1
+    smoothed = ~shown & (model.vertex_limb != HEAD) & ~model.on_hand
+    for _ in range(SMOOTHED):
+        colours[smoothed] = (beside @ colours)[smoothed]
+
+
+def _like_skin(colours: Floats, skin: Colour) -> Mask:
+    shares, of_skin = (c / np.maximum(c.sum(-1, keepdims=True), 0.05) for c in (colours, skin))
+    light = colours.mean(-1) / max(float(skin.mean()), 0.02)
+    return np.asarray(
+        (np.abs(shares - of_skin).sum(-1) < SKIN_SHADES) & (light > SKIN_LIGHT[0]) & (light < SKIN_LIGHT[1])
+    )
+
+
+def _paint_limbs(model: BodyModel, colours: Floats, shown: Mask, skin: Colour) -> None:
+    """Unseen sides of hands, arms and legs as their seen ones: what lies behind a bare forearm may be a white skirt."""
+    like_skin = _like_skin(colours, skin)
+    for arm in (LEFT_ARM, RIGHT_ARM):
+        hand = model.on_hand & (model.vertex_limb == arm)
+        bare, any_shown = hand & shown & like_skin, hand & shown
+        colour = np.median(colours[bare], axis=0) if bare.sum() > 15 else 0.95 * skin
+        if any_shown.sum() > 15 and bare.sum() < 0.15 * any_shown.sum():  # a glove
+            colour = np.median(colours[any_shown], axis=0)
+        colours[hand & ~shown] = OTHER_HAND * colour
+    for bone in (model.bone(f"{name}.{side}") for name in LIMB_BONES for side in "LR"):
+        limb = model.main_bone == bone
+        known = limb & shown
+        if known.sum() < 12:
+            continue
+        bare = known & like_skin
+        colour = np.median(colours[bare if bare.sum() > max(8, 0.25 * known.sum()) else known], axis=0)
+        colours[limb & ~shown & (np.abs(colours - colour).sum(-1) > UNLIKE)] = 0.95 * colour
+
+
+def _paint_inside(model: BodyModel, colours: Floats, shown: Mask, skin: Colour) -> None:
+    """Mouth, teeth, tongue, lids, and the white of the eyes that is hidden."""
+    light = float(skin.mean())
+
+    def lit(paint: tuple[tuple[float, float, float], float, float]) -> Colour:
+        colour, own, share = paint
+        return np.array(colour) * (own + share * light)
+
+    colours[(model.masks["inside_mouth"] > 0.5) & (model.part == SKIN)] = lit(MOUTH)
+    colours[np.isin(model.part, (UPPER_TEETH, LOWER_TEETH))] = lit(TEETH)
+    colours[model.part == TONGUE] = lit(TONGUE_COLOUR)
+    colours[np.isin(model.part, (LEFT_EYE, RIGHT_EYE)) & ~shown] = lit(SCLERA)
+    colours[(model.masks["lids"] > 0.5) & ~shown & (model.part == SKIN)] = LIDS * skin
