@@ -83,3 +83,13 @@ def test_the_network_computes_what_the_reference_does_under_the_same_keys():
 def test_a_video_too_short_for_a_window_has_no_vectors():
     seen, heard = syncnet.embed(syncnet.build(), np.zeros((5, 224, 224, 3), np.uint8), np.zeros(3200, np.int16))
     assert seen.shape == heard.shape == (0, 1024)
+
+
+def test_vectors_as_they_come_leave_the_caller_s_torch_as_it_was():
+    class Net:
+        lips = audio = staticmethod(lambda x: x.flatten(1)[:, :4])
+
+    seen = syncnet.seen_in(Net(), iter(np.zeros((8, 224, 224, 3), np.uint8)), 3)
+    heard = syncnet.heard_in(Net(), syncnet.Columns(iter([np.zeros(16_000, np.int16)])), 3)
+    assert len(next(seen)) == len(next(heard)) == 3
+    assert not torch.is_inference_mode_enabled()

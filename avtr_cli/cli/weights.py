@@ -26,7 +26,8 @@ app = typer.Typer(
 Names = Annotated[
     list[str] | None,
     typer.Argument(
-        metavar="[NAME]...", help="Sets (avtr1, eval, liveportrait, unils) or single files; all if none.", show_default=False,
+        metavar="[NAME]...", show_default=False,
+        help="Sets (avtr1, eval, liveportrait, unils) or single files; all if none.",
         autocompletion=completions.weights_names,
     ),
 ]  # fmt: skip

@@ -103,8 +103,9 @@ def seen_in(net: SyncNet, frames: Iterator[Image], count: int) -> Iterator[Doubl
         size = min(BATCH, count - first)
         held += islice(frames, size + WINDOW - 1 - len(held))
         pictures = np.stack([np.stack(held[i : i + WINDOW]).transpose(3, 0, 1, 2) for i in range(size)])
-        with torch.inference_mode():
-            yield net.lips(torch.from_numpy(pictures).float()).double().numpy()
+        with torch.inference_mode():  # left before the yield: the caller's own mode is not to change
+            vectors = net.lips(torch.from_numpy(pictures).float()).double().numpy()
+        yield vectors
         held = held[size:]
 
 
@@ -115,7 +116,8 @@ def heard_in(net: SyncNet, heard: Columns, count: int) -> Iterator[Doubles]:
         wide = heard.between(4 * first, 4 * (first + size - 1) + COLUMNS)
         columns = np.stack([wide[None, :, 4 * i : 4 * i + COLUMNS] for i in range(size)])
         with torch.inference_mode():
-            yield net.audio(torch.from_numpy(columns).float()).double().numpy()
+            vectors = net.audio(torch.from_numpy(columns).float()).double().numpy()
+        yield vectors
 
 
 def distances(video: Reals, audio: Reals) -> Doubles:
