@@ -19,7 +19,7 @@ Gaze = tuple[float, float]
 
 @dataclass(frozen=True)
 class Head:
-    """How far the head goes: degrees as in types.CONTROLS, EO; x to the right of the picture, y down, z away."""
+    """How far the head goes: degrees, EO; x to the right of the picture, y down, z away."""
 
     pitch: float = 0.0
     yaw: float = 0.0

@@ -8,9 +8,8 @@ stage (what moves), field (where it goes), shading, eyes, mouth, layers (person 
 from __future__ import annotations
 
 import dataclasses
-import logging
 import threading
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,7 +19,6 @@ import torch
 from torch import Tensor
 
 from avtr_cli.core.arrays import Floats, Frames, Image, Matte
-from avtr_cli.core.background import begun
 from avtr_cli.core.camera import FRONT, Camera, check_front
 from avtr_cli.core.config import RenderConfig
 from avtr_cli.core.errors import AvtrError
@@ -45,6 +43,7 @@ from avtr_cli.render.mesh.glasses import wears_glasses
 from avtr_cli.render.mesh.interior import Interior
 from avtr_cli.render.mesh.inverse import FOLDS_BEGIN, invert, lips_in_frame, mend_folds
 from avtr_cli.render.mesh.lipline import parted_lips, snap_lips
+from avtr_cli.render.mesh.loading import begin_compiled_loops
 from avtr_cli.render.mesh.mouth import Mouth, draw_mouth, feather, mouth_activity, mouth_region, prepare_mouth
 from avtr_cli.render.mesh.rectangle import Rectangle
 from avtr_cli.render.mesh.shading import Shading, apply_gain, gain, prepare_shading
@@ -55,8 +54,6 @@ from avtr_cli.render.split import OVERSAMPLING, cut_out, oversample, split_layer
 if TYPE_CHECKING:
     from avtr_cli.render.mesh.compiled import Loops
     from avtr_cli.render.mesh.loop_tables import Tables
-
-logger = logging.getLogger(__name__)
 
 SHOWS_TEETH = 256  # px: in smaller frames teeth are too small to be found, and are looked for in one of this size
 SIZES_KEPT = 4  # of pictures in the making, for each thread
@@ -350,33 +347,6 @@ def _touching(avatar: Avatar, motion: Motion, row: int) -> Floats | None:
     """The contacts of one row of `motion`, see `contact_table`; None where nothing touches the skin."""
     contacts = motion.contacts[row] if motion.contacts else ()
     return contact_table(contacts, avatar.stage, avatar.photo_size) if contacts else None
-
-
-def begin_compiled_loops(threads: int) -> Future[Loops | None] | None:
-    """The compiled loops, being made ready to draw on `threads` threads; compiled where this machine has none yet.
-
-    None, now or later, where they cannot be.
-    """
-    try:
-        from avtr_cli.render.mesh.compiled import Loops  # not in the thread: modules are best loaded by one at a time
-    except Exception as error:
-        _tell_unusable(error)
-        return None
-
-    def load() -> Loops | None:
-        try:
-            return Loops(threads)
-        except Exception as error:
-            _tell_unusable(error)
-            return None
-
-    return begun(load, "loops")
-
-
-def _tell_unusable(error: Exception) -> None:
-    """Says that Numba is missing, switched off, or at odds with this NumPy, LLVM or CPU."""
-    said = str(error).splitlines()[0] if str(error) else type(error).__name__
-    logger.warning("frames are drawn by the plain form, which is slower: Numba does not work here (%s)", said)
 
 
 def _planes(picture: Image, device: torch.device) -> Tensor:
