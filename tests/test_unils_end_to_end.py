@@ -10,6 +10,7 @@ import torch
 
 from avtr_cli.core.config import load_preset
 from avtr_cli.core.errors import InputError
+from avtr_cli.core.files import file_sha256
 from avtr_cli.evaluation import unils
 from avtr_cli.evaluation.folder.shown import read_shown
 from avtr_cli.motion import flame
@@ -26,12 +27,8 @@ SMALL = ("--size", 80, "--set", "motion.expressiveness=0.3", "--set", "output.sp
 @pytest.fixture(scope="module")
 def users_files(tmp_path_factory):
     """What a user has downloaded, by the names it has there."""
-    folder = tmp_path_factory.mktemp("downloads")
-    torch.save(made_unils.checkpoint_of(), folder / "iter_300000.pt")
+    folder = made_unils.write_downloads(tmp_path_factory.mktemp("downloads"))
     torch.save({"model": {}}, folder / "iter_50000.pt")  # of an earlier stage, and smaller
-    torch.save(made_unils.speech_weights(made_unils.speech_encoder(), "tiny"), folder / "pytorch_model.bin")
-    made_unils.write_head(folder / "generic_model.npz")
-    made_unils.write_landmarks(folder / "mediapipe_landmark_embedding.npz")
     return folder
 
 
@@ -116,13 +113,17 @@ def test_the_same_job_again_gives_the_same_frames(rendered, avtr, photo, wav, tm
     assert json.loads(report.read_text())["output"]["frames_sha256"] == rendered[1]["output"]["frames_sha256"]
 
 
-def test_both_sides_are_rendered_in_one_video(avtr, photo, wav, tmp_path):
-    report = tmp_path / "d.json"
+def test_both_sides_are_rendered_in_one_video_and_follow_a_manner(rendered, avtr, photo, wav, tmp_path):
+    report, style = tmp_path / "d.json", rendered[0] / "a.flame.npz"
     code, _, stderr = avtr(
-        "dialogue", photo, photo, wav(2.0), "-o", tmp_path / "d.mp4", "--preset", "unils", *SMALL, "--report", report
-    )
+        "dialogue", photo, photo, wav(2.0), "-o", tmp_path / "d.mp4", "--preset", "unils", *SMALL, "--report", report,
+        "--style", style,
+    )  # fmt: skip
     assert code == 0, stderr
-    assert json.loads(report.read_text())["output"]["frames"] == 50
+    told = json.loads(report.read_text())
+    assert told["output"]["frames"] == 50
+    assert told["settings"]["motion"]["style"] == str(style)
+    assert told["inputs"]["style"] == {"path": str(style), "sha256": file_sha256(style)}
 
 
 def test_our_own_motion_is_written_in_flames_numbers(avtr, photo, wav, tmp_path):
@@ -160,7 +161,8 @@ def refused(avtr, wanted: int, *words: object, says: str) -> None:
         (["--pace", "realtime"], 2, "hears a call whole before its first frame and follows no live call"),
         (["--set", "motion.euler_steps=8"], 2, "motion.euler_steps does nothing with 'unils'"),
         (["--set", "motion.style=none.npz"], 3, "none.npz: there is no such file"),
-        (["--set", "motion.style=style.txt"], 2, "must be none, or a .npz file of FLAME motion"),
+        (["--style", "none.npz"], 3, "none.npz: there is no such file"),
+        (["--style", "style.txt"], 2, "--style is 'style.txt', but must be none, or a .npz file of FLAME motion"),
         (["--set", "motion.generator=lmfm"], 2, "motion.guidance does nothing with 'lmfm'"),
     ],
 )
@@ -169,6 +171,16 @@ def test_what_cannot_be_is_refused_in_one_sentence(avtr, photo, wav, tmp_path, m
     guided = ["--set", "motion.guidance=2"]
     refused(avtr, code, "render", photo, wav(2.0), "-o", "r.mp4", "--preset", "unils", *guided, *more, says=says)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_manner_that_is_none_is_refused_before_any_model_is_loaded(
+    users_files, avtr, photo, wav, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("AVTR_WEIGHTS", str(tmp_path / "none"))
+    words = ("render", photo, wav(2.0), "-o", tmp_path / "r.mp4", "--preset")
+    style = users_files / "generic_model.npz"
+    refused(avtr, 3, *words, "unils", "--style", style, says="no FLAME motion: it has no expression")
+    refused(avtr, 2, *words, "default", "--style", style, says="motion.style does nothing with 'lmfm'")
 
 
 def test_a_commercial_policy_refuses_the_weights(avtr, photo, wav, tmp_path, monkeypatch):
