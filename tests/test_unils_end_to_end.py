@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import shutil
 
 import numpy as np
 import pytest
+import soundfile
 import torch
 
 from avtr_cli.core.config import load_preset
@@ -15,6 +18,7 @@ from avtr_cli.evaluation import unils
 from avtr_cli.evaluation.folder.shown import read_shown
 from avtr_cli.motion import flame
 from avtr_cli.motion.file import load_motion
+from avtr_cli.motion.flame import lists
 from avtr_cli.motion.flame.codes import FlameMotion, load_codes, save_codes
 from avtr_cli.weights.registry import notices
 from avtr_cli.weights.store import Store
@@ -291,6 +295,45 @@ def test_flame_motion_is_judged_by_the_vertices_of_the_users_head(rendered, weig
     found = [ours[f"S_{name}"] for name in ("LVE", "MHD", "FDD", "PDD", "JDD")]
     np.testing.assert_allclose(found, theirs, rtol=1e-4)
     assert min(found) > 0
+
+
+def test_lists_of_a_users_own_checkout_make_flame_alike_to_other_systems(rendered, avtr, tmp_path, monkeypatch):
+    monkeypatch.setattr(lists, "PUBLISHED", {"lips": sha256_of([7, 8, 8]), "upper": sha256_of([1, 2])})
+    code = tmp_path / "checkout" / "evals"
+    code.mkdir(parents=True)
+    (code / "metrics.py").write_text("import nowhere\nLIPS = dict(x=[7, 8, 8])\nUPPER = (1, 2)\nraise SystemExit\n")
+    (code / "broken.py").write_text("LIPS = [7, 8,")
+    chosen = lists.load_lists(tmp_path / "checkout")
+    assert (chosen.lips, chosen.upper, chosen.published) == ((7, 8, 8), (1, 2), True)
+    path = rendered[0] / "a.flame.npz"
+    shown = read_shown(path, lists=chosen)
+    assert (shown.space, shown.lips, shown.upper) == ("npz", (7, 8, 8), (1, 2))
+    (tmp_path / "own.json").write_text(json.dumps({"lips": [3], "upper": [4]}))
+    own = lists.load_lists(tmp_path / "own.json")
+    assert (read_shown(path, lists=own).space, read_shown(path, lists=own).lips) == ("flame", (3,))
+    np.savez(tmp_path / "other.npz", vertices=shown.vertices[:3], lips=np.array([5]))
+    other = read_shown(tmp_path / "other.npz", lists=chosen)
+    assert (other.lips, other.upper) == ((5,), (1, 2))
+    for part, name in (("truth", "x"), ("systems/s", "x"), ("audio", "")):
+        (tmp_path / "f" / part).mkdir(parents=True)
+        if name:
+            shutil.copy(path, tmp_path / "f" / part / "x.npz")
+    sound = 0.1 * np.sin(np.arange(80_000) / 20)
+    soundfile.write(tmp_path / "f/audio/x.wav", np.stack([sound, 0 * sound], 1), 16_000)
+    words = ("eval", "unils", tmp_path / "f", "--protocol", "unils", "--json", "--vertex-lists")
+    done, stdout, stderr = avtr(*words, tmp_path / "checkout")
+    assert done == 0, stderr
+    row = json.loads(stdout)["systems"]["s"]["measures"]["S_LVE"]
+    assert (row["value"], row["comparable_with_published"]) == (0, True)
+    done, stdout, stderr = avtr(*words, tmp_path / "own.json")
+    assert done == 0
+    assert "own.json: its lists are not those that UniLS's measures were published on" in stderr
+    assert not json.loads(stdout)["systems"]["s"]["measures"]["S_LVE_flame"]["comparable_with_published"]
+    refused(avtr, 4, *words, code / "broken.py", says="UniLS's list of lips and of upper vertices is not there")
+
+
+def sha256_of(numbers: list[int]) -> str:
+    return hashlib.sha256(json.dumps(numbers).encode()).hexdigest()
 
 
 def test_files_with_the_published_lists_of_vertices_are_alike_to_other_systems(rendered, tmp_path):

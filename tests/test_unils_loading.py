@@ -15,6 +15,7 @@ from avtr_cli.core.errors import InputError, WeightsError
 from avtr_cli.motion import flame
 from avtr_cli.motion.flame.codes import CODES, FlameMotion, load_codes, save_codes
 from avtr_cli.motion.flame.landmarks import load_landmarks
+from avtr_cli.motion.flame.lists import VertexLists, load_lists
 from avtr_cli.motion.flame.pickles import arrays_of
 from avtr_cli.motion.unils.checkpoint import load_network
 from avtr_cli.motion.unils.config import DUAL_SMALL
@@ -279,6 +280,43 @@ def test_a_landmark_embedding_that_is_none_is_refused(tmp_path, change, words):
     assert load_landmarks(path).weights.shape == (3, 3)
     np.savez(path, **{name: array for name, array in (whole | change).items() if array is not None})
     refused(load_landmarks, path, words)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("none.json", None, "cannot be read (No such file or directory)"),
+        ("x.json", b"{", "damaged, or no lists of vertices"),
+        ("x.json", b"[" * 9999, "damaged, or no lists of vertices"),
+        ("x.json", b'{"lips": [1]}', "damaged, or no lists of vertices"),
+        ("x.json", b'{"lips": [1], "upper": []}', "upper is no list of whole numbers"),
+        ("x.json", b'{"lips": [1.5], "upper": [1]}', "lips is no list of whole numbers"),
+        ("x.json", b'{"lips": [true], "upper": [1]}', "lips is no list of whole numbers"),
+        ("x.json", b'{"lips": [5023], "upper": [1]}', "lips names vertices that FLAME has not, 0 to 5022"),
+        ("x.npz", b"PK", "damaged, or no lists of vertices"),
+        ("x.py", b"\xff\0(", "UniLS's list of lips and of upper vertices is not there"),
+        ("x.py", b"open('RUN', 'w')\nLIPS = [1576, 1577, 1578]", "is not there; give a checkout of UniLS's code"),
+        ("x.py", b"-" * 30_000 + b"1", "is not there"),
+        ("big.py", b" " * (8 << 20) + b"1", "is not there"),
+        ("folder", None, "is not there"),
+    ],
+)
+def test_lists_of_vertices_that_are_none_are_refused_and_nothing_is_run(tmp_path, monkeypatch, name, content, words):
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / name
+    if content is not None:
+        path.write_bytes(content)
+    elif name == "folder":
+        path.mkdir()
+    refused(load_lists, path, words)
+    assert not (tmp_path / "RUN").exists()
+
+
+def test_lists_lie_in_an_npz_too(tmp_path):
+    np.savez(tmp_path / "x.npz", lips=np.array([3, 3]), upper=np.array([[4], [5]], np.uint16))
+    assert load_lists(tmp_path / "x.npz") == VertexLists((3, 3), (4, 5))
+    np.savez(tmp_path / "x.npz", lips=np.array([3.0]), upper=np.array([4]))
+    refused(load_lists, tmp_path / "x.npz", "lips is no list of whole numbers")
 
 
 def clip(frames: int = 7) -> FlameMotion:

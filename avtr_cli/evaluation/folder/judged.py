@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, fields, replace
+from typing import TYPE_CHECKING
 
 from avtr_cli.audio.files import DialogueFiles
 from avtr_cli.core.arrays import Doubles, Mask
@@ -19,6 +20,9 @@ from avtr_cli.evaluation.folder.shown import Shown, read_shown
 from avtr_cli.evaluation.motion.face import Face
 from avtr_cli.evaluation.motion.takes import load_dialogue
 from avtr_cli.evaluation.motion.voice import hear
+
+if TYPE_CHECKING:
+    from avtr_cli.motion.flame.lists import VertexLists
 
 MOST_APART = 2  # frames
 
@@ -57,7 +61,9 @@ class LeftOut:
         return [{"id": name, "reason": found[name]} for name in sorted(found)]
 
 
-def judged(layout: Layout, left_out: LeftOut, watched: Watched | None = None) -> Iterator[Judged]:
+def judged(
+    layout: Layout, left_out: LeftOut, watched: Watched | None = None, lists: VertexLists | None = None
+) -> Iterator[Judged]:
     """Every clip that has a sound and a true person; `left_out` gathers why others, and systems' files, do not count.
 
     All is of the kind that the first clip's truth is: curves of controls and of videos are never compared.
@@ -65,7 +71,7 @@ def judged(layout: Layout, left_out: LeftOut, watched: Watched | None = None) ->
     space = None
     for clip in layout.clips:
         try:
-            whole = _whole(clip, watched)
+            whole = _whole(clip, watched, lists)
             if space is not None and whole.truth.space != space:
                 raise Unfit(f"its truth is of the kind '{whole.truth.space}', that of the clips before '{space}'")
         except (Unfit, AvtrError) as error:
@@ -75,7 +81,7 @@ def judged(layout: Layout, left_out: LeftOut, watched: Watched | None = None) ->
         _note(left_out, whole.truth)
         for system in layout.systems:
             try:
-                shown, frames = _of_system(system, whole, watched)
+                shown, frames = _of_system(system, whole, watched, lists)
             except (Unfit, AvtrError) as error:
                 left_out.systems.setdefault(system.name, {})[clip.id] = str(error)
                 continue
@@ -88,7 +94,7 @@ class Unfit(Exception):
     """Why a file does not count, as a report says it."""
 
 
-def _whole(clip: Clip, watched: Watched | None) -> Judged:
+def _whole(clip: Clip, watched: Watched | None, lists: VertexLists | None) -> Judged:
     if not clip.sounds:
         raise Unfit("its sound lacks a side: put audio/ID_self.wav and audio/ID_partner.wav, or audio/ID.wav there")
     if clip.truth is None:
@@ -98,7 +104,7 @@ def _whole(clip: Clip, watched: Watched | None) -> Judged:
     else:
         files = DialogueFiles(dialogue=clip.sounds[0], partner=clip.sounds[1])
     own, partner = hear(load_dialogue(files).sound)
-    truth = read_shown(clip.truth, watched(clip.truth.name) if watched else None)
+    truth = read_shown(clip.truth, watched(clip.truth.name) if watched else None, lists)
     frames = _same_length(len(own), truth.frames, "the truth")
     heard = audio_vector(partner.level(), partner.active, partner.phrases)
     first, end = cut(clip, frames)
@@ -108,11 +114,11 @@ def _whole(clip: Clip, watched: Watched | None) -> Judged:
     )
 
 
-def _of_system(system: System, whole: Judged, watched: Watched | None) -> tuple[Shown, int]:
+def _of_system(system: System, whole: Judged, watched: Watched | None, lists: VertexLists | None) -> tuple[Shown, int]:
     path = system.shows(whole.clip)
     if path is None:
         raise Unfit("the system has no file of it")
-    shown = read_shown(path, watched(f"{system.name}/{path.name}") if watched else None)
+    shown = read_shown(path, watched(f"{system.name}/{path.name}") if watched else None, lists)
     if shown.space != whole.truth.space:
         raise Unfit(f"it is of the kind '{shown.space}', the truth of the kind '{whole.truth.space}'")
     first, end = cut(whole.clip, shown.frames)

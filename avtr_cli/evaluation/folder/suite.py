@@ -17,6 +17,7 @@ from avtr_cli.evaluation.folder.listening import SYNCNET, Asked, listening_repor
 
 if TYPE_CHECKING:
     from avtr_cli.evaluation.folder.encoded import Encode
+    from avtr_cli.motion.flame.lists import VertexLists
 
 PARTS = ("listening", "unils")
 
@@ -27,6 +28,7 @@ def evaluate_folder(
     asked: Asked | None = None,
     protocol: str = "avtr",
     watched: Watched | None = None,
+    lists: VertexLists | None = None,
 ) -> dict[str, dict[str, Any]]:
     """The reports of `parts`, by name. Raises ConfigError for a folder that holds nothing, InputError where no system
     can be judged; what alone cannot be judged is left out, and its report says why.
@@ -35,7 +37,7 @@ def evaluate_folder(
     layout, encode, chosen = _encoding(layout, chosen, watched)
     faces, entries, left_out = Faces(protocol, chosen.seed), [], LeftOut()
     judged_systems, space = 0, None
-    for clip in judged(layout, left_out, watched):
+    for clip in judged(layout, left_out, watched, lists):
         judged_systems += len(clip.systems)
         space = clip.truth.space
         if "unils" in parts:
@@ -53,7 +55,11 @@ def evaluate_folder(
 
 
 def evaluate_all(
-    folder: Path, asked: Asked | None = None, protocol: str = "avtr", watched: Watched | None = None
+    folder: Path,
+    asked: Asked | None = None,
+    protocol: str = "avtr",
+    watched: Watched | None = None,
+    lists: VertexLists | None = None,
 ) -> dict[str, dict[str, Any]]:
     """Every report that can be made: `pictures` too where people were filmed, and `sync`. Raises as `evaluate_folder`.
 
@@ -62,7 +68,7 @@ def evaluate_all(
     from avtr_cli.evaluation.folder import likeness, sync
 
     chosen = asked or Asked()
-    reports, layout = evaluate_folder(folder, PARTS, chosen, protocol, watched), read_layout(folder)
+    reports, layout = evaluate_folder(folder, PARTS, chosen, protocol, watched, lists), read_layout(folder)
     if _has_videos(layout):
         reports["pictures"] = likeness.pictures_report(layout, likeness.Asked(few=chosen.few), watched)
     reports["sync"] = sync.sync_report(layout, sync.Asked(), watched)
