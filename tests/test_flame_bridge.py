@@ -188,6 +188,19 @@ def test_an_embedding_without_points_that_stay_is_refused(tmp_path, files):
         FlameBridge.of_files(files[0], path, face_displacements())
 
 
+@pytest.mark.parametrize(
+    ("where", "said"),
+    [(np.zeros_like, "lie at one place of the head"), (lambda faces: faces[::-1], "do not lie on the head as on a")],
+)
+def test_an_embedding_of_another_head_is_refused(tmp_path, files, where, said):
+    with np.load(files[1]) as table:
+        held = dict(table)
+    path = tmp_path / "marks.npz"
+    np.savez(path, **held | {"lmk_face_idx": where(held["lmk_face_idx"])})
+    with pytest.raises(WeightsError, match=said):
+        FlameBridge.of_files(files[0], path, face_displacements())
+
+
 def test_displacements_are_those_of_a_face():
     moved = dict(zip(FACE_WEIGHTS, face_displacements(), strict=True))
     assert len(moved) == 43

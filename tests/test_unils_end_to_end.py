@@ -329,6 +329,8 @@ def test_lists_of_a_users_own_checkout_make_flame_alike_to_other_systems(rendere
     assert done == 0
     assert "own.json: its lists are not those that UniLS's measures were published on" in stderr
     assert not json.loads(stdout)["systems"]["s"]["measures"]["S_LVE_flame"]["comparable_with_published"]
+    monkeypatch.setenv("AVTR_WEIGHTS", str(tmp_path / "none"))
+    refused(avtr, 4, *words[:3], says="no system can be judged: x: ")
     refused(avtr, 4, *words, code / "broken.py", says="UniLS's list of lips and of upper vertices is not there")
 
 

@@ -104,6 +104,13 @@ def test_missing_unexpected_and_other_keys_are_named(tmp_path, checkpoint):
     refused(network, saved(tmp_path, checkpoint), "logits_head.1.bias is (7,), not (16,)")
     checkpoint["model"] = state | {"logits_head.1.bias": torch.full((16,), torch.nan)}
     refused(network, saved(tmp_path, checkpoint), "logits_head.1.bias", "NaN")
+    for odd in (
+        torch.zeros(16, dtype=torch.int64),
+        torch.zeros(16, dtype=torch.complex64),
+        torch.zeros(16).to_sparse(),
+    ):
+        checkpoint["model"] = state | {"logits_head.1.bias": odd}
+        refused(network, saved(tmp_path, checkpoint), "logits_head.1.bias is torch.", "no numbers of weights")
     checkpoint["model"] = state | {"base_codec.motion_std": torch.zeros(108)}
     refused(network, saved(tmp_path, checkpoint), "motion_std is not above zero")
 
@@ -236,7 +243,12 @@ def test_every_format_of_the_head_gives_the_same_model(tmp_path, head):
     ("name", "array", "words"),
     [
         ("v_template", None, ("has no v_template",)),
-        ("weights", np.zeros((5023, 4)), ("weights is (5023, 4), not (5023, 5)",)),
+        ("weights", np.zeros((5023, 4)), ("weights is float64 (5023, 4), not numbers (5023, 5)",)),
+        ("weights", np.full((5023, 5), "x"), ("weights is <U1 (5023, 5), not numbers",)),
+        ("weights", np.zeros((5023, 5), complex), ("weights is complex128",)),
+        ("v_template", np.full((5023, 3), 1e300), ("v_template holds 1e+300, which is no head in metres",)),
+        ("v_template", np.zeros((5023, 3)), ("its head is 0 m deep or wide",)),
+        ("posedirs", np.zeros((5023, 3, 36)), ("its expressions move nothing",)),
         ("weights", np.full((5023, 5), np.inf), ("weights holds values that are no numbers",)),
         ("kintree_table", np.array([[9, 0, 0, 1, 1], [0, 1, 2, 3, 4]]), ("hang together",)),
         ("f", np.full((9976, 3), 5023), ("vertices that it has not",)),
@@ -246,7 +258,7 @@ def test_a_head_that_is_none_is_refused(tmp_path, head, name, array, words):
     held = {key: value for key, value in head.items() if key != name}
     if array is not None:
         held[name] = array
-    held["shapedirs"] = np.broadcast_to(np.float32(0), (5023, 3, 400)) if name != "v_template" else np.zeros(1)
+    held["shapedirs"] = np.broadcast_to(np.float32(0), (5023, 3, 400)) if array is not None else np.zeros(1)
     path = tmp_path / "generic_model.npz"
     np.savez_compressed(path, **held)
     refused(flame.load, path, *words)

@@ -92,7 +92,9 @@ class Store:
         if record is None or record.source != MADE_UP:
             self.allow([self.registry.licences[file.licence]], policy)
         if problem := self.wrong_size(file, path):
-            raise WeightsError(f"{path}: {problem}; fetch it again with `avtr weights pull {name}`")
+            again = f"bring it again with `avtr weights pull {name} --from FOLDER`"
+            again = again if file.bring else f"fetch it again with `avtr weights pull {name}`"
+            raise WeightsError(f"{path}: {problem}; {again}")
         logger.info("%s: %s (%s)", name, path, record.source if record else "put there by hand")
         return path
 

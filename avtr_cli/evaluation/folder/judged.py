@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from avtr_cli.audio.files import DialogueFiles
 from avtr_cli.core.arrays import Doubles, Mask
-from avtr_cli.core.errors import AvtrError
+from avtr_cli.core.errors import AvtrError, WeightsError
 from avtr_cli.core.timing import FPS
 from avtr_cli.evaluation.encoder import audio_vector
 from avtr_cli.evaluation.folder.layout import Clip, Layout, System
@@ -54,6 +54,7 @@ class LeftOut:
     clips: dict[str, str] = field(default_factory=dict)
     systems: dict[str, dict[str, str]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    weights: bool = False  # whether for want of weights something was
 
     def reasons(self, system: str) -> list[dict[str, str]]:
         """As a report lists them."""
@@ -76,6 +77,7 @@ def judged(
                 raise Unfit(f"its truth is of the kind '{whole.truth.space}', that of the clips before '{space}'")
         except (Unfit, AvtrError) as error:
             left_out.clips[clip.id] = str(error)
+            left_out.weights |= isinstance(error, WeightsError)
             continue
         space = whole.truth.space
         _note(left_out, whole.truth)
@@ -84,6 +86,7 @@ def judged(
                 shown, frames = _of_system(system, whole, watched, lists)
             except (Unfit, AvtrError) as error:
                 left_out.systems.setdefault(system.name, {})[clip.id] = str(error)
+                left_out.weights |= isinstance(error, WeightsError)
                 continue
             whole.systems[system.name], whole.frames[system.name] = shown, frames
             _note(left_out, shown)

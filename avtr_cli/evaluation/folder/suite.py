@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from avtr_cli.core.errors import InputError
+from avtr_cli.core.errors import InputError, WeightsError
 from avtr_cli.core.suffixes import VIDEOS
 from avtr_cli.evaluation.encoder import NAME
 from avtr_cli.evaluation.folder.entries import Entry, entry_of
@@ -31,7 +31,8 @@ def evaluate_folder(
     lists: VertexLists | None = None,
 ) -> dict[str, dict[str, Any]]:
     """The reports of `parts`, by name. Raises ConfigError for a folder that holds nothing, InputError where no system
-    can be judged; what alone cannot be judged is left out, and its report says why.
+    can be judged, WeightsError where that is for want of weights; what alone cannot be judged is left out, and its
+    report says why.
     """
     layout, chosen = read_layout(folder), asked or Asked()
     layout, encode, chosen = _encoding(layout, chosen, watched)
@@ -45,7 +46,8 @@ def evaluate_folder(
         if "listening" in parts:
             entries += _entries(encode(clip, layout, left_out))
     if not judged_systems or ("listening" in parts and chosen.encoder != NAME and not any(e.systems for e in entries)):
-        raise InputError(f"{folder}: no system can be judged: {_first_reason(layout, left_out)}")
+        kind = WeightsError if left_out.weights else InputError
+        raise kind(f"{folder}: no system can be judged: {_first_reason(layout, left_out)}")
     reports = {}
     if "listening" in parts:
         reports["listening"] = listening_report(entries, layout, left_out, chosen, space)

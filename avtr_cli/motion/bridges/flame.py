@@ -23,7 +23,7 @@ from avtr_cli.core.motion_space import CONTROLS, EYE_RANGE_DEGREES, FACE_WEIGHTS
 from avtr_cli.core.protocols import MotionGenerator, Voice, WholeCallGenerator, backend_of
 from avtr_cli.core.types import Asked, Identity, Motion, MotionState, Window
 from avtr_cli.motion.flame.codes import CODES, EXPRESSION, HEAD, JAW, FlameMotion
-from avtr_cli.motion.flame.landmarks import Landmarks, load_landmarks
+from avtr_cli.motion.flame.landmarks import BRING, Landmarks, load_landmarks
 from avtr_cli.motion.flame.model import FlameModel, load, vertices
 from avtr_cli.motion.replay import Replay, RestingReplay
 from avtr_cli.perception.template import fit_similarity, template
@@ -37,6 +37,8 @@ NOISE_MM = 1.0  # deviation of a point from what both models say
 RIDGE = 1e-3  # of the fit back, in mean squared lengths of a weight's displacement
 STEPS = 500  # of the fit back: within 0.003 mm^2 of the best that bounds allow
 FRAMES_AT_ONCE = 512
+LEAST_SPREAD = 0.01  # m, of the rigid points about their mean, all together
+MOST_OFF = 0.5  # of that: how far they may lie from where the average face has them
 GAZE = math.radians(EYE_RANGE_DEGREES)  # of an ARKit look weight of 1
 ROWS = np.array([CONTROLS.index(name) for name in FACE_WEIGHTS])
 TURN = np.array([CONTROLS.index(name) for name in ("headPitch", "headYaw", "headRoll")])
@@ -63,13 +65,20 @@ class FlameBridge:
     def fit(cls, model: FlameModel, landmarks: Landmarks, displacements: Doubles) -> FlameBridge:
         """`displacements` (43, 478, 3) are what the face weights do to the average head, in EO.
 
-        Raises ValueError where the landmarks lack the points that expressions do not move.
+        Raises ValueError where the landmarks lack the points that expressions do not move, or these do not lie on the
+        model as on a face.
         """
         known = list(landmarks.points)
         rigid = [known.index(point) for point in RIGID]
         there = landmarks.on(model, model.template)
         head = template().points[landmarks.points] * FLIP
+        spread = there[rigid] - there[rigid].mean(0)
+        if not np.linalg.norm(spread) > LEAST_SPREAD:
+            raise ValueError("its points lie at one place of the head")
         pose = fit_similarity(head[rigid], there[rigid])
+        off = there[rigid] - (pose.scale * head[rigid] @ pose.rotation.T + pose.shift)
+        if np.linalg.norm(off) > MOST_OFF * np.linalg.norm(spread):
+            raise ValueError("its points do not lie on the head as on a face")
         moved = displacements[:, landmarks.points] * FLIP @ pose.rotation.T * (pose.scale * MILLIMETRES)
         shapes = moved.reshape(len(moved), -1).T
         opened = np.zeros((2, CODES))
@@ -89,7 +98,10 @@ class FlameBridge:
         marks = load_landmarks(landmarks)
         if lacking := set(RIGID) - set(marks.points.tolist()):
             raise WeightsError(f"{landmarks}: no landmark embedding of avtr's kind: it lacks the point {min(lacking)}")
-        fitted = cls.fit(load(model), marks, displacements)
+        try:
+            fitted = cls.fit(load(model), marks, displacements)
+        except ValueError as error:
+            raise WeightsError(f"{landmarks}: no landmark embedding for {model}: {error}; {BRING}") from error
         return cls(fitted.shapes, fitted.basis, fitted.to_flame, (model, landmarks))
 
     @property
