@@ -111,6 +111,11 @@ class Store:
             return ""
         return f"damaged: {size:,} bytes where {known:,} were published"
 
+    def begun(self) -> list[str]:
+        """The parts of which at least one file is here, by their files' names."""
+        parts = {file.part for file in self.registry.files.values() if self.present(file)}
+        return [file.name for file in self.registry.files.values() if file.part in parts]
+
     def verify(self, file: WeightFile) -> tuple[bool, str]:
         """Read the whole file and compare; (is it usable, the finding in words)."""
         path = self.present(file)
