@@ -108,6 +108,15 @@ def pictures(
     ] = "luma",
     whole: Annotated[bool, option(SETTINGS, "--whole", help="Whole pictures of one size, not the face alone.")] = False,
     few: Annotated[bool, option(SETTINGS, "--few", help="Print FID and FVD of fewer than 2048 frames too.")] = False,
+    scores: Annotated[
+        Path | None,
+        option(
+            SETTINGS,
+            "--scores",
+            metavar="FILE",
+            help="Scores that another program gave, a CSV of system,id,IQA,ASE: rows beside ours.",
+        ),
+    ] = None,
     report: options.NumbersFile = None,
     csv: Table = None,
     as_json: options.AsJson = False,
@@ -116,11 +125,15 @@ def pictures(
     """Judge videos against the recorded ones, picture by picture: PSNR, SSIM, hands; with weights CSIM, FID, FVD."""
     from avtr_cli.evaluation.folder.layout import read_layout
     from avtr_cli.evaluation.folder.likeness import Asked, pictures_report
+    from avtr_cli.evaluation.folder.scores import load_scores, with_scores
 
     _among("--channels", channels, CHANNELS)
-    options.check_written({"--report": report, "--csv": csv})
+    options.check_written({"--report": report, "--csv": csv}, (scores,))
+    layout = read_layout(folder)
+    given = load_scores(scores, layout) if scores is not None else None
     with watching(quiet) as watch:
-        found = pictures_report(read_layout(folder), Asked(channels, whole, few), watch)
+        found = pictures_report(layout, Asked(channels, whole, few), watch)
+    found = with_scores(found, layout, given) if given is not None else found
     _refuse_nothing(folder, found)
     _told({"pictures": found}, report, csv, as_json)
 
