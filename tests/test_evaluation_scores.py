@@ -29,7 +29,7 @@ def scores(layout, path: Path, text: str):
 def empty(layout) -> dict:
     return {
         "systems": {system.name: {"measures": {}, "left_out": []} for system in layout.systems},
-        "differences": {}, "controls": {},
+        "differences": {}, "controls": {}, "statement": "all is alike",
     }  # fmt: skip
 
 
@@ -47,6 +47,7 @@ def test_scores_become_rows_over_conversations_and_paired_differences(layout, tm
     (apart,) = told["differences"].values()
     assert apart["measures"]["IQA"]["value"] == pytest.approx(0.5)
     assert told["controls"] == {}
+    assert told["statement"] == "all is alike; IQA, my_score with none"
 
 
 def test_clips_without_a_score_do_not_count(layout, tmp_path):

@@ -94,7 +94,7 @@ def _values(where: str, names: tuple[str, ...], line: Mapping[str, str | None]) 
 def with_scores(report: dict[str, Any], layout: Layout, scores: Scores) -> dict[str, Any]:
     """The report of pictures with a row a score, in systems, differences and, where truth has any, controls."""
     made = {system.name: _numbers(system.name, layout, scores) for system in layout.systems}
-    told = dict(report)
+    told = report | {"statement": f"{report['statement']}; {', '.join(scores.names)} with none"}
     told["systems"] = {
         name: one | {"measures": one["measures"] | _rows(made[name])} for name, one in report["systems"].items()
     }
