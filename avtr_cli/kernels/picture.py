@@ -1,8 +1,8 @@
 """The whole picture from a grid of nodes, in one pass: where pixels come from, their texture, light, what is behind.
 
 Squares of four nodes that read nothing of the person are known beforehand, and their pixels are copied from the plate.
-Elsewhere four channels are weighed at once: a texel of 4 bytes is spread to four lanes of 16 bits, in steps of 1/256.
-Textures have two pixels for each of the stage's.
+Elsewhere a row is drawn in passes over a strip of it (`strips`): where its pixels come from, the four texels about each
+place, these mixed, lit and laid over the plate. Textures have two pixels for each of the stage's.
 """
 
 from __future__ import annotations
@@ -12,14 +12,19 @@ from typing import Any
 import numpy as np
 
 from avtr_cli.kernels.compiling import Bytes, Counts, Floats, Number, Words, helper, kernel
+from avtr_cli.kernels.strips import STRIP, S, rounded, weave
 
 F: Any = np.float32
+Int: Any = np.int32
 U: Any = np.uint64
 BLOCK = 8  # texels a side, of the squares of texture that are known to be empty or not
-STEPS = F(256)  # that a texel is divided into
-_LANES, _HALF = U(0x00FF00FF00FF00FF), U(0x0080008000800080)
-_BYTE, _WORD = U(8), U(0xFFFF)
-_ONE, _SHARE, _OF_ALL = U(256), F(1 / 256), F(1 / 255)
+FLOATS, WORDS, BYTES = 9, 5, 4  # planes of a strip's scratch
+# Of floats: x, y and gain of a row of nodes, spread to pixels, twice; how far from its texel a place lies; its gain.
+NODES, RIGHT, DOWN, GAIN = 3, U(6), U(7), U(8)
+TEXEL, NEXT, BELOW, ACROSS, AT = U(0), U(1), U(2), U(3), U(4)  # of words: four texels, and where the first one is
+_ONE, _TWO, _THREE = U(1), U(2), U(3)
+_OF_ALL, _BYTE = F(1 / 255), np.uint32(255)
+_RED, _GREEN, _BLUE, _ALPHA = (np.uint32(shift) for shift in (0, 8, 16, 24))
 
 
 def filled_before(person: Bytes) -> Counts:
@@ -78,99 +83,145 @@ def find_person(nodes: Floats, cell: int, before: Counts, height: int, width: in
 
 
 @helper
-def _spread(texel: Number) -> Number:
-    wide = U(texel)
-    return (wide | (wide << U(24))) & _LANES
+def _spread(
+    nodes: Floats, row: Number, column_of: Counts, fractions: Floats, start: Number, size: Number, line: Floats
+) -> None:
+    """A row of `nodes` at `size` pixels from `start` on, into one of two places: that of even or of odd rows."""
+    for axis in range(3):
+        values, into = nodes[axis, row], U(NODES * (row & 1) + axis) * S
+        for k in range(U(size)):
+            column = U(column_of[U(start) + k])
+            line[into + k] = values[column] + (values[column + _ONE] - values[column]) * fractions[U(start) + k]
+
+
+@helper
+def _find_places(
+    line: Floats, row: Number, down: Number, x: Number, y: Number, begin: Number, end: Number, person: Words,
+    words: Words,
+) -> None:  # fmt: skip
+    """Where pixels `begin` .. `end`, `down` below `row`, come from; the strip's first is the stage's (`x`, `y`)."""
+    height, width = person.shape
+    most_x, most_y, last_x, last_y = F(width - 1), F(height - 1), Int(width - 2), Int(height - 2)
+    above, below = U(NODES * (row & 1)) * S, U(NODES - NODES * (row & 1)) * S
+    for k in range(U(begin), U(end)):
+        by_x, by_y, gain = line[above + k], line[above + S + k], line[above + _TWO * S + k]
+        by_x += (line[below + k] - by_x) * down
+        by_y += (line[below + S + k] - by_y) * down
+        line[GAIN * S + k] = gain + (line[below + _TWO * S + k] - gain) * down
+        at_x = min(max(F(2) * (by_x + (F(Int(k)) + x)), F(0)), most_x)
+        at_y = min(max(F(2) * (by_y + y), F(0)), most_y)
+        texel_x, texel_y = min(Int(at_x), last_x), min(Int(at_y), last_y)
+        line[RIGHT * S + k], line[DOWN * S + k] = at_x - F(texel_x), at_y - F(texel_y)
+        words[AT * S + k] = np.uint32(texel_y * Int(width) + texel_x)
+
+
+@helper
+def _fetch(texels: Words, width: Number, begin: Number, end: Number, words: Words) -> None:
+    """The four texels about each place."""
+    for k in range(U(begin), U(end)):
+        at = U(words[AT * S + k])
+        words[TEXEL * S + k], words[NEXT * S + k] = texels[at], texels[at + _ONE]
+        at += U(width)
+        words[BELOW * S + k], words[ACROSS * S + k] = texels[at], texels[at + _ONE]
+
+
+@helper
+def _mixed(words: Words, line: Floats, k: Number, shift: Number) -> Number:
+    """One channel of four texels, the byte that `shift` leads to, at the place among them."""
+    a, b = F(Int((words[TEXEL * S + k] >> shift) & _BYTE)), F(Int((words[NEXT * S + k] >> shift) & _BYTE))
+    c, d = F(Int((words[BELOW * S + k] >> shift) & _BYTE)), F(Int((words[ACROSS * S + k] >> shift) & _BYTE))
+    right = line[RIGHT * S + k]
+    upper, lower = a + (b - a) * right, c + (d - c) * right
+    return upper + (lower - upper) * line[DOWN * S + k]
+
+
+@helper
+def _lay(words: Words, line: Floats, tint: Floats, begin: Number, end: Number, under: Bytes, planes: Bytes) -> None:
+    """The person in their light over the plate's pixels, `under`, into three `planes`."""
+    tint_red, tint_green, tint_blue = tint[0], tint[1], tint[2]
+    for k in range(U(begin), U(end)):
+        gain, rest = line[GAIN * S + k], F(1) - _mixed(words, line, k, _ALPHA) * _OF_ALL
+        red, green, blue = (
+            _mixed(words, line, k, _RED), _mixed(words, line, k, _GREEN), _mixed(words, line, k, _BLUE)
+        )  # fmt: skip
+        planes[k] = rounded(red + red * (gain * tint_red) + rest * F(under[_THREE * k]))
+        planes[S + k] = rounded(green + green * (gain * tint_green) + rest * F(under[_THREE * k + _ONE]))
+        planes[_TWO * S + k] = rounded(blue + blue * (gain * tint_blue) + rest * F(under[_THREE * k + _TWO]))
+
+
+@helper
+def _leave(words: Words, line: Floats, tint: Floats, begin: Number, end: Number, planes: Bytes) -> None:
+    """The person in their light with nothing behind, into four `planes`: colours are no longer premultiplied."""
+    for k in range(U(begin), U(end)):
+        gain, alpha = line[GAIN * S + k], _mixed(words, line, k, _ALPHA)
+        scale = F(1) / max(alpha, F(1)) * F(255)
+        red, green, blue = (
+            _mixed(words, line, k, _RED), _mixed(words, line, k, _GREEN), _mixed(words, line, k, _BLUE)
+        )  # fmt: skip
+        # As OpenCV rounds: halves, of which there are many here, to even numbers.
+        planes[k] = rounded(np.rint((red + red * (gain * tint[0])) * scale))
+        planes[S + k] = rounded(np.rint((green + green * (gain * tint[1])) * scale))
+        planes[_TWO * S + k] = rounded(np.rint((blue + blue * (gain * tint[2])) * scale))
+        planes[_THREE * S + k] = rounded(alpha)
+
+
+@helper
+def _leave_out(under: Bytes, begin: Number, end: Number, channels: Number, into: Bytes) -> None:
+    """Pixels without the person: the plate's, or nothing."""
+    if channels == 4:
+        for k in range(U(4 * begin), U(4 * end)):
+            into[k] = np.uint8(0)
+    else:
+        for k in range(U(3 * begin), U(3 * end)):
+            into[k] = under[k]
 
 
 @kernel(
     "void(f4[:,:,::1], i8, i8, i8, i4[::1], f4[::1], i4[::1], u1[:,::1], u4[:,::1], u1[:,:,::1], f4[::1], "
-    "u1[:,:,::1], i8, i8, f4[:,::1], i4[:,::1], f4[::1])"
+    "u1[:,:,::1], i8, i8, f4[::1], u4[::1], u1[::1])"
 )
 def draw(
     nodes: Floats, cell: int, left: int, top: int, starts: Counts, fractions: Floats, column_of: Counts, shows: Bytes,
-    person: Words, plate: Bytes, tint: Floats, out: Bytes, first: int, last: int, line: Floats, places: Counts,
-    lights: Floats,
+    person: Words, plate: Bytes, tint: Floats, out: Bytes, first: int, last: int, line: Floats, words: Words,
+    planes: Bytes,
 ) -> None:  # fmt: skip
     """Rows `first` .. `last` of `out` (h, w, 3 or 4), whose pixel (0, 0) is the stage's (`left`, `top`).
 
     `nodes` (3, rows, columns): where they come from, px less where they are, and gain less one. Pixel j lies at
     `fractions`[j] between the nodes `column_of`[j] and the next; those after node c begin at `starts`[c]. `person`
-    (H, W) has texels, `plate` (h, w, 3) what is behind. Scratch: `line` (3, columns), `places` (2, w), `lights` (w,).
+    (H, W) has texels, `plate` (h, w, 3) what is behind. Scratch: `line`, `words` and `planes`, as many numbers as
+    FLOATS, WORDS and BYTES say, each times STRIP.
     """
-    rows = nodes.shape[1]
-    height, width = person.shape
-    flat = person.reshape(-1)
-    channels = out.shape[2]
+    rows, channels, texels = nodes.shape[1], out.shape[2], person.reshape(-1)
     pixels, behind = out.reshape(out.shape[0], -1), plate.reshape(plate.shape[0], -1)
-    most_x, most_y = F(width - 1) * STEPS, F(height - 1) * STEPS
-    last_texel, last_line = U(width - 2), U(height - 2)
-    tint_red, tint_green, tint_blue = tint[0], tint[1], tint[2]
     begin_columns, end_columns = column_of[0], column_of[column_of.shape[0] - 1] + 1
-    across_at, down_at = places[0], places[1]
-    for i in range(first, last):
-        at = min(max((F(i + top) + F(0.5)) / F(cell) - F(0.5), F(0)), F(rows - 1))
-        r = min(int(at), rows - 2)
-        down = at - F(r)
-        for axis in range(3):
-            above, below, row = nodes[axis, r], nodes[axis, r + 1], line[axis]
-            for c in range(begin_columns, end_columns + 1):
-                row[c] = above[c] + (below[c] - above[c]) * down
-        seen, into, under = shows[r], pixels[i], behind[i]
-        y = F(i + top)
-        c = begin_columns
-        while c < end_columns:
-            run = c
-            while c < end_columns and seen[c] == 0:
-                c += 1
-            if channels == 4:
-                for k in range(4 * starts[run], 4 * starts[c]):
-                    into[k] = np.uint8(0)
-            else:
-                for k in range(3 * starts[run], 3 * starts[c]):
-                    into[k] = under[k]
-            run = c
-            while c < end_columns and seen[c] != 0:
-                node_x, node_y, node_light = line[0, c], line[1, c], line[2, c]
-                by_x, by_y, by_light = line[0, c + 1] - node_x, line[1, c + 1] - node_y, line[2, c + 1] - node_light
-                for j in range(starts[c], starts[c + 1]):
-                    source_x = node_x + by_x * fractions[j] + F(j + left)
-                    source_y = node_y + by_y * fractions[j] + y
-                    lights[j] = node_light + by_light * fractions[j]
-                    across_at[j] = np.int32(min(max(F(2) * STEPS * source_x, F(0)), most_x) + F(0.5))
-                    down_at[j] = np.int32(min(max(F(2) * STEPS * source_y, F(0)), most_y) + F(0.5))
-                c += 1
-            for j in range(U(starts[run]), U(starts[c])):
-                x_steps, y_steps = U(across_at[j]), U(down_at[j])
-                texel, texel_line = min(x_steps >> _BYTE, last_texel), min(y_steps >> _BYTE, last_line)
-                right, lower = x_steps - (texel << _BYTE), y_steps - (texel_line << _BYTE)
-                texel += texel_line * U(width)
-                a, b = _spread(flat[texel]), _spread(flat[texel + U(1)])
-                texel += U(width)
-                d, e = _spread(flat[texel]), _spread(flat[texel + U(1)])
-                upper_pair = ((a * (_ONE - right) + b * right + _HALF) >> _BYTE) & _LANES
-                lower_pair = ((d * (_ONE - right) + e * right + _HALF) >> _BYTE) & _LANES
-                mixed = upper_pair * (_ONE - lower) + lower_pair * lower  # lanes: red, blue, green, alpha
-                red = F(np.int32(mixed & _WORD)) * _SHARE
-                blue = F(np.int32((mixed >> U(16)) & _WORD)) * _SHARE
-                green = F(np.int32((mixed >> U(32)) & _WORD)) * _SHARE
-                alpha = F(np.int32(mixed >> U(48))) * _SHARE
-                gain = lights[j]
-                red += red * (gain * tint_red)
-                green += green * (gain * tint_green)
-                blue += blue * (gain * tint_blue)
+    columns = STRIP // cell - 1  # of a strip: at the sides of a picture one may have half a cell more
+    for from_column in range(begin_columns, end_columns, columns):
+        to_column = min(from_column + columns, end_columns)
+        start = starts[from_column]
+        known = 0  # rows of nodes before it are spread
+        for i in range(first, last):
+            at = min(max((F(i + top) + F(0.5)) / F(cell) - F(0.5), F(0)), F(rows - 1))
+            r = min(int(at), rows - 2)
+            known = max(known, r)
+            while known < r + 2:
+                _spread(nodes, known, column_of, fractions, start, starts[to_column] - start, line)
+                known += 1
+            seen, into, under = shows[r], pixels[i, channels * start :], behind[i, 3 * start :]
+            c = from_column
+            while c < to_column:
+                run = c
+                while c < to_column and seen[c] == 0:
+                    c += 1
+                _leave_out(under, starts[run] - start, starts[c] - start, channels, into)
+                run = c
+                while c < to_column and seen[c] != 0:
+                    c += 1
+                begin, end = starts[run] - start, starts[c] - start
+                _find_places(line, r, at - F(r), F(start + left), F(i + top), begin, end, person, words)
+                _fetch(texels, person.shape[1], begin, end, words)
                 if channels == 4:
-                    scale = F(1) / max(alpha, F(1)) * F(255)
-                    # As OpenCV rounds: halves, of which there are many here, to even numbers.
-                    red, green, blue = np.rint(red * scale), np.rint(green * scale), np.rint(blue * scale)
-                    into[U(4) * j + U(3)] = np.uint8(np.int32(alpha + F(0.5)))
-                    k = U(4) * j
+                    _leave(words, line, tint, begin, end, planes)
                 else:
-                    k = U(3) * j
-                    rest = F(1) - alpha * _OF_ALL
-                    red += rest * F(under[k])
-                    green += rest * F(under[k + U(1)])
-                    blue += rest * F(under[k + U(2)])
-                into[k] = np.uint8(np.int32(min(max(red + F(0.5), F(0)), F(255))))
-                into[k + U(1)] = np.uint8(np.int32(min(max(green + F(0.5), F(0)), F(255))))
-                into[k + U(2)] = np.uint8(np.int32(min(max(blue + F(0.5), F(0)), F(255))))
+                    _lay(words, line, tint, begin, end, under, planes)
+                weave(planes, begin, end, channels, into)

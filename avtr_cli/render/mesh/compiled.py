@@ -18,6 +18,7 @@ from avtr_cli.core.arrays import Doubles, Floats, Image, Indices
 from avtr_cli.core.folders import cache_folder
 from avtr_cli.core.logs import NOTICE
 from avtr_cli.kernels import compiling, contact, eyes, grid, mouth, picture, points
+from avtr_cli.kernels.strips import STRIP
 from avtr_cli.render.mesh import mouth as mouth_parts
 from avtr_cli.render.mesh.contact import blood_shares
 from avtr_cli.render.mesh.controls import Controls
@@ -53,7 +54,11 @@ class Scratch:
         self.shows = np.empty((rows - 1, columns - 1), np.uint8)
         self.line = np.empty((3, shapes_wide), np.float32)
         self.bands = [
-            (np.empty((3, columns), np.float32), np.empty((2, width), np.int32), np.empty(width, np.float32))
+            (
+                np.empty(picture.FLOATS * STRIP, np.float32),
+                np.empty(picture.WORDS * STRIP, np.uint32),
+                np.empty(picture.BYTES * STRIP, np.uint8),
+            )
             for _ in range(bands)
         ]
         self.mouth = np.empty(5 * width * height, np.float32)
