@@ -18,10 +18,10 @@ F: Any = np.float32
 Int: Any = np.int32
 U: Any = np.uint64
 BLOCK = 8  # texels a side, of the squares of texture that are known to be empty or not
-FLOATS, WORDS, BYTES = 9, 5, 4  # planes of a strip's scratch
-# Of floats: x, y and gain of a row of nodes, spread to pixels, twice; how far from its texel a place lies; its gain.
+# Planes of a strip. x, y and gain of a row of nodes, spread to pixels, twice; how far from its texel a place lies; its
+# gain. Of words: four texels, and where the first one is.
 NODES, RIGHT, DOWN, GAIN = 3, U(6), U(7), U(8)
-TEXEL, NEXT, BELOW, ACROSS, AT = U(0), U(1), U(2), U(3), U(4)  # of words: four texels, and where the first one is
+TEXEL, NEXT, BELOW, ACROSS, AT = U(0), U(1), U(2), U(3), U(4)
 _ONE, _TWO, _THREE = U(1), U(2), U(3)
 _OF_ALL, _BYTE = F(1 / 255), np.uint32(255)
 _RED, _GREEN, _BLUE, _ALPHA = (np.uint32(shift) for shift in (0, 8, 16, 24))
@@ -189,8 +189,7 @@ def draw(
 
     `nodes` (3, rows, columns): where they come from, px less where they are, and gain less one. Pixel j lies at
     `fractions`[j] between the nodes `column_of`[j] and the next; those after node c begin at `starts`[c]. `person`
-    (H, W) has texels, `plate` (h, w, 3) what is behind. Scratch: `line`, `words` and `planes`, as many numbers as
-    FLOATS, WORDS and BYTES say, each times STRIP.
+    (H, W) has texels, `plate` (h, w, 3) what is behind. `line`, `words` and `planes` are scratch (`strips`).
     """
     rows, channels, texels = nodes.shape[1], out.shape[2], person.reshape(-1)
     pixels, behind = out.reshape(out.shape[0], -1), plate.reshape(plate.shape[0], -1)

@@ -11,13 +11,19 @@ from typing import Any
 
 import numpy as np
 
-from avtr_cli.kernels.compiling import Bytes, Number, helper
+from avtr_cli.kernels.compiling import Bytes, Floats, Number, Words, helper
 
 F: Any = np.float32
 U: Any = np.uint64
 STRIP = 512  # the most pixels of a strip: its planes stay in the nearest memory of a core
 S = U(STRIP)
+FLOATS, WORDS, BYTES = 12, 5, 4  # planes of scratch that a loop may use
 _ONE, _TWO, _THREE, _FOUR = U(1), U(2), U(3), U(4)
+
+
+def scratch() -> tuple[Floats, Words, Bytes]:
+    """Planes for one thread; no pixel depends on what they hold."""
+    return np.zeros(FLOATS * STRIP, F), np.zeros(WORDS * STRIP, np.uint32), np.zeros(BYTES * STRIP, np.uint8)
 
 
 @helper

@@ -17,8 +17,7 @@ import numpy as np
 from avtr_cli.core.arrays import Doubles, Floats, Image, Indices
 from avtr_cli.core.folders import cache_folder
 from avtr_cli.core.logs import NOTICE
-from avtr_cli.kernels import compiling, contact, eyes, grid, mouth, picture, points
-from avtr_cli.kernels.strips import STRIP
+from avtr_cli.kernels import compiling, contact, eyes, grid, mouth, picture, points, strips
 from avtr_cli.render.mesh import mouth as mouth_parts
 from avtr_cli.render.mesh.contact import blood_shares
 from avtr_cli.render.mesh.controls import Controls
@@ -47,20 +46,12 @@ class Scratch:
         self.table = np.empty((rows, columns, 6), np.float32)
         self.coarse = np.empty((2, (rows + 1) // 2, (columns + 1) // 2), np.float32)
         self.pooled = np.empty((4, -(-rows // grid.MEND), -(-columns // grid.MEND)), np.float32)
-        self.step = np.empty(4, np.float32)
         self.nodes = np.empty((3, rows, columns), np.float32)
         self.change = np.empty((rows, columns), np.float32)
         self.red = np.empty((rows, columns), np.float32)
         self.shows = np.empty((rows - 1, columns - 1), np.uint8)
         self.line = np.empty((3, shapes_wide), np.float32)
-        self.bands = [
-            (
-                np.empty(picture.FLOATS * STRIP, np.float32),
-                np.empty(picture.WORDS * STRIP, np.uint32),
-                np.empty(picture.BYTES * STRIP, np.uint8),
-            )
-            for _ in range(bands)
-        ]
+        self.bands = [strips.scratch() for _ in range(bands)]
         self.mouth = np.empty(5 * width * height, np.float32)
         self.gap, self.light, self.other = (np.empty(width * height, np.float32) for _ in range(3))
 
@@ -116,10 +107,10 @@ class Loops:
         if touching is not None:
             turned = np.ascontiguousarray(pose.rotation[:2, :2] * pose.zoom, np.float32)
             contact.dent(moved, touching, cell, turned, field.inside.numpy())
-        table, coarse, step = scratch.table, scratch.coarse, scratch.step
+        table, coarse, (line, words, _) = scratch.table, scratch.coarse, scratch.bands[0]
         grid.slopes(moved[UPPER], cell, table, 0, rows, 0, columns)
-        grid.guess(table, coarse, 0, coarse.shape[1], 0, coarse.shape[2], step)
-        grid.invert(table, coarse, cell, back[UPPER], 0, rows, 0, columns, step)
+        grid.guess(table, coarse, 0, coarse.shape[1], 0, coarse.shape[2], line, words)
+        grid.invert(table, coarse, cell, back[UPPER], 0, rows, 0, columns, line, words)
         np.copyto(back[LOWER], back[UPPER])
         torn, down, across = field.lips, *lips_in_frame(field, controls)
         lips = (down.start, down.stop, across.start, across.stop)
@@ -130,9 +121,9 @@ class Loops:
         )  # fmt: skip
         grid.guess(
             table, coarse, down.start // 2, min(down.stop // 2 + 2, coarse.shape[1]), across.start // 2,
-            min(across.stop // 2 + 2, coarse.shape[2]), step,
+            min(across.stop // 2 + 2, coarse.shape[2]), line, words,
         )  # fmt: skip
-        grid.invert(table, coarse, cell, back[LOWER], *lips, step)
+        grid.invert(table, coarse, cell, back[LOWER], *lips, line, words)
         if pose.turn > FOLDS_BEGIN:
             grid.find_lost(moved[UPPER], back[UPPER], cell, scratch.pooled)
             grid.mend(back, scratch.pooled)
