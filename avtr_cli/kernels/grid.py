@@ -14,14 +14,13 @@ from typing import Any
 import numpy as np
 
 from avtr_cli.kernels.compiling import Floats, Integers, Number, Words, helper, kernel
-from avtr_cli.kernels.strips import STRIP, S
+from avtr_cli.kernels.strips import AT, DOWN, FREE, RIGHT, STRIP, S, X, Y
 
 F: Any = np.float32
 Int: Any = np.int32
 U: Any = np.uint64
-# Planes of a strip of nodes: places, in nodes; how far they lie from the node before; what a table says of them.
-X, Y, RIGHT, DOWN, TOLD = U(0), U(1), U(2), U(3), U(4)
 TOLD_OF_NODE = 6  # numbers, see `slopes`
+TOLD = FREE  # the first plane of as many, of a strip of nodes: what they say of its places X and Y
 LEAST_AREA = F(0.35)  # to which a field may shrink an area before a step takes it for that
 COARSE_STEPS = 2
 LOST, MEND = (
@@ -109,13 +108,13 @@ def slopes(moved: Floats, cell: float, table: Floats, top: int, bottom: int, lef
 
 @helper
 def _locate(line: Floats, words: Words, rows: Number, columns: Number, count: Number) -> None:
-    """Of the places X, Y of a strip, in nodes: the node before, AT in a grid, and how far on they lie, RIGHT and DOWN."""
+    """Which node lies before X and Y, in nodes, where it is in a grid, and how far on from it they are."""
     most_x, most_y, last_x, last_y = F(columns - 1), F(rows - 1), Int(columns - 2), Int(rows - 2)
     for k in range(U(count)):
         x, y = min(max(line[X * S + k], F(0)), most_x), min(max(line[Y * S + k], F(0)), most_y)
         column, row = min(Int(x), last_x), min(Int(y), last_y)
         line[RIGHT * S + k], line[DOWN * S + k] = x - F(column), y - F(row)
-        words[k] = np.uint32(row * Int(columns) + column)
+        words[AT * S + k] = np.uint32(row * Int(columns) + column)
 
 
 @helper
@@ -123,7 +122,7 @@ def _mix(table: Floats, columns: Number, channels: Number, line: Floats, words: 
     """What the first `channels` of the `table` of `slopes` say at the places that `_locate` found: into TOLD and on."""
     wide, below = U(TOLD_OF_NODE), U(TOLD_OF_NODE) * U(columns)
     for k in range(U(count)):
-        at, fx, fy = wide * U(words[k]), line[RIGHT * S + k], line[DOWN * S + k]
+        at, fx, fy = wide * U(words[AT * S + k]), line[RIGHT * S + k], line[DOWN * S + k]
         a, b, g, h = (F(1) - fx) * (F(1) - fy), fx * (F(1) - fy), (F(1) - fx) * fy, fx * fy
         for c in range(U(channels)):
             line[(TOLD + c) * S + k] = (
@@ -151,7 +150,7 @@ def guess(
 ) -> None:  # fmt: skip
     """Where every other node comes from less where it is, in nodes: into `coarse` (2, ~rows / 2, ~columns / 2).
 
-    Of these, `top` .. `bottom`, `left` .. `right`. `table` is that of `slopes`; `line` and `words` are scratch (`strips`).
+    Of these, `top` .. `bottom`, `left` .. `right`. `table` is that of `slopes`, `line` and `words` are scratch.
     """
     rows, columns, told = table.shape[0], table.shape[1], table.reshape(-1)
     down = F(rows - 1) / F(coarse.shape[1] - 1)

@@ -12,19 +12,27 @@ from typing import Any
 import numpy as np
 
 from avtr_cli.kernels.compiling import Bytes, Counts, Floats, Number, Words, helper, kernel
-from avtr_cli.kernels.strips import STRIP, S, rounded, weave
+from avtr_cli.kernels.strips import (
+    AT_ALPHA,
+    AT_BLUE,
+    AT_GREEN,
+    AT_RED,
+    GAIN,
+    STRIP,
+    S,
+    come_from,
+    fetch,
+    mixed,
+    node_row,
+    rounded,
+    spread,
+    weave,
+)
 
 F: Any = np.float32
-Int: Any = np.int32
 U: Any = np.uint64
 BLOCK = 8  # texels a side, of the squares of texture that are known to be empty or not
-# Planes of a strip. x, y and gain of a row of nodes, spread to pixels, twice; how far from its texel a place lies; its
-# gain. Of words: four texels, and where the first one is.
-NODES, RIGHT, DOWN, GAIN = 3, U(6), U(7), U(8)
-TEXEL, NEXT, BELOW, ACROSS, AT = U(0), U(1), U(2), U(3), U(4)
-_ONE, _TWO, _THREE = U(1), U(2), U(3)
-_OF_ALL, _BYTE = F(1 / 255), np.uint32(255)
-_RED, _GREEN, _BLUE, _ALPHA = (np.uint32(shift) for shift in (0, 8, 16, 24))
+_ONE, _TWO, _THREE, _OF_ALL = U(1), U(2), U(3), F(1 / 255)
 
 
 def filled_before(person: Bytes) -> Counts:
@@ -83,66 +91,13 @@ def find_person(nodes: Floats, cell: int, before: Counts, height: int, width: in
 
 
 @helper
-def _spread(
-    nodes: Floats, row: Number, column_of: Counts, fractions: Floats, start: Number, size: Number, line: Floats
-) -> None:
-    """A row of `nodes` at `size` pixels from `start` on, into one of two places: that of even or of odd rows."""
-    for axis in range(3):
-        values, into = nodes[axis, row], U(NODES * (row & 1) + axis) * S
-        for k in range(U(size)):
-            column = U(column_of[U(start) + k])
-            line[into + k] = values[column] + (values[column + _ONE] - values[column]) * fractions[U(start) + k]
-
-
-@helper
-def _find_places(
-    line: Floats, row: Number, down: Number, x: Number, y: Number, begin: Number, end: Number, person: Words,
-    words: Words,
-) -> None:  # fmt: skip
-    """Where pixels `begin` .. `end`, `down` below `row`, come from; the strip's first is the stage's (`x`, `y`)."""
-    height, width = person.shape
-    most_x, most_y, last_x, last_y = F(width - 1), F(height - 1), Int(width - 2), Int(height - 2)
-    above, below = U(NODES * (row & 1)) * S, U(NODES - NODES * (row & 1)) * S
-    for k in range(U(begin), U(end)):
-        by_x, by_y, gain = line[above + k], line[above + S + k], line[above + _TWO * S + k]
-        by_x += (line[below + k] - by_x) * down
-        by_y += (line[below + S + k] - by_y) * down
-        line[GAIN * S + k] = gain + (line[below + _TWO * S + k] - gain) * down
-        at_x = min(max(F(2) * (by_x + (F(Int(k)) + x)), F(0)), most_x)
-        at_y = min(max(F(2) * (by_y + y), F(0)), most_y)
-        texel_x, texel_y = min(Int(at_x), last_x), min(Int(at_y), last_y)
-        line[RIGHT * S + k], line[DOWN * S + k] = at_x - F(texel_x), at_y - F(texel_y)
-        words[AT * S + k] = np.uint32(texel_y * Int(width) + texel_x)
-
-
-@helper
-def _fetch(texels: Words, width: Number, begin: Number, end: Number, words: Words) -> None:
-    """The four texels about each place."""
-    for k in range(U(begin), U(end)):
-        at = U(words[AT * S + k])
-        words[TEXEL * S + k], words[NEXT * S + k] = texels[at], texels[at + _ONE]
-        at += U(width)
-        words[BELOW * S + k], words[ACROSS * S + k] = texels[at], texels[at + _ONE]
-
-
-@helper
-def _mixed(words: Words, line: Floats, k: Number, shift: Number) -> Number:
-    """One channel of four texels, the byte that `shift` leads to, at the place among them."""
-    a, b = F(Int((words[TEXEL * S + k] >> shift) & _BYTE)), F(Int((words[NEXT * S + k] >> shift) & _BYTE))
-    c, d = F(Int((words[BELOW * S + k] >> shift) & _BYTE)), F(Int((words[ACROSS * S + k] >> shift) & _BYTE))
-    right = line[RIGHT * S + k]
-    upper, lower = a + (b - a) * right, c + (d - c) * right
-    return upper + (lower - upper) * line[DOWN * S + k]
-
-
-@helper
 def _lay(words: Words, line: Floats, tint: Floats, begin: Number, end: Number, under: Bytes, planes: Bytes) -> None:
     """The person in their light over the plate's pixels, `under`, into three `planes`."""
     tint_red, tint_green, tint_blue = tint[0], tint[1], tint[2]
     for k in range(U(begin), U(end)):
-        gain, rest = line[GAIN * S + k], F(1) - _mixed(words, line, k, _ALPHA) * _OF_ALL
+        gain, rest = line[GAIN * S + k], F(1) - mixed(words, line, k, AT_ALPHA) * _OF_ALL
         red, green, blue = (
-            _mixed(words, line, k, _RED), _mixed(words, line, k, _GREEN), _mixed(words, line, k, _BLUE)
+            mixed(words, line, k, AT_RED), mixed(words, line, k, AT_GREEN), mixed(words, line, k, AT_BLUE)
         )  # fmt: skip
         planes[k] = rounded(red + red * (gain * tint_red) + rest * F(under[_THREE * k]))
         planes[S + k] = rounded(green + green * (gain * tint_green) + rest * F(under[_THREE * k + _ONE]))
@@ -153,10 +108,10 @@ def _lay(words: Words, line: Floats, tint: Floats, begin: Number, end: Number, u
 def _leave(words: Words, line: Floats, tint: Floats, begin: Number, end: Number, planes: Bytes) -> None:
     """The person in their light with nothing behind, into four `planes`: colours are no longer premultiplied."""
     for k in range(U(begin), U(end)):
-        gain, alpha = line[GAIN * S + k], _mixed(words, line, k, _ALPHA)
+        gain, alpha = line[GAIN * S + k], mixed(words, line, k, AT_ALPHA)
         scale = F(1) / max(alpha, F(1)) * F(255)
         red, green, blue = (
-            _mixed(words, line, k, _RED), _mixed(words, line, k, _GREEN), _mixed(words, line, k, _BLUE)
+            mixed(words, line, k, AT_RED), mixed(words, line, k, AT_GREEN), mixed(words, line, k, AT_BLUE)
         )  # fmt: skip
         # As OpenCV rounds: halves, of which there are many here, to even numbers.
         planes[k] = rounded(np.rint((red + red * (gain * tint[0])) * scale))
@@ -191,7 +146,7 @@ def draw(
     `fractions`[j] between the nodes `column_of`[j] and the next; those after node c begin at `starts`[c]. `person`
     (H, W) has texels, `plate` (h, w, 3) what is behind. `line`, `words` and `planes` are scratch (`strips`).
     """
-    rows, channels, texels = nodes.shape[1], out.shape[2], person.reshape(-1)
+    rows, channels = nodes.shape[1], out.shape[2]
     pixels, behind = out.reshape(out.shape[0], -1), plate.reshape(plate.shape[0], -1)
     begin_columns, end_columns = column_of[0], column_of[column_of.shape[0] - 1] + 1
     columns = STRIP // cell - 1  # of a strip: at the sides of a picture one may have half a cell more
@@ -200,11 +155,10 @@ def draw(
         start = starts[from_column]
         known = 0  # rows of nodes before it are spread
         for i in range(first, last):
-            at = min(max((F(i + top) + F(0.5)) / F(cell) - F(0.5), F(0)), F(rows - 1))
-            r = min(int(at), rows - 2)
+            r, down = node_row(i + top, cell, rows)
             known = max(known, r)
             while known < r + 2:
-                _spread(nodes, known, column_of, fractions, start, starts[to_column] - start, line)
+                spread(nodes, known, column_of, fractions, start, starts[to_column] - start, line)
                 known += 1
             seen, into, under = shows[r], pixels[i, channels * start :], behind[i, 3 * start :]
             c = from_column
@@ -217,8 +171,8 @@ def draw(
                 while c < to_column and seen[c] != 0:
                     c += 1
                 begin, end = starts[run] - start, starts[c] - start
-                _find_places(line, r, at - F(r), F(start + left), F(i + top), begin, end, person, words)
-                _fetch(texels, person.shape[1], begin, end, words)
+                come_from(line, r, down, F(start + left), F(i + top), begin, end, begin)
+                fetch(line, 2, person, begin, end, words)
                 if channels == 4:
                     _leave(words, line, tint, begin, end, planes)
                 else:

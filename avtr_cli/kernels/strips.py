@@ -11,25 +11,125 @@ from typing import Any
 
 import numpy as np
 
-from avtr_cli.kernels.compiling import Bytes, Floats, Number, Words, helper
+from avtr_cli.kernels.compiling import Bytes, Counts, Floats, Number, Words, helper
 
 F: Any = np.float32
+Int: Any = np.int32
 U: Any = np.uint64
-STRIP = 512  # the most pixels of a strip: its planes stay in the nearest memory of a core
+STRIP = 640  # the most pixels of a strip: its planes stay in the nearest memory of a core
 S = U(STRIP)
-FLOATS, WORDS, BYTES = 12, 5, 4  # planes of scratch that a loop may use
-_ONE, _TWO, _THREE, _FOUR = U(1), U(2), U(3), U(4)
+FLOATS, WORDS, BYTES = 36, 5, 4  # planes of scratch
+# Of floats: x, y and gain of two rows of nodes, spread to pixels (NODES a row); where a pixel comes from, and its gain;
+# how far on from a texel or node that is; a colour, premultiplied; from FREE on, what one loop alone knows.
+NODES, X, Y, GAIN, RIGHT, DOWN, RED, GREEN, BLUE, ALPHA, FREE = 3, *(U(plane) for plane in range(6, 16))
+# Of words: a texel, the next, those below both, and where the first one is.
+TEXEL, NEXT, BELOW, ACROSS, AT = (U(plane) for plane in range(5))
+# Shifts to the channels of a texel.
+AT_RED, AT_GREEN, AT_BLUE, AT_ALPHA = (np.uint32(shift) for shift in (0, 8, 16, 24))
+_ONE, _TWO, _THREE, _FOUR, _BYTE, _OF_ALL = U(1), U(2), U(3), U(4), np.uint32(255), F(1 / 255)
 
 
 def scratch() -> tuple[Floats, Words, Bytes]:
-    """Planes for one thread; no pixel depends on what they hold."""
+    """`line`, `words` and `planes` of one thread; no pixel depends on what they hold."""
     return np.zeros(FLOATS * STRIP, F), np.zeros(WORDS * STRIP, np.uint32), np.zeros(BYTES * STRIP, np.uint8)
+
+
+@helper
+def node_row(y: Number, cell: Number, rows: Number) -> tuple[Number, Number]:
+    """The row of nodes above the stage's row `y`, never the last, and how far below it that lies, 0 .. 1."""
+    at = min(max((F(y) + F(0.5)) / F(cell) - F(0.5), F(0)), F(rows - 1))
+    row = min(int(at), rows - 2)
+    return row, at - F(row)
+
+
+@helper
+def spread(
+    nodes: Floats, row: Number, column_of: Counts, fractions: Floats, start: Number, size: Number, line: Floats
+) -> None:
+    """A row of `nodes` at `size` pixels from `start` on, into one of two places: that of even or of odd rows."""
+    for axis in range(3):
+        values, into = nodes[axis, row], U(NODES * (row & 1) + axis) * S
+        for k in range(U(size)):
+            column = U(column_of[U(start) + k])
+            line[into + k] = values[column] + (values[column + _ONE] - values[column]) * fractions[U(start) + k]
+
+
+@helper
+def come_from(
+    line: Floats, row: Number, down: Number, x: Number, y: Number, begin: Number, end: Number, into: Number
+) -> None:
+    """X, Y and GAIN of pixels that lie `down` below a `row` of nodes, which is spread, as the next one is.
+
+    Those are `begin` .. `end` of the row's, of which the first is the stage's (`x`, `y`); they go `into` the strip.
+    """
+    above, below = U(NODES * (row & 1)) * S, U(NODES - NODES * (row & 1)) * S
+    to = U(into) - U(begin)
+    for k in range(U(begin), U(end)):
+        by_x, by_y, gain = line[above + k], line[above + S + k], line[above + _TWO * S + k]
+        by_x += (line[below + k] - by_x) * down
+        by_y += (line[below + S + k] - by_y) * down
+        line[GAIN * S + to + k] = gain + (line[below + _TWO * S + k] - gain) * down
+        line[X * S + to + k] = by_x + (F(Int(k)) + x)
+        line[Y * S + to + k] = by_y + y
+
+
+@helper
+def fetch(line: Floats, times: Number, texels: Words, begin: Number, end: Number, words: Words) -> None:
+    """The four of `texels` (H, W) about `times` X and Y, and how far on from the first of them that place lies."""
+    height, width = texels.shape
+    flat, most_x, most_y = texels.reshape(-1), F(width - 1), F(height - 1)
+    last_x, last_y = Int(width - 2), Int(height - 2)
+    for k in range(U(begin), U(end)):
+        x = min(max(F(times) * line[X * S + k], F(0)), most_x)
+        y = min(max(F(times) * line[Y * S + k], F(0)), most_y)
+        column, row = min(Int(x), last_x), min(Int(y), last_y)
+        line[RIGHT * S + k], line[DOWN * S + k] = x - F(column), y - F(row)
+        words[AT * S + k] = np.uint32(row * Int(width) + column)
+    for k in range(U(begin), U(end)):
+        at = U(words[AT * S + k])
+        words[TEXEL * S + k], words[NEXT * S + k] = flat[at], flat[at + _ONE]
+        at += U(width)
+        words[BELOW * S + k], words[ACROSS * S + k] = flat[at], flat[at + _ONE]
+
+
+@helper
+def mixed(words: Words, line: Floats, k: Number, shift: Number) -> Number:
+    """One channel of the four texels, the byte that `shift` leads to, at the place among them."""
+    a, b = F(Int((words[TEXEL * S + k] >> shift) & _BYTE)), F(Int((words[NEXT * S + k] >> shift) & _BYTE))
+    c, d = F(Int((words[BELOW * S + k] >> shift) & _BYTE)), F(Int((words[ACROSS * S + k] >> shift) & _BYTE))
+    right = line[RIGHT * S + k]
+    upper, lower = a + (b - a) * right, c + (d - c) * right
+    return upper + (lower - upper) * line[DOWN * S + k]
 
 
 @helper
 def rounded(value: Number) -> Number:
     """A colour as a byte, 0 .. 255."""
-    return np.uint8(np.int32(min(max(value + F(0.5), F(0)), F(255))))
+    return np.uint8(Int(min(max(value + F(0.5), F(0)), F(255))))
+
+
+@helper
+def lay(line: Floats, begin: Number, end: Number, under: Bytes, channels: Number, planes: Bytes) -> None:
+    """The colours of pixels `begin` .. `end` over the plate's pixels `under`, rounded, into the beginning of `planes`.
+
+    Of four `channels` they are left as they are, no longer premultiplied.
+    """
+    if channels == 4:
+        for k in range(U(end - begin)):
+            j = U(begin) + k
+            alpha = line[ALPHA * S + j]
+            scale = F(1) / max(alpha, F(1)) * F(255)
+            planes[k] = rounded(line[RED * S + j] * scale)
+            planes[S + k] = rounded(line[GREEN * S + j] * scale)
+            planes[_TWO * S + k] = rounded(line[BLUE * S + j] * scale)
+            planes[_THREE * S + k] = rounded(alpha)
+    else:
+        for k in range(U(end - begin)):
+            j = U(begin) + k
+            rest = F(1) - line[ALPHA * S + j] * _OF_ALL
+            planes[k] = rounded(line[RED * S + j] + rest * F(under[_THREE * k]))
+            planes[S + k] = rounded(line[GREEN * S + j] + rest * F(under[_THREE * k + _ONE]))
+            planes[_TWO * S + k] = rounded(line[BLUE * S + j] + rest * F(under[_THREE * k + _TWO]))
 
 
 @helper

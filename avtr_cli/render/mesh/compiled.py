@@ -213,7 +213,7 @@ class Loops:
         """Draws the boxes of the eyes that are not at rest."""
         visible = avatar.stage.visible
         boxes = np.zeros((len(avatar.eyes), 4), np.int64)
-        doing = np.zeros((len(avatar.eyes), 9))
+        doing = np.zeros((len(avatar.eyes), 9), np.float32)
         for one, eye in enumerate(avatar.eyes):
             control = controls.eyes[eye.side]
             region = eye.region_about((reach[one, :2] + reach[one, 2:]) / 2, controls).within(visible)
@@ -227,9 +227,9 @@ class Loops:
             return
         of = tables.eyes
         eyes.draw(
-            scratch.nodes, avatar.stage.cell, visible.x, visible.y, boxes, of.shapes, doing, of.sclera, of.iris, of.lid,
-            of.lashes, tables.person, tables.plate, tables.tint, drawn, mouth_box, out,
-            np.empty((len(boxes), 5)),
+            scratch.nodes, avatar.stage.cell, visible.x, visible.y, tables.fractions, tables.columns, boxes, of.shapes,
+            doing, of.sclera, of.iris, of.lid, of.lashes, tables.texels, tables.plate, tables.tint, drawn, mouth_box,
+            out, *scratch.bands[0],
         )  # fmt: skip
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from avtr_cli.core.arrays import Doubles, Floats, Grey, Image, Indices
+from avtr_cli.core.arrays import Doubles, Floats, Image, Indices
 from avtr_cli.kernels import compiling, picture
 from avtr_cli.perception.topology import INNER_LOWER_LIP, INNER_UPPER_LIP
 from avtr_cli.render.mesh import mouth
@@ -55,11 +55,11 @@ class Tables:
 class EyeTables:
     """Of all eyes of one avatar: see eyes.draw."""
 
-    shapes: Doubles
-    sclera: Image
-    iris: Image
-    lid: Image
-    lashes: Grey
+    shapes: Floats
+    sclera: compiling.Words
+    iris: compiling.Words
+    lid: compiling.Words
+    lashes: compiling.Words
 
 
 @dataclass(frozen=True)
@@ -114,17 +114,23 @@ def _eye_tables(both: list[Eye]) -> EyeTables:
         axes = (*eye.centre, eye.half_width, *eye.across, *eye.down, min(eye.brow, FAR), eye.fold)
         return [*map(float, axes), *map(float, eye.upper), *map(float, eye.lower), 1 / eye.half_width]
 
-    def stacked(pictures: list[Image], *channels: int) -> Image:
-        side = pictures[0].shape[:2] if pictures else (2, 2)
-        return np.array(pictures, np.uint8).reshape(len(pictures), *side, *channels)
-
     return EyeTables(
-        shapes=np.array([shape(eye) for eye in both]).reshape(len(both), 18),
-        sclera=stacked([eye.sclera for eye in both], 3),
-        iris=stacked([eye.iris_picture for eye in both], 4),
-        lid=stacked([eye.lid for eye in both], 4),
-        lashes=stacked([eye.lashes for eye in both]),
+        shapes=np.array([shape(eye) for eye in both], np.float32).reshape(len(both), 18),
+        sclera=_texels([eye.sclera for eye in both]),
+        iris=_texels([eye.iris_picture for eye in both]),
+        lid=_texels([eye.lid for eye in both]),
+        lashes=_texels([eye.lashes for eye in both]),
     )
+
+
+def _texels(pictures: list[Image]) -> compiling.Words:
+    """Pictures (H, W), or (H, W, C) of up to 4 channels, as (n, H, W) texels of 4 bytes; channels they lack are 0."""
+    high, wide = pictures[0].shape[:2] if pictures else (2, 2)
+    texels = np.zeros((len(pictures), high, wide, 4), np.uint8)
+    for into, picture_of in zip(texels, pictures, strict=True):
+        channels = np.atleast_3d(picture_of)
+        into[..., : channels.shape[2]] = channels
+    return texels.view(np.uint32)[..., 0]
 
 
 def _point_tables(avatar: Avatar) -> PointTables:
