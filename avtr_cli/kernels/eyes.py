@@ -14,7 +14,6 @@ import numpy as np
 from avtr_cli.kernels.compiling import Bytes, Counts, Floats, Integers, Number, Words, helper, kernel
 from avtr_cli.kernels.eye_measures import BALL_ENDS, BELOW, CANVAS_REACH, CANVAS_SCALE, GAZE_X, GAZE_Y, LASHES, WIDENS
 from avtr_cli.kernels.strips import (
-    ALPHA,
     AT_ALPHA,
     AT_BLUE,
     AT_GREEN,
@@ -31,8 +30,10 @@ from avtr_cli.kernels.strips import (
     come_from,
     fetch,
     lay,
+    light,
     mixed,
     node_row,
+    read,
     spread,
     weave,
 )  # fmt: skip
@@ -188,34 +189,16 @@ def _look(
 
 
 @helper
-def _read_person(line: Floats, words: Words, person: Words, count: Number) -> None:
-    fetch(line, 2, person, 0, count, words)
-    for k in range(U(count)):
-        line[RED * S + k], line[GREEN * S + k] = mixed(words, line, k, AT_RED), mixed(words, line, k, AT_GREEN)
-        line[BLUE * S + k], line[ALPHA * S + k] = mixed(words, line, k, AT_BLUE), mixed(words, line, k, AT_ALPHA)
-
-
-@helper
 def _blend_mouth(
     line: Floats, mouth: Floats, box: Integers, row: Number, left: Number, right: Number, into: Number
 ) -> None:
-    """What of the `mouth` (h, w, 5) in `box` lies in columns `left` .. `right` of a `row`, `into` the strip."""
+    """What of the `mouth` (5, h, w) in `box` lies in columns `left` .. `right` of a `row`, `into` the strip."""
     if box[1] <= row < box[3]:
         for j in range(max(left, box[0]), min(right, box[2])):
-            k, drawn = U(into + j - left), mouth[row - box[1], j - box[0]]
+            k, drawn = U(into + j - left), mouth[:, row - box[1], j - box[0]]
             for channel in range(4):
                 plane = (RED + U(channel)) * S
                 line[plane + k] += (drawn[channel] - line[plane + k]) * drawn[4]
-
-
-@helper
-def _light(line: Floats, tint: Floats, count: Number) -> None:
-    red, green, blue = tint[0], tint[1], tint[2]
-    for k in range(U(count)):
-        gain = line[GAIN * S + k]
-        line[RED * S + k] += line[RED * S + k] * (gain * red)
-        line[GREEN * S + k] += line[GREEN * S + k] * (gain * green)
-        line[BLUE * S + k] += line[BLUE * S + k] * (gain * blue)
 
 
 @helper
@@ -250,7 +233,7 @@ def draw(
 
     A box is its first column and row, and those after its last; empty where the eye is at rest. `shapes` (eyes, 18)
     is told at SHAPE; `doing` (eyes, 9): closing, wide, squint, look x and y, the lid's skin over the old opening and
-    above it, how far shut, how much of the ball is drawn. `mouth` (h, w, 5) in `mouth_box`: its colour, alpha, and
+    above it, how far shut, how much of the ball is drawn. `mouth` (5, h, w) in `mouth_box`: its colour, alpha, and
     how much of that there is. Other arrays: as in `picture.draw`, and (eyes, H, W) texels of the eyes; `lashes` are
     the red of theirs.
     """
@@ -276,10 +259,10 @@ def draw(
                 for eye in range(eyes):
                     begin, end = _part(boxes, eye, one, from_row, from_column, to_column, count)
                     _open(line, shapes[eye], doing[eye], FREE + U(3 + OF_EYE * eye), begin, end)
-                _read_person(line, words, person, count)
+                read(line, 2, person, count, words)
                 for i in range(from_row, to_row):
                     _blend_mouth(line, mouth, mouth_box, i, from_column, to_column, (i - from_row) * size)
-                _light(line, tint, count)
+                light(line, tint, count)
                 for eye in range(eyes):
                     begin, end = _part(boxes, eye, one, from_row, from_column, to_column, count)
                     own = FREE + U(3 + OF_EYE * eye)

@@ -46,8 +46,8 @@ def node_row(y: Number, cell: Number, rows: Number) -> tuple[Number, Number]:
 def spread(
     nodes: Floats, row: Number, column_of: Counts, fractions: Floats, start: Number, size: Number, line: Floats
 ) -> None:
-    """A row of `nodes` at `size` pixels from `start` on, into one of two places: that of even or of odd rows."""
-    for axis in range(3):
+    """A row of `nodes` (2 or 3, rows, columns) at `size` pixels from `start` on: into one of two places, in turn."""
+    for axis in range(nodes.shape[0]):
         values, into = nodes[axis, row], U(NODES * (row & 1) + axis) * S
         for k in range(U(size)):
             column = U(column_of[U(start) + k])
@@ -100,6 +100,26 @@ def mixed(words: Words, line: Floats, k: Number, shift: Number) -> Number:
     right = line[RIGHT * S + k]
     upper, lower = a + (b - a) * right, c + (d - c) * right
     return upper + (lower - upper) * line[DOWN * S + k]
+
+
+@helper
+def read(line: Floats, times: Number, texels: Words, count: Number, words: Words) -> None:
+    """The colour of a strip's `count` pixels, RED to ALPHA, from `texels` at `times` X and Y."""
+    fetch(line, times, texels, 0, count, words)
+    for k in range(U(count)):
+        line[RED * S + k], line[GREEN * S + k] = mixed(words, line, k, AT_RED), mixed(words, line, k, AT_GREEN)
+        line[BLUE * S + k], line[ALPHA * S + k] = mixed(words, line, k, AT_BLUE), mixed(words, line, k, AT_ALPHA)
+
+
+@helper
+def light(line: Floats, tint: Floats, count: Number) -> None:
+    """Lights the colour of a strip's `count` pixels by their GAIN, `tint` (3,) of it."""
+    red, green, blue = tint[0], tint[1], tint[2]
+    for k in range(U(count)):
+        gain = line[GAIN * S + k]
+        line[RED * S + k] += line[RED * S + k] * (gain * red)
+        line[GREEN * S + k] += line[GREEN * S + k] * (gain * green)
+        line[BLUE * S + k] += line[BLUE * S + k] * (gain * blue)
 
 
 @helper

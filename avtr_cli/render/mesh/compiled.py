@@ -167,7 +167,7 @@ class Loops:
     def _mouth(
         self, avatar: Avatar, tables: Tables, controls: Controls, scratch: Scratch, out: Image, reach: Doubles
     ) -> tuple[Floats, Indices]:
-        """Draws the mouth's region; returns what was drawn there, (h, w, 5), and its box, both empty for a still mouth.
+        """Draws the mouth's region; returns what was drawn there, (5, h, w), and its box, both empty for a still mouth.
 
         `reach` is that of `_reach`.
         """
@@ -177,12 +177,17 @@ class Loops:
         least, most = reach[:, :2], reach[:, 2:]
         region = mouth_parts.around_lips(least[:2].min(axis=0), most[:2].max(axis=0), stage.unit).within(visible)
         if not activity or region.empty:
-            return np.empty((0, 0, 5), np.float32), np.zeros(4, np.int64)
+            return np.empty((5, 0, 0), np.float32), np.zeros(4, np.int64)
         high, wide = region.height, region.width
-        drawn = scratch.mouth[: 5 * high * wide].reshape(high, wide, 5)
+        drawn = scratch.mouth[: 5 * high * wide].reshape(5, high, wide)
         gap = scratch.gap[: high * wide].reshape(high, wide)
         at = avatar.mouth.masks_at
-        mouth.lips(scratch.back, cell, region.x, region.y, tables.person, tables.mouth_masks, *at, drawn, gap)
+        line, words, planes = scratch.bands[0]
+        along = (tables.fractions, tables.columns)
+        mouth.lips(
+            scratch.back, cell, region.x, region.y, visible.x, *along, tables.texels, tables.mouth_masks, *at, drawn,
+            gap, line, words,
+        )  # fmt: skip
         down, across = mouth_parts.around_gap(least[2:4].min(axis=0), most[2:4].max(axis=0), unit, region)
         opening = (len(range(high)[down]), len(range(wide)[across]))
         if all(opening):
@@ -201,8 +206,8 @@ class Loops:
                 _looks(shown),
             )  # fmt: skip
         mouth.blend(
-            drawn, scratch.nodes, cell, region.x, region.y, visible.x, visible.y, activity, 2 * cell, tables.person,
-            tables.plate, tables.tint, out,
+            drawn, scratch.nodes, cell, region.x, region.y, visible.x, visible.y, *along, activity, 2 * cell,
+            tables.texels, tables.plate, tables.tint, out, line, words, planes,
         )  # fmt: skip
         return drawn, _box(region, visible)
 

@@ -48,7 +48,7 @@ class Tables:
     fractions: Floats
     eyes: EyeTables
     points: PointTables
-    mouth_masks: Image
+    mouth_masks: compiling.Words
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,7 @@ def tables_of(avatar: Avatar) -> Tables:
         fractions=(nodes - before).astype(np.float32),
         eyes=_eye_tables(avatar.eyes),
         points=_point_tables(avatar),
-        mouth_masks=avatar.mouth.masks,
+        mouth_masks=_texels([avatar.mouth.masks])[0],
     )
 
 
