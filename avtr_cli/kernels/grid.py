@@ -44,14 +44,16 @@ def pose(
             )
 
 
-@kernel("void(f4[:,:,::1], i8[::1], f4[::1], f4[:,:,:,::1], f4[:,::1], i8, i8, f4[:,::1])")
+@kernel("void(f4[:,:,::1], i8[::1], f4[::1], f4[:,:,:,::1], i8[:,::1], f4[:,::1], i8, i8, f4[:,::1])")
 def add_shapes(
-    moved: Floats, which: Integers, weights: Floats, table: Floats, turned: Floats, top: int, left: int, line: Floats
-) -> None:
+    moved: Floats, which: Integers, weights: Floats, table: Floats, reach: Integers, turned: Floats, top: int,
+    left: int, line: Floats,
+) -> None:  # fmt: skip
     """Adds the shapes `which` with `weights` to `moved` (2, rows, columns).
 
-    `table` (shapes, 3, h, w), camera frame, covers the nodes from (`top`, `left`); `turned` (2, 3) leads into the
-    picture; `line` (3, w) is scratch.
+    `table` (shapes, 3, h, w), camera frame, covers the nodes from (`top`, `left`), of which a shape moves those in its
+    `reach` (shapes, 4): first row and column, and those after the last. `turned` (2, 3) leads into the picture; `line`
+    (3, w) is scratch.
     """
     high, wide = table.shape[2], table.shape[3]
     for i in range(high):
@@ -59,11 +61,12 @@ def add_shapes(
             for k in range(wide):
                 line[axis, k] = F(0)
         for j in range(which.shape[0]):
-            weight = weights[j]
-            for axis in range(3):
-                row, total = table[which[j], axis, i], line[axis]
-                for k in range(wide):
-                    total[k] += weight * row[k]
+            shape, weight = which[j], weights[j]
+            if reach[shape, 0] <= i < reach[shape, 2]:
+                for axis in range(3):
+                    row, total = table[shape, axis, i], line[axis]
+                    for k in range(U(reach[shape, 1]), U(reach[shape, 3])):
+                        total[k] += weight * row[k]
         for axis in range(2):
             row = moved[axis, top + i]
             x, y, z = turned[axis, 0], turned[axis, 1], turned[axis, 2]
@@ -295,15 +298,18 @@ def merge(
             nodes[1, r, c] += (back[1, 1, r, c] - back[0, 1, r, c]) * share
 
 
-@kernel("void(i8[::1], f4[::1], f4[:,:,::1], f4[:,:,::1], f4[::1], f4[:,:,::1], f4, f4, f4[:,::1], f4[:,:,::1])")
+@kernel(
+    "void(i8[::1], f4[::1], f4[:,:,::1], f4[:,:,::1], f4[::1], f4[:,:,::1], f4, f4, f4[:,::1], f4[:,:,::1], f4[::1], "
+    "u4[::1])"
+)
 def light(
     which: Integers, weights: Floats, folds: Floats, normals: Floats, lamp: Floats, back: Floats, cell: float,
-    strength: float, change: Floats, nodes: Floats,
+    strength: float, change: Floats, nodes: Floats, line: Floats, words: Words,
 ) -> None:  # fmt: skip
     """Gain less one of the nodes as they appear in the frame, into `nodes`[2].
 
     `folds` (shapes, rows, columns) of the shapes `which`; `lamp` (3,) is how the light changed, all 0 at rest;
-    `change` (rows, columns) is scratch.
+    `change` (rows, columns), `line` and `words` are scratch.
     """
     rows, columns = change.shape
     for r in range(rows):
@@ -322,8 +328,18 @@ def light(
             for k in range(columns):
                 lit = x * normals[0, r, k] + y * normals[1, r, k] + z * normals[2, r, k]
                 row[k] += min(lit, BRIGHTENING * lit)
-    unit = F(1) / cell
+    unit, changes = F(1) / cell, change.reshape(-1)
     for r in range(rows):
-        for c in range(columns):
-            at = _read(change, F(c) + back[0, r, c] * unit, F(r) + back[1, r, c] * unit)
-            nodes[2, r, c] = strength * at
+        for first in range(0, columns, STRIP):
+            count = min(columns - first, STRIP)
+            by_x, by_y, lit = back[0, r, first:], back[1, r, first:], nodes[2, r, first:]
+            for k in range(U(count)):
+                line[X * S + k] = F(Int(k) + Int(first)) + by_x[k] * unit
+                line[Y * S + k] = F(r) + by_y[k] * unit
+            _locate(line, words, rows, columns, count)
+            for k in range(U(count)):
+                at, right = U(words[AT * S + k]), line[RIGHT * S + k]
+                under = at + U(columns)
+                above = changes[at] + (changes[at + U(1)] - changes[at]) * right
+                below = changes[under] + (changes[under + U(1)] - changes[under]) * right
+                lit[k] = strength * (above + (below - above) * line[DOWN * S + k])

@@ -30,8 +30,10 @@ from avtr_cli.kernels.strips import (
 )
 
 F: Any = np.float32
+Int: Any = np.int32
 U: Any = np.uint64
-BLOCK = 8  # texels a side, of the squares of texture that are known to be empty or not
+_SHIFT = 3
+BLOCK = 1 << _SHIFT  # texels a side, of the squares of texture that are known to be empty or not
 _ONE, _TWO, _THREE, _OF_ALL = U(1), U(2), U(3), F(1 / 255)
 
 
@@ -48,46 +50,53 @@ def filled_before(person: Bytes) -> Counts:
 
 
 @helper
-def _span(
+def _blocks(
     a: Number, b: Number, c: Number, d: Number, least: Number, most: Number, size: Number
 ) -> tuple[Number, Number]:
-    """First and last block along one axis that the places between four nodes, stage px, may read."""
-    low = min(min(a, b), min(c, d)) + least
-    high = max(max(a, b), max(c, d)) + most
+    """First block along one axis that the places between four nodes, stage px, may read, and the one after the last."""
     end = F(size - 1)
-    first = min(max(F(2) * low, F(0)), end)
-    last = min(max(F(2) * high + F(2), F(0)), end)
-    return int(first) // BLOCK, int(last) // BLOCK
+    first = min(max(F(2) * (min(min(a, b), min(c, d)) + least), F(0)), end)
+    last = min(max(F(2) * (max(max(a, b), max(c, d)) + most) + F(2), F(0)), end)
+    return Int(first) >> _SHIFT, (Int(last) >> _SHIFT) + Int(1)
 
 
-@kernel("void(f4[:,:,::1], i8, i4[:,::1], i8, i8, u1[:,::1])")
-def find_person(nodes: Floats, cell: int, before: Counts, height: int, width: int, shows: Bytes) -> None:
+@kernel("void(f4[:,:,::1], i8, i4[:,::1], i8, i8, u1[:,::1], u4[::1])")
+def find_person(
+    nodes: Floats, cell: int, before: Counts, height: int, width: int, shows: Bytes, words: Words
+) -> None:  # fmt: skip
     """Into `shows` (rows - 1, columns - 1): whether anything of the person is seen between four nodes.
 
     `nodes` (3, rows, columns) has, px, where they come from less where they are; `before` is that of `filled_before`
-    of a texture of `height` and `width`.
+    of a texture of `height` and `width`; `words` are scratch (`strips`).
     """
     rows, columns = shows.shape
+    step, wide, counts = F(cell), Int(before.shape[1]), before.reshape(-1)
     for r in range(rows):
-        y = (F(r) + F(0.5)) * F(cell) - F(0.5)
+        y = (F(r) + F(0.5)) * step - F(0.5)
         # Pixels beyond the outermost nodes go on as these do.
-        up = F(-cell) if r == 0 else F(-0.1)
-        down = F(cell) if r == rows - 1 else F(0.1)
-        for c in range(columns):
-            x = (F(c) + F(0.5)) * F(cell) - F(0.5)
-            left = F(-cell) if c == 0 else F(-0.1)
-            right = F(cell) if c == columns - 1 else F(0.1)
-            step = F(cell)
-            x0, x1 = _span(
-                x + nodes[0, r, c], x + step + nodes[0, r, c + 1], x + nodes[0, r + 1, c],
-                x + step + nodes[0, r + 1, c + 1], left, right, width,
+        up = -step if r == 0 else F(-0.1)
+        down = step if r == rows - 1 else F(0.1)
+        for first in range(0, columns, STRIP):
+            count, seen = min(columns - first, STRIP), shows[r, first:]
+            x_above, x_below, y_above, y_below = (
+                nodes[0, r, first:], nodes[0, r + 1, first:], nodes[1, r, first:], nodes[1, r + 1, first:]
             )  # fmt: skip
-            y0, y1 = _span(
-                y + nodes[1, r, c], y + nodes[1, r, c + 1], y + step + nodes[1, r + 1, c],
-                y + step + nodes[1, r + 1, c + 1], up, down, height,
-            )  # fmt: skip
-            inside = before[y1 + 1, x1 + 1] - before[y0, x1 + 1] - before[y1 + 1, x0] + before[y0, x0]
-            shows[r, c] = np.uint8(1 if inside > 0 else 0)
+            for k in range(U(count)):
+                c, n = Int(k) + Int(first), k + _ONE
+                x = (F(c) + F(0.5)) * step - F(0.5)
+                left, right = -step if c == 0 else F(-0.1), step if c == Int(columns - 1) else F(0.1)
+                x0, x1 = _blocks(
+                    x + x_above[k], x + step + x_above[n], x + x_below[k], x + step + x_below[n], left, right, width
+                )
+                y0, y1 = _blocks(
+                    y + y_above[k], y + y_above[n], y + step + y_below[k], y + step + y_below[n], up, down, height
+                )
+                words[k], words[S + k] = np.uint32(y0 * wide + x0), np.uint32(y0 * wide + x1)
+                words[_TWO * S + k], words[_THREE * S + k] = np.uint32(y1 * wide + x0), np.uint32(y1 * wide + x1)
+            for k in range(U(count)):
+                above = counts[U(words[S + k])] - counts[U(words[k])]
+                below = counts[U(words[_THREE * S + k])] - counts[U(words[_TWO * S + k])]
+                seen[k] = np.uint8(1 if below > above else 0)
 
 
 @helper

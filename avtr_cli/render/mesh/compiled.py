@@ -134,7 +134,7 @@ class Loops:
         lamp = lamp_change(pose.rotation)
         if len(which) or lamp.any():
             weights, strength = controls.weights[which], avatar.shading.strength
-            lit = (tables.normals, lamp, back[UPPER], cell, strength, scratch.change, nodes)
+            lit = (tables.normals, lamp, back[UPPER], cell, strength, scratch.change, nodes, line, words)
             grid.light(tables.folded[which], weights, tables.folds, *lit)
         else:
             nodes[2] = 0
@@ -143,7 +143,7 @@ class Loops:
 
     def _picture(self, avatar: Avatar, tables: Tables, scratch: Scratch, out: Image) -> None:
         stage, (high, wide) = avatar.stage, tables.texels.shape
-        picture.find_person(scratch.nodes, stage.cell, tables.before, high, wide, scratch.shows)
+        picture.find_person(scratch.nodes, stage.cell, tables.before, high, wide, scratch.shows, scratch.bands[0][1])
 
         def rows(band: int, first: int, last: int) -> None:
             picture.draw(
@@ -156,9 +156,9 @@ class Loops:
 
     def _shared(self, rows: Callable[[int, int, int], None], height: int) -> None:
         """Calls `rows(band, first, last)` for bands of `height` rows, each in a thread."""
-        cuts = np.linspace(0, height, self._threads + 1).astype(int)
         if self._crew is None:
             return rows(0, 0, height)
+        cuts = np.linspace(0, height, self._threads + 1).astype(int)
         others = [self._crew.submit(rows, band, cuts[band], cuts[band + 1]) for band in range(1, self._threads)]
         rows(0, 0, cuts[1])
         for other in others:
@@ -250,9 +250,13 @@ def _displace(avatar: Avatar, tables: Tables, controls: Controls, scratch: Scrat
     weights = controls.weights[which]
     skin, lips = field.skin, field.lips
     line = scratch.line[:, : skin.size[1]]
-    grid.add_shapes(moved[UPPER], which, weights, tables.skin, turned, skin.rows.start, skin.columns.start, line)
+    grid.add_shapes(
+        moved[UPPER], which, weights, tables.skin, tables.skin_reach, turned, skin.rows.start, skin.columns.start, line
+    )
     np.copyto(moved[LOWER], moved[UPPER])
-    grid.add_shapes(moved[LOWER], which, weights, tables.lips, turned, lips.rows.start, lips.columns.start, line)
+    grid.add_shapes(
+        moved[LOWER], which, weights, tables.lips, tables.lips_reach, turned, lips.rows.start, lips.columns.start, line
+    )
     if tables.inside is not None:
         grid.hold_sides(moved, tables.inside)
 

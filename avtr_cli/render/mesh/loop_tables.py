@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from avtr_cli.render.mesh.renderer import Avatar
 
 FAR = 1e6  # half eye widths, for a brow that is nowhere: loops compute with it, as they cannot with infinity
+UNSEEN = 1e-4  # px: by less no shape is said to move a node, though its spline goes on
 MOUTH_POINTS = (
     (mouth.OUTLINE, UPPER), (mouth.OUTLINE, LOWER), (INNER_UPPER_LIP, UPPER), (INNER_LOWER_LIP, LOWER),
 )  # fmt: skip
@@ -27,8 +28,10 @@ MOUTH_POINTS = (
 class Tables:
     """See the module; n nodes, (h, w) pixels of the visible part of the stage."""
 
-    skin: Floats  # (shapes, 3, h, w)
+    skin: Floats  # (shapes, 3, h, w) px
     lips: Floats
+    skin_reach: Indices  # (shapes, 4) first row and column that a shape moves, and those after the last
+    lips_reach: Indices
     arms: Floats  # (3, n)
     head: Floats  # (n,)
     body: Floats
@@ -83,9 +86,12 @@ def tables_of(avatar: Avatar) -> Tables:
     inside = field.inside.numpy()
     nodes = np.clip((np.arange(visible.width) + visible.x + 0.5) / stage.cell - 0.5, 0, columns - 1)
     before = np.minimum(nodes.astype(np.int32), columns - 2)
+    skin, lips = (part.table.numpy().reshape(count, 3, *part.size) for part in (field.skin, field.lips))
     return Tables(
-        skin=field.skin.table.numpy().reshape(count, 3, *field.skin.size),
-        lips=field.lips.table.numpy().reshape(count, 3, *field.lips.size),
+        skin=skin,
+        lips=lips,
+        skin_reach=_reach(skin),
+        lips_reach=_reach(lips),
         arms=field.arms.numpy(),
         head=field.head_weight.numpy(),
         body=field.body_weight.numpy(),
@@ -107,6 +113,16 @@ def tables_of(avatar: Avatar) -> Tables:
         points=_point_tables(avatar),
         mouth_masks=_texels([avatar.mouth.masks])[0],
     )
+
+
+def _reach(shapes: Floats) -> Indices:
+    """The nodes, of (shapes, 3, h, w) px, that each shape moves: see `Tables.skin_reach`."""
+    found = np.zeros((len(shapes), 4), np.int64)
+    for into, moved in zip(found, (np.abs(shapes) > UNSEEN).any(axis=1), strict=True):
+        rows, columns = np.flatnonzero(moved.any(axis=1)), np.flatnonzero(moved.any(axis=0))
+        if len(rows):
+            into[:] = rows[0], columns[0], rows[-1] + 1, columns[-1] + 1
+    return found
 
 
 def _eye_tables(both: list[Eye]) -> EyeTables:
