@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from avtr_cli.kernels.compiling import Bytes, Counts, Floats, Number, Words, helper
+from avtr_cli.kernels.prefetching import prefetch
 
 F: Any = np.float32
 Int: Any = np.int32
@@ -26,6 +27,7 @@ NODES, X, Y, GAIN, RIGHT, DOWN, RED, GREEN, BLUE, ALPHA, FREE = 3, *(U(plane) fo
 TEXEL, NEXT, BELOW, ACROSS, AT = (U(plane) for plane in range(5))
 # Shifts to the channels of a texel.
 AT_RED, AT_GREEN, AT_BLUE, AT_ALPHA = (np.uint32(shift) for shift in (0, 8, 16, 24))
+_PER_LINE = U(8)  # pixels whose texels lie in one line of a core's memory, 64 bytes
 _ONE, _TWO, _THREE, _FOUR, _BYTE, _OF_ALL = U(1), U(2), U(3), U(4), np.uint32(255), F(1 / 255)
 
 
@@ -85,6 +87,11 @@ def fetch(line: Floats, times: Number, texels: Words, begin: Number, end: Number
         column, row = min(Int(x), last_x), min(Int(y), last_y)
         line[RIGHT * S + k], line[DOWN * S + k] = x - F(column), y - F(row)
         words[AT * S + k] = np.uint32(row * Int(width) + column)
+    # What the row below will read, which most often is the next to come: twice a row further down.
+    for k in range(U(begin), U(end), _PER_LINE):
+        at = U(words[AT * S + k]) + _TWO * U(width)
+        prefetch(flat, at)
+        prefetch(flat, at + U(width))
     for k in range(U(begin), U(end)):
         at = U(words[AT * S + k])
         words[TEXEL * S + k], words[NEXT * S + k] = flat[at], flat[at + _ONE]
