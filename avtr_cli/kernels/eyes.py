@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from avtr_cli.kernels.compiling import Bytes, Counts, Floats, Integers, Number, Words, helper, kernel
+from avtr_cli.kernels.compiling import Bytes, Counts, Floats, Integers, Number, Words, helper, kernel, passage
 from avtr_cli.kernels.eye_measures import BALL_ENDS, BELOW, CANVAS_REACH, CANVAS_SCALE, GAZE_X, GAZE_Y, LASHES, WIDENS
 from avtr_cli.kernels.strips import (
     AT_ALPHA,
@@ -94,7 +94,7 @@ def _seen_at(
     return above if v < new_upper else (below if v > new_lower else between)
 
 
-@helper
+@passage
 def _open(line: Floats, shape: Floats, doing: Floats, own: Number, begin: Number, end: Number) -> None:
     """Moves X and Y with the lids of one eye, and leaves in its `own` planes where its pixels lie."""
     centre_x, centre_y, half_width, per_px = shape[0], shape[1], shape[2], shape[17]
@@ -118,7 +118,7 @@ def _open(line: Floats, shape: Floats, doing: Floats, own: Number, begin: Number
         line[(own + NEW_UPPER) * S + k], line[(own + NEW_LOWER) * S + k] = new_upper, new_lower
 
 
-@helper
+@passage
 def _close(
     line: Floats, words: Words, lid: Words, lashes: Words, doing: Floats, own: Number, begin: Number, end: Number
 ) -> None:
@@ -151,7 +151,7 @@ def _close(
         line[BLUE * S + k] *= darker
 
 
-@helper
+@passage
 def _look(
     line: Floats, words: Words, sclera: Words, iris: Words, half_width: Number, doing: Floats, own: Number,
     begin: Number, end: Number,
@@ -188,7 +188,7 @@ def _look(
         line[BLUE * S + k] += (blue * lit - line[BLUE * S + k]) * shown
 
 
-@helper
+@passage
 def _blend_mouth(
     line: Floats, mouth: Floats, box: Integers, row: Number, left: Number, right: Number, into: Number
 ) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from avtr_cli.kernels.compiling import Floats, Integers, Number, Words, helper, kernel
+from avtr_cli.kernels.compiling import Floats, Integers, Number, Words, helper, kernel, passage
 from avtr_cli.kernels.strips import AT, DOWN, FREE, RIGHT, STRIP, S, X, Y
 
 F: Any = np.float32
@@ -109,7 +109,7 @@ def slopes(moved: Floats, cell: float, table: Floats, top: int, bottom: int, lef
             node[2], node[3], node[4], node[5] = d * scale, e * scale, b * scale, a * scale
 
 
-@helper
+@passage
 def _locate(line: Floats, words: Words, rows: Number, columns: Number, count: Number) -> None:
     """Which node lies before X and Y, in nodes, where it is in a grid, and how far on from it they are."""
     most_x, most_y, last_x, last_y = F(columns - 1), F(rows - 1), Int(columns - 2), Int(rows - 2)
@@ -136,7 +136,7 @@ def _mix(table: Floats, columns: Number, channels: Number, line: Floats, words: 
             )
 
 
-@helper
+@passage
 def _step(line: Floats, first: Number, apart: Number, row: Number, count: Number) -> None:
     """X and Y after a step of Newton's towards where the nodes of a `row`, every `apart` from `first` on, come from."""
     for k in range(U(count)):
@@ -179,7 +179,7 @@ def guess(
                 out_y[k] = line[Y * S + k] - row
 
 
-@helper
+@passage
 def _begin(
     coarse: Floats, rows: Number, columns: Number, row: Number, first: Number, line: Floats, count: Number
 ) -> None:

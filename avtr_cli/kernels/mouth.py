@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from avtr_cli.kernels.compiling import Bytes, Counts, Doubles, Floats, Number, Words, helper, kernel
+from avtr_cli.kernels.compiling import Bytes, Counts, Doubles, Floats, Number, Words, helper, kernel, passage
 from avtr_cli.kernels.reading import read_four
 from avtr_cli.kernels.strips import (
     AT_BLUE,
@@ -45,7 +45,7 @@ _OF_ALL, _PER_BYTE = 1 / 255, F(1 / 255)
 SHADED, LIT = 0.28, 0.72  # of the light: what flesh and lower teeth have in the dark, and what falls in
 
 
-@helper
+@passage
 def _of_upper(line: Floats, words: Words, masks: Words, masks_x: Number, masks_y: Number, count: Number) -> None:
     """Keeps what the upper lip's places show, which has been read, and what the masks say of them."""
     for k in range(U(count)):
@@ -59,7 +59,7 @@ def _of_upper(line: Floats, words: Words, masks: Words, masks_x: Number, masks_y
         line[BETWEEN * S + k] = mixed(words, line, k, AT_BLUE)
 
 
-@helper
+@passage
 def _of_lower(line: Floats, words: Words, masks: Words, masks_x: Number, masks_y: Number, count: Number) -> None:
     """Lays the upper lip over the lower one's places, which have been read: RED to ALPHA, ALL of it, what OPENS."""
     for k in range(U(count)):

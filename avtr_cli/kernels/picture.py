@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from avtr_cli.kernels.compiling import Bytes, Counts, Floats, Number, Words, helper, kernel
+from avtr_cli.kernels.compiling import Bytes, Counts, Floats, Number, Words, helper, kernel, passage
 from avtr_cli.kernels.strips import (
     AT_ALPHA,
     AT_BLUE,
@@ -99,7 +99,7 @@ def find_person(
                 seen[k] = np.uint8(1 if below > above else 0)
 
 
-@helper
+@passage
 def _lay(words: Words, line: Floats, tint: Floats, begin: Number, end: Number, under: Bytes, planes: Bytes) -> None:
     """The person in their light over the plate's pixels, `under`, into three `planes`."""
     tint_red, tint_green, tint_blue = tint[0], tint[1], tint[2]
@@ -113,7 +113,7 @@ def _lay(words: Words, line: Floats, tint: Floats, begin: Number, end: Number, u
         planes[_TWO * S + k] = rounded(blue + blue * (gain * tint_blue) + rest * F(under[_THREE * k + _TWO]))
 
 
-@helper
+@passage
 def _leave(words: Words, line: Floats, tint: Floats, begin: Number, end: Number, planes: Bytes) -> None:
     """The person in their light with nothing behind, into four `planes`: colours are no longer premultiplied."""
     for k in range(U(begin), U(end)):
@@ -129,7 +129,7 @@ def _leave(words: Words, line: Floats, tint: Floats, begin: Number, end: Number,
         planes[_THREE * S + k] = rounded(alpha)
 
 
-@helper
+@passage
 def _leave_out(under: Bytes, begin: Number, end: Number, channels: Number, into: Bytes) -> None:
     """Pixels without the person: the plate's, or nothing."""
     if channels == 4:

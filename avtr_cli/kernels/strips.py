@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from avtr_cli.kernels.compiling import Bytes, Counts, Floats, Number, Words, helper
+from avtr_cli.kernels.compiling import Bytes, Counts, Floats, Number, Words, helper, passage
 from avtr_cli.kernels.prefetching import prefetch
 
 F: Any = np.float32
@@ -44,7 +44,7 @@ def node_row(y: Number, cell: Number, rows: Number) -> tuple[Number, Number]:
     return row, at - F(row)
 
 
-@helper
+@passage
 def spread(
     nodes: Floats, row: Number, column_of: Counts, fractions: Floats, start: Number, size: Number, line: Floats
 ) -> None:
@@ -56,7 +56,7 @@ def spread(
             line[into + k] = values[column] + (values[column + _ONE] - values[column]) * fractions[U(start) + k]
 
 
-@helper
+@passage
 def come_from(
     line: Floats, row: Number, down: Number, x: Number, y: Number, begin: Number, end: Number, into: Number
 ) -> None:
@@ -75,7 +75,7 @@ def come_from(
         line[Y * S + to + k] = by_y + y
 
 
-@helper
+@passage
 def fetch(line: Floats, times: Number, texels: Words, begin: Number, end: Number, words: Words) -> None:
     """The four of `texels` (H, W) about `times` X and Y, and how far on from the first of them that place lies."""
     height, width = texels.shape
@@ -109,7 +109,7 @@ def mixed(words: Words, line: Floats, k: Number, shift: Number) -> Number:
     return upper + (lower - upper) * line[DOWN * S + k]
 
 
-@helper
+@passage
 def read(line: Floats, times: Number, texels: Words, count: Number, words: Words) -> None:
     """The colour of a strip's `count` pixels, RED to ALPHA, from `texels` at `times` X and Y."""
     fetch(line, times, texels, 0, count, words)
@@ -118,7 +118,7 @@ def read(line: Floats, times: Number, texels: Words, count: Number, words: Words
         line[BLUE * S + k], line[ALPHA * S + k] = mixed(words, line, k, AT_BLUE), mixed(words, line, k, AT_ALPHA)
 
 
-@helper
+@passage
 def light(line: Floats, tint: Floats, count: Number) -> None:
     """Lights the colour of a strip's `count` pixels by their GAIN, `tint` (3,) of it."""
     red, green, blue = tint[0], tint[1], tint[2]
@@ -135,7 +135,7 @@ def rounded(value: Number) -> Number:
     return np.uint8(Int(min(max(value + F(0.5), F(0)), F(255))))
 
 
-@helper
+@passage
 def lay(line: Floats, begin: Number, end: Number, under: Bytes, channels: Number, planes: Bytes) -> None:
     """The colours of pixels `begin` .. `end` over the plate's pixels `under`, rounded, into the beginning of `planes`.
 
@@ -159,7 +159,7 @@ def lay(line: Floats, begin: Number, end: Number, under: Bytes, channels: Number
             planes[_TWO * S + k] = rounded(line[BLUE * S + j] + rest * F(under[_THREE * k + _TWO]))
 
 
-@helper
+@passage
 def weave(planes: Bytes, begin: Number, end: Number, channels: Number, into: Bytes) -> None:
     """Pixels `begin` .. `end` of a strip, of as many `planes` as there are `channels`, 3 or 4, one after the other."""
     if channels == 4:
