@@ -23,10 +23,8 @@ TOLD_OF_NODE = 6  # numbers, see `slopes`
 TOLD = FREE  # the first plane of as many, of a strip of nodes: what they say of its places X and Y
 LEAST_AREA = F(0.35)  # to which a field may shrink an area before a step takes it for that
 HALF_STEPS, COARSE_STEPS = 3, 2  # as `inverse` has them
-LOST, MEND = (
-    F(0.4),
-    4,
-)  # px that an inverse may miss a node by, and nodes across which those that miss more are smoothed
+# Px that an inverse may miss a node by, and nodes across which those that miss more are smoothed.
+LOST, MEND = F(0.4), 4
 BRIGHTENING = F(0.7)  # share of a gain above 1 that is applied
 
 
