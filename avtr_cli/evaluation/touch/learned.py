@@ -1,4 +1,4 @@
-"""Learned answers to touch beside drawn ones, in motion space: 13 channels from the touch on, less the untouched motion.
+"""Learned answers to touch beside drawn ones, in motion space: 13 channels from the touch on.
 
 Truth is the drawn answer itself, of other seeds. Distances between means are without what chance makes of few seeds, so
 that an answer which is always the mean gains nothing by it; 0 is as near as two draws of one thing are.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 
@@ -28,7 +29,7 @@ _SIDES = [
     [CONTROLS.index(name) for name in ([one] if one in CONTROLS.channels else [f"{one}Left", f"{one}Right"])]
     for one in WEIGHTS
 ]
-_LEARNED = np.isin(np.arange(len(CONTROLS)), sum(_SIDES, []))
+_LEARNED = np.isin(np.arange(len(CONTROLS)), [column for sides in _SIDES for column in sides])
 _NEARLY = 1 - 1e-6  # of the furthest that a head goes: there `arctanh` ends
 
 
@@ -78,7 +79,7 @@ def _overlay(frames: Doubles, touches: Sequence[Interaction], seed: Sequence[int
     """As the reactor makes it of a photo that does not smile, but of all frames at once, each with what it knows."""
     parts = []
     borders = [0, *sorted({touch.frame for touch in touches if touch.frame}), len(frames)]
-    for first, last in zip(borders, borders[1:], strict=False):
+    for first, last in pairwise(borders):
         met = [touch for touch in touches if touch.frame <= first]
         recent = [touch for touch in met if first - touch.frame < LONGEST]
         now = frames[first:last]

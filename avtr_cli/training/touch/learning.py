@@ -32,16 +32,21 @@ _FRAMES, _CHUNKS = 2048, 512  # that a step of the centre, of what is left open 
 class TouchConfig:
     """How a learned answer is trained. Defaults: those of the runs that docs/interactions.md tells of."""
 
-    centre_steps: int = 3000
+    centre_steps: int = 5000
     open_steps: int = 1500
-    rest_steps: int = 1600  # of stage 1
-    call_steps: int = 600  # of stage 2
+    rest_steps: int = 1500  # of stage 1
+    call_steps: int = 500  # of stage 2
     batch: int = 16  # windows
     frames: int = 125  # of a window: 5 s
     learning_rate: float = 2e-3
     warmup: int = 100  # steps
     average: float = 0.995  # decay of the weights' running mean
     seed: int = 0
+
+    @property
+    def steps(self) -> int:
+        """All of them."""
+        return self.centre_steps + self.open_steps + self.rest_steps + self.call_steps
 
 
 Watch = Callable[[str, int, float], None]
@@ -77,7 +82,7 @@ def _steps(
 
         def take(loss: Tensor) -> float:
             optimiser.zero_grad(set_to_none=True)
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss.backward()
             torch.nn.utils.clip_grad_norm_(optimiser.param_groups[0]["params"], 1.0)
             optimiser.step()
             return float(loss.detach())
@@ -120,8 +125,8 @@ class _Stage:
         self.left = (torch.from_numpy(lessons.answers) - torch.stack(centres)) * torch.from_numpy(self.on)[..., None]
 
     def batch(self, config: TouchConfig, rng: np.random.Generator) -> list[Tensor]:
-        """heard, condition, what is left with the chunk before it, what counts: windows in which somebody is touched."""
-        windows = []
+        """heard, condition, what is left with the chunk before it, what counts: windows in which one is touched."""
+        windows: list[tuple[Tensor, ...]] = []
         while len(windows) < config.batch:
             number = int(rng.integers(len(self.told)))
             first = CHUNK_FRAMES * int(rng.integers(1, (self.told.shape[1] - config.frames) // CHUNK_FRAMES + 1))

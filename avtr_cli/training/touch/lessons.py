@@ -21,7 +21,7 @@ from avtr_cli.motion.lmfm.network import Lmfm
 from avtr_cli.training.dataset import Corpus
 from avtr_cli.training.objective import heard_corpus
 from avtr_cli.training.touch import scenes
-from avtr_cli.training.touch.answers import CHANNELS, CORNERS, Scene, drawn_answer
+from avtr_cli.training.touch.answers import CORNERS, Scene, drawn_answer
 from avtr_cli.training.touch.condition import Encoding, apart, condition
 
 SPEECH_FIRST = 3 * FPS  # frames after a touch in which a talker's mouth is not taught
@@ -98,5 +98,3 @@ def _soon_after(touches: Sequence[Interaction], frames: int) -> Mask:
     for touch in touches:
         soon[touch.frame : touch.frame + SPEECH_FIRST] = True
     return soon
-
-

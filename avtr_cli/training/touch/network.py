@@ -3,7 +3,7 @@
 An answer is a centre and what it leaves open. The centre, of each touch by itself, is a small net's; what is left is a
 flow in whitened innovations, told of the touch where the voices' flags enter, in the past as in the chunk, by another
 small net whose last layer begins at zero. It is no part of the face track: there the unit is the innovation of a face
-that nobody touches, and a slap is ten thousand of them; with units for both, a resting face would be a hundredth of one.
+that nobody touches, and a slap is ten thousand of them; with units for both, a resting face would be a hundredth.
 """
 
 from __future__ import annotations
@@ -59,7 +59,11 @@ class Answers(nn.Module):
         self.encoding = encoding or Encoding()
         channels = len(CHANNELS)
         self.centre = nn.Sequential(
-            nn.Linear(self.encoding.size, _WIDE), nn.GELU(), nn.Linear(_WIDE, _WIDE), nn.GELU(), nn.Linear(_WIDE, channels)
+            nn.Linear(self.encoding.size, _WIDE),
+            nn.GELU(),
+            nn.Linear(_WIDE, _WIDE),
+            nn.GELU(),
+            nn.Linear(_WIDE, channels),
         )
         self.told = nn.Sequential(nn.Linear(self.encoding.size, _HIDDEN), nn.GELU(), nn.Linear(_HIDDEN, _TOLD))
         self.into = nn.Linear(_TOLD, _SHAPE.width)
@@ -112,7 +116,9 @@ class Answers(nn.Module):
         """
         nobody = x.new_zeros(*x.shape[:2], 1)
         skip = flow.gaussian_skip(x, t.unsqueeze(-1), torch.zeros_like(x), torch.ones_like(x), 1.0)
-        return skip + self.track(x, self.track.sound_tokens(heard), self.track.modulations(t, nobody), memory, bias)
+        moments = self.track.modulations(t, nobody)
+        departure: Tensor = self.track(x, self.track.sound_tokens(heard), moments, memory, bias)
+        return skip + departure
 
 
 @dataclass(frozen=True)

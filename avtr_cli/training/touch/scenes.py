@@ -6,12 +6,12 @@ a part in it; places are of photos, with the shares and offsets that their regio
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import torch
 
-from avtr_cli.core.arrays import Doubles
+from avtr_cli.core.arrays import AnyArray, Doubles
 from avtr_cli.core.interaction import WORDS, Interaction
 from avtr_cli.core.regions import RegionMap
 from avtr_cli.core.timing import FPS, SAMPLES_PER_FRAME
@@ -41,7 +41,7 @@ def at_rest(
         yield _scene(rows, gate, maps, rng, (seed, number)), curves.double().numpy()
 
 
-def in_calls(arrays: dict[str, np.ndarray], maps: Sequence[RegionMap], seed: int) -> Iterator[Scene]:
+def in_calls(arrays: Mapping[str, AnyArray], maps: Sequence[RegionMap], seed: int) -> Iterator[Scene]:
     """A scene of every side of every call of a corpus (`dataset.Corpus.arrays`), side after side."""
     for call in range(len(arrays["mouth"])):
         for side in (0, 1):

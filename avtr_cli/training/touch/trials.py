@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
-from avtr_cli.core.arrays import Doubles
-from avtr_cli.core.interaction import WORDS, Interaction
+from avtr_cli.core.arrays import Doubles, Floats
+from avtr_cli.core.interaction import Interaction
 from avtr_cli.core.regions import HEAD, RegionMap
 from avtr_cli.core.timing import CHUNK_FRAMES, FPS
 from avtr_cli.motion.lmfm.network import Lmfm
@@ -27,40 +27,45 @@ TOUCHED_AT = 12  # frame
 LASTS = 6 * FPS + 1  # frames that are looked at, from the touch on
 LATE = 3 * FPS  # frames by which the control is told of it
 SEEDS = 4
-DOES = ("kiss", "caress", "stroke", "touch", "tap", "press", "poke", "slap")  # two of each tone
+DOES = (("kiss", "stroke", "tap", "poke"), ("caress", "touch", "press", "slap"))  # by turns: a word of each tone
+DRAWN = "drawn"
 _FRAMES = -(-(TOUCHED_AT + LASTS) // CHUNK_FRAMES) * CHUNK_FRAMES
 
 
 @dataclass(frozen=True)
 class Trials:
-    """photos, touches and seeds, a row each (n,); arms: answers (n, LASTS, 13) from the touch on, by name."""
+    """photos and touches, one for each trial (n); arms: answers (n, LASTS, 13) from the touch on, by name."""
 
     photos: Sequence[str]
     touches: Sequence[Interaction]
-    seeds: Sequence[int]
     arms: Mapping[str, Doubles]
 
 
 def trials(models: Mapping[str, Answers], lmfm: Lmfm, maps: Mapping[str, RegionMap], seed: int) -> Trials:
-    """Every region of the head of every photo, touched in eight words; an arm for each model, and for it told late."""
+    """Every region of the head of every photo, touched in each tone; an arm for each model, and for it told late."""
     where = [
-        (photo, regions.touched(TOUCHED_AT, word, *regions.centre(name)), number)
+        (photo, regions.touched(TOUCHED_AT, word, *regions.centre(name)))
         for photo, regions in maps.items()
-        for name in HEAD
+        for place, name in enumerate(HEAD)
         if name in regions.centres
-        for word in DOES
-        for number in range(SEEDS)
+        for word in DOES[place % 2]
+        for _ in range(SEEDS)
     ]
-    photos, touches, seeds = zip(*where, strict=True)
-    arms = {name: _drawn(touches, list(maps.values()), (seed, arm)) for arm, name in enumerate(("truth", "drawn"))}
+    photos, touches = zip(*where, strict=True)
+    arms = {name: _drawn(touches, list(maps.values()), (seed, arm)) for arm, name in enumerate(("truth", DRAWN))}
     curves = [one for _, one in scenes.at_rest(len(touches), list(maps.values()), seed + 2, _FRAMES)]
     heard = unheard(lmfm, torch.from_numpy(np.stack(curves)).float()).numpy()
     for name, model in models.items():
-        for late, called in ((0, name), (LATE, f"{name}, late")):
-            told = [_told([replace(touch, frame=touch.frame + late)], model.encoding) for touch in touches]
+        for after, called in ((0, name), (LATE, late(name))):
+            told = [_told([replace(touch, frame=touch.frame + after)], model.encoding) for touch in touches]
             conditions, alone = (np.stack(part) for part in zip(*told, strict=True))
             arms[called] = _seen(play(model, heard, conditions, alone, seed))
-    return Trials(photos, touches, seeds, arms)
+    return Trials(photos, touches, arms)
+
+
+def late(name: str) -> str:
+    """What the arm of a model that is told of the touch too late is called."""
+    return f"{name}, 3 s late"
 
 
 def _drawn(touches: Sequence[Interaction], maps: Sequence[RegionMap], seed: tuple[int, int]) -> Doubles:
@@ -73,7 +78,7 @@ def _drawn(touches: Sequence[Interaction], maps: Sequence[RegionMap], seed: tupl
     return np.stack([_seen(one[None])[0] for one in answers])
 
 
-def _told(touches: Sequence[Interaction], encoding: Encoding) -> tuple[np.ndarray, np.ndarray]:
+def _told(touches: Sequence[Interaction], encoding: Encoding) -> tuple[Floats, Floats]:
     frames = np.arange(_FRAMES, dtype=np.float64)
     return condition(touches, frames, encoding), apart(touches, frames, encoding)
 
