@@ -29,8 +29,11 @@ def touch(
     ),
     scenes: Annotated[int, option(SETTINGS, "--scenes", min=1, help="Of 30 s, at rest, for the first stage.")] = 240,
     calls: Annotated[int, option(SETTINGS, "--calls", min=1, help="Taken of --data, both sides each.")] = 24,
-    rest_steps: Annotated[int, option(SETTINGS, "--rest-steps", min=1, help="Of the flow's first stage.")] = 1500,
-    call_steps: Annotated[int, option(SETTINGS, "--call-steps", min=0, help="Of its second; 0: none.")] = 500,
+    rest_steps: Annotated[int, option(SETTINGS, "--rest-steps", min=0, help="Of the flow's first stage.")] = 1500,
+    call_steps: Annotated[
+        int,
+        option(SETTINGS, "--call-steps", min=0, help="Of its second; with 0 of both the mean answer alone is learned."),
+    ] = 500,
     position: Annotated[
         str, option(SETTINGS, "--position", help="How a place is told: both, regions, offset or neither.")
     ] = "both",

@@ -65,7 +65,10 @@ def learn(
     model.fit(stages[0].left)
     _learn_open(model, config, stages[0], watch)
     counts = (config.rest_steps, config.call_steps if calls else 0)
-    _learn_flow(model, config, stages, counts, watch)
+    if any(counts):
+        _learn_flow(model, config, stages, counts, watch)
+    else:
+        model.colour.zero_()  # the centre alone: what it leaves open stays nothing
     model.requires_grad_(False).eval()
     return Trained(model, config.seed, counts, (time.monotonic() - began) / 60)
 

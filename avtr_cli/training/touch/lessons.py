@@ -59,12 +59,10 @@ def at_rest(model: Lmfm, count: int, maps: Sequence[RegionMap], seed: int) -> Le
 @torch.no_grad()
 def unheard(model: Lmfm, curves: Tensor) -> Tensor:
     """What is heard (n, T, 136) where no voice is heard, with the gestures' curves (n, T, 8)."""
-    size = (*curves.shape[:2], -1)
-    nothing = model.no_avatar.expand(size), model.no_partner.expand(size), curves.new_zeros((*size[:2], 2 * _FLAGS))
-    return model.conditions(*nothing, curves, curves.new_zeros((*size[:2], model.shape.person))).fused
-
-
-_FLAGS = hearing.FLAGS
+    count, frames, _ = curves.shape
+    flags, nobody = (curves.new_zeros(count, frames, n) for n in (2 * hearing.FLAGS, model.shape.person))
+    avatar, partner = (one.expand(count, frames, -1) for one in (model.no_avatar, model.no_partner))
+    return model.conditions(avatar, partner, flags, curves, nobody).fused
 
 
 @torch.no_grad()

@@ -16,6 +16,7 @@ from avtr_cli.training.touch.answers import CHANNELS
 from avtr_cli.training.touch.network import Answers
 
 STEPS = 4  # of Euler, as the motion model takes
+TEMPERATURE = 0.7  # of the base noise: answers differ from seed to seed as the truth's do, on photos learned from
 
 
 @torch.inference_mode()
@@ -30,7 +31,8 @@ def play(model: Answers, heard: Floats, condition: Floats, apart: Floats, seed: 
     generator = torch.Generator().manual_seed(seed)
     made = torch.zeros(count, CHUNK_FRAMES + frames, len(CHANNELS))  # in units; a chunk of nothing before
     for first in range(0, frames, CHUNK_FRAMES):
-        noise = torch.randn(count, CHUNK_FRAMES, len(CHANNELS), generator=generator) / flow.euler_gain(STEPS)
+        noise = torch.randn(count, CHUNK_FRAMES, len(CHANNELS), generator=generator)
+        noise = noise * (TEMPERATURE / flow.euler_gain(STEPS))
         now = slice(first, first + CHUNK_FRAMES)
         if told[:, now].any():
             past = made[:, : first + CHUNK_FRAMES]
