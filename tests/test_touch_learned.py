@@ -40,7 +40,7 @@ def trained(few):
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     losses = []
-    config = TouchConfig(centre_steps=40, open_steps=10, rest_steps=3, call_steps=2, batch=2, frames=50, warmup=5)
+    config = TouchConfig(centre_steps=40, rest_steps=3, call_steps=2, batch=2, frames=50, warmup=5)
     made = learn(config, Encoding(), few, few, lambda stage, _, loss: losses.append((stage, loss)))
     torch.set_num_threads(threads)
     return made, losses
@@ -132,6 +132,14 @@ def test_all_stages_are_trained_and_kept(trained, tmp_path):
     again = network.read(tmp_path / "touch.safetensors")
     assert again.steps == (3, 2)
     assert all((again.model.state_dict()[name] == value).all() for name, value in made.model.state_dict().items())
+
+
+def test_without_a_flow_the_mean_answer_is_played(few):
+    config = TouchConfig(centre_steps=4, rest_steps=0, call_steps=0)
+    model = learn(config, Encoding(), few, None).model
+    told, alone = few.conditions(Encoding()), few.apart(Encoding())
+    mean = model.centres(torch.from_numpy(alone)).numpy()
+    np.testing.assert_allclose(playing.play(model, few.heard, told, alone, 0), mean, atol=1e-6)
 
 
 def test_other_weights_are_refused(tmp_path):

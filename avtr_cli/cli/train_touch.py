@@ -29,6 +29,7 @@ def touch(
     ),
     scenes: Annotated[int, option(SETTINGS, "--scenes", min=1, help="Of 30 s, at rest, for the first stage.")] = 240,
     calls: Annotated[int, option(SETTINGS, "--calls", min=1, help="Taken of --data, both sides each.")] = 24,
+    centre_steps: Annotated[int, option(SETTINGS, "--centre-steps", min=1, help="Of the mean answer.")] = 5000,
     rest_steps: Annotated[int, option(SETTINGS, "--rest-steps", min=0, help="Of the flow's first stage.")] = 1500,
     call_steps: Annotated[
         int,
@@ -63,7 +64,7 @@ def touch(
     torch.set_num_threads(1)
     lmfm, maps = load_lmfm(SHIPPED)[0], list(region_maps(photos).values())
     in_calls = lessons.in_calls(lmfm, Corpus.load(data).first(calls), maps, seed) if call_steps else None
-    config = TouchConfig(rest_steps=rest_steps, call_steps=call_steps, seed=seed)
+    config = TouchConfig(centre_steps=centre_steps, rest_steps=rest_steps, call_steps=call_steps, seed=seed)
     with tqdm(total=config.steps, unit="step", disable=None) as bar:
         at_rest = lessons.at_rest(lmfm, scenes, maps, seed)
         trained = learn(config, Encoding(position, wording), at_rest, in_calls, lambda *_: bar.update() and None)

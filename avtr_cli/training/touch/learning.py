@@ -33,7 +33,6 @@ class TouchConfig:
     """How a learned answer is trained. Defaults: those of the runs that docs/interactions.md tells of."""
 
     centre_steps: int = 5000
-    open_steps: int = 1500
     rest_steps: int = 1500  # of stage 1
     call_steps: int = 500  # of stage 2
     batch: int = 16  # windows
@@ -42,6 +41,11 @@ class TouchConfig:
     warmup: int = 100  # steps
     average: float = 0.995  # decay of the weights' running mean
     seed: int = 0
+
+    @property
+    def open_steps(self) -> int:
+        """Of how much the centre leaves open."""
+        return self.centre_steps * 3 // 10
 
     @property
     def steps(self) -> int:
