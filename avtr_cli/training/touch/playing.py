@@ -16,7 +16,7 @@ from avtr_cli.training.touch.answers import CHANNELS
 from avtr_cli.training.touch.network import Answers
 
 STEPS = 4  # of Euler, as the motion model takes
-TEMPERATURE = 0.7  # of the base noise: answers differ from seed to seed as the truth's do, on photos learned from
+TEMPERATURE = 0.7  # of the base noise: answers differ from seed to seed about as the truth's do
 
 
 @torch.inference_mode()
