@@ -9,6 +9,7 @@ import typer
 
 from avtr_cli.cli.command import Command, Group
 from avtr_cli.cli.train_import import import_people
+from avtr_cli.cli.train_touch import touch
 from avtr_cli.core.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(cls=Group, no_args_is_help=True, help="Train the embedded motion model.")
 app.command(cls=Command, name="import")(import_people)
+app.command(cls=Command)(touch)
 
 _Data = Annotated[Path, typer.Argument(help="Folder of the corpus, as `avtr train data` fills it.")]
 _More = Annotated[
