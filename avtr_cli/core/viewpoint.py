@@ -7,6 +7,7 @@ next and rests at each, as a dolly does.
 from __future__ import annotations
 
 import bisect
+import itertools
 import math
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -111,7 +112,7 @@ def _of_file(path: Path) -> Views:
             f"{path}: holds no views; write one, as in 'yaw: 20', or a list with times, - {{at: 0, yaw: 20}}"
         )
     views = tuple(_view(one, f"{path}: view {number}") for number, one in enumerate(said, 1))
-    for number, (one, other) in enumerate(zip(views, views[1:], strict=False), 2):
+    for number, (one, other) in enumerate(itertools.pairwise(views), 2):
         if other.at <= one.at:
             raise ConfigError(
                 f"{path}: view {number} is at {other.at:g} s, not after the one before; give each its time"

@@ -30,8 +30,8 @@ def is_transparent(wanted: str) -> bool:
 def background(wanted: str, own: Image) -> Image:
     """The picture behind the person. `own`, uint8 (H, W, 3), is the photo's background, filled in behind the person.
 
-    `wanted` is none, blur, studio (grey wall and floor), transparent (black, to be covered by alpha), #RRGGBB or the name of a picture
-    file, which is scaled to cover the frame. Raises ConfigError for a colour that is none, PhotoError for a
+    `wanted` is none, blur, studio (grey wall and floor), transparent (black, to be covered by alpha), #RRGGBB or the
+    name of a picture file, which is scaled to cover the frame. Raises ConfigError for a colour that is none, PhotoError for a
     picture that cannot be read.
     """
     height, width = own.shape[:2]
@@ -49,7 +49,8 @@ def background(wanted: str, own: Image) -> Image:
         return plain
     if not Path(wanted).exists():
         raise PhotoError(
-            f"{wanted}: no such background; write none, blur, studio, transparent, a colour like #204060, or a picture file"
+            f"{wanted}: no such background; write none, blur, studio, transparent, a colour like #204060, or a picture "
+            "file"
         )
     return cover(load_photo(wanted), width, height)
 

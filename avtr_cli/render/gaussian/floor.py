@@ -67,7 +67,7 @@ def _from_above(points: Floats, lifted: float) -> tuple[Floats, tuple[float, flo
     size = [int((float(points[:, axis].max()) + ROOM - low) / CELL) + 1 for axis, low in ((2, far), (0, left))]
     hull = cv2.convexHull(np.rint((points[:, [0, 2]] - [left, far]) / CELL).astype(np.int32))
     below = np.zeros(size, np.float32)
-    cv2.fillConvexPoly(below, hull, (1.0,))
+    cv2.fillPoly(below, [hull], (1.0,))
     near, wide = (cv2.GaussianBlur(below, (0, 0), spread / CELL) for spread in (NEAR, WIDE))
     dark = 1 - (1 - DARK * np.exp(-lifted / FALLS) * near) * (1 - FAINT * wide)
     return dark.astype(np.float32), (left, far)

@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from avtr_cli.core.arrays import Doubles
+from avtr_cli.core.arrays import Doubles, Reals
 from avtr_cli.core.camera import Camera, Pinhole, Vector
 from avtr_cli.render.gaussian.avatar import BodyAvatar, Scratch, at_rest, pose
-from avtr_cli.render.gaussian.body_model import HEAD, TRUNK
+from avtr_cli.render.gaussian.body_model import TRUNK
 from avtr_cli.render.gaussian.wrapping import face_places
 
 WHOLE, FULL, HALF, CLOSE = "photo", "full", "half", "head"  # as render.framing has them
@@ -58,7 +58,7 @@ def framings(avatar: BodyAvatar) -> dict[str, Framing]:
     person = _project(photo, gaussians.means[solid])
     top = float(max(np.percentile(person[:, 1], 0.1) - 0.5 * reach, 0))
     found = {
-        WHOLE: Framing((0.0, 0.0, *map(float, photo.size)), _vector(avatar.pivot)),
+        WHOLE: Framing((0.0, 0.0, float(photo.size[0]), float(photo.size[1])), _vector(avatar.pivot)),
         CLOSE: _within(photo, (x - reach, y - reach, x + reach, y + reach), _vector(head)),
     }
     hips = float(_project(photo, _joints(avatar, HIPS))[:, 1].mean())
@@ -89,7 +89,7 @@ def _joints(avatar: BodyAvatar, names: tuple[str, ...]) -> Doubles:
     return joints
 
 
-def _project(photo: Pinhole, places: Doubles) -> Doubles:
+def _project(photo: Pinhole, places: Reals) -> Doubles:
     """(n, 2) px of places (n, 3) m in the photo camera's own axes."""
     x, y, z = np.asarray(places, np.float64).T
     projected: Doubles = np.column_stack([
@@ -108,6 +108,6 @@ def _within(photo: Pinhole, box: tuple[float, float, float, float], pivot: Vecto
     return Framing((left, top, right, bottom), pivot)
 
 
-def _vector(place: Doubles) -> Vector:
+def _vector(place: Reals) -> Vector:
     x, y, z = map(float, place)
     return x, y, z

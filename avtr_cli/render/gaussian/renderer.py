@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,7 @@ from avtr_cli.render.gaussian.driving import Rest, read_moves
 from avtr_cli.render.gaussian.fitting import BodyFit, Lens
 from avtr_cli.render.gaussian.floor import Floor, cast, floor_of
 from avtr_cli.render.gaussian.framing import MOST_LIFTED, OWN_SHARE, WHOLE, Framing, framings, with_view
+from avtr_cli.render.gaussian.gaussians import Gaussians
 from avtr_cli.render.gaussian.lifting import Riding
 from avtr_cli.render.gaussian.loose import Loose
 from avtr_cli.render.gaussian.splatters import Splats, choose_splatter
@@ -184,6 +186,30 @@ class BodyRenderer:
         Raises AvtrError for motion that is not finite.
         """
         kept: Kept = identity.kept
+        view = kept.avatar.camera.seen_by(camera)
+        width, height = view.size
+        splatter = self._memory().for_size(width, height, self._device, self._wanted_kernels)
+        scratch, front = self._memory().of(kept.avatar), not camera.turned
+        behind = self._behind(kept, camera, view)
+        floor = None if front and self.config.background in (OWN, BLUR) else kept.floor
+        frames = np.empty((len(motion.values), height, width, 4 if self.transparent else 3), np.uint8)
+        for number, gaussians in enumerate(self._posed(identity, motion, scratch, front)):
+            splatter.splat(gaussians, view)
+            if self.transparent:
+                splatter.cut_out(frames[number])
+            elif floor is None or not self.config.shadow:
+                splatter.over(behind, frames[number])
+            else:
+                splatter.over(cast(floor, scratch.posed, view, self.config.shadow, behind), frames[number])
+        return frames
+
+    def gaussians(self, identity: Identity, motion: Motion) -> Iterator[Gaussians]:
+        """The whole person in each frame of `motion`, valid until the next. Raises AvtrError as `draw`."""
+        kept: Kept = identity.kept
+        yield from self._posed(identity, motion, self._memory().of(kept.avatar))
+
+    def _posed(self, identity: Identity, motion: Motion, scratch: Scratch, front: bool = False) -> Iterator[Gaussians]:
+        kept: Kept = identity.kept
         rows = motion.values.detach().cpu().numpy().astype(np.float64)
         if not np.isfinite(rows).all():
             first = motion.first + int(np.flatnonzero(~np.isfinite(rows).all(axis=1))[0])
@@ -192,24 +218,9 @@ class BodyRenderer:
                 "or the motion model's weights (avtr weights verify)"
             )
         rows[:, list(kept.still)] = 0
-        view = kept.avatar.camera.seen_by(camera)
-        width, height = view.size
-        memory = self._memory()
-        splatter = memory.for_size(width, height, self._device, self._wanted_kernels)
-        scratch, front = memory.of(kept.avatar), not camera.turned
-        behind = self._behind(kept, camera, view)
-        floor = None if front and self.config.background in (OWN, BLUR) else kept.floor
-        frames = np.empty((len(rows), height, width, 4 if self.transparent else 3), np.uint8)
         for number, row in enumerate(rows):
             moves = read_moves(kept.avatar.model, kept.avatar.rest, row, motion.first + number, self.config.breathing)
-            splatter.splat(pose(kept.avatar, moves, scratch, front), view)
-            if self.transparent:
-                splatter.cut_out(frames[number])
-            elif floor is None or not self.config.shadow:
-                splatter.over(behind, frames[number])
-            else:
-                splatter.over(cast(floor, scratch.posed, view, self.config.shadow, behind), frames[number])
-        return frames
+            yield pose(kept.avatar, moves, scratch, front)
 
     def _behind(self, kept: Kept, camera: Camera, view: Pinhole) -> Image:
         """What stands behind the person as `view` of `camera` has it: from elsewhere no photo's own background."""
