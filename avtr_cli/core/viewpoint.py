@@ -51,7 +51,7 @@ class View:
     up: float = 0.0
 
     def camera(self, pivot: Vector) -> Camera:
-        """It, with `pivot`, metres, in the middle of the walk: there the person's size is the photo's at `distance` 1."""
+        """It, walked about `pivot`, metres, whose size in the frame is the photo's where `distance` is 1."""
         if self == View(at=self.at):
             return FRONT
         around = orbit(self.yaw, self.pitch, pivot)

@@ -31,8 +31,8 @@ def background(wanted: str, own: Image) -> Image:
     """The picture behind the person. `own`, uint8 (H, W, 3), is the photo's background, filled in behind the person.
 
     `wanted` is none, blur, studio (grey wall and floor), transparent (black, to be covered by alpha), #RRGGBB or the
-    name of a picture file, which is scaled to cover the frame. Raises ConfigError for a colour that is none, PhotoError for a
-    picture that cannot be read.
+    name of a picture file, which is scaled to cover the frame. Raises ConfigError for a colour that is none,
+    PhotoError for a picture that cannot be read.
     """
     height, width = own.shape[:2]
     if wanted == OWN:

@@ -28,7 +28,7 @@ from avtr_cli.core.motion_space import CONTROLS
 from avtr_cli.core.types import Identity, Motion, Portrait
 from avtr_cli.core.viewpoint import parse_views, view_at
 from avtr_cli.kernels import compiling
-from avtr_cli.perception.body import see_body
+from avtr_cli.perception.body import SeenBody, see_body
 from avtr_cli.perception.coverings import coverings
 from avtr_cli.perception.crop import apply, resample
 from avtr_cli.perception.topology import OUTER_EYE_CORNERS
@@ -134,13 +134,8 @@ class BodyRenderer:
         longest = (
             self.config.size if share == 1 else max(self.config.size, min(MOST_LIFTED, int(share * self.config.size)))
         )
-        picture, affine = whole_photo(portrait.photo, longest)
-        height, width = picture.shape[:2]
-        matte = (
-            portrait.matte[:height, :width] if affine[0, 0] == 1 else resample(portrait.matte, affine, width, height)
-        )
-        face = np.column_stack([apply(affine, portrait.landmarks[:, :2]), portrait.landmarks[:, 2] * affine[0, 0]])
-        seen = see_body(picture, face, np.ascontiguousarray(matte))
+        picture, seen = looked_at(portrait, longest)
+        (height, width), face = picture.shape[:2], seen.face
         unit = float(np.hypot(*np.diff(face[list(OUTER_EYE_CORNERS), :2], axis=0)[0]))
         plate, wanted = _plate(picture, seen.matte, unit), self.config.background
         avatar = make_avatar(shipped_body(), seen, picture, plate, wanted == OWN)
@@ -234,6 +229,15 @@ class BodyRenderer:
             drawn = _cut(kept, view) if lens else background(STUDIO if own else self.config.background, empty)
             memory.backdrop = (id(kept.behind), what, drawn, kept.behind)  # which keeps its number from others
         return memory.backdrop[2]
+
+
+def looked_at(portrait: Portrait, longest: int) -> tuple[Image, SeenBody]:
+    """The photo, of at most `longest` px a side, and whom it shows. Raises PhotoError where that is no body."""
+    picture, affine = whole_photo(portrait.photo, longest)
+    height, width = picture.shape[:2]
+    matte = portrait.matte[:height, :width] if affine[0, 0] == 1 else resample(portrait.matte, affine, width, height)
+    face = np.column_stack([apply(affine, portrait.landmarks[:, :2]), portrait.landmarks[:, 2] * affine[0, 0]])
+    return picture, see_body(picture, face, np.ascontiguousarray(matte))
 
 
 def _cut(kept: Kept, view: Pinhole) -> Image:
