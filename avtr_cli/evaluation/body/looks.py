@@ -76,7 +76,7 @@ def flicker(stage: BodyStage) -> Numbers:
 
 def _holes(shown: Image) -> float:
     """The share of a silhouette, uint8 (H, W) of 0 and 1, that small gaps in it would fill."""
-    _, _, about, _ = cv2.connectedComponentsWithStats(1 - shown)
+    _, _, about, _ = cv2.connectedComponentsWithStats((shown == 0).astype(np.uint8))
     areas = about[1:, cv2.CC_STAT_AREA]
     return float(areas[areas < HOLE].sum() / max(int(shown.sum()), 1))
 

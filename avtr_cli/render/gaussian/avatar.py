@@ -62,7 +62,8 @@ class Scratch:
         self.skin, self.posed = np.empty_like(avatar.rest_skin), np.empty_like(avatar.rest_skin)
         self.means, self.axes = np.empty((count, 3), np.float32), np.empty((count, 3, 3), np.float32)
         self.opacities = np.concatenate([avatar.loose.opacities, avatar.riding.opacities])
-        self.colours = np.concatenate([avatar.loose.colours, avatar.riding.colours])
+        self.own_colours = np.concatenate([avatar.loose.colours, avatar.riding.colours])
+        self.colours = self.own_colours.copy()
 
 
 def pinhole(lens: Lens, width: int, height: int) -> Pinhole:

@@ -35,7 +35,8 @@ from avtr_cli.perception.topology import OUTER_EYE_CORNERS
 from avtr_cli.render.composite import BLUR, OWN, STUDIO, background, is_transparent
 from avtr_cli.render.gaussian.avatar import LOW_PASS, BodyAvatar, Scratch, at_rest, make_avatar, pose
 from avtr_cli.render.gaussian.body_model import shipped_body
-from avtr_cli.render.gaussian.driving import Rest, read_moves
+from avtr_cli.render.gaussian.driving import UNITS, Rest, read_moves
+from avtr_cli.render.gaussian.expression import Expressions, Face
 from avtr_cli.render.gaussian.fitting import BodyFit, Lens
 from avtr_cli.render.gaussian.floor import Floor, cast, floor_of
 from avtr_cli.render.gaussian.framing import MOST_LIFTED, OWN_SHARE, WHOLE, Framing, framings, with_view
@@ -67,6 +68,7 @@ class Kept:
     still     controls that do nothing
     framings  how much of the person a frame may show, by name
     floor     what the feet stand on, where they are seen
+    face      what its expressions are drawn with
     """
 
     avatar: BodyAvatar
@@ -74,6 +76,7 @@ class Kept:
     still: tuple[int, ...]
     framings: dict[str, Framing]
     floor: Floor | None
+    face: Face
 
 
 class _Memory:
@@ -106,7 +109,9 @@ class BodyRenderer:
 
     space = CONTROLS
     free_camera = True
-    kept_classes = (Kept, Framing, Floor, BodyAvatar, BodyFit, Lens, Rest, Riding, Loose, Pinhole)
+    kept_classes = (
+        Kept, Framing, Floor, BodyAvatar, BodyFit, Lens, Rest, Riding, Loose, Pinhole, *Expressions.kept_classes,
+    )  # fmt: skip
     weights_files: tuple[Path, ...] = ()
 
     def __init__(self, config: RenderConfig, device: torch.device, kernels: str = "auto"):
@@ -115,6 +120,8 @@ class BodyRenderer:
             raise ConfigError("a body is drawn in the whole photo; set render.view=photo, as --preset body does")
         self.config = config
         self.transparent = is_transparent(config.background)
+        share = OWN_SHARE[config.framing]
+        self._longest = config.size if share == 1 else max(config.size, min(MOST_LIFTED, int(share * config.size)))
         self._views, self._wanted_kernels = parse_views(config.camera), kernels
         self._device, self._own = device, threading.local()
         try:
@@ -122,6 +129,7 @@ class BodyRenderer:
         except Exception as error:  # Numba missing, switched off, or at odds with this NumPy, LLVM or CPU
             said = str(error).splitlines()[0] if str(error) else type(error).__name__
             raise ConfigError(f"a body cannot be drawn here, since Numba does not work ({said})") from error
+        self._expressions = Expressions(self._longest, device, kernels)
         self.kernels = self._memory().for_size(16, 16, device, kernels).kernels
 
     def _memory(self) -> _Memory:
@@ -130,21 +138,19 @@ class BodyRenderer:
 
     def prepare(self, portrait: Portrait) -> Identity:
         """Everything that depends on the photo alone: some seconds. Raises PhotoError where it shows no body."""
-        share = OWN_SHARE[self.config.framing]
-        longest = (
-            self.config.size if share == 1 else max(self.config.size, min(MOST_LIFTED, int(share * self.config.size)))
-        )
-        picture, seen = looked_at(portrait, longest)
+        picture, seen = looked_at(portrait, self._longest)
         (height, width), face = picture.shape[:2], seen.face
         unit = float(np.hypot(*np.diff(face[list(OUTER_EYE_CORNERS), :2], axis=0)[0]))
         plate, wanted = _plate(picture, seen.matte, unit), self.config.background
         avatar = make_avatar(shipped_body(), seen, picture, plate, wanted == OWN)
         covered = coverings(portrait.photo, portrait.landmarks)
         still = [*(_MOUTH if covered.mouth_hidden else ()), *(k for side in covered.eyes for k in _EYES[side])]
+        face_of = self._expressions.prepare(portrait, avatar)
+        behind = background(wanted, plate)
         return Identity(
             space=CONTROLS,
             neutral=torch.zeros(len(CONTROLS)),
-            kept=Kept(avatar, background(wanted, plate), tuple(still), framings(avatar), _floor(avatar)),
+            kept=Kept(avatar, behind, tuple(still), framings(avatar), _floor(avatar), face_of),
             size=(width, height),
             warnings=seen.doubts,
             anatomy={"parted_lips": torch.tensor([parted_lips(face, unit)])},
@@ -153,7 +159,8 @@ class BodyRenderer:
 
     def revived(self, identity: Identity) -> Identity:
         """As `KeepsAvatars.revived`."""
-        return identity
+        kept: Kept = identity.kept
+        return replace(identity, kept=replace(kept, face=self._expressions.revived(kept.face)))
 
     def camera(self, identity: Identity) -> Camera | MovingCamera:
         """See `ChoosesCamera.camera`."""
@@ -214,7 +221,10 @@ class BodyRenderer:
             )
         rows[:, list(kept.still)] = 0
         for number, row in enumerate(rows):
-            moves = read_moves(kept.avatar.model, kept.avatar.rest, row, motion.first + number, self.config.breathing)
+            frame, controls = motion.first + number, row[: len(CONTROLS)]
+            self._expressions.lay_on(kept.face, controls, frame, scratch.colours, scratch.own_colours)
+            row[:UNITS] = 0  # the face is drawn so, and not shaped
+            moves = read_moves(kept.avatar.model, kept.avatar.rest, row, frame, self.config.breathing)
             yield pose(kept.avatar, moves, scratch, front)
 
     def _behind(self, kept: Kept, camera: Camera, view: Pinhole) -> Image:
