@@ -330,13 +330,9 @@ def test_no_motion_tears_the_person_apart(renderer, identity, seed, size):
     assert spread.max() < 2.5  # m
 
 
-@pytest.mark.parametrize(
-    ("settings", "said"),
-    [({"view": "crop"}, "render.view=photo"), ({}, "runtime.kernels=auto")],
-)
-def test_settings_that_a_body_cannot_be_drawn_with_are_refused(config, settings, said):
-    with pytest.raises(ConfigError, match=said):
-        BodyRenderer(replace(config, **settings), CPU, "auto" if settings else "off")
+def test_a_crop_of_a_body_is_refused(config):
+    with pytest.raises(ConfigError, match=r"render\.view=photo"):
+        BodyRenderer(replace(config, view="crop"), CPU)
 
 
 @pytest.mark.slow

@@ -19,7 +19,7 @@ from avtr_cli.render.gaussian.surface import Surface, bone_maps
 
 YAWS = (-30.0, -15.0, 15.0, 30.0)  # degrees from which it is seen
 HOLE = 60.0  # px^2: smaller gaps are holes, larger ones may lie between arm and body
-SLOW = 6  # frames of a slow motion
+SLOW = 6  # frames of a motion of less than a tenth of a pixel each
 HAND_REACH = 0.45  # of the unit: half a side of the square in which a hand is looked for
 HAND_SIDE = 256  # px of it
 
@@ -68,7 +68,7 @@ def views(stage: BodyStage) -> Numbers:
 
 def flicker(stage: BodyStage) -> Numbers:
     """The second difference of a slow turn in time, that 99 % of the person's pixels stay below, of 255."""
-    rows = [command(yaw=0.8 * k, headX=0.02 * k, jawOpen=0.04 * k) for k in range(SLOW)]
+    rows = [command(yaw=0.15 * k, headX=0.002 * k, jawOpen=0.01 * k) for k in range(SLOW)]
     frames = stage.frames(rows).astype(float)
     second = np.abs(frames[2:] - 2 * frames[1:-1] + frames[:-2]).max(axis=3)
     return {"flicker.p99": float(np.percentile(second[:, stage.person], 99))}

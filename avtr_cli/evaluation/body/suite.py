@@ -58,7 +58,7 @@ BOUNDS: dict[str, Measure] = {
     "flicker.p99": Measure(line=13, what="second difference of a slow turn, 99 % below, of 255", high=2),
     "file.megabytes": Measure(line=15, what="size of its PLY, MB", high=20),
     "file.off_m": Measure(line=15, what="places read back from it, largest difference, m", high=0),
-    "speed.skin_ms": Measure(line=16, what="CPU time to move skin and Gaussians, ms", high=60),
+    "speed.skin_ms": Measure(line=16, what="CPU time to move skin and face, ms", high=60),
     "speed.frame_ms": Measure(line=16, what="CPU time of a frame, ms", high=100),
     "speed.gaussians": Measure(line=16, what="Gaussians in all"),
     "stress.whole": Measure(line=17, what="wild motions that leave the body whole", low=1),
