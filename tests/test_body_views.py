@@ -237,9 +237,8 @@ def test_a_body_s_job_that_is_interrupted_goes_on_to_the_same_frames(engine, pho
 @pytest.mark.slow
 def test_two_bodies_talk_in_one_video(engine, photo, wav, tmp_path):
     files = DialogueFiles(dialogue=wav(0.4))
-    preset = load_preset("body", [*SETTINGS, "render.background=studio"])
-    both = TwoSidedJob(photo=photo, photo_b=photo, sound=files, out=tmp_path / "both.mkv", preset=preset)
-    report = render_file(both, Engine(preset))
+    both = TwoSidedJob(photo=photo, photo_b=photo, sound=files, out=tmp_path / "both.mkv", preset=engine.preset)
+    report = render_file(both, engine)
     assert (report["output"]["width"], report["output"]["height"]) == (2 * SIZE, SIZE)
 
 

@@ -13,7 +13,6 @@ import torch
 
 from avtr_cli.core.motion_space import CONTROLS
 from avtr_cli.core.types import Motion
-from avtr_cli.diagnostics.render_timing import talking
 from avtr_cli.evaluation.body.stage import BodyStage, Numbers
 from avtr_cli.evaluation.mesh.studio import command
 from avtr_cli.render.gaussian.avatar import LOW_PASS
@@ -50,7 +49,8 @@ def splatter(stage: BodyStage) -> Numbers:
 
 def speed(stage: BodyStage) -> Numbers:
     """CPU milliseconds of a frame, the least of some, and of that the skin and its Gaussians."""
-    motions = [stage.motion([row[: len(CONTROLS)].astype(float)], k) for k, row in enumerate(talking(TIMED))]
+    rows = [command(jawOpen=0.3, eyeBlink=0.1 * k, mouthFunnel=0.2, yaw=k, pitch=0.3 * k) for k in range(TIMED)]
+    motions = [stage.motion([row], k) for k, row in enumerate(rows)]
     drawn = [_spent_ms(partial(stage.renderer.draw, stage.identity, one)) for one in motions]
     skin = [_spent_ms(partial(_skinned, stage, one)) for one in motions]
     return {"speed.frame_ms": min(drawn), "speed.skin_ms": min(skin), "speed.gaussians": float(len(stage.avatar))}
