@@ -76,7 +76,11 @@ def _standing(model: BodyModel) -> np.ndarray:
     shape[:COMPONENTS] = MAN * to_man / (to_man @ to_man)
     heads = torch.from_numpy(model.joints_of(shape)[0].astype(np.float64))
     turned, placed = model.posed(heads, turns, torch.tensor([0.0, ABOVE, AWAY], dtype=torch.float64))
-    return model.skinned(torch.from_numpy(model.vertices(shape)).double(), heads, turned, placed).numpy().astype(np.float32)
+    return (
+        model.skinned(torch.from_numpy(model.vertices(shape)).double(), heads, turned, placed)
+        .numpy()
+        .astype(np.float32)
+    )
 
 
 def _dressed(model: BodyModel, skin: np.ndarray) -> np.ndarray:
@@ -116,7 +120,9 @@ def _shaded(model: BodyModel, skin: np.ndarray, view: View) -> tuple[np.ndarray,
     corners = model.triangles[view.which.clip(0)]
     normal = unit((normals[corners] * view.weights[..., None]).sum(2).reshape(-1, 3)).reshape(*shown.shape, 3)
     colour = (colours[corners] * view.weights[..., None]).sum(2)
-    light = 0.42 + 0.62 * np.clip(normal @ unit(KEY[None])[0], 0, 1) + 0.16 * np.clip(normal @ unit(FILL[None])[0], 0, 1)
+    light = (
+        0.42 + 0.62 * np.clip(normal @ unit(KEY[None])[0], 0, 1) + 0.16 * np.clip(normal @ unit(FILL[None])[0], 0, 1)
+    )
     grain = np.random.default_rng(3).normal(0, 1, shown.shape).astype(np.float32)
     weave = cv2.GaussianBlur(grain, (0, 0), 5) * 9 + cv2.GaussianBlur(grain, (0, 0), 40) * 45
     return colour * (light + 0.05 * weave)[..., None], cv2.GaussianBlur(shown.astype(np.float32), (0, 0), 1.2)
