@@ -13,7 +13,7 @@ from avtr_cli.kernels import skinning
 from avtr_cli.perception.body import ANKLES, SeenBody
 from avtr_cli.render.gaussian.body_model import LEFT_EYE, RIGHT_EYE, BodyModel, shipped_body
 from avtr_cli.render.gaussian.driving import Moves, Rest, rest_of
-from avtr_cli.render.gaussian.fitting import BodyFit, Lens, fit_body
+from avtr_cli.render.gaussian.fitting import BodyFit, Lens
 from avtr_cli.render.gaussian.gaussians import Gaussians
 from avtr_cli.render.gaussian.lifting import LEAST_MATTE, Riding, parted_lips, ride
 from avtr_cli.render.gaussian.loose import Loose, loosen
@@ -71,12 +71,14 @@ def pinhole(lens: Lens, width: int, height: int) -> Pinhole:
     return Pinhole((lens.focal, lens.focal), (lens.x + 0.5, lens.y + 0.5), (width, height))
 
 
-def make_avatar(model: BodyModel, seen: SeenBody, photo: Image, plate: Image, own: bool = True) -> BodyAvatar:
+def make_avatar(
+    model: BodyModel, fit: BodyFit, seen: SeenBody, photo: Image, plate: Image, own: bool = True
+) -> BodyAvatar:
     """The person that is `seen` in `photo`, uint8 (H, W, 3), before `plate` of the same size: some seconds.
 
     `own` tells that the plate will stand behind it; else its edges keep free of the plate's colours.
     """
-    surface, fit = Surface(model), fit_body(model, seen)
+    surface = Surface(model)
     height, width = seen.matte.shape
     wrapped = wrap(model, surface, fit, seen)
     view = surface.seen(wrapped.posed, fit.lens, width, height)

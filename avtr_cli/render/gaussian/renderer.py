@@ -37,9 +37,10 @@ from avtr_cli.render.gaussian.avatar import LOW_PASS, BodyAvatar, Scratch, at_re
 from avtr_cli.render.gaussian.body_model import shipped_body
 from avtr_cli.render.gaussian.driving import UNITS, Rest, read_moves
 from avtr_cli.render.gaussian.expression import Expressions, Face
-from avtr_cli.render.gaussian.fitting import BodyFit, Lens
+from avtr_cli.render.gaussian.fitting import BodyFit, Lens, fit_body
 from avtr_cli.render.gaussian.floor import Floor, cast, floor_of
 from avtr_cli.render.gaussian.framing import MOST_LIFTED, OWN_SHARE, WHOLE, Framing, framings, with_view
+from avtr_cli.render.gaussian.gaps import without_gaps
 from avtr_cli.render.gaussian.gaussians import Gaussians
 from avtr_cli.render.gaussian.lifting import Riding
 from avtr_cli.render.gaussian.loose import Loose
@@ -139,10 +140,12 @@ class BodyRenderer:
     def prepare(self, portrait: Portrait) -> Identity:
         """Everything that depends on the photo alone: some seconds. Raises PhotoError where it shows no body."""
         picture, seen = looked_at(portrait, self._longest)
-        (height, width), face = picture.shape[:2], seen.face
+        (height, width), face, model = picture.shape[:2], seen.face, shipped_body()
+        fit = fit_body(model, seen)
+        seen = without_gaps(model, fit, seen, picture)
         unit = float(np.hypot(*np.diff(face[list(OUTER_EYE_CORNERS), :2], axis=0)[0]))
         plate, wanted = _plate(picture, seen.matte, unit), self.config.background
-        avatar = make_avatar(shipped_body(), seen, picture, plate, wanted == OWN)
+        avatar = make_avatar(model, fit, seen, picture, plate, wanted == OWN)
         covered = coverings(portrait.photo, portrait.landmarks)
         still = [*(_MOUTH if covered.mouth_hidden else ()), *(k for side in covered.eyes for k in _EYES[side])]
         face_of = self._expressions.prepare(portrait, avatar)
