@@ -47,10 +47,9 @@ def test_dash_h_is_help_of_every_command_in_80_columns(avtr, words):
 
 
 def test_python_dash_m_is_the_same_command(tmp_path):
-    said = subprocess.run(
-        [sys.executable, "-m", "avtr_cli", "render", "nobody.jpg", "call.wav"],
-        capture_output=True, text=True, cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(Path(cli.__file__).parents[2])},
-    )  # fmt: skip
+    here = os.environ | {"PYTHONPATH": str(Path(cli.__file__).parents[2])}
+    words = [sys.executable, "-m", "avtr_cli", "render", "nobody.jpg", "call.wav"]
+    said = subprocess.run(words, capture_output=True, text=True, cwd=tmp_path, env=here)
     assert (said.returncode, said.stderr) == (3, "error: nobody.jpg: there is no such file\n")
 
 

@@ -127,7 +127,7 @@ def _under(folder: Path, outputs: dict[str, Path]) -> dict[str, Path]:
 
 
 def _read_by(job: Job) -> list[Path]:
-    named = [path for path in (job.background, job.style) if path is not None and path.is_file()]
+    named = [path for path in job.preset.files().values() if path.is_file()]
     return [*job.photos, *job.sound.paths, *([job.from_motion] if job.from_motion else []), *named]
 
 
@@ -147,8 +147,7 @@ def _moved(job: Job, places: dict[Path, Path], outputs: dict[str, Path]) -> Job:
         dialogue=place(job.sound.dialogue),
         partner=place(job.sound.partner) if job.sound.partner else None,
     )
-    settings = {"render.background": job.background, "motion.style": job.style}
-    moved_files = {key: str(places[path]) for key, path in settings.items() if path in places}
+    moved_files = {key: str(places[path]) for key, path in job.preset.files().items() if path in places}
     moved: dict[str, Any] = {
         "photo": place(job.photo),
         "sound": sound,

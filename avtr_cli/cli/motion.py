@@ -44,7 +44,7 @@ def unils(
     from avtr_cli.audio.files import DialogueFiles
     from avtr_cli.jobs.motion_files import make_motion
 
-    preset = options.preset_of("unils", settings, device, style=style)
+    preset = options.preset_of("unils", settings, device, style=str(style) if style is not None else None)
     sound = DialogueFiles(
         dialogue=dialogue, partner=partner, solo=solo, avatar_channel=avatar_channel, start_s=start, duration_s=duration
     )

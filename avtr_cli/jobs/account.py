@@ -192,6 +192,6 @@ def _inputs(prepared: PreparedJob) -> dict[str, Any]:
     if sound.partner is not None:
         audio["partner"] = {"path": prepared.job.true_names(str(sound.partner)), "sha256": prepared.source.sha256[1]}
     told = {**photos, "audio": audio}
-    if (style := prepared.job.style) is not None:
+    if (style := prepared.job.preset.files().get("motion.style")) is not None:
         told["style"] = {"path": str(style), "sha256": prepared.read[style]}
     return told

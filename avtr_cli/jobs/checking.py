@@ -24,6 +24,7 @@ from avtr_cli.core.errors import ConfigError, InputError, OutputError
 from avtr_cli.core.files import SPARE_BYTES, is_stream, lies_there, reason, same_file
 from avtr_cli.core.motion_space import CONTROLS
 from avtr_cli.core.timing import frames_of
+from avtr_cli.core.viewpoint import parse_views
 from avtr_cli.jobs.glance import check_inputs_exist
 from avtr_cli.jobs.job import Job
 from avtr_cli.jobs.placement import refuse_taken
@@ -125,6 +126,7 @@ def _check_settings(job: Job, form: Format) -> None:
     ):
         if names:
             raise ConfigError(f"{group}.{names[0]} does nothing with '{follower}'; leave it as it is by default")
+    parse_views(job.preset.render.camera)
     generator = job.preset.motion.generator
     if job.pace != "max" and job.from_motion is None and GENERATORS[generator].whole_call:
         raise ConfigError(
@@ -147,12 +149,13 @@ def _check_pictures(job: Job) -> list[tuple[int, int]]:
     """(width, height) of every photo."""
     if job.from_motion is not None and not job.from_motion.is_file():
         raise InputError(f"{job.from_motion}: is no file; give the .safetensors or .npz that --motion-out wrote")
-    if job.style is not None:
+    named = job.preset.files()
+    if (style := named.get("motion.style")) is not None:
         from avtr_cli.motion.flame.codes import load_codes
 
-        load_codes(job.style)
-    if job.background is not None:
-        picture_size(job.background)
+        load_codes(style)
+    if (behind := named.get("render.background")) is not None:
+        picture_size(behind)
     return [picture_size(photo) for photo in job.photos]
 
 

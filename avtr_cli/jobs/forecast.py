@@ -80,7 +80,7 @@ def forecast(checked: CheckedJob, preview: Path | None = None) -> Forecast:
     if preview is not None:
         draw_preview(preview, [one.portrait for one in avatars])
     speed = measure(job, engine)
-    size = job.frame_size([one.identity.size for one in avatars])
+    size = job.frame_size([one.size for one in avatars])
     seconds = engine.load_s + speed.seconds(checked.frames, makes_motion=job.from_motion is None)
     return Forecast(checked, avatars, health, size, seconds, engine.load_s)
 

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from avtr_cli.core.arrays import Doubles, Floats, Image, Indices, Mask
 from avtr_cli.core.camera import Pinhole
+from avtr_cli.core.packing import MADE_ANEW
 from avtr_cli.kernels import skinning
 from avtr_cli.perception.body import ANKLES, SeenBody
-from avtr_cli.render.gaussian.body_model import LEFT_EYE, RIGHT_EYE, BodyModel
+from avtr_cli.render.gaussian.body_model import LEFT_EYE, RIGHT_EYE, BodyModel, shipped_body
 from avtr_cli.render.gaussian.driving import Moves, Rest, rest_of
-from avtr_cli.render.gaussian.fitting import BodyFit, Lens, fit_body
+from avtr_cli.render.gaussian.fitting import BodyFit, Lens
 from avtr_cli.render.gaussian.gaussians import Gaussians
 from avtr_cli.render.gaussian.lifting import LEAST_MATTE, Riding, parted_lips, ride
 from avtr_cli.render.gaussian.loose import Loose, loosen
@@ -36,7 +37,6 @@ class BodyAvatar:
     camera            the photo's; plate uint8 (H, W, 3): the photo without the person
     """
 
-    model: BodyModel
     fit: BodyFit
     heads: Doubles
     rest: Rest
@@ -48,6 +48,7 @@ class BodyAvatar:
     pivot: Doubles
     camera: Pinhole
     plate: Image
+    model: BodyModel = field(default_factory=shipped_body, metadata=MADE_ANEW)
 
     def __len__(self) -> int:
         return len(self.riding.on) + len(self.loose.rest)
@@ -61,7 +62,8 @@ class Scratch:
         self.skin, self.posed = np.empty_like(avatar.rest_skin), np.empty_like(avatar.rest_skin)
         self.means, self.axes = np.empty((count, 3), np.float32), np.empty((count, 3, 3), np.float32)
         self.opacities = np.concatenate([avatar.loose.opacities, avatar.riding.opacities])
-        self.colours = np.concatenate([avatar.loose.colours, avatar.riding.colours])
+        self.own_colours = np.concatenate([avatar.loose.colours, avatar.riding.colours])
+        self.colours = self.own_colours.copy()
 
 
 def pinhole(lens: Lens, width: int, height: int) -> Pinhole:
@@ -69,12 +71,14 @@ def pinhole(lens: Lens, width: int, height: int) -> Pinhole:
     return Pinhole((lens.focal, lens.focal), (lens.x + 0.5, lens.y + 0.5), (width, height))
 
 
-def make_avatar(model: BodyModel, seen: SeenBody, photo: Image, plate: Image, own: bool = True) -> BodyAvatar:
+def make_avatar(
+    model: BodyModel, fit: BodyFit, seen: SeenBody, photo: Image, plate: Image, own: bool = True
+) -> BodyAvatar:
     """The person that is `seen` in `photo`, uint8 (H, W, 3), before `plate` of the same size: some seconds.
 
     `own` tells that the plate will stand behind it; else its edges keep free of the plate's colours.
     """
-    surface, fit = Surface(model), fit_body(model, seen)
+    surface = Surface(model)
     height, width = seen.matte.shape
     wrapped = wrap(model, surface, fit, seen)
     view = surface.seen(wrapped.posed, fit.lens, width, height)
@@ -84,7 +88,6 @@ def make_avatar(model: BodyModel, seen: SeenBody, photo: Image, plate: Image, ow
     teeth = parted_lips(seen)
     moving = np.flatnonzero((np.abs(model.units).max((0, 2)) > 0) & ~np.isin(model.part, (LEFT_EYE, RIGHT_EYE)))
     avatar = BodyAvatar(
-        model=model,
         fit=fit,
         heads=wrapped.heads,
         rest=rest_of(model, wrapped.heads, fit.turns, fit.shift, seen.sees(*ANKLES)),
@@ -96,6 +99,7 @@ def make_avatar(model: BodyModel, seen: SeenBody, photo: Image, plate: Image, ow
         pivot=wrapped.posed.mean(0).astype(np.float64),
         camera=pinhole(fit.lens, width, height),
         plate=plate,
+        model=model,
     )
     return _corrected(avatar, picture, np.ones_like(seen.matte) if own else (seen.matte > SOLID).astype(np.float32))
 
