@@ -84,7 +84,7 @@ def test_an_unknown_preset_says_which_there_are():
 
 
 def test_every_setting_is_in_one_of_the_groups():
-    assert {field.name for field in fields(Preset)} == {"name", "motion", "render", "output", "runtime"}
+    assert {field.name for field in fields(Preset)} == {"name", "motion", "render", "body", "output", "runtime"}
 
 
 @pytest.mark.parametrize(("group", "field"), NUMBERS, ids=lambda part: getattr(part, "name", part))

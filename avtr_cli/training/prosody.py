@@ -96,6 +96,24 @@ def _accents(level: Floats, f0: Doubles, speech: Mask) -> Doubles:
     """Peaks over +-120 ms of loudness (200 ms smooth) and 0.8 times log F0, both as z-scores over speech."""
     if speech.sum() < 50:
         return np.zeros(0)
+    score = _stress(level, f0, speech)
+    times, last = [], -100
+    for i in np.flatnonzero(speech & (score > 0.6)):
+        window = score[max(0, i - 12) : i + 13]
+        if score[i] >= window.max() and i - last > 30:
+            times.append(i / RATE)
+            last = i
+    return np.array(times)
+
+
+def accent_strengths(prosody: Prosody) -> Doubles:
+    """(n,): how far each accent stands out, in spreads of the whole call's speech."""
+    score = _stress(prosody.level_db, prosody.f0, prosody.speech) if len(prosody.accents) else np.zeros(1)
+    return score[np.minimum((prosody.accents * RATE).astype(int), len(score) - 1)]
+
+
+def _stress(level: Floats, f0: Doubles, speech: Mask) -> Doubles:
+    """Loudness and 0.8 times log F0, both as z-scores over speech, at 100 Hz."""
     loud = uniform_filter1d(level, 20)
     tone = np.log(np.where(f0 > 0, f0, np.median(f0[f0 > 0]) if (f0 > 0).any() else 1.0))
     tone = uniform_filter1d(tone, 12)
@@ -104,11 +122,5 @@ def _accents(level: Floats, f0: Doubles, speech: Mask) -> Doubles:
         score: Reals = (x - x[speech].mean()) / (x[speech].std() + 1e-6)
         return score
 
-    score = z(loud) + 0.8 * z(tone)
-    times, last = [], -100
-    for i in np.flatnonzero(speech & (score > 0.6)):
-        window = score[max(0, i - 12) : i + 13]
-        if score[i] >= window.max() and i - last > 30:
-            times.append(i / RATE)
-            last = i
-    return np.array(times)
+    stress: Doubles = np.asarray(z(loud) + 0.8 * z(tone), np.float64)
+    return stress

@@ -108,13 +108,13 @@ def _pixels(
     rays = unit(np.column_stack([(x - lens.x) / lens.focal, (y - lens.y) / lens.focal, np.ones(len(x))]))
     slope = np.abs((normals * rays).sum(1)).clip(LEAST_SLOPE, 1)
     size = view.depth[y, x] / lens.focal * (UNDERLAY if underlay else PIXEL)
-    axes = _flat_axes(normals, rays, size, size / slope, np.full(len(x), FLAT))
+    axes = flat_axes(normals, rays, size, size / slope, np.full(len(x), FLAT))
     opacities = np.full(len(x), HIDDEN_OPAQUE) if underlay else MOST_OPAQUE * seen.matte[y, x].clip(0, MOST_OPAQUE)
     return Riding(
         on,
         view.weights[y, x],
         np.full(len(x), -BELOW if underlay else 0.0, np.float32),
-        _in_triangles(surface, wrapped.posed, on, normals, axes),
+        in_triangles(surface, wrapped.posed, on, normals, axes),
         opacities.astype(np.float32),
         colours[y, x],
         np.full(len(x), -1, np.intp) if underlay else y * seen.matte.shape[1] + x,
@@ -122,7 +122,7 @@ def _pixels(
     )
 
 
-def _flat_axes(normals: Floats, towards: Floats, across: Floats, along: Floats, thick: Doubles) -> Doubles:
+def flat_axes(normals: Floats, towards: Floats, across: Floats, along: Floats, thick: Doubles) -> Doubles:
     """(n, 3, 3): columns `across` the direction `towards` (n, 3) and `along` it in the surface, and thickness."""
     sideways = np.cross(normals, towards)
     straight = np.linalg.norm(sideways, axis=1) < 1e-3
@@ -132,7 +132,7 @@ def _flat_axes(normals: Floats, towards: Floats, across: Floats, along: Floats, 
     return np.stack([sideways * across[:, None], upwards * along[:, None], normals * thick[:, None]], -1)
 
 
-def _in_triangles(surface: Surface, posed: Floats, on: Whole, normals: Floats, axes: Doubles) -> Floats:
+def in_triangles(surface: Surface, posed: Floats, on: Whole, normals: Floats, axes: Doubles) -> Floats:
     """`axes` (n, 3, 3) in the frames of their triangles: two edges and the normal."""
     a, b, c = (posed[surface.triangles[on, corner]].astype(np.float64) for corner in range(3))
     frames = np.stack([b - a, c - a, normals], -1)
@@ -155,7 +155,7 @@ def _hidden(
     away = (unit(facing) * unit(wrapped.posed[triangles].mean(1))).sum(1) > AWAY
     away &= model.vertex_limb[triangles[:, 0]] > NECK  # what turns shows its back
     random = np.random.default_rng(0)
-    on, corners = _samples(area / spacing**2 * wanted, away, random)
+    on, corners = samples(area / spacing**2 * wanted, away, random)
     within = _within(seen.matte, lens.project((wrapped.posed[triangles[on]] * corners[..., None]).sum(1)))
     on, corners = on[within], corners[within]
     colours = (painted.colours[triangles[on]] * corners[..., None]).sum(1)
@@ -163,12 +163,12 @@ def _hidden(
     beside = painted.visible[triangles].any(1) | (painted.near[triangles].any(1) & skin & ~lids)
     shut = lids & ~painted.visible[triangles].any(1)  # what comes before the eye when it closes
     normals, apart, upwards = unit(facing[on]), spacing[on], np.tile(np.array([0, 0, 1], np.float32), (len(on), 1))
-    axes = _flat_axes(normals, upwards, WIDTH * apart, WIDTH * apart, np.full(len(on), HIDDEN_FLAT))
+    axes = flat_axes(normals, upwards, WIDTH * apart, WIDTH * apart, np.full(len(on), HIDDEN_FLAT))
     return Riding(
         on,
         corners,
         np.where(shut[on], 0, -SUNK - SUNK_SPACINGS * apart * beside[on]).astype(np.float32),
-        _in_triangles(surface, wrapped.posed, on, normals, axes),
+        in_triangles(surface, wrapped.posed, on, normals, axes),
         np.full(len(on), HIDDEN_OPAQUE, np.float32),
         colours,
         np.full(len(on), -1, np.intp),
@@ -176,7 +176,7 @@ def _hidden(
     )
 
 
-def _samples(wanted: Floats, last: Mask, random: np.random.Generator) -> tuple[Whole, Floats]:
+def samples(wanted: Floats, last: Mask, random: np.random.Generator) -> tuple[Whole, Floats]:
     """Triangles (n,), `wanted` (T,) times each, those of `last` at the end, and weights (n, 3) of a place on each."""
     count = np.floor(wanted + random.random(len(wanted))).astype(int)
     order = np.argsort(last, kind="stable").astype(np.int32)

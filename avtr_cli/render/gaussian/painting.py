@@ -52,11 +52,13 @@ class Painted:
 
     clean    float32 (H, W, 3): the photo with the person's own colours where the background shines through
     colours  float32 (V, 3)
+    hands    float32 (2, 3): of the left and the right hand as a whole
     visible  bool (V,): seen by the photo's camera; near (V,): or almost
     """
 
     clean: Picture
     colours: Floats
+    hands: Floats
     visible: Mask
     near: Mask
 
@@ -93,9 +95,10 @@ def paint(
     known |= mirrored
     _spread(surface, model, colours, known, shown)
     skin = skin_colour(clean, seen.face)
-    _paint_limbs(model, colours, shown, skin)
+    hands = _hand_colours(model, colours, shown, skin)
+    _paint_limbs(model, colours, shown, skin, hands)
     _paint_inside(model, colours, shown, skin)
-    return Painted(clean, colours.clip(0, 1), visible, near > 0.5)
+    return Painted(clean, colours.clip(0, 1), hands, visible, near > 0.5)
 
 
 def skin_colour(picture: Picture, face: Points) -> Colour:
@@ -157,16 +160,24 @@ def _like_skin(colours: Floats, skin: Colour) -> Mask:
     )
 
 
-def _paint_limbs(model: BodyModel, colours: Floats, shown: Mask, skin: Colour) -> None:
-    """Unseen sides of hands, arms and legs as their seen ones: what lies behind a bare forearm may be a white skirt."""
-    like_skin = _like_skin(colours, skin)
+def _hand_colours(model: BodyModel, colours: Floats, shown: Mask, skin: Colour) -> Floats:
+    """(2, 3): the median of what is bare of each hand, of a glove, or about the face's where neither is seen."""
+    like_skin, found = _like_skin(colours, skin), []
     for arm in (LEFT_ARM, RIGHT_ARM):
         hand = model.on_hand & (model.vertex_limb == arm)
         bare, any_shown = hand & shown & like_skin, hand & shown
         colour = np.median(colours[bare], axis=0) if bare.sum() > 15 else 0.95 * skin
         if any_shown.sum() > 15 and bare.sum() < 0.15 * any_shown.sum():  # a glove
             colour = np.median(colours[any_shown], axis=0)
-        colours[hand & ~shown] = OTHER_HAND * colour
+        found.append(colour)
+    return np.stack(found).astype(np.float32)
+
+
+def _paint_limbs(model: BodyModel, colours: Floats, shown: Mask, skin: Colour, hands: Floats) -> None:
+    """Unseen sides of hands, arms and legs as their seen ones: what lies behind a bare forearm may be a white skirt."""
+    like_skin = _like_skin(colours, skin)
+    for arm, of_hand in zip((LEFT_ARM, RIGHT_ARM), hands, strict=True):
+        colours[model.on_hand & (model.vertex_limb == arm) & ~shown] = OTHER_HAND * of_hand
     for bone in (model.bone(f"{name}.{side}") for name in LIMB_BONES for side in "LR"):
         limb = model.main_bone == bone
         known = limb & shown

@@ -16,13 +16,14 @@ import cv2
 import numpy as np
 import torch
 
-from avtr_cli.core.arrays import Frames, Image, Matte
+from avtr_cli.core.arrays import Doubles, Frames, Image, Matte
+from avtr_cli.core.breath import still_body
 from avtr_cli.core.camera import FRONT, Camera
 from avtr_cli.core.config import RenderConfig
 from avtr_cli.core.errors import AvtrError, ConfigError
 from avtr_cli.core.folders import cache_folder
 from avtr_cli.core.logs import NOTICE
-from avtr_cli.core.motion_space import CONTROLS
+from avtr_cli.core.motion_space import CONTROLS, FULL, speaks_controls
 from avtr_cli.core.runtime import kernels_on
 from avtr_cli.core.types import Identity, Motion, Portrait
 from avtr_cli.kernels import compiling
@@ -88,7 +89,7 @@ class _Memory:
 class BodyRenderer:
     """The embedded renderer of whole bodies; see the module."""
 
-    space = CONTROLS
+    space = FULL
     free_camera = True
     weights_files: tuple[Path, ...] = ()
 
@@ -127,12 +128,15 @@ class BodyRenderer:
         covered = coverings(portrait.photo, portrait.landmarks)
         still = [*(_MOUTH if covered.mouth_hidden else ()), *(k for side in covered.eyes for k in _EYES[side])]
         return Identity(
-            space=CONTROLS,
-            neutral=torch.zeros(len(CONTROLS)),
+            space=FULL,
+            neutral=torch.zeros(len(FULL)),
             kept=Kept(avatar, background(wanted, plate), tuple(still)),
             size=(width, height),
             warnings=seen.doubts,
-            anatomy={"parted_lips": torch.tensor([parted_lips(face, unit)])},
+            anatomy={
+                "parted_lips": torch.tensor([parted_lips(face, unit)]),
+                "body": torch.from_numpy(avatar.arms),
+            },
             person=portrait.person,
         )
 
@@ -143,7 +147,7 @@ class BodyRenderer:
         Raises AvtrError for motion that is not finite.
         """
         kept: Kept = identity.kept
-        rows = motion.values.detach().cpu().numpy().astype(np.float64)
+        rows = _whole(motion)
         if not np.isfinite(rows).all():
             first = motion.first + int(np.flatnonzero(~np.isfinite(rows).all(axis=1))[0])
             raise AvtrError(
@@ -159,7 +163,7 @@ class BodyRenderer:
         behind = kept.behind if front else self._studio(width, height)
         frames = np.empty((len(rows), height, width, 4 if self.transparent else 3), np.uint8)
         for number, row in enumerate(rows):
-            moves = read_moves(kept.avatar.model, kept.avatar.rest, row, motion.first + number, self.config.breathing)
+            moves = read_moves(kept.avatar.model, kept.avatar.rest, row, self.config.breathing)
             splatter.splat(pose(kept.avatar, moves, scratch, front), view)
             if self.transparent:
                 splatter.cut_out(frames[number])
@@ -172,6 +176,15 @@ class BodyRenderer:
         shades = np.linspace(*STUDIO, height)[:, None, None]
         grey: Image = np.broadcast_to(np.rint(shades), (height, width, 3)).astype(np.uint8).copy()
         return grey if self.config.background == OWN else background(self.config.background, grey)
+
+
+def _whole(motion: Motion) -> Doubles:
+    """Rows (T, 94) of FULL; of controls alone, with a body that only breathes."""
+    rows = motion.values.detach().cpu().numpy().astype(np.float64)
+    if motion.space == FULL:
+        return rows
+    assert speaks_controls(motion.space)
+    return np.concatenate([rows, still_body(motion.first, len(rows))], axis=1)
 
 
 def _plate(picture: Image, matte: Matte, unit: float) -> Image:
