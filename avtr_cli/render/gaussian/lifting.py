@@ -49,7 +49,7 @@ NEAR_FACE = 0.006  # m to a point of the face
 INNER_LIPS = (78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308, 324, 318, 402, 317, 14, 87, 178, 88, 95)
 PARTED = 2.2  # px between lips that show teeth
 AWAY = 0.35  # cosine to the view beyond which skin of the body looks away for good
-ARRAYS = ("on", "corners", "above", "form", "opacities", "colours", "pixels")
+ARRAYS = ("on", "corners", "above", "form", "opacities", "colours", "pixels", "origin")
 
 
 @dataclass(frozen=True)
@@ -59,6 +59,7 @@ class Riding:
     on, corners, above, form  int32 (n,), float32 (n, 3), (n,), (n, 3, 3)
     opacities, colours        float32 (n,), (n, 3)
     pixels                    intp (n,): which pixel of the photo, row by row, one is; -1 for none
+    origin                    intp (n,): the pixel that one was made of, also of what lies below; -1 of what is hidden
     front                     how many, the first, are ever seen from about where the photo was taken
     """
 
@@ -69,6 +70,7 @@ class Riding:
     opacities: Floats
     colours: Floats
     pixels: Indices
+    origin: Indices
     front: int
 
 
@@ -118,6 +120,7 @@ def _pixels(
         opacities.astype(np.float32),
         colours[y, x],
         np.full(len(x), -1, np.intp) if underlay else y * seen.matte.shape[1] + x,
+        y * seen.matte.shape[1] + x,
         len(x),
     )
 
@@ -171,6 +174,7 @@ def _hidden(
         in_triangles(surface, wrapped.posed, on, normals, axes),
         np.full(len(on), HIDDEN_OPAQUE, np.float32),
         colours,
+        np.full(len(on), -1, np.intp),
         np.full(len(on), -1, np.intp),
         int((~away[on]).sum()),
     )
