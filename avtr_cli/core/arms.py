@@ -7,12 +7,11 @@ Two bones reach a wrist in one way once the elbow's side is chosen, its `swivel`
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
 from avtr_cli.core.arrays import Doubles
-
 
 BELOW, BESIDE = np.array([0.0, 1.0, 0.25]), np.array([1.0, 0.0, 0.35])  # where an elbow of swivel 0 and 90 degrees is
 STRAIGHTEST, MOST_BENT = 0.9995, 2.5  # of the arm's length; radians of the elbow
@@ -74,17 +73,10 @@ def arm_of(row: Doubles) -> Arm:
     return Arm(**told | {name: bool(told[name]) for name in ("free", "pinned")})  # type: ignore[arg-type]
 
 
-MEAN_ARM = Arm(
-    upper=0.24, fore=0.23, along=np.array([0.14, 0.99, 0.0]), hinge=np.array([-0.99, 0.14, 0.0]), bend=0.2,
-    hand=np.array([1.0, 0.0, 0.0]), palm=0.2, rest=np.array([0.14, -0.95, 0.09, 5.0]), free=True, pinned=False,
-    lever=np.array([0.17, -0.28, -0.02]), lowest=-1.0, depth=0.36,
-)  # fmt: skip
-"""Of somebody who stands and lets the arms hang; for motion that nobody is drawn by."""
-
-
 def place_of(wrists: Doubles) -> Doubles:
     """out, up, front as x, y, z, and back."""
-    return wrists * np.array([1.0, -1.0, -1.0])
+    placed: Doubles = wrists * np.array([1.0, -1.0, -1.0])
+    return placed
 
 
 def reach(arm: Arm, wrists: Doubles, swivels: Doubles) -> tuple[Doubles, Doubles, Doubles, Doubles]:
@@ -117,11 +109,27 @@ def swivel_of(elbow: Doubles, towards: Doubles) -> float:
 
 def across(vectors: Doubles, along: Doubles) -> Doubles:
     """What of `vectors` is at right angles to unit vectors `along`."""
-    across: Doubles = vectors - (vectors * along).sum(1, keepdims=True) * along
-    return across
+    rest: Doubles = vectors - (vectors * along).sum(1, keepdims=True) * along
+    return rest
 
 
 def unit(vectors: Doubles) -> Doubles:
     """`vectors` (T, 3) of length 1."""
     made: Doubles = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
     return made
+
+
+def posed(arm: Arm) -> Arm:
+    """`arm` with the axes and the bend of the elbow that its rest has."""
+    along, _, hinge, bend = reach(arm, arm.rest[None, :3], arm.rest[3:])
+    return replace(arm, along=along[0], hinge=hinge[0], bend=float(bend[0]))
+
+
+MEAN_ARM = posed(
+    Arm(
+        upper=0.25, fore=0.24, along=np.zeros(3), hinge=np.zeros(3), bend=0.0, hand=np.array([1.0, 0.0, 0.0]),
+        palm=0.2, rest=np.array([0.14, -0.95, 0.09, 10.0]), free=True, pinned=False,
+        lever=np.array([0.17, -0.28, -0.02]), lowest=-1.0, depth=0.36,
+    )
+)  # fmt: skip
+"""Of somebody who stands and lets the arms hang; for motion that nobody is drawn by."""

@@ -130,16 +130,17 @@ BODY_CHANNELS = (
 )  # fmt: skip
 
 FULL = MotionSpace("full", CONTROLS.channels + BODY_CHANNELS, _read_controls)
-"""94 channels: the 58 of CONTROLS, unchanged, and 36 of the body below the neck, all relative to the photo: zeros return it.
+"""94 channels: the 58 of CONTROLS, and 36 of the body below the neck, all relative to the photo: zeros return it.
 
-The head's stay relative to the camera, whatever the chest does. Axes are the body's own: x to its left, y down, z to its
-back; left and right are its own, too.
+The head's stay relative to the camera, whatever the chest does. Axes are the body's own: x to its left, y down, z to
+its back; left and right are its own, too.
 
 58-61  hips: shift to the left and down in metres, the feet staying where they are; turn and tilt in radians.
 62-65  spine: leans forward, turns as headYaw does, tilts to the left, in radians; breath, -1 .. 1.
-66-79  left arm: shrug 0 .. 1; the upper arm's turn in the chest's axes (so3); the elbow's bending and the forearm's turning
-       inwards (pronation) in radians; the wrist about the axis to the little finger's side (+ bends towards the palm) and
-       about the palm's normal; weights 0 .. 1 of four shapes of the hand, how far its fingers are spread, how far the thumb.
+66-79  left arm: shrug 0 .. 1; the upper arm's turn in the chest's axes (so3); the elbow's bending and the forearm's
+       turning inwards (pronation) in radians; the wrist about the axis to the little finger's side (+ bends towards the
+       palm) and about the palm's normal; weights 0 .. 1 of four shapes of the hand, and how far its fingers are spread
+       and its thumb is.
 80-93  right arm, the same.
 """
 

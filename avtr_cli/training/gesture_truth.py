@@ -1,7 +1,7 @@
 """When a body's gestures begin, with full knowledge of a call: the truth that the heads of gestures learn.
 
-By rule, from prosody, as the face's behaviour is; rates and delays are those of people who talk. A gesture unit goes with a
-group of phrases; hands are up before the first accent, so that beats can meet accents; between groups they rest.
+By rule, from prosody, as the face's behaviour is; rates and delays are those of people who talk. A gesture unit goes
+with a group of phrases; hands are up before the first accent, so that beats can meet accents; between groups they rest.
 """
 
 from __future__ import annotations
@@ -33,9 +33,7 @@ class GestureTruth:
     accents: Mask
 
 
-def place_gestures(
-    own: Prosody, partner: Prosody, frames: int, style: Reals, rng: np.random.Generator
-) -> GestureTruth:
+def place_gestures(own: Prosody, partner: Prosody, frames: int, style: Reals, rng: np.random.Generator) -> GestureTruth:
     """One side's gestures in one call; `style` (3,) as `heads.STYLE`, in +-2."""
     manner = dict(zip(STYLE, map(float, style), strict=True))
     raised, events = _raises(own, manner["lively"], rng)
@@ -124,9 +122,7 @@ def _shifts(
     return events
 
 
-def _adaptors(
-    own: Prosody, raised: list[Unit], seconds: float, rng: np.random.Generator
-) -> list[tuple[float, str]]:
+def _adaptors(own: Prosody, raised: list[Unit], seconds: float, rng: np.random.Generator) -> list[tuple[float, str]]:
     """Touches of oneself, while hands rest and the own voice does."""
     events = []
     second = rng.exponential(60)

@@ -1,8 +1,8 @@
 """The heads of gestures, trained on simulated calls behind the embedded model's hearing, which stays as it is.
 
-Accents are learned at every frame of speech, gesture or not: three times the examples that beats would give, and no sampling
-in between. Hazards are learned with the ages of the true events. At last, on voices never trained on, the odds of each hazard
-are corrected until as many are expected as there are.
+Accents are learned at every frame of speech, gesture or not: three times the examples that beats would give, and no
+sampling in between. Hazards are learned with the ages of the true events. At last, on voices never trained on, the odds
+of each hazard are corrected until as many are expected as there are.
 """
 
 from __future__ import annotations
@@ -21,10 +21,17 @@ from torch.nn import functional as F
 from avtr_cli.core.arrays import AnyArray, Floats
 from avtr_cli.core.errors import AvtrError
 from avtr_cli.core.files import replacing
-from avtr_cli.core.timing import CHUNK_FRAMES, FPS, SAMPLE_RATE
+from avtr_cli.core.timing import CHUNK_FRAMES, FPS, LOOKAHEAD_FRAMES, SAMPLE_RATE
 from avtr_cli.motion.body.events import EVENTS, LEAD
 from avtr_cli.motion.body.heads import (
-    BEFORE, FORMAT, HISTORY, MIXED, SINCE_LONGEST, AccentAhead, Heads, hearing_sha256,
+    BEFORE,
+    FORMAT,
+    HISTORY,
+    MIXED,
+    SINCE_LONGEST,
+    AccentAhead,
+    Heads,
+    hearing_sha256,
 )  # fmt: skip
 from avtr_cli.motion.lmfm import hearing
 from avtr_cli.motion.lmfm.checkpoint import SHIPPED, load_lmfm
@@ -103,7 +110,7 @@ def heard_sides(call: tuple[Side, Side], rng: np.random.Generator, model: Lmfm) 
 def hear(model: Lmfm, features: Tensor) -> tuple[Tensor, Tensor]:
     """(2, T, 320), the avatar's side first -> its encoded frames (T, 128) and the flags of both sides (T, 12)."""
     silence = torch.full((2, hearing.HISTORY, features.shape[-1]), SILENCE)
-    whole = torch.cat([silence, features, silence[:, : hearing.LOOKAHEAD_FRAMES]], dim=1)
+    whole = torch.cat([silence, features, silence[:, :LOOKAHEAD_FRAMES]], dim=1)
     encoded = model.hearing(whole[None])[0][0]
     before = model.hearing.of_silence()[:, None].expand(2, hearing.FLAG_HISTORY, -1)
     flags = model.hearing.flags(torch.cat([before, encoded], dim=1)).sigmoid()
@@ -146,7 +153,7 @@ def train_hands(heads: Heads, corpus: GestureCorpus, steps: int, seed: int) -> I
         _anneal(descent, 2e-3, step, steps)
         calls = rng.integers(len(corpus), size=24)
         firsts = rng.integers((corpus.frames - WINDOW) // CHUNK_FRAMES + 1, size=24) * CHUNK_FRAMES
-        logits, told = inputs.judged(heads, calls, firsts, WINDOW)
+        logits, told = inputs.judged(heads, calls.tolist(), firsts.tolist(), WINDOW)
         yield _learn(descent, F.binary_cross_entropy_with_logits(logits, told, reduction="none").sum(-1).mean())
     heads.hands.eval()
 
@@ -238,7 +245,6 @@ def _anneal(descent: torch.optim.Optimizer, rate: float, step: int, steps: int) 
 
 def _learn(descent: torch.optim.Optimizer, loss: Tensor) -> float:
     descent.zero_grad()
-    loss.backward()  # type: ignore[no-untyped-call]
+    loss.backward()
     descent.step()
     return float(loss.detach())
-

@@ -109,7 +109,8 @@ def _accents(level: Floats, f0: Doubles, speech: Mask) -> Doubles:
 def accent_strengths(prosody: Prosody) -> Doubles:
     """(n,): how far each accent stands out, in spreads of the whole call's speech."""
     score = _stress(prosody.level_db, prosody.f0, prosody.speech) if len(prosody.accents) else np.zeros(1)
-    return score[np.minimum((prosody.accents * RATE).astype(int), len(score) - 1)]
+    found: Doubles = score[np.minimum((prosody.accents * RATE).astype(int), len(score) - 1)]
+    return found
 
 
 def _stress(level: Floats, f0: Doubles, speech: Mask) -> Doubles:

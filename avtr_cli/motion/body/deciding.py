@@ -1,8 +1,8 @@
 """Chances into gestures, frame by frame: which begins now, by numbers that were drawn for this very frame.
 
 Hands rise and sink by hazards; beats come where the chance of an accent crosses a level that is drawn anew each frame,
-which is sharper than a hazard that smears over its bump. People raise their hands early and beat small, and so it is here:
-from gesture space a beat needs no more warning than the look-ahead gives.
+which is sharper than a hazard that smears over its bump. People raise their hands early and beat small, and so it is
+here: from gesture space a beat needs no more warning than the look-ahead gives.
 """
 
 from __future__ import annotations
@@ -27,6 +27,11 @@ SPEAKS = 0.3  # of the voice flag, from which there is something to beat to
 GIVEN_UP = 30  # frames of own silence after which hands go down: a raised hand must not hang in the air
 RISEN = 20  # frames that they stay up at least
 TALKED_TO = 0.12  # odds of a raise while only the partner speaks
+PAUSE = 20  # frames of own silence that end its talk
+TELLING, EAGER = (
+    50,
+    2.5,
+)  # frames of talk without hands from which they rise so much likelier: nobody tells long without
 
 Hazards = Callable[[int, Floats, bool], Doubles]
 """(frame of the chunk, frames since each event, whether hands are up) -> chances (8,)."""
@@ -37,21 +42,23 @@ _BEAT_ROWS = [_ROW[event] for event in BEATS]
 
 @dataclass
 class Clock:
-    """since (8,) frames each event; quiet frames of the own voice; risen frames since hands went up."""
+    """since (8,) frames each event; frames of the own voice's silence and of its talk so far, and since hands rose."""
 
     since: Floats
     quiet: int
+    talked: int
     risen: int
 
     @classmethod
     def unset(cls) -> Clock:
         """Before the first chunk."""
-        return cls(np.full(len(EVENTS), SINCE_LONGEST, np.float32), int(SINCE_LONGEST), 0)
+        return cls(np.full(len(EVENTS), SINCE_LONGEST, np.float32), int(SINCE_LONGEST), 0, 0)
 
     def tick(self, speaks: bool) -> None:
         """A frame is over."""
         self.since = np.minimum(self.since + 1, SINCE_LONGEST).astype(np.float32)
         self.quiet = 0 if speaks else min(self.quiet + 1, int(SINCE_LONGEST))
+        self.talked = 0 if self.quiet > PAUSE else min(self.talked + 1, int(SINCE_LONGEST))
         self.risen = min(self.risen + 1, int(SINCE_LONGEST))
 
 
@@ -93,9 +100,7 @@ def decide(
     if up and (clock.quiet >= GIVEN_UP or chance[_ROW["rest"]] < hazard[_ROW["rest"]]) and clock.risen >= RISEN:
         drawing.begin(hands, "rest", drawn, manner)
         start("rest")
-    elif not up and chance[_ROW["raise"]] < liveliness * hazard[_ROW["raise"]] * _occasion(
-        heard, frame, voice_in_chunk
-    ):
+    elif not up and chance[_ROW["raise"]] < liveliness * _occasion(heard, frame, clock) * hazard[_ROW["raise"]]:
         drawing.begin(hands, "raise", drawn, manner)
         clock.risen = 0
         start("raise")
@@ -112,9 +117,11 @@ def decide(
     return tuple(begun)
 
 
-def _occasion(heard: Heard, frame: int, voice_in_chunk: float) -> float:
+def _occasion(heard: Heard, frame: int, clock: Clock) -> float:
     """How much there is to raise hands for: little while somebody else speaks and oneself is not about to."""
-    return TALKED_TO if heard.partner[frame] > 0.5 and voice_in_chunk < 0.5 else 1.0
+    if heard.partner[frame] > 0.5 and heard.own.max() < 0.5:
+        return TALKED_TO
+    return EAGER if clock.talked > TELLING else 1.0
 
 
 def _rested(clock: Clock) -> bool:

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from avtr_cli.core.arms import MEAN_ARM, Arm, arm_of
 from avtr_cli.core.arrays import Doubles, Floats, Sound
 from avtr_cli.core.breath import still_body
 from avtr_cli.core.config import BodyConfig
@@ -26,7 +27,6 @@ from avtr_cli.motion.body.deciding import NUMBERS, Clock, Hazards, Heard, decide
 from avtr_cli.motion.body.hands import Hands, Manner
 from avtr_cli.motion.body.heads import BEFORE, HISTORY, MIXED, SHIPPED, STYLE, Heads, hearing_sha256, load_heads
 from avtr_cli.motion.body.plans import Plan
-from avtr_cli.core.arms import MEAN_ARM, Arm, arm_of
 from avtr_cli.motion.body.task import ARM, rest_named, rest_of
 from avtr_cli.motion.body.to_body import to_body
 from avtr_cli.motion.body.torso import SHIFTED, SWAYS, Trunk, Voices, shift_posture
@@ -67,24 +67,16 @@ class WithBody:
         style = {"lively": self._manner.lively, "size": self._manner.size}
         self._style = torch.tensor([style.get(name, 0.0) for name in STYLE])
 
-    def start(self, identity: Identity | None, seed: int) -> MotionState:
+    def start(self, identity: Identity, seed: int) -> MotionState:
         """The inner model's state for the same person, and the arms of `identity.anatomy` at rest."""
-        face = None
-        if identity is not None:
-            face = Identity(
-                CONTROLS,
-                identity.neutral[: len(CONTROLS)],
-                None,
-                identity.size,
-                anatomy=identity.anatomy,
-                person=identity.person,
-            )
-        anatomy = identity.anatomy.get("body") if identity is not None else None
-        rows = np.stack([MEAN_ARM.row()] * 2) if anatomy is None else anatomy.double().cpu().numpy()
+        neutral, anatomy = identity.neutral[: len(CONTROLS)], identity.anatomy
+        face = Identity(CONTROLS, neutral, None, identity.size, anatomy=anatomy, person=identity.person)
+        body = anatomy.get("body")
+        rows = np.stack([MEAN_ARM.row()] * 2) if body is None else body.double().cpu().numpy()
         rest = self._rest(_arms(rows))
         plan = Plan.resting(np.concatenate([rest.ravel(), np.zeros(len(SHIFTED))]))
         hands = Hands(plan, _arms(rows), rest, rest.copy())
-        who = torch.tensor([seed & 0xFFFFFFFF, identity.person if identity else 0], dtype=torch.int64)
+        who = torch.tensor([seed & 0xFFFFFFFF, identity.person], dtype=torch.int64)
         own = {"who": who, "arms": torch.from_numpy(rows)}
         inner = self._inner.start(face, seed)
         return dict(inner) | _named(own | _told(hands, Clock.unset(), Trunk.at_rest()))
@@ -145,7 +137,7 @@ class WithBody:
         free = tuple(side for side, arm in enumerate(arms) if self._may_move(side, arm))
         up = [bool(one) for one in told["up"]]
         hands = Hands(Plan(told["plan"], told["recent"]), arms, self._rest(arms), told["home"], free, up)
-        clock = Clock(told["since"], int(told["clock"][0]), int(told["clock"][1]))
+        clock = Clock(told["since"], *map(int, told["clock"]))
         return hands, clock, Trunk(told["sway"], told["levels"], float(told["breath"][0]))
 
     def _heard(self, after: MotionState) -> Heard | None:
@@ -208,7 +200,7 @@ def _told(hands: Hands, clock: Clock, trunk: Trunk) -> dict[str, Tensor]:
     """What is remembered, as tensors of their own."""
     arrays = {
         "plan": hands.plan.ahead, "recent": hands.plan.recent, "home": hands.home, "up": np.array(hands.up),
-        "since": clock.since, "clock": np.array([clock.quiet, clock.risen]), "sway": trunk.sway,
+        "since": clock.since, "clock": np.array([clock.quiet, clock.talked, clock.risen]), "sway": trunk.sway,
         "levels": trunk.levels, "breath": np.array([trunk.breath]),
     }  # fmt: skip
     return {name: torch.from_numpy(np.array(array)) for name, array in arrays.items()}

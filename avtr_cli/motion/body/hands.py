@@ -1,7 +1,7 @@
 """One gesture of the arms as keys of a plan: amplitudes and times drawn from the ranges people show, shapes by rule.
 
-The trained heads decide *when* one starts; that it is this curve is drawn here, and the model card says so. Times from the
-start of a beat to its end are short, so that the hand stops on the accent, which is known five frames ahead.
+The trained heads decide *when* one starts; that it is this curve is drawn here, and the model card says so. Times from
+the start of a beat to its end are short, so that the hand stops on the accent, which is known five frames ahead.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from avtr_cli.core.arms import Arm
 from avtr_cli.core.arrays import Doubles
 from avtr_cli.motion.body.plans import Key, Plan
-from avtr_cli.core.arms import Arm
 from avtr_cli.motion.body.task import ARM, FLEX, FRONT, HOME, OPEN, OUT, POINT, SUPIN, SWIVEL, UP, WRIST, within_reach
 
 NUMBERS = 16  # uniform numbers that one gesture takes

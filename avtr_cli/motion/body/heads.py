@@ -1,8 +1,8 @@
 """What both voices said into when arms move: two small networks behind the hearing of the embedded model.
 
 *Accent ahead* says for each frame how likely an accent of the own voice is five frames later, which the chunk's encoded
-frames know already, as each hears five frames ahead. *Hands* has hazards, as the face's event head: hands go up, go down,
-the weight shifts. Both listen with the hearing as it is; `WEIGHTS` lie beside its own.
+frames know already, as each hears five frames ahead. *Hands* has hazards, as the face's event head: hands go up, go
+down, the weight shifts. Both listen with the hearing as it is; their weights lie beside its own.
 """
 
 from __future__ import annotations
@@ -93,7 +93,8 @@ class HandsHead(nn.Module):
 def _last_of_chunk(frames: Tensor) -> Tensor:
     """(B, T, C): each chunk's last frame in all its places."""
     chunks = frames.unflatten(1, (-1, CHUNK_FRAMES))
-    return chunks[:, :, -1:].expand_as(chunks).flatten(1, 2)
+    last: Tensor = chunks[:, :, -1:].expand_as(chunks).flatten(1, 2)
+    return last
 
 
 class Heads(nn.Module):

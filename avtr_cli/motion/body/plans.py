@@ -54,7 +54,8 @@ class Plan:
     @property
     def now(self) -> Doubles:
         """(C,): the frame that was last."""
-        return self.recent[-1]
+        now: Doubles = self.recent[-1]
+        return now
 
     def lead(self, columns: slice, keys: Sequence[Key]) -> None:
         """From the next frame on, `columns` follow the `keys`; what was planned for them is given up."""
@@ -71,7 +72,7 @@ class Plan:
 
     def step(self) -> Doubles:
         """(C,): the next frame."""
-        row = self.ahead[0].copy()
+        row: Doubles = self.ahead[0].copy()
         self.ahead = np.concatenate([self.ahead[1:], self.ahead[-1:]])
         self.recent = np.concatenate([self.recent[1:], row[None]])
         return row

@@ -1,4 +1,4 @@
-"""Where hands are, as gestures are drawn: wrists as points beside their shoulders, in arm lengths, and how hands are held.
+"""Where hands are, as gestures are drawn: wrists as points beside their shoulders, in arm lengths.
 
 Amplitudes in arm lengths carry over to every body, straight paths look right, and keeping out of the trunk is a clamp.
 Both arms are told alike: out is away from the body's middle. `to_body.py` makes joints of it.
@@ -14,8 +14,8 @@ from avtr_cli.core.arms import Arm
 from avtr_cli.core.arrays import Doubles
 
 ARM = ("out", "up", "front", "swivel", "supin", "flex", "open", "point", "fist", "pinch")
-"""Of one arm: the wrist from its own shoulder in the chest's axes, in arm lengths; degrees of the elbow about the line to
-the wrist (0 below it, 90 outside), of the palm (0 thumb up, 90 palm up) and of the hand downwards; shapes, 0 .. 1."""
+"""Of one arm: the wrist from its own shoulder in the chest's axes, in arm lengths; degrees of the elbow about the line
+to the wrist (0 below it, 90 outside), of the palm (0 thumb up, 90 palm up), of the hand downwards; 0 .. 1 of shapes."""
 TORSO = ("lean", "twist", "side", "hipX", "hipYaw", "hipRoll", "breath", "leftShrug", "rightShrug")
 """Degrees forward, to the left, and aside to the left; hips in metres and degrees; breath -1 .. 1; shrugs 0 .. 1."""
 
@@ -27,7 +27,7 @@ RESTS = {
     "clasp": ((-0.19, -0.72, 0.36, 32, 20, 0), (-0.19, -0.67, 0.47, 32, 10, 5)),
 }
 """Where hands may be told to rest, left and right: the first six of ARM."""
-HOME = np.array([-0.06, -0.42, 0.50, 36, 35, -5, 0.35, 0, 0, 0])
+HOME = np.array([-0.04, -0.45, 0.50, 34, 35, -5, 0.35, 0, 0, 0])
 """Of a hand in gesture space: between waist and chest, the elbow at about a right angle."""
 
 LIMITS = {
@@ -39,7 +39,7 @@ LIMITS = {
     FLEX: (-50, 50),
 }
 REACH = 0.985  # arm lengths
-INMOST = -0.25  # `out` in gesture space: beyond it hands meet
+INMOST = -0.15  # `out` in gesture space: beyond it hands meet
 LOWEST = -0.66  # `up` in gesture space: below it a beat ends at the hip
 HALF_SHOULDERS = 0.34  # arm lengths from the body's middle to a shoulder
 TRUNK = 0.42  # arm lengths: half the width of the trunk that hands keep out of; its depth is the body's own

@@ -1,7 +1,7 @@
 """Wrists and trunk into the turns of joints: the one place where the lengths of somebody's arms enter.
 
-Two bones reach a wrist in one way once the elbow's side is chosen. What comes out is relative to the photo: its own pose
-gives zeros.
+Two bones reach a wrist in one way once the elbow's side is chosen. What comes out is relative to the photo: its own
+pose gives zeros.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ def _joints(rows: Doubles, arm: Arm) -> Doubles:
 
 
 def _wrist(rows: Doubles, arm: Arm, fore: Doubles, hinge: Doubles, turned_in: Doubles) -> Doubles:
-    """(T, 2): the wrist's turns that bend a hand, which was carried along, as it should be; near rest as in the photo."""
+    """(T, 2): the wrist's turns that bend a hand, carried along so far, as it should be; near rest as in the photo."""
     third = np.cross(fore, hinge)
     carried = arm.hand[0] * fore + _turned(arm.hand[1] * hinge + arm.hand[2] * third, fore, turned_in)
     flex = np.radians(rows[:, FLEX])[:, None]

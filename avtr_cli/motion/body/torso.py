@@ -1,7 +1,7 @@
 """The trunk: sways, shifts its weight, leans towards a partner who speaks, breathes, and goes with the arms.
 
-A path is an Ornstein-Uhlenbeck process behind two low-passes, so speed never jumps; it begins where the photo is. Spreads
-and times are those of people who stand and talk.
+A path is an Ornstein-Uhlenbeck process behind two low-passes, so speed never jumps; it begins where the photo is.
+Spreads and times are those of people who stand and talk.
 """
 
 from __future__ import annotations

@@ -34,8 +34,8 @@ def bridged(
 ) -> MotionGenerator:
     """`generator` speaking `space`: itself where it does already. Raises ConfigError where no bridge leads there.
 
-    FLAME is understood by `flame` alone, which is fitted to the user's own file; it may raise WeightsError. `body` is how a
-    whole body gestures.
+    FLAME is understood by `flame` alone, which is fitted to the user's own file; it may raise WeightsError. `body` is
+    how a whole body gestures.
     """
     if generator.space == FLAME != space and flame is not None:
         generator = FromFlame(generator, flame())

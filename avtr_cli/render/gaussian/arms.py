@@ -1,27 +1,29 @@
 """What motion has to know of a photo's arms, measured on the body that was fitted: `core.arms` has the words.
 
-An arm gestures where its hand was found, or lies outside of the picture; one that is hidden, holds something or is crossed
-with the other keeps to the photo.
+An arm gestures where its hand was found, or lies outside of the picture; one that is hidden, holds something or is
+crossed with the other keeps to the photo.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+import cv2
 import numpy as np
 
 from avtr_cli.core.arms import Arm, reach, swivel_of
 from avtr_cli.core.arrays import Doubles, Vector
 from avtr_cli.perception.body import ARMS, SEEN, SeenBody, crossed
-from avtr_cli.render.gaussian.body_model import TRUNK, BodyModel
+from avtr_cli.render.gaussian.body_model import LEFT_ARM, RIGHT_ARM, TRUNK, BodyModel
 from avtr_cli.render.gaussian.driving import SPINE
 from avtr_cli.render.gaussian.fitting import Lens
+from avtr_cli.render.gaussian.surface import View
 from avtr_cli.render.gaussian.wrapping import Wrapped
 
 MIRROR = np.array([-1.0, 1.0, 1.0])
 STRAIGHT, USUAL = 0.05, 10.0  # of the upper arm beside the line to the wrist; degrees of `swivel` that is guessed then
 ODD = (-60.0, 130.0)  # degrees of `swivel` that a slightly bent elbow cannot have
-SLIGHTLY = 0.45  # radians of the elbow
+SLIGHTLY = 1.0  # radians of the elbow
 HAND = 0.10  # m that a hand hangs below its wrist
 NEAR = 0.5  # arm lengths before the shoulder at which a hand is looked for in the picture
 HIGHEST = -0.15  # `up` above which hands before the body would not be seen: then arms do not gesture
@@ -29,27 +31,36 @@ BELLY = (0.12, 0.48)  # m below the shoulder between which the trunk's depth cou
 SIDEWAYS = 0.2  # m from the middle likewise
 THICKNESS = 0.05  # m of a hand
 DEPTHS = (0.30, 0.80)  # arm lengths: the least and the most that is believed
+HELD, LARGE, SOLID = (0.05, 0.3), 0.012, 0.5  # units from a hand; square units of what it holds at least; of the matte
 LEVEL = 0.6  # of a thigh's direction downwards, below which somebody sits
 
 
 @dataclass(frozen=True)
 class Measured:
-    """An arm as motion knows it, and the axes that its joints turn about, (5, 3) in the chest's own axes."""
+    """An arm as motion knows it, the axes of its joints in those of the chest, and whether its hand holds a thing."""
 
     arm: Arm
-    axes: tuple[Vector, Vector, Vector, Vector, Vector]
+    axes: tuple[Vector, ...]
+    holds: bool
 
 
 def measure_arms(
-    model: BodyModel, wrapped: Wrapped, turned: Doubles, placed: Doubles, seen: SeenBody, lens: Lens
+    model: BodyModel, wrapped: Wrapped, turned: Doubles, placed: Doubles, seen: SeenBody, lens: Lens, view: View
 ) -> tuple[Measured, Measured]:
     """Left and right, of a pose as `BodyModel.posed` gives it."""
-    left, right = (_measured(model, wrapped, turned, placed, seen, lens, side) for side in "LR")
+    left, right = (_measured(model, wrapped, turned, placed, seen, lens, view, side) for side in "LR")
     return left, right
 
 
 def _measured(
-    model: BodyModel, wrapped: Wrapped, turned: Doubles, placed: Doubles, seen: SeenBody, lens: Lens, side: str
+    model: BodyModel,
+    wrapped: Wrapped,
+    turned: Doubles,
+    placed: Doubles,
+    seen: SeenBody,
+    lens: Lens,
+    view: View,
+    side: str,
 ) -> Measured:
     flip = np.ones(3) if side == "L" else MIRROR
     chest = turned[model.bone("spine01")]
@@ -60,10 +71,12 @@ def _measured(
     shoulder, elbow, wrist = (place(f"{bone}.{side}") for bone in ("upperarm01", "lowerarm01", "wrist"))
     upper, fore = float(np.linalg.norm(elbow - shoulder)), float(np.linalg.norm(wrist - elbow))
     length, towards = upper + fore, _unit(wrist - shoulder)
+    holds = _holds(model, seen, view, LEFT_ARM if side == "L" else RIGHT_ARM)
+    free = not holds and _is_free(seen, side)
     arm = Arm(
         upper=upper, fore=fore, along=_unit(elbow - shoulder), hinge=np.zeros(3), bend=0.0, hand=np.zeros(3), palm=0.0,
         rest=np.array([*(wrist - shoulder) / length * [1, -1, -1], _swivel(elbow - shoulder, wrist - elbow, towards)]),
-        free=_is_free(seen, side), pinned=_keeps_place(model, turned, placed, seen, side),
+        free=free, pinned=not free or _sits(model, placed, seen, side),
         lever=shoulder - _middle_of_spine(model, placed, chest) * flip,
         lowest=_lowest(placed[model.bone(f"upperarm01.{side}")], length, seen, lens),
         depth=_depth(model, wrapped, chest, shoulder, length, flip),
@@ -79,7 +92,7 @@ def _measured(
     )  # fmt: skip
     little = np.cos(palm) * third - np.sin(palm) * np.cross(forearm, third)
     axes = tuple(axis * flip for axis in (along, hinge, forearm, little, np.cross(little, forearm)))
-    return Measured(arm, axes)  # type: ignore[arg-type]
+    return Measured(arm, axes, holds)
 
 
 def _swivel(elbow: Vector, fore: Vector, towards: Vector) -> float:
@@ -100,11 +113,24 @@ def _is_free(seen: SeenBody, side: str) -> bool:
     return (side in seen.hands or outside) and not crossed(seen)
 
 
-def _keeps_place(model: BodyModel, turned: Doubles, placed: Doubles, seen: SeenBody, side: str) -> bool:
-    """Whether the hand lies on something that does not move with the chest: a lap, a table, a pocket."""
+def _holds(model: BodyModel, seen: SeenBody, view: View, limb: int) -> bool:
+    """Whether more hangs on a hand than a hand: pixels of the person beside the body, nearest to it."""
+    first = model.triangles[np.maximum(view.which, 0), 0]
+    of_arm = view.shown & (model.vertex_limb[first] == limb)
+    hand, others = of_arm & model.on_hand[first], view.shown & ~of_arm
+    if not hand.any():
+        return False
+    away, else_away = (
+        cv2.distanceTransform((~of).astype(np.uint8), cv2.DIST_L2, 5) / seen.unit for of in (hand, others)
+    )
+    thing = (seen.matte > SOLID) & ~view.shown & (away > HELD[0]) & (away < HELD[1]) & (away < else_away)
+    return bool(thing.sum() > LARGE * seen.unit**2)
+
+
+def _sits(model: BodyModel, placed: Doubles, seen: SeenBody, side: str) -> bool:
+    """Whether the thigh, on which the hand then lies, is level."""
     hip, knee = placed[model.bone(f"upperleg01.{side}")], placed[model.bone(f"lowerleg01.{side}")]
-    sits = abs(_unit(knee - hip)[1]) < LEVEL and seen.sees(25 if side == "L" else 26)
-    return bool(sits or not _is_free(seen, side))
+    return bool(abs(_unit(knee - hip)[1]) < LEVEL and seen.sees(25 if side == "L" else 26))
 
 
 def _middle_of_spine(model: BodyModel, placed: Doubles, chest: Doubles) -> Vector:

@@ -37,7 +37,7 @@ class BodyAvatar:
     heads, rest_skin  float64 (J, 3) and float32 (V, 3) at rest; `rest` the pose of the photo
     moving, units     vertices that face units move, and float32 (52, n, 3) how
     hands             what the left and the right hand become when they leave the photo's pose
-    arms              float64 (2, 24): what motion knows of them
+    arms              float64 (2, 24): what motion knows of them; holds: the sides, L and R, of hands that hold a thing
     pivot             float64 (3,) m: the middle of the body, about which a camera is walked
     camera            the photo's; plate uint8 (H, W, 3): the photo without the person
     """
@@ -53,6 +53,7 @@ class BodyAvatar:
     loose: Loose
     hands: tuple[Swap, Swap]
     arms: Doubles
+    holds: tuple[str, ...]
     pivot: Doubles
     camera: Pinhole
     plate: Image
@@ -73,9 +74,10 @@ class Scratch:
         count = len(avatar)
         self.skin, self.posed = np.empty_like(avatar.rest_skin), np.empty_like(avatar.rest_skin)
         self.means, self.axes = np.empty((count, 3), np.float32), np.empty((count, 3, 3), np.float32)
-        parts = (*(hand.painted for hand in avatar.hands), avatar.loose, avatar.riding)
+        parts: tuple[Riding | Loose, ...] = (*(hand.painted for hand in avatar.hands), avatar.loose, avatar.riding)
         self.opacities = np.concatenate([part.opacities for part in parts])
         self.colours = np.concatenate([part.colours for part in parts])
+        self.means[:], self.axes[:] = avatar.pivot, 0
         self.moved = (0.0, 0.0)  # hands, as `opacities` have them
 
 
@@ -98,7 +100,7 @@ def make_avatar(model: BodyModel, seen: SeenBody, photo: Image, plate: Image, ow
     maps = bone_maps(model, wrapped.heads, fit.turns, fit.shift)
     teeth = parted_lips(seen)
     turned, placed = posed(model, wrapped.heads, fit.turns, fit.shift)
-    arms = measure_arms(model, wrapped, turned, placed, seen, fit.lens)
+    arms = measure_arms(model, wrapped, turned, placed, seen, fit.lens, view)
     riding = ride(model, surface, wrapped, seen, painted, fit.lens, view)
     loose = loosen(model, wrapped, maps, seen, painted.clean, fit.lens, view, teeth, LEAST_MATTE)
     moving = np.flatnonzero((np.abs(model.units).max((0, 2)) > 0) & ~np.isin(model.part, (LEFT_EYE, RIGHT_EYE)))
@@ -114,6 +116,7 @@ def make_avatar(model: BodyModel, seen: SeenBody, photo: Image, plate: Image, ow
         loose=loose,
         hands=swap_hands(model, surface, wrapped, painted, fit.lens, view, loose, riding),
         arms=np.stack([measured.arm.row() for measured in arms]),
+        holds=tuple(side for side, measured in zip(SIDES, arms, strict=True) if measured.holds),
         pivot=wrapped.posed.mean(0).astype(np.float64),
         camera=pinhole(fit.lens, width, height),
         plate=plate,

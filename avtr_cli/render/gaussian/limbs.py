@@ -1,7 +1,7 @@
 """The channels of a body into turns of its arms, hands and legs, from the pose that the photo has.
 
-An arm's chain is told in the chest's axes; the upper arm's twist is shared along it, and the forearm's, so that the skin
-does not wring. Legs have no channels: feet stay where they stand, and knees give.
+An arm's chain is told in the chest's axes; the upper arm's twist is shared along it, and the forearm's, so that the
+skin does not wring. Legs have no channels: feet stay where they stand, and knees give.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ class Limb:
 
     along, hinge, fore (3,) unit: upper arm, the elbow's axis, forearm
     little, palm       (3,) unit: axes of the wrist; sign -1 for a right arm, which turns the other way
-    held               float64 (7, 3, 3): how collarbone, shoulder, the two bones of upper arm, forearm and the wrist are
-                       turned against the chest
+    held               float64 (7, 3, 3): how collarbone, shoulder, the two bones of upper arm and forearm and the wrist
+                       are turned against the chest
     """
 
     along: Vector
@@ -54,7 +54,7 @@ def left_photo(row: Doubles) -> float:
     wrung = abs(row[4]) + abs(row[5]) + float(np.hypot(row[6], row[7])) + float(np.abs(row[8:12]).sum())
     far = float(np.linalg.norm(row[1:4])) + wrung
     share = min(max((far - LEAVES[0]) / (LEAVES[1] - LEAVES[0]), 0.0), 1.0)
-    return share * share * (3 - 2 * share)
+    return float(share * share * (3 - 2 * share))
 
 
 def turn_arm(limb: Limb, row: Doubles, turns: Doubles, breath: float) -> float:

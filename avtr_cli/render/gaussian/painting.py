@@ -84,13 +84,13 @@ def paint(
     on_arm = (model.vertex_limb == LEFT_ARM) | (model.vertex_limb == RIGHT_ARM)
     shown = visible & solid[y, x]
     sleeves = tell_sleeves(model, wrapped, view, clean, (x, y), shown, skin, seen.unit, seen.matte)
-    shown &= on_arm | ~sleeves.stray.any(0)[y, x]
-    visible &= on_arm | ~sleeves.stray.any(0)[y, x]
+    own = on_arm | ~sleeves.stray.any(0)[y, x]
+    shown, visible = shown & own, visible & own
     near = shown.astype(np.float32)
     for _ in range(RINGS):
         near = np.maximum(near, surface.beside @ near > 0)
     limb_there = np.where(view.shown, model.vertex_limb[model.triangles[np.maximum(view.which, 0), 0]], 255)
-    behind = ~shown & (limb_there[y, x] == model.vertex_limb) & (facing < FACES) & inside & solid[y, x]
+    behind = ~shown & (limb_there[y, x] == model.vertex_limb) & (facing < FACES) & inside & solid[y, x] & own
     behind &= (model.vertex_limb != HEAD) & (model.vertex_limb != NECK)
     colours = np.where((shown | behind)[:, None], clean[y, x] * np.where(behind, BACK, 1)[:, None], 0).astype(
         np.float32
@@ -188,7 +188,8 @@ def _hand_colours(model: BodyModel, colours: Floats, shown: Mask, skin: Colour) 
             found[number] = found[1 - number]
         elif light[number] < least and _like_skin(found[number][None], skin)[0]:
             found[number] = 0.9 * skin
-    return np.stack(found).astype(np.float32)
+    hands: Floats = np.stack(found).astype(np.float32)
+    return hands
 
 
 def _like_skin(colours: Floats | Colour, skin: Colour) -> Mask:

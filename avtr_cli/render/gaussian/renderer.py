@@ -45,6 +45,8 @@ logger = logging.getLogger(__name__)
 KEPT = 4  # avatars, and sizes of frames, whose memory a thread keeps
 HIDES = 0.1  # of the matte: what lies behind such pixels is made up
 MARGIN, FADES = 7, (2, 5)  # px around them likewise; px from the matte at which the photo comes back, and over which
+SIDE_NAMES = {"L": "left", "R": "right"}
+HOLDS = "the {} hand holds something, so that arm keeps to the photo"
 STUDIO = (205, 150)  # grey at the top and at the bottom of the frame
 _MOUTH = [k for k, name in enumerate(CONTROLS.channels) if name.startswith(("jaw", "mouth", "tongue"))]
 _EYES = {
@@ -132,7 +134,7 @@ class BodyRenderer:
             neutral=torch.zeros(len(FULL)),
             kept=Kept(avatar, background(wanted, plate), tuple(still)),
             size=(width, height),
-            warnings=seen.doubts,
+            warnings=(*seen.doubts, *(HOLDS.format(SIDE_NAMES[side]) for side in avatar.holds)),
             anatomy={
                 "parted_lips": torch.tensor([parted_lips(face, unit)]),
                 "body": torch.from_numpy(avatar.arms),

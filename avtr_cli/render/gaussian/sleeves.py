@@ -49,7 +49,9 @@ def along_arms(model: BodyModel, wrapped: Wrapped) -> Floats:
     along = np.full(len(model.mean), -1.0, np.float32)
     for side, arm in zip("LR", ARMS, strict=True):
         ours = model.vertex_limb == arm
-        joints = [wrapped.heads[model.bone(f"{bone}.{side}")] for bone in ("upperarm01", "lowerarm01", "wrist", "finger3-1")]
+        joints = [
+            wrapped.heads[model.bone(f"{bone}.{side}")] for bone in ("upperarm01", "lowerarm01", "wrist", "finger3-1")
+        ]
         names = np.array([name[:8] for name in model.bones])
         for first, begins in ((0, ("upperarm",)), (1, ("lowerarm",)), (2, ("wrist", "finger", "metacarp"))):
             which = ours & np.isin(names, [n for n in names if n.startswith(begins)])[model.main_bone]
@@ -60,13 +62,24 @@ def along_arms(model: BodyModel, wrapped: Wrapped) -> Floats:
 
 
 def tell_sleeves(
-    model: BodyModel, wrapped: Wrapped, view: View, clean: Picture, places: tuple[Reals, Reals], shown: Mask, skin: Colour, unit: float,
+    model: BodyModel,
+    wrapped: Wrapped,
+    view: View,
+    clean: Picture,
+    places: tuple[Reals, Reals],
+    shown: Mask,
+    skin: Colour,
+    unit: float,
     matte: Reals,
-) -> Sleeves:  # fmt: skip
+) -> Sleeves:
     """`places` are the pixels (x, y) of the vertices, `shown` which of them are seen, `unit` px as `SeenBody.unit`."""
     along = along_arms(model, wrapped)
     limb = np.where(view.shown, model.vertex_limb[model.triangles[np.maximum(view.which, 0), 0]], BESIDE)
-    inside, stray, ring = np.zeros(limb.shape, np.float32), np.zeros((2, *limb.shape), bool), np.zeros((len(along), 3), np.float32)
+    inside, stray, ring = (
+        np.zeros(limb.shape, np.float32),
+        np.zeros((2, *limb.shape), bool),
+        np.zeros((len(along), 3), np.float32),
+    )
     x, y = places
     for number, arm in enumerate(ARMS):
         ours = limb == arm
@@ -96,7 +109,15 @@ def _rings(along: Floats, colours: Floats, sure: Mask, vertices: Mask, skin: Col
 
 
 def _strays(
-    model: BodyModel, view: View, limb: Reals, arm: int, along: Floats, ring: Floats, clean: Picture, skin: Colour, unit: float
+    model: BodyModel,
+    view: View,
+    limb: Reals,
+    arm: int,
+    along: Floats,
+    ring: Floats,
+    clean: Picture,
+    skin: Colour,
+    unit: float,
 ) -> Mask:
     """Pixels (H, W) of a hand and of a bare forearm that lie beside them."""
     first = model.triangles[np.maximum(view.which, 0), 0]
@@ -104,7 +125,9 @@ def _strays(
     like = like_colour(clean, skin, SHADES, LIGHT)
     elsewhere = (limb != arm) & (limb != HEAD) & (limb != NOBODY)
     stray = np.zeros(limb.shape, bool)
-    bare = like_colour(np.median(ring[(along > 1.3) & (along < 2) & (model.vertex_limb == arm)], axis=0)[None], skin, SHADES, LIGHT)
+    bare = like_colour(
+        np.median(ring[(along > 1.3) & (along < 2) & (model.vertex_limb == arm)], axis=0)[None], skin, SHADES, LIGHT
+    )
     for part, reach, counts in ((there > 1.9, STRAY_HAND, True), (there > 1.2, STRAY_ARM, bool(bare[0]))):
         if not part.any() or not counts:
             continue
@@ -112,11 +135,12 @@ def _strays(
         around = (away > AROUND[0]) & (away < AROUND[1]) & elsewhere
         if around.any() and like[around].mean() < MOSTLY:
             stray |= (away < reach) & like & elsewhere
-    return cv2.dilate(stray.astype(np.uint8), np.ones((3, 3), np.uint8)).astype(bool) & elsewhere
+    wide = cv2.dilate(stray.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+    return np.asarray(wide & elsewhere)
 
 
 def like_colour(colours: Reals, wanted: Colour, shades: float, light: tuple[float, float]) -> Mask:
-    """Which `colours` (..., 3) differ from one by no more than L1 `shades` of their shares and `light` of its brightness."""
+    """Which `colours` (..., 3) are as one: shares within L1 `shades`, and `light` times as bright, least and most."""
     shares, of_wanted = (c / np.maximum(c.sum(-1, keepdims=True), 0.05) for c in (colours, wanted))
     brightness = colours.mean(-1) / max(float(wanted.mean()), 0.02)
     unlike: Doubles = np.abs(shares - of_wanted).sum(-1)

@@ -124,14 +124,25 @@ def _fading(model: BodyModel, view: View, painted: Painted, loose: Loose, riding
     carrier = loose.carried_by[:, 0]
     rings = _ring_of_bones(model, sleeves)
     odd = np.abs(loose.colours - rings[carrier]).sum(-1) > UNLIKE
-    of_loose = (ours[carrier] & (hand[carrier] | beside | odd)) | stray[loose.origin]
+    nearer = _nearer(model, view, limb).reshape(-1)[loose.origin]
+    of_loose = (ours[carrier] & (hand[carrier] | beside | odd)) | stray[loose.origin] | (~ours[carrier] & nearer)
     first = model.triangles[riding.on, 0]
     on_arm, seen = model.vertex_limb[first] == limb, riding.origin >= 0
     unlike = np.abs(riding.colours - sleeves.ring[first]).sum(-1) > UNLIKE
     edge = seen & (sleeves.inside.reshape(-1)[riding.origin] < AT_EDGE)
     of_riding = on_arm & (sleeves.along[first] > FROM) & (model.on_hand[first] | unlike | edge | ~seen)
     of_riding |= ~on_arm & seen & stray[riding.origin]
-    return np.concatenate([np.flatnonzero(of_loose), len(loose.rest) + np.flatnonzero(of_riding)]).astype(np.intp)
+    found: Indices = np.concatenate([np.flatnonzero(of_loose), len(loose.rest) + np.flatnonzero(of_riding)]).astype(
+        np.intp
+    )
+    return found
+
+
+def _nearer(model: BodyModel, view: View, limb: int) -> Mask:
+    """(H, W): where an arm is nearer than all else of the body."""
+    of_arm = view.shown & (model.vertex_limb[model.triangles[np.maximum(view.which, 0), 0]] == limb)
+    far = [cv2.distanceTransform((~of).astype(np.uint8), cv2.DIST_L2, 5) for of in (of_arm, view.shown & ~of_arm)]
+    return np.asarray(far[0] < far[1])
 
 
 def _ring_of_bones(model: BodyModel, sleeves: Sleeves) -> Floats:
