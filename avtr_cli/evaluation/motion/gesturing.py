@@ -67,8 +67,8 @@ _BEAT_ROWS = [EVENTS.index(event) for event in BEATS]
 class GestureTake:
     """One side's gestures on one call.
 
-    values (T, 94), beats as frames, up (T,); own and partner (T,) who speaks; accents in seconds and speech (n,) at 100 Hz,
-    of the voice that is judged against
+    values (T, 94), beats as frames, up (T,); own and partner (T,) who speaks; accents in seconds and speech (n,) at
+    100 Hz, of the voice that is judged against
     """
 
     values: Doubles
@@ -177,7 +177,7 @@ def _apexes(take: GestureTake) -> Doubles:
 
 
 def _accents(takes: Sequence[GestureTake]) -> dict[str, Finding]:
-    beats, apexes = [(take.beats + LEAD) / FPS for take in takes], [_apexes(take) for take in takes]
+    beats, apexes = _beats(takes), [_apexes(take) for take in takes]
     offsets = _offsets(beats, takes)
     near = offsets[np.abs(offsets) < WITHIN_S]
     return {
@@ -186,6 +186,11 @@ def _accents(takes: Sequence[GestureTake]) -> dict[str, Finding]:
         "gesture.offset_ms": Finding(1000 * _mean(near), count=len(near)),
         "gesture.offset_sd_ms": Finding(1000 * float(near.std()) if len(near) else float("nan"), count=len(near)),
     }
+
+
+def _beats(takes: Sequence[GestureTake]) -> list[Doubles]:
+    """Seconds at which the beats of each should arrive."""
+    return [(take.beats + LEAD) / FPS for take in takes]
 
 
 def _on_accents(takes: Sequence[GestureTake], events: Sequence[Doubles]) -> Finding:
