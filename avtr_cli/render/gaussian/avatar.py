@@ -116,7 +116,7 @@ def make_avatar(model: BodyModel, seen: SeenBody, photo: Image, plate: Image, ow
         loose=loose,
         hands=swap_hands(model, surface, wrapped, painted, fit.lens, view, loose, riding),
         arms=np.stack([measured.arm.row() for measured in arms]),
-        holds=tuple(side for side, measured in zip(SIDES, arms, strict=True) if measured.holds),
+        holds=tuple(side for side, measured in zip(SIDES, arms, strict=True) if measured.holds and side in seen.hands),
         pivot=wrapped.posed.mean(0).astype(np.float64),
         camera=pinhole(fit.lens, width, height),
         plate=plate,
