@@ -44,7 +44,7 @@ GESTURES: dict[str, Measure] = {
     "gesture.wrist_p90": Measure("its 90th percentile", 0.45, 0.95),
     "gesture.wrist_p99": Measure("its 99th percentile", 1.0, 1.8),
     "gesture.listening_over_speaking": Measure("mean wrist speed listening / speaking", None, 0.3),
-    "gesture.wrist_listening": Measure("m/s, median of the faster wrist while listening", 0.004, 0.03),
+    "gesture.wrist_listening": Measure("m/s, median of the faster wrist while listening", 0.008, 0.03),
     "gesture.trunk_listening": Measure("deg/s of the trunk while listening", 0.5, 3),
     "gesture.in_trunk": Measure("share of frames with hand or forearm more than 1 cm in the trunk", None, 0.0),
     "gesture.hand_in_hand": Measure("share of frames with hands up that pass through each other", None, 0.005),

@@ -30,9 +30,11 @@ class Unseen:
         self.space = space
 
     def prepare(self, portrait: Portrait) -> Identity:
+        """Not to be asked."""
         raise NotImplementedError("an unseen motion has no portrait")
 
     def draw(self, identity: Identity, motion: Motion, camera: Camera = FRONT) -> Frames:
+        """Nothing."""
         return np.empty((0, 0, 0, 3), np.uint8)
 
 

@@ -27,9 +27,9 @@ from avtr_cli.motion.body.deciding import NUMBERS, Clock, Hazards, Heard, decide
 from avtr_cli.motion.body.hands import Hands, Manner
 from avtr_cli.motion.body.heads import BEFORE, HISTORY, MIXED, SHIPPED, STYLE, Heads, hearing_sha256, load_heads
 from avtr_cli.motion.body.plans import Plan
-from avtr_cli.motion.body.task import ARM, rest_named, rest_of
+from avtr_cli.motion.body.task import ARM, WRIST, rest_named, rest_of
 from avtr_cli.motion.body.to_body import to_body
-from avtr_cli.motion.body.torso import SHIFTED, SWAYS, Trunk, Voices, shift_posture
+from avtr_cli.motion.body.torso import SHIFTED, SWAYS, Trunk, Voices, drift, shift_posture
 from avtr_cli.motion.lmfm.generator import LmfmGenerator
 from avtr_cli.motion.lmfm.hearing import FLAGS
 from avtr_cli.motion.replay import Replay
@@ -79,7 +79,7 @@ class WithBody:
         who = torch.tensor([seed & 0xFFFFFFFF, identity.person], dtype=torch.int64)
         own = {"who": who, "arms": torch.from_numpy(rows)}
         inner = self._inner.start(face, seed)
-        return dict(inner) | _named(own | _told(hands, Clock.unset(), Trunk.at_rest()))
+        return dict(inner) | _named(own | _told(hands, Clock.unset(), Trunk.at_rest(), np.zeros((3, 6))))
 
     def _rest(self, arms: tuple[Arm, Arm]) -> Doubles:
         """(2, 10): the photo's own, unless another is asked for and the arm is free."""
@@ -112,7 +112,9 @@ class WithBody:
         """The body's columns of a chunk, (5, 36), and what is remembered after it."""
         hands, clock, trunk = self._remembered(own)
         rng = np.random.default_rng([*own["who"].tolist(), index, _STREAM])
-        numbers, normal = rng.random((CHUNK_FRAMES, NUMBERS)), rng.standard_normal((CHUNK_FRAMES, len(SWAYS)))
+        numbers, normal = rng.random((CHUNK_FRAMES, NUMBERS)), rng.standard_normal((CHUNK_FRAMES, len(SWAYS) + 6))
+        moving = [side for side in hands.free if self.config.liveliness and not hands.arms[side].pinned]
+        paths = own["drift"].numpy().copy()
         arms, torso = [], []
         for frame in range(CHUNK_FRAMES):
             voices = Voices(0.0, 0.0)
@@ -125,11 +127,12 @@ class WithBody:
             do_cues(hands, clock, index * CHUNK_FRAMES + frame, cues, numbers[frame], self._manner)
             row = hands.plan.step()
             arms.append(row[:_ARMS].reshape(2, len(ARM)))
+            arms[-1][moving, WRIST] += drift(paths, normal[frame, len(SWAYS) :])[moving]
             head = controls[frame, _HEAD]
-            torso.append(trunk.step(normal[frame], voices, row[_SHIFT], arms[-1], hands.rest, head))
+            torso.append(trunk.step(normal[frame, : len(SWAYS)], voices, row[_SHIFT], arms[-1], hands.rest, head))
             clock.tick(voices.own > 0.5)
         rows = to_body(np.stack(arms), np.stack(torso), hands.arms)
-        return rows, {"who": own["who"], "arms": own["arms"]} | _told(hands, clock, trunk)
+        return rows, {"who": own["who"], "arms": own["arms"]} | _told(hands, clock, trunk, paths)
 
     def _remembered(self, own: dict[str, Tensor]) -> tuple[Hands, Clock, Trunk]:
         told = {name: tensor.numpy().copy() for name, tensor in own.items()}
@@ -196,11 +199,11 @@ def _named(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     return {_PREFIX + name: tensor for name, tensor in tensors.items()}
 
 
-def _told(hands: Hands, clock: Clock, trunk: Trunk) -> dict[str, Tensor]:
+def _told(hands: Hands, clock: Clock, trunk: Trunk, drifting: Doubles) -> dict[str, Tensor]:
     """What is remembered, as tensors of their own."""
     arrays = {
         "plan": hands.plan.ahead, "recent": hands.plan.recent, "home": hands.home, "up": np.array(hands.up),
         "since": clock.since, "clock": np.array([clock.quiet, clock.talked, clock.risen]), "sway": trunk.sway,
-        "levels": trunk.levels, "breath": np.array([trunk.breath]),
+        "levels": trunk.levels, "breath": np.array([trunk.breath]), "drift": drifting,
     }  # fmt: skip
     return {name: torch.from_numpy(np.array(array)) for name, array in arrays.items()}

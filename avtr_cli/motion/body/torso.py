@@ -27,6 +27,7 @@ SWAYS = {
     "hipRoll": (4.0, 0.5),
 }
 """Seconds and spread, in the units of `task.TORSO`."""
+DRIFT_S, DRIFTS = 1.6, 0.008  # s and arm lengths: no hand is ever quite still
 SETTLES = 0.3  # s of each low-pass
 LOST = 1.12  # what the low-passes take of the spread
 QUIETER = 0.55  # of the sway while not speaking
@@ -38,6 +39,8 @@ BY_PITCH, BY_YAW = 0.15, 0.20  # of the head's turn that the chest goes along
 
 _KEEP = np.array([math.exp(-1 / (tau * FPS)) for tau, _ in SWAYS.values()])
 _STEP = np.array([LOST * sd for _, sd in SWAYS.values()]) * np.sqrt(1 - _KEEP**2)
+_DRIFT_KEEP = math.exp(-1 / (DRIFT_S * FPS))
+_DRIFT_STEP = LOST * DRIFTS * math.sqrt(1 - _DRIFT_KEEP**2)
 _SETTLE = 1 - math.exp(-1 / (SETTLES * FPS))
 _LEVEL = 1 - math.exp(-1 / (LEVEL_S * FPS))
 _SWAYED = [TORSO.index(name) for name in SWAYS]
@@ -74,9 +77,7 @@ class Trunk:
         `normal` (6,) are standard normal numbers, `shift` (4,) of SHIFTED, `hands` and `rest` (2, 10) of `task.ARM`,
         `head` (2,) pitch and yaw of the controls.
         """
-        self.sway[0] = _KEEP * self.sway[0] + _STEP * normal
-        for low in (1, 2):
-            self.sway[low] += _SETTLE * (self.sway[low - 1] - self.sway[low])
+        _wander(self.sway, _KEEP, _STEP * normal)
         heard = np.array([voices.own, voices.partner * (1 - voices.own)])
         self.levels[0] += _LEVEL * (heard - self.levels[0])
         self.levels[1] += _LEVEL * (self.levels[0] - self.levels[1])
@@ -90,6 +91,19 @@ class Trunk:
         self.breath += (BREATHS_HZ + SPEAKING_HZ * speaking) / FPS
         row[_BREATH] = math.sin(2 * math.pi * self.breath) * (1 + DEEPER * speaking)
         return row
+
+
+def drift(paths: Doubles, normal: Doubles) -> Doubles:
+    """The next frame of how both hands drift, (2, 3) arm lengths: `paths` (3, 6) goes on, `normal` (6,) are drawn."""
+    _wander(paths, np.array(_DRIFT_KEEP), _DRIFT_STEP * normal)
+    return paths[2].reshape(2, 3).copy()
+
+
+def _wander(paths: Doubles, keep: Doubles, step: Doubles) -> None:
+    """One frame of processes and their two low-passes, (3, n)."""
+    paths[0] = keep * paths[0] + step
+    for low in (1, 2):
+        paths[low] += _SETTLE * (paths[low - 1] - paths[low])
 
 
 def shift_posture(plan: Plan, columns: slice, numbers: Doubles, standing: bool) -> None:
