@@ -10,11 +10,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from avtr_cli.audio.accents import RATE
 from avtr_cli.core.arrays import Doubles, Mask, Reals
 from avtr_cli.core.timing import FPS
 from avtr_cli.motion.body.events import BEATS, BETWEEN_BEATS, EVENTS, REFRACTORY
 from avtr_cli.motion.body.heads import STYLE
-from avtr_cli.training.prosody import RATE, Prosody, accent_strengths
+from avtr_cli.training.prosody import Prosody, accent_strengths
 
 PHRASE, PAUSE = 0.5, 0.8  # s: of a phrase at least; of a pause that a gesture unit goes on over
 RAISED, LONG_ENOUGH = 0.72, 1.2  # share of groups that hands are up for, and s over which it is reached

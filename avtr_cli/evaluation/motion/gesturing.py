@@ -289,7 +289,8 @@ def _in_trunk(take: GestureTake, side: int) -> Doubles:
         aside, before = (point[:, 0] + SHOULDER_M) / TRUNK[0], point[:, 2] / TRUNK[1]
         inside = (1 - np.hypot(aside, before)) * TRUNK[1] + ROUND
         depths.append(np.where((point[:, 1] > 0.02) & (point[:, 1] < 0.48), inside, -1.0))
-    return np.maximum.reduce(depths)
+    deepest: Doubles = np.maximum.reduce(depths)
+    return deepest
 
 
 def _hands_apart(take: GestureTake) -> Doubles:

@@ -96,7 +96,8 @@ class Trunk:
 def drift(paths: Doubles, normal: Doubles) -> Doubles:
     """The next frame of how both hands drift, (2, 3) arm lengths: `paths` (3, 6) goes on, `normal` (6,) are drawn."""
     _wander(paths, np.array(_DRIFT_KEEP), _DRIFT_STEP * normal)
-    return paths[2].reshape(2, 3).copy()
+    drifted: Doubles = paths[2].reshape(2, 3).copy()
+    return drifted
 
 
 def _wander(paths: Doubles, keep: Doubles, step: Doubles) -> None:
