@@ -115,7 +115,7 @@ def test_no_target_is_out_of_reach_in_the_trunk_or_out_of_the_picture(seed):
     again = within_reach(target, 0.36, -0.5)
     assert target[UP] >= -0.51
     assert np.linalg.norm(target[WRIST]) <= REACH + 0.36
-    if (aside := 0.34 + target[OUT]) < 0.42 and target[UP] < 0.1:
+    if (aside := max(0.14 + target[OUT], 0)) < 0.42 and target[UP] < 0.1:
         assert target[FRONT] >= 0.36 * np.sqrt(1 - (aside / 0.42) ** 2) - 1e-9
     assert np.abs(again - target).max() < 0.2
 

@@ -1,6 +1,6 @@
 """What motion has to know of a photo's arms: how long they are, how they rest, and where they may go.
 
-A renderer measures it and hands it on as the row `body` of `Identity.anatomy`, float64 (2, 24), left and right. All
+A renderer measures it and hands it on as the row `body` of `Identity.anatomy`, float64 (2, 25), left and right. All
 is in the chest's axes, x to the left, y down, z to the back; the right arm's is mirrored, as if it were a left one.
 Two bones reach a wrist in one way once the elbow's side is chosen, its `swivel`: 0 degrees below, 90 outside.
 """
@@ -27,7 +27,8 @@ class Arm:
     hand         (3,) unit: from the wrist to the fingers' roots, along the forearm's axes (it, hinge, their product)
     palm         radians of the palm: 0 thumb up, a quarter turn palm up
     rest         (4,) the wrist from the shoulder, out, up and front, in arm lengths, and the swivel in degrees
-    free         whether it may gesture; pinned: whether it keeps its place while the trunk moves, as hands on thighs do
+    free         whether it may gesture; sits: whether somebody sits
+    pinned       whether its hand keeps its place while the trunk moves, as on thighs, in pockets and beside hips
     lever        (3,) metres from the middle of the spine's joints to the shoulder
     lowest       `up` at which a hand before the body still is in the picture
     depth        arm lengths that the trunk reaches before the shoulders, a hand's thickness included
@@ -42,6 +43,7 @@ class Arm:
     palm: float
     rest: Doubles
     free: bool
+    sits: bool
     pinned: bool
     lever: Doubles
     lowest: float
@@ -70,7 +72,7 @@ def arm_of(row: Doubles) -> Arm:
         size = _SIZES.get(one.name, 0)
         told[one.name] = row[at : at + size] if size else float(row[at])
         at += size or 1
-    return Arm(**told | {name: bool(told[name]) for name in ("free", "pinned")})  # type: ignore[arg-type]
+    return Arm(**told | {name: bool(told[name]) for name in ("free", "sits", "pinned")})  # type: ignore[arg-type]
 
 
 def place_of(wrists: Doubles) -> Doubles:
@@ -128,7 +130,7 @@ def posed(arm: Arm) -> Arm:
 MEAN_ARM = posed(
     Arm(
         upper=0.25, fore=0.24, along=np.zeros(3), hinge=np.zeros(3), bend=0.0, hand=np.array([1.0, 0.0, 0.0]),
-        palm=0.2, rest=np.array([0.14, -0.95, 0.09, 10.0]), free=True, pinned=False,
+        palm=0.2, rest=np.array([0.14, -0.95, 0.09, 10.0]), free=True, sits=False, pinned=False,
         lever=np.array([0.17, -0.28, -0.02]), lowest=-1.0, depth=0.36,
     )
 )  # fmt: skip

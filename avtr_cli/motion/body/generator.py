@@ -113,7 +113,7 @@ class WithBody:
         hands, clock, trunk = self._remembered(own)
         rng = np.random.default_rng([*own["who"].tolist(), index, _STREAM])
         numbers, normal = rng.random((CHUNK_FRAMES, NUMBERS)), rng.standard_normal((CHUNK_FRAMES, len(SWAYS) + 6))
-        moving = [side for side in hands.free if self.config.liveliness and not hands.arms[side].pinned]
+        moving = [side for side in hands.free if self.config.liveliness and hands.arms[side].free]
         paths = own["drift"].numpy().copy()
         arms, torso = [], []
         for frame in range(CHUNK_FRAMES):
@@ -122,7 +122,7 @@ class WithBody:
                 voices = Voices(float(heard.own[frame]), float(heard.partner[frame]))
                 decide(
                     hands, clock, frame, heard, numbers[frame], self._manner, self.config.liveliness,
-                    lambda drawn: shift_posture(hands.plan, _SHIFT, drawn, not hands.arms[0].pinned),
+                    lambda drawn: shift_posture(hands.plan, _SHIFT, drawn, not hands.arms[0].sits),
                 )  # fmt: skip
             do_cues(hands, clock, index * CHUNK_FRAMES + frame, cues, numbers[frame], self._manner)
             row = hands.plan.step()

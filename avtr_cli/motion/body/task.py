@@ -42,6 +42,7 @@ REACH = 0.985  # arm lengths
 INMOST = -0.15  # `out` in gesture space: beyond it hands meet
 LOWEST = -0.66  # `up` in gesture space: below it a beat ends at the hip
 HALF_SHOULDERS = 0.34  # arm lengths from the body's middle to a shoulder
+FINGERS = 0.2  # arm lengths by which fingers are nearer to the middle than the wrist
 TRUNK = 0.42  # arm lengths: half the width of the trunk that hands keep out of; its depth is the body's own
 
 
@@ -71,7 +72,7 @@ def within_reach(target: Doubles, depth: float, lowest: float) -> Doubles:
     reach = float(np.linalg.norm(kept[WRIST]))
     if reach > REACH:
         kept[WRIST] *= REACH / reach
-    aside = HALF_SHOULDERS + kept[OUT]
-    if abs(aside) < TRUNK and kept[UP] < 0.1:
+    aside = max(HALF_SHOULDERS + kept[OUT] - FINGERS, 0.0)
+    if aside < TRUNK and kept[UP] < 0.1:
         kept[FRONT] = max(kept[FRONT], depth * math.sqrt(1 - (aside / TRUNK) ** 2))
     return kept

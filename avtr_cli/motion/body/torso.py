@@ -27,7 +27,7 @@ SWAYS = {
     "hipRoll": (4.0, 0.5),
 }
 """Seconds and spread, in the units of `task.TORSO`."""
-DRIFT_S, DRIFTS = 1.6, 0.008  # s and arm lengths: no hand is ever quite still
+DRIFT_S, DRIFTS = 1.6, 0.0105  # s and arm lengths: no hand is ever quite still
 SETTLES = 0.3  # s of each low-pass
 LOST = 1.12  # what the low-passes take of the spread
 QUIETER = 0.55  # of the sway while not speaking

@@ -29,8 +29,9 @@ NEAR = 0.5  # arm lengths before the shoulder at which a hand is looked for in t
 HIGHEST = -0.15  # `up` above which hands before the body would not be seen: then arms do not gesture
 BELLY = (0.12, 0.48)  # m below the shoulder between which the trunk's depth counts
 SIDEWAYS = 0.2  # m from the middle likewise
-THICKNESS = 0.05  # m of a hand
+THICKNESS = 0.065  # m of a hand, and a little air
 DEPTHS = (0.30, 0.80)  # arm lengths: the least and the most that is believed
+ON_HIPS, BENT = -0.6, 0.93  # `up` of a hand that rests on the hips; arm lengths to its wrist: farther away it hangs
 HELD, LARGE, SOLID = (0.05, 0.3), 0.012, 0.5  # units from a hand; square units of what it holds at least; of the matte
 LEVEL = 0.6  # of a thigh's direction downwards, below which somebody sits
 
@@ -76,7 +77,7 @@ def _measured(
     arm = Arm(
         upper=upper, fore=fore, along=_unit(elbow - shoulder), hinge=np.zeros(3), bend=0.0, hand=np.zeros(3), palm=0.0,
         rest=np.array([*(wrist - shoulder) / length * [1, -1, -1], _swivel(elbow - shoulder, wrist - elbow, towards)]),
-        free=free, pinned=not free or _sits(model, placed, seen, side),
+        free=free, sits=_sits(model, placed, seen, side), pinned=False,
         lever=shoulder - _middle_of_spine(model, placed, chest) * flip,
         lowest=_lowest(placed[model.bone(f"upperarm01.{side}")], length, seen, lens),
         depth=_depth(model, wrapped, chest, shoulder, length, flip),
@@ -89,6 +90,7 @@ def _measured(
     arm = replace(
         arm, along=along, hinge=hinge, bend=float(bend), palm=palm,
         hand=np.array([hand @ forearm, hand @ hinge, hand @ third]), free=arm.free and arm.lowest < HIGHEST,
+        pinned=arm.sits or not arm.free or _lies_on_hips(arm),
     )  # fmt: skip
     little = np.cos(palm) * third - np.sin(palm) * np.cross(forearm, third)
     axes = tuple(axis * flip for axis in (along, hinge, forearm, little, np.cross(little, forearm)))
@@ -131,6 +133,10 @@ def _sits(model: BodyModel, placed: Doubles, seen: SeenBody, side: str) -> bool:
     """Whether the thigh, on which the hand then lies, is level."""
     hip, knee = placed[model.bone(f"upperleg01.{side}")], placed[model.bone(f"lowerleg01.{side}")]
     return bool(abs(_unit(knee - hip)[1]) < LEVEL and seen.sees(25 if side == "L" else 26))
+
+
+def _lies_on_hips(arm: Arm) -> bool:
+    return bool(arm.rest[1] < ON_HIPS and np.linalg.norm(arm.rest[:3]) < BENT)
 
 
 def _middle_of_spine(model: BodyModel, placed: Doubles, chest: Doubles) -> Vector:
