@@ -308,7 +308,7 @@ def test_what_is_left_out_of_the_front_view_is_not_seen_there(renderer, identity
     other = replace(identity, kept=replace(identity.kept, avatar=whole))
     for controls in ({}, {"headYaw": 0.4, "jawOpen": 0.5}, {"headYaw": -0.4, "eyeBlinkLeft": 1.0}):
         apart = np.abs(drawn(renderer, identity, **controls).astype(int) - drawn(renderer, other, **controls))
-        assert (apart.max(2) > 12).sum() < 10
+        assert (apart.max(2) > 12).sum() < 20
 
 
 def test_motion_that_is_not_finite_is_refused_with_its_frame(renderer, identity):
@@ -330,13 +330,9 @@ def test_no_motion_tears_the_person_apart(renderer, identity, seed, size):
     assert spread.max() < 2.5  # m
 
 
-@pytest.mark.parametrize(
-    ("settings", "said"),
-    [({"view": "crop"}, "render.view=photo"), ({}, "runtime.kernels=auto")],
-)
-def test_settings_that_a_body_cannot_be_drawn_with_are_refused(config, settings, said):
-    with pytest.raises(ConfigError, match=said):
-        BodyRenderer(replace(config, **settings), CPU, "auto" if settings else "off")
+def test_a_crop_of_a_body_is_refused(config):
+    with pytest.raises(ConfigError, match=r"render\.view=photo"):
+        BodyRenderer(replace(config, view="crop"), CPU)
 
 
 @pytest.mark.slow

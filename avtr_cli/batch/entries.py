@@ -16,7 +16,7 @@ from typing import Any
 from avtr_cli.audio.files import DialogueFiles
 from avtr_cli.batch.claims import Claims, Twins
 from avtr_cli.batch.places import OUTPUTS, format_said, output_of, place_of
-from avtr_cli.batch.reading import understood
+from avtr_cli.batch.reading import NAME_FILES, understood
 from avtr_cli.batch.rows import Row, Source
 from avtr_cli.core.config import Preset, load_preset
 from avtr_cli.core.errors import AvtrError, ConfigError, InputError
@@ -98,9 +98,9 @@ def _read_by(said: dict[str, Any]) -> Iterator[Path]:
     for key in ("photo", "photo_b", "dialogue", "partner", "from_motion", "cues", "interactions", "preset"):
         if isinstance(said.get(key), str | Path):
             yield Path(said[key])
-    background = said["set"].get("render.background")
-    if isinstance(background, str):
-        yield Path(background)
+    for key in NAME_FILES:
+        if isinstance(said["set"].get(key), str):
+            yield Path(said["set"][key])
 
 
 def _merged(*said: dict[str, Any]) -> dict[str, Any]:

@@ -15,6 +15,8 @@ from avtr_cli.core.textfile import quoted
 from avtr_cli.output.layouts import LAYOUTS
 
 _FILES = ("photo", "photo_b", "dialogue", "partner", "from_motion")
+NAME_FILES = ("render.background", "render.camera")
+"""Settings that may name a file beside the manifest."""
 _LISTS = ("cues", "interactions")  # or a file of them
 _WHOLE = {"seed": (0, 2**31 - 1), "face": (1, 1000), "face_b": (1, 1000), "avatar_channel": (1, 2)}
 _SECONDS = {"start": (0.0, 360_000.0), "duration": (0.04, 360_000.0)}  # 100 hours; a frame at least
@@ -92,7 +94,8 @@ def _settings(row: Row) -> dict[str, Any]:
         settings |= dotted | parse_settings(texts)
     except ConfigError as error:
         raise ConfigError(f"{row.where}: {error}") from None
-    background = settings.get("render.background")
-    if isinstance(background, str) and can_name_a_file(background) and os.path.isfile(row.base / background):
-        settings["render.background"] = str(row.base / background)
+    for key in NAME_FILES:
+        named = settings.get(key)
+        if isinstance(named, str) and can_name_a_file(named) and os.path.isfile(row.base / named):
+            settings[key] = str(row.base / named)
     return settings

@@ -127,9 +127,8 @@ def _under(folder: Path, outputs: dict[str, Path]) -> dict[str, Path]:
 
 
 def _read_by(job: Job) -> list[Path]:
-    background = Path(job.preset.render.background)
-    paths = [*job.photos, *job.sound.paths, *([job.from_motion] if job.from_motion else [])]
-    return paths + ([background] if background.is_file() else [])
+    named = [path for path in job.preset.files().values() if path.is_file()]
+    return [*job.photos, *job.sound.paths, *([job.from_motion] if job.from_motion else []), *named]
 
 
 def _seen(parcel: Parcel) -> bool:
@@ -148,10 +147,7 @@ def _moved(job: Job, places: dict[Path, Path], outputs: dict[str, Path]) -> Job:
         dialogue=place(job.sound.dialogue),
         partner=place(job.sound.partner) if job.sound.partner else None,
     )
-    background = Path(job.preset.render.background)
-    preset = job.preset
-    if background in places:
-        preset = preset.with_settings(**{"render.background": str(place(background))})
+    preset = job.preset.with_settings(**{key: str(place(path)) for key, path in job.preset.files().items()})
     moved: dict[str, Any] = {
         "photo": place(job.photo),
         "sound": sound,

@@ -119,7 +119,7 @@ class Worker:
             engine = self.engine(job.preset)
             people = find_people(job, engine)
             avatars = prepare_avatars(job, engine, checked.source, people, call_heard=False)
-        size = job.frame_size([one.identity.size for one in avatars])
+        size = job.frame_size([one.size for one in avatars])
         return Checked(
             frames=checked.frames,
             size=size,

@@ -20,6 +20,7 @@ import typer
 
 from avtr_cli import __version__
 from avtr_cli.cli import (
+    avatar,
     batch,
     bench,
     compare,
@@ -74,6 +75,11 @@ _add(
 )  # fmt: skip
 _add(MAKE, "dialogue", dialogue.dialogue, "avtr dialogue me.jpg them.jpg call.wav -o call.mp4")
 _add(MAKE, "batch", batch.batch, "avtr batch calls/ -o videos/", cls=batch.BatchCommand)
+_add(
+    MAKE, "avatar", avatar.avatar,
+    "avtr avatar full.jpg -o me.ply",
+    "avtr avatar full.jpg --from-motion call.safetensors -o frames/",
+)  # fmt: skip
 _add(MAKE, "demo", demo.demo, "avtr demo --list", "avtr demo astronaut-speaking -o out")
 _add(ASK, "presets", presets.presets)
 app.add_typer(config.app, name="config", rich_help_panel=ASK)

@@ -72,6 +72,8 @@ class ManyJobs:
     size: options.Size = None
     view: options.View = None
     background: options.Background = None
+    camera: options.Camera = None
+    framing: options.Framing = None
     label: options.Label = ""
     sound: options.Sound = None
     preset: Annotated[
@@ -138,8 +140,7 @@ class ManyJobs:
         from avtr_cli.output.label import check_label
         from avtr_cli.provenance.marks import choose_signer
 
-        settings = (self.settings, self.device, self.size, self.view, self.background, self.sound)
-        options.preset_of(self.preset or "default", *settings)
+        options.preset_of(self.preset or "default", self.settings, **options.named_settings(self))
         if self.label:
             check_label(self.label)
         if self.provenance and (self.certificate or self.private_key):
@@ -152,10 +153,9 @@ class ManyJobs:
         said: dict[str, Any] = {
             "photo": self.photo, "avatar_channel": self.avatar_channel, "solo": self.solo or None,
             "preset": self.preset, "set": self.settings or None, "seed": self.seed, "start": self.start,
-            "duration": self.duration, "format": self.form, "runtime.device": self.device, "render.size": self.size,
-            "render.view": self.view, "render.background": self.background, "output.sound": self.sound,
-            "label": self.label or None,
+            "duration": self.duration, "format": self.form, "label": self.label or None,
         }  # fmt: skip
+        said |= {options.NAMED[name]: value for name, value in options.named_settings(self).items()}
         return Row("the command line", Path(), {key: value for key, value in said.items() if value is not None})
 
 

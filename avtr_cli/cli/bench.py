@@ -53,6 +53,11 @@ def bench(
         from avtr_cli.diagnostics.benchmark import published_lines
 
         lines += published_lines()
+    if chosen.render.renderer == "body":
+        from avtr_cli.diagnostics.body_timing import body_lines, time_body
+
+        timing = time_body(chosen)
+        told, lines = told | {"body": timing}, [*lines, *body_lines(timing)]
     tell_numbers(lines, told, report, as_json)
 
 

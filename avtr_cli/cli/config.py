@@ -24,13 +24,16 @@ def show(
     size: options.Size = None,
     view: options.View = None,
     background: options.Background = None,
+    camera: options.Camera = None,
+    framing: options.Framing = None,
     sound: options.Sound = None,
     as_json: options.AsJson = False,
 ) -> None:
     """Print every setting as YAML that is a preset itself; a comment marks what differs from the default."""
     from avtr_cli.core.textfile import json_text
 
-    chosen = options.preset_of(preset, settings, device, size, view, background, sound)
+    named = {"size": size, "view": view, "background": background, "camera": camera, "framing": framing, "sound": sound}
+    chosen = options.preset_of(preset, settings, device, **named)
     if as_json:
         typer.echo(json_text(chosen.as_dict() | {"changed": list(_changed(chosen))}, 2))
         return

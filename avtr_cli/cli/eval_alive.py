@@ -99,7 +99,7 @@ def alive(
     places = {clip.name: Place(out / clip.name) for clip in clips}
     _refuse(folder, clips, out)
     _refuse_what_lies_there(out, places, overwrite, render)
-    chosen = options.preset_of(preset, settings, device, size, "photo")
+    chosen = options.preset_of(preset, settings, device, size=size, view="photo")
     for sentence in left_out:
         voice.note(sentence)
     manner = running.Manner(quiet, False, progress)

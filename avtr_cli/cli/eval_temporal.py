@@ -45,7 +45,7 @@ def temporal(
     options.check_written({"--report": report}, (*photos, dialogue))
     for photo in photos:
         picture_size(photo)  # a mistyped name is told before the motion is made
-    chosen = options.preset_of(preset, settings, device, size, view)
+    chosen = options.preset_of(preset, settings, device, size=size, view=view)
     runtime.use_threads(chosen.runtime.threads)
     where = runtime.choose_device(chosen.runtime.device)
     call = load_dialogue(DialogueFiles(dialogue=dialogue or shipped_folder("examples") / "dialogue.wav"))

@@ -12,6 +12,7 @@ from avtr_cli.cli import (
     eval_alike,
     eval_alive,
     eval_baselines,
+    eval_body,
     eval_folder,
     eval_gestures,
     eval_interactions,
@@ -33,6 +34,7 @@ SHORTEST_MINUTES = 0.1  # of a take that borders and drift can be told from
 
 app = typer.Typer(cls=Group, help="Measures of motion, pictures and videos, with their bounds.", no_args_is_help=True)
 app.command("renderer", cls=Command)(eval_renderer.renderer)
+app.command("body", cls=Command)(eval_body.body)
 app.command("temporal", cls=Command)(eval_temporal.temporal)
 app.command("interactions", cls=Command)(eval_interactions.interactions)
 app.command("gestures", cls=Command)(eval_gestures.gestures)

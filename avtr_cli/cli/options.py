@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     from avtr_cli.prompts.interactions import Touch
 
 VIEWS = ("crop", "photo")
-BACKGROUNDS = ("none", "blur", "transparent")
+BACKGROUNDS = ("none", "blur", "studio", "transparent")
+CAMERAS = ("front", "orbit:20", "orbit:-20")
+FRAMINGS = ("photo", "full", "half", "head")
 SOUNDS = ("avatar", "mix", "stereo", "none")
 DEVICES = ("auto", "cpu", "cuda")
 
@@ -86,7 +88,21 @@ Background = Annotated[
     str | None,
     option(
         DRAWN, "--background", metavar="NAME|FILE", autocompletion=completions.among(BACKGROUNDS),
-        help="none, blur, transparent, #RRGGBB or an image file.",
+        help="none, blur, studio, transparent, #RRGGBB or an image file.",
+    ),
+]  # fmt: skip
+Camera = Annotated[
+    str | None,
+    option(
+        DRAWN, "--camera", metavar="NAME|FILE", autocompletion=completions.among(CAMERAS),
+        help="Of a body: front, orbit:DEG (to the right), orbit:DEG,DEG (and up), or a .yaml of views.",
+    ),
+]  # fmt: skip
+Framing = Annotated[
+    str | None,
+    option(
+        DRAWN, "--framing", metavar="NAME", autocompletion=completions.among(FRAMINGS),
+        help="Of a body: photo, full, half or head.",
     ),
 ]  # fmt: skip
 Sound = Annotated[
@@ -154,6 +170,8 @@ class JobOptions:
     size: Size = None
     view: View = None
     background: Background = None
+    camera: Camera = None
+    framing: Framing = None
     interactions: Annotated[
         Path | None,
         option(
@@ -209,7 +227,7 @@ class JobOptions:
 
     def chosen(self) -> Preset:
         """The settings that these options come to. Raises ConfigError."""
-        return preset_of(self.preset, self.settings, self.device, self.size, self.view, self.background, self.sound)
+        return preset_of(self.preset, self.settings, **named_settings(self))
 
     def touches(self) -> tuple[Touch, ...]:
         """What `--interactions` and `--interact` say, in the order of its frames. Raises ConfigError."""
@@ -236,25 +254,28 @@ class JobOptions:
         }
 
 
-def preset_of(
-    name: str,
-    settings: list[str] | None,
-    device: str | None = None,
-    size: int | None = None,
-    view: str | None = None,
-    background: str | None = None,
-    sound: str | None = None,
-) -> Preset:
-    """The preset with `--set` pairs and then the named options on top. Raises ConfigError."""
-    typed = {
-        "--device": ("runtime.device", device),
-        "--size": ("render.size", size),
-        "--view": ("render.view", view),
-        "--background": ("render.background", background),
-        "--sound": ("output.sound", sound),
-    }
-    options = {key: option for option, (key, _) in typed.items()}
-    return load_preset(name, tuple(settings or ())).changed(dict(typed.values()), options=options)
+NAMED = {
+    "device": "runtime.device",
+    "size": "render.size",
+    "view": "render.view",
+    "background": "render.background",
+    "camera": "render.camera",
+    "framing": "render.framing",
+    "sound": "output.sound",
+}
+"""Options that are settings, without their dashes."""
+
+
+def named_settings(shared: Any) -> dict[str, Any]:
+    """What the options of a command that are settings say, by the names of NAMED."""
+    return {name: getattr(shared, name) for name in NAMED if hasattr(shared, name)}
+
+
+def preset_of(name: str, settings: list[str] | None, device: str | None = None, **named: Any) -> Preset:
+    """The preset with `--set` pairs and then the options `named` as in NAMED on top. Raises ConfigError."""
+    said = {NAMED[option]: value for option, value in {"device": device, **named}.items()}
+    options = {key: f"--{option}" for option, key in NAMED.items()}
+    return load_preset(name, tuple(settings or ())).changed(said, options=options)
 
 
 def files_of_settings(preset: str, *others: Path | None) -> tuple[Path, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,6 +25,8 @@ class Camera:
     focal_px  focal length in pixels of the frame; None: the photo's own
     centre_px where the axis meets the frame, px; None: the photo's, at the same share of the frame
     size      (width, height) of the frame; None: the identity's own
+    moves     whether it is one of a camera that moves: what stood behind the person is then shown at no moment, as
+              it is known from the photo's own place alone
     """
 
     rotation: Rows = UNTURNED
@@ -31,10 +34,24 @@ class Camera:
     focal_px: float | None = None
     centre_px: tuple[float, float] | None = None
     size: tuple[int, int] | None = None
+    moves: bool = False
+
+    @property
+    def turned(self) -> bool:
+        """Whether it stands elsewhere than the photo's, or looks elsewhere, or does so in other frames."""
+        return self.moves or self.rotation != UNTURNED or self.position != (0.0, 0.0, 0.0)
 
 
 FRONT = Camera()
 """The photo's own view."""
+
+
+@dataclass(frozen=True)
+class MovingCamera:
+    """A camera for each frame, counted from the video's first; all of one `size` (width, height)."""
+
+    at: Callable[[int], Camera]
+    size: tuple[int, int] | None
 
 
 @dataclass(frozen=True)
@@ -92,7 +109,7 @@ def _rows(rotation: Doubles) -> Rows:
     return x, y, z
 
 
-def check_front(camera: Camera, renderer: str) -> None:
+def check_front(camera: Camera | MovingCamera, renderer: str) -> None:
     """Raises ConfigError for any view but the photo's, of a renderer that knows no other."""
     if camera != FRONT:
         raise ConfigError(f"the {renderer} renderer draws the photo's own view alone; leave the camera out")

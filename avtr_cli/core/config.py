@@ -16,7 +16,18 @@ from typing import Any
 
 from avtr_cli.core import presets
 from avtr_cli.core.errors import ConfigError
-from avtr_cli.core.limits import check_all, check_value, is_background, is_device, is_style, like, one_of, within
+from avtr_cli.core.limits import (
+    VIEWS_SUFFIXES,
+    check_all,
+    check_value,
+    is_background,
+    is_device,
+    is_style,
+    is_viewpoint,
+    like,
+    one_of,
+    within,
+)
 from avtr_cli.core.renamed import name_now, value_now
 from avtr_cli.core.textfile import quoted
 
@@ -26,7 +37,10 @@ EMOTIONS = ("neutral", "happy", "serious", "surprised", "sad")
 SPEEDS = ("ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow")
 NO_STYLE = "none"
 STYLE = "none, or a .npz file of FLAME motion"
-BACKGROUND = "none, blur, transparent, a colour such as #204060, or a picture file"
+BACKGROUND_WORDS = ("none", "blur", "studio", "transparent")
+BACKGROUND = "none, blur, studio, transparent, a colour such as #204060, or a picture file"
+
+VIEWPOINT = "front, orbit:DEG or orbit:DEG,DEG (to the right of the picture, and upwards), or a .yaml file of views"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,6 +89,10 @@ class RenderConfig:
     background: str = like(BACKGROUND, is_background, "none")  # none: the photo's own
     breathing: float = within(0, 3, 1.0)  # scales the slow rise of the shoulders; 0 is off
     relight: float = within(0, 2, 1.0)  # scales the shading that follows head and skin; 0 is off
+    # Of the renderer of bodies alone:
+    camera: str = like(VIEWPOINT, is_viewpoint, "front")  # from where it is seen
+    framing: str = one_of("photo", "full", "half", "head", default="photo")  # how much of the person the frame shows
+    shadow: float = within(0, 1, 1.0)  # scales the shadow on a studio's floor, where the feet are seen; 0 is off
     # Of the LivePortrait renderer alone:
     region: str = one_of("all", "expression", "pose", "lips", "eyes", default="all")  # what moves
     driving: str = one_of("avtr1", "relative", "absolute", default="avtr1")  # avtr1: the expression turns with the head
@@ -153,6 +171,16 @@ class Preset:
         `options` has the names of options that stand for keys, as {"render.size": "--size"}; they are named instead.
         """
         return _apply(self, {k: v for k, v in settings.items() if v is not None}, origin, options or {})
+
+    def files(self) -> dict[str, Path]:
+        """The files of the user's that settings name, by their dotted keys."""
+        behind, style, camera = self.render.background, self.motion.style, self.render.camera
+        named = {
+            "render.background": "" if behind in BACKGROUND_WORDS or behind.startswith("#") else behind,
+            "render.camera": camera if camera.lower().endswith(VIEWS_SUFFIXES) else "",
+            "motion.style": "" if style == NO_STYLE else style,
+        }
+        return {key: Path(name) for key, name in named.items() if name}
 
     def as_dict(self) -> dict[str, Any]:
         """All settings as nested dictionaries of plain values."""

@@ -16,6 +16,11 @@ from avtr_cli.core.textfile import quoted
 
 Number = TypeVar("Number", int, float)
 
+ORBIT = re.compile(r"orbit:([-+]?\d{1,3}(?:\.\d{1,6})?)(?:,([-+]?\d{1,3}(?:\.\d{1,6})?))?")
+"""A camera's degrees to the right of the picture, and upwards."""
+FURTHEST_DEG = (180.0, 60.0)  # either way
+VIEWS_SUFFIXES = (".yaml", ".yml")
+
 _LIMIT = "limit"
 
 
@@ -126,6 +131,13 @@ def is_background(text: str) -> bool:
 def is_style(text: str) -> bool:
     """None, or what can be the name of a file of FLAME motion; whether that is there, its reader tells."""
     return text == "none" or (can_name_a_file(text) and text.lower().endswith(".npz"))
+
+
+def is_viewpoint(text: str) -> bool:
+    """Whether `text` names a camera, as core/viewpoint.py reads it; whether a file of views holds any, that tells."""
+    if found := ORBIT.fullmatch(text):
+        return all(-most <= float(said) <= most for most, said in zip(FURTHEST_DEG, found.groups("0"), strict=True))
+    return text == "front" or (text.lower().endswith(VIEWS_SUFFIXES) and can_name_a_file(text))
 
 
 def can_name_a_file(text: str) -> bool:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
 
-from avtr_cli.core.camera import FRONT, Camera
+from avtr_cli.core.camera import FRONT, Camera, MovingCamera
 from avtr_cli.core.motion_space import MotionSpace
 from avtr_cli.core.types import Asked, Identity, Motion, MotionState, Portrait, Window
 
@@ -117,6 +117,22 @@ class Renderer(Protocol):
         The array may be scratch memory that the next call of this thread overwrites. Raises ConfigError for a camera
         that it cannot look through.
         """
+
+
+@runtime_checkable
+class ChoosesCamera(Protocol):
+    """A renderer whose settings say from where an identity is seen."""
+
+    def camera(self, identity: Identity) -> Camera | MovingCamera:
+        """What `draw` is then to be given, frame by frame.
+
+        Raises PhotoError, in words that follow the photo's name, for what the photo does not show.
+        """
+
+
+def camera_of(renderer: Renderer, identity: Identity) -> Camera | MovingCamera:
+    """From where the settings of `renderer` have an identity seen. Raises PhotoError as `ChoosesCamera.camera`."""
+    return renderer.camera(identity) if isinstance(renderer, ChoosesCamera) else FRONT
 
 
 @runtime_checkable

@@ -17,6 +17,7 @@ from avtr_cli.core.clocks import statistics as statistics_of
 from avtr_cli.core.config import Preset
 from avtr_cli.core.shipped import shipped_folder
 from avtr_cli.core.timing import FIRST_CHUNK_SAMPLES, FPS
+from avtr_cli.diagnostics.whole_jobs import shown_in_example
 from avtr_cli.streaming.engine import Engine
 from avtr_cli.streaming.session import SessionWindow, StreamingSession, in_step
 
@@ -40,7 +41,7 @@ def bench_sessions(preset: Preset, seconds: float, count: int) -> dict[str, Any]
     """
     examples = shipped_folder("examples")
     engine = Engine(preset)
-    portrait, _ = engine.avatar(examples / "portrait_drawn.png")
+    portrait, _ = engine.avatar(examples / shown_in_example(preset))
     began = time.perf_counter()
     identities = [engine.renderer.prepare(portrait) for _ in range(count)]
     prepared = time.perf_counter()

@@ -83,15 +83,15 @@ def time_renderer(
 
     draw_all()
     whole = draw_all()
-    with _clocked_stages(clock, _stages(drawer)) as spent:
+    with clocked_stages(clock, _stages(drawer)) as spent:
         draw_all()
     return {
         "size": list(identity.size),
         "find_s": found - started,
         "prepare_s": prepared - found,
-        "frame_ms": _median_and_least(whole),
+        "frame_ms": median_and_least(whole),
         # Stages that run for both eyes, or for picture and mouth, are added up within a frame.
-        "stages_ms": {name.strip("_"): _median_and_least(_per_frame(times, frames)) for name, times in spent.items()},
+        "stages_ms": {name.strip("_"): median_and_least(_per_frame(times, frames)) for name, times in spent.items()},
     }
 
 
@@ -106,7 +106,7 @@ def timing_lines(timing: dict[str, Any]) -> Iterator[str]:
 
 
 @contextmanager
-def _clocked_stages(
+def clocked_stages(
     clock: Callable[[], float], stages: tuple[tuple[ModuleType | type, str], ...]
 ) -> Iterator[dict[str, list[float]]]:
     """Within it, the functions of `stages` note the milliseconds of every call."""
@@ -136,7 +136,8 @@ def _per_frame(times: list[float], frames: int) -> list[float]:
     return [sum(times[k : k + calls]) for k in range(0, calls * frames, calls)] if calls else [0.0]
 
 
-def _median_and_least(times: list[float]) -> tuple[float, float]:
+def median_and_least(times: list[float]) -> tuple[float, float]:
+    """Of some milliseconds."""
     return float(np.median(times)), float(min(times))
 
 

@@ -71,7 +71,7 @@ def bench_job(preset: Preset, seconds: float, runs: int, wide: tuple[int, int] |
     sound = DialogueFiles(dialogue=examples / "dialogue.wav", duration_s=seconds)
     done = []
     with tempfile.TemporaryDirectory(prefix="avtr-bench-") as folder:
-        photo = examples / "portrait_drawn.png"
+        photo = examples / shown_in_example(preset)
         if wide is not None:
             photo = _camera_picture(photo, wide, Path(folder))
         for number in range(runs):
@@ -83,6 +83,11 @@ def bench_job(preset: Preset, seconds: float, runs: int, wide: tuple[int, int] |
             encoder = after.children_user + after.children_system - before.children_user - before.children_system
             done.append(Run(report, wall, own, encoder))
     return done
+
+
+def shown_in_example(preset: Preset) -> str:
+    """The shipped picture that fits: a man from head to foot where bodies are drawn."""
+    return "figure_drawn.png" if preset.render.renderer == "body" else "portrait_drawn.png"
 
 
 def _camera_picture(portrait: Path, size: tuple[int, int], folder: Path) -> Path:

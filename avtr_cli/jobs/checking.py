@@ -25,6 +25,7 @@ from avtr_cli.core.files import SPARE_BYTES, is_stream, lies_there, reason, same
 from avtr_cli.core.limits import turned
 from avtr_cli.core.motion_space import FULL, speaks_controls
 from avtr_cli.core.timing import frames_of
+from avtr_cli.core.viewpoint import parse_views
 from avtr_cli.jobs.glance import check_inputs_exist
 from avtr_cli.jobs.job import Job
 from avtr_cli.jobs.placement import refuse_taken
@@ -127,6 +128,7 @@ def _check_settings(job: Job, form: Format) -> None:
     ):
         if names:
             raise ConfigError(f"{group}.{names[0]} does nothing with '{follower}'; leave it as it is by default")
+    parse_views(job.preset.render.camera)
     generator = job.preset.motion.generator
     if job.pace != "max" and job.from_motion is None and GENERATORS[generator].whole_call:
         raise ConfigError(
@@ -156,12 +158,11 @@ def _check_pictures(job: Job) -> list[tuple[int, int]]:
     """(width, height) of every photo."""
     if job.from_motion is not None and not job.from_motion.is_file():
         raise InputError(f"{job.from_motion}: is no file; give the .safetensors or .npz that --motion-out wrote")
-    if job.style is not None and not job.style.is_file():
-        raise InputError(
-            f"{job.style}: is no file; give motion.style a .npz of FLAME motion, as --motion-out writes it"
-        )
-    if job.background is not None:
-        picture_size(job.background)
+    named = job.preset.files()
+    if (style := named.get("motion.style")) is not None and not style.is_file():
+        raise InputError(f"{style}: is no file; give motion.style a .npz of FLAME motion, as --motion-out writes it")
+    if (behind := named.get("render.background")) is not None:
+        picture_size(behind)
     return [picture_size(photo) for photo in job.photos]
 
 

@@ -90,7 +90,7 @@ def forecast(checked: CheckedJob, preview: Path | None = None) -> Forecast:
     if preview is not None:
         draw_preview(preview, [one.portrait for one in avatars])
     speed = measure(job, engine)
-    size = job.frame_size([one.identity.size for one in avatars])
+    size = job.frame_size([one.size for one in avatars])
     each = 1 / speed.realtime_factor + (speed.motion_s if hears_call_whole(job, engine) else 0.0)
     seconds = engine.load_s + speed.startup_s + checked.frames / FPS * each
     return Forecast(checked, avatars, health, size, seconds, engine.load_s)

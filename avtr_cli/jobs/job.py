@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from avtr_cli import __version__
 from avtr_cli.audio.files import DialogueFiles
-from avtr_cli.core.config import NO_STYLE, Preset
+from avtr_cli.core.config import Preset
 from avtr_cli.core.errors import ConfigError
 from avtr_cli.core.files import file_sha256, paths_from_strings
 from avtr_cli.core.types import Cue
@@ -21,9 +21,6 @@ from avtr_cli.prompts.interactions import PEOPLE, Touch
 if TYPE_CHECKING:
     from avtr_cli.audio.source import DialogueSource
     from avtr_cli.output.layout import Layout
-
-
-NO_FILE = ("none", "blur", "transparent")  # backgrounds that are words; others are colours or pictures
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,8 +75,7 @@ class Job:
             *self.photos,
             *self.sound.paths,
             self.from_motion,
-            self.background,
-            self.style,
+            *self.preset.files().values(),
             self.certificate,
             self.private_key,
             *self.settings_files,
@@ -89,25 +85,13 @@ class Job:
     @property
     def read_once(self) -> tuple[Path, ...]:
         """Small files that shape the frames and are read whole while the job is made ready."""
-        return tuple(path for path in (self.from_motion, self.background, self.style) if path is not None)
+        return (*([self.from_motion] if self.from_motion else []), *self.preset.files().values())
 
     @property
     def outputs(self) -> dict[str, Path]:
         """Every file it writes, by the option that names it; of a sequence and its sound, the pattern."""
         chosen = {"-o": self.out, "--report": self.report, "--html": self.page, "--motion-out": self.motion_out}
         return {option: path for option, path in chosen.items() if path is not None}
-
-    @property
-    def background(self) -> Path | None:
-        """The picture behind the person, where the preset names one."""
-        named = self.preset.render.background
-        return None if named in NO_FILE or named.startswith("#") else Path(named)
-
-    @property
-    def style(self) -> Path | None:
-        """The motion whose manner is followed, where the preset names one."""
-        named = self.preset.motion.style
-        return None if named == NO_STYLE else Path(named)
 
     def true_names(self, text: str) -> str:
         """`text`, with what temporary files stand for in place of their names."""
@@ -138,10 +122,9 @@ class Job:
         runtime = {"device": wanted.device, "precision": wanted.precision, "compile": wanted.compile == "on"}
         runtime["kernels"] = wanted.kernels
         settings = self.preset.as_dict() | {"name": "", "runtime": runtime}
-        if self.background is not None:
-            settings["render"] = settings["render"] | {"background": sha256(self.background)}
-        if self.style is not None:
-            settings["motion"] = settings["motion"] | {"style": sha256(self.style)}
+        for key, path in self.preset.files().items():
+            group, name = key.split(".")
+            settings[group] = settings[group] | {name: sha256(path)}
         described = {
             "avtr": __version__,
             "photo": sha256(self.photo),

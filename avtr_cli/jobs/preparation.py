@@ -14,6 +14,7 @@ import numpy as np
 
 from avtr_cli.audio.health import Health, examine
 from avtr_cli.audio.source import DialogueSource
+from avtr_cli.core.camera import FRONT, Camera, MovingCamera
 from avtr_cli.core.clocks import ChunkClock
 from avtr_cli.core.errors import ConfigError, InputError
 from avtr_cli.core.files import file_sha256
@@ -23,6 +24,8 @@ from avtr_cli.core.motion_space import speaks_controls
 from avtr_cli.core.protocols import FeelsContacts, MotionGenerator, Voice, WholeCallGenerator, backend_of
 from avtr_cli.core.timing import FIRST_CHUNK_SAMPLES, frames_of
 from avtr_cli.core.types import Identity, Portrait
+from avtr_cli.core.viewpoint import doubts as doubts_of
+from avtr_cli.core.viewpoint import parse_views
 from avtr_cli.jobs.checking import CheckedJob, check_space, taken
 from avtr_cli.jobs.feed import Feed
 from avtr_cli.jobs.job import Job
@@ -53,8 +56,14 @@ class PreparedAvatar:
     identity: Identity
     generator: MotionGenerator
     frames: int
+    camera: Camera | MovingCamera = FRONT
     interactions: tuple[Interaction, ...] = ()  # what is done to them
     doubts: tuple[str, ...] = ()  # of that
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(width, height) of its pictures."""
+        return self.camera.size or self.identity.size
 
 
 @dataclass(frozen=True)
@@ -122,8 +131,8 @@ def prepare(checked: CheckedJob, engine: Engine | None = None, on_step: OnStep =
             avatars = prepare_avatars(job, engine, checked.source, people)
             if hears_call_whole(job, engine):
                 startup_s["motion"] = time.perf_counter() - began
-            layout = job.arrange([one.identity.size for one in avatars], checked.source)
-            size = layout.size if layout is not None else avatars[0].identity.size
+            layout = job.arrange([one.size for one in avatars], checked.source)
+            size = layout.size if layout is not None else avatars[0].size
             label = Label(job.label, size) if job.label else None
             check_space(job.out, checked.form, size, checked.frames)
             on_step(Step.WARM_UP)
@@ -173,7 +182,8 @@ def prepare_avatars(
         touches = _interactions(side, engine, identity)
         at_rest = partial(engine.renderer.at_rest, identity) if isinstance(engine.renderer, FeelsContacts) else None
         doubts = check_interactions(touches, total, at_rest, str(job.out))
-        prepared.append(PreparedAvatar(portrait, identity, generator, total, touches, tuple(doubts)))
+        camera = engine.camera(side.photo, identity)
+        prepared.append(PreparedAvatar(portrait, identity, generator, total, camera, touches, tuple(doubts)))
     return tuple(prepared)
 
 
@@ -229,7 +239,8 @@ def warnings_of(job: Job, avatars: Sequence[PreparedAvatar], health: Health, fra
     of_sound = () if job.preset.motion.audio_free else health.warnings  # what nobody hears is no trouble
     of_photos = [warning for one in avatars for warning in (*one.portrait.warnings, *one.identity.warnings)]
     touched = [doubt for one in avatars for doubt in one.doubts]
-    return tuple(job.true_names(said) for said in dict.fromkeys((*of_photos, *of_sound, *late, *touched)))
+    around = doubts_of(parse_views(job.preset.render.camera))
+    return tuple(job.true_names(said) for said in dict.fromkeys((*of_photos, *around, *of_sound, *late, *touched)))
 
 
 def _engine_for(job: Job, engine: Engine | None) -> Engine:
@@ -247,7 +258,8 @@ def _sessions(job: Job, engine: Engine, avatars: Sequence[PreparedAvatar]) -> li
     cuda = engine.device.type == "cuda"
     sessions = []
     for one, side in zip(avatars, job.sides(), strict=True):
-        session = StreamingSession(one.identity, one.generator, engine.renderer, side.seed, ChunkClock(cuda))
+        clock = ChunkClock(cuda)
+        session = StreamingSession(one.identity, one.generator, engine.renderer, side.seed, clock, one.camera)
         session.ask((*side.cues, *one.interactions))
         sessions.append(session)
     return sessions
@@ -255,7 +267,7 @@ def _sessions(job: Job, engine: Engine, avatars: Sequence[PreparedAvatar]) -> li
 
 def _warm_up(engine: Engine, avatar: PreparedAvatar) -> None:
     """One silent chunk, so that the first real one is timed like the others."""
-    session = StreamingSession(avatar.identity, avatar.generator, engine.renderer)
+    session = StreamingSession(avatar.identity, avatar.generator, engine.renderer, camera=avatar.camera)
     for _ in session.stream(np.zeros((2, FIRST_CHUNK_SAMPLES), np.float32)):
         pass
 

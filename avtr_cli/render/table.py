@@ -45,11 +45,12 @@ def _body(preset: Preset, device: torch.device) -> Renderer:
     return BodyRenderer(preset.render, device, preset.runtime.kernels)
 
 
+_BODY = ("camera", "framing", "shadow")
 _PUBLISHED = ("region", "driving", "eyes_open", "lips_open", "close_lips")
 RENDERERS = {
-    "mesh": RendererEntry(_mesh, CONTROLS, _PUBLISHED),
+    "mesh": RendererEntry(_mesh, CONTROLS, (*_PUBLISHED, *_BODY)),
     "body": RendererEntry(_body, FULL, (*_PUBLISHED, "relight")),
-    "liveportrait": RendererEntry(_liveportrait, KEYPOINTS, ("breathing", "relight")),
+    "liveportrait": RendererEntry(_liveportrait, KEYPOINTS, ("breathing", "relight", *_BODY)),
 }
 
 

@@ -17,13 +17,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from avtr_cli.core import runtime
+from avtr_cli.core.camera import Camera, MovingCamera
 from avtr_cli.core.clocks import ChunkClock
 from avtr_cli.core.config import Preset
 from avtr_cli.core.errors import PhotoError
 from avtr_cli.core.files import file_sha256
 from avtr_cli.core.interaction import Interaction
 from avtr_cli.core.motion_space import MotionSpace
-from avtr_cli.core.protocols import KeepsAvatars, MotionGenerator
+from avtr_cli.core.protocols import KeepsAvatars, MotionGenerator, camera_of
 from avtr_cli.core.regions import RegionMap
 from avtr_cli.core.types import Cue, Identity, Portrait
 from avtr_cli.motion.table import GENERATORS
@@ -103,6 +104,13 @@ class Engine:
             first, portrait, identity = self._avatars[key]
         return _with_photo_named(photo, portrait, first), _with_photo_named(photo, identity, first)
 
+    def camera(self, photo: Path, identity: Identity) -> Camera | MovingCamera:
+        """From where the settings have the person of `photo` seen. Raises PhotoError for what it does not show."""
+        try:
+            return camera_of(self.renderer, identity)
+        except PhotoError as error:
+            raise PhotoError(f"{photo}: {error}") from error
+
     def _prepared(self, portrait: Portrait, photo: Path) -> Identity:
         """The renderer's identity, whose warnings and refusals name the photo, as those of perception do."""
         try:
@@ -157,7 +165,8 @@ class Engine:
         _, identity = self.avatar(photo, face)
         clock = ChunkClock(self.device.type == "cuda", CHUNKS_TIMED)
         regions = partial(self.regions, photo, face)
-        session = StreamingSession(identity, self.generator, self.renderer, seed, clock, regions=regions)
+        camera = self.camera(photo, identity)
+        session = StreamingSession(identity, self.generator, self.renderer, seed, clock, camera, regions)
         session.ask(cues)
         return session
 

@@ -48,7 +48,9 @@ MOST_BYTES = 512 << 20  # of all that is kept: about twenty avatars of 512 px
 MOST_OF_ONE = MOST_BYTES // 4  # a larger one, of a huge photo or frame, is prepared every time
 LEFT_FREE = 1 << 30  # bytes of the disk: where there are fewer, nothing is kept
 ABANDONED_S = 3600.0  # since an unfinished file was written: whoever wrote it was killed
-PREPARING = ("core", "kernels", "perception", "render", "assets/faces")  # what of the package shapes an avatar
+PREPARING = ("core", "kernels", "perception", "render", "assets")  # what of the package shapes an avatar
+
+DRAWN_ALONE = ("camera", "shadow")  # settings of the renderer that shape frames, and no avatar
 
 
 def avatars_folder() -> Path:
@@ -80,7 +82,7 @@ class KeptAvatars:
 
         Raises InputError for a background that cannot be read.
         """
-        config = dataclasses.asdict(self._config)
+        config = {name: value for name, value in dataclasses.asdict(self._config).items() if name not in DRAWN_ALONE}
         behind = Path(self._config.background)
         if behind.is_file():
             config["background"] = file_sha256(behind)
@@ -188,7 +190,7 @@ def _code() -> str:
     digest = hashlib.sha256()
     for room in PREPARING:
         for file in sorted((PACKAGE / room).rglob("*.*")):
-            if file.suffix in (".py", ".onnx"):
+            if file.suffix in (".py", ".onnx", ".npz"):
                 digest.update(file.read_bytes())
     return digest.hexdigest()
 

@@ -14,11 +14,12 @@ from dataclasses import astuple, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from safetensors.torch import load, save
 
 from avtr_cli.core.arrays import Frames, Sound
-from avtr_cli.core.camera import FRONT, Camera, check_front
+from avtr_cli.core.camera import FRONT, Camera, MovingCamera, check_front
 from avtr_cli.core.clocks import ChunkClock, timed
 from avtr_cli.core.errors import AudioError, AvtrError, ConfigError
 from avtr_cli.core.files import replacing
@@ -54,7 +55,7 @@ class StreamingSession:
         renderer: Renderer,
         seed: int = 0,
         clock: ChunkClock | None = None,
-        camera: Camera = FRONT,
+        camera: Camera | MovingCamera = FRONT,
         regions: Callable[[], RegionMap] | None = None,
     ):
         """`regions` gives the photo's regions where `interact` is to be called; it is asked once, then."""
@@ -336,8 +337,22 @@ def _drawn(sessions: Sequence[StreamingSession], motions: Sequence[Motion]) -> l
     renderer = sessions[0]._renderer
     if isinstance(renderer, JointRenderer):
         identities = [session._identity for session in sessions]
-        return renderer.draw_together(identities, motions, [session._camera for session in sessions])
-    return [renderer.draw(sessions[0]._identity, motions[0], sessions[0]._camera)]
+        cameras = [camera for session in sessions if isinstance(camera := session._camera, Camera)]
+        assert len(cameras) == len(sessions), "renderers that draw together know one view"
+        return renderer.draw_together(identities, motions, cameras)
+    return [_drawn_alone(sessions[0], motions[0])]
+
+
+def _drawn_alone(session: StreamingSession, motion: Motion) -> Frames:
+    """Frame by frame where the camera moves."""
+    renderer, identity, camera = session._renderer, session._identity, session._camera
+    if isinstance(camera, Camera):
+        return renderer.draw(identity, motion, camera)
+    frames = []
+    for row in range(len(motion.values)):
+        one = Motion(motion.space, motion.values[row : row + 1], motion.first + row, motion.contacts[row : row + 1])
+        frames.append(renderer.draw(identity, one, camera.at(one.first))[0].copy())
+    return np.stack(frames)
 
 
 def _copied_frames(chunks: Iterator[Chunk]) -> list[Frame]:

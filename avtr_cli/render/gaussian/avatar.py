@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from avtr_cli.core.arrays import Doubles, Floats, Image, Indices, Mask
 from avtr_cli.core.camera import Pinhole
+from avtr_cli.core.packing import MADE_ANEW
 from avtr_cli.kernels import skinning
 from avtr_cli.perception.body import ANKLES, SeenBody
 from avtr_cli.render.gaussian.arms import Measured, measure_arms
-from avtr_cli.render.gaussian.body_model import LEFT_EYE, RIGHT_EYE, BodyModel
+from avtr_cli.render.gaussian.body_model import LEFT_EYE, RIGHT_EYE, BodyModel, shipped_body
 from avtr_cli.render.gaussian.driving import Moves, Rest, posed, rest_of
 from avtr_cli.render.gaussian.fingers import fingers_of
-from avtr_cli.render.gaussian.fitting import BodyFit, Lens, fit_body
+from avtr_cli.render.gaussian.fitting import BodyFit, Lens
 from avtr_cli.render.gaussian.gaussians import Gaussians
 from avtr_cli.render.gaussian.lifting import LEAST_MATTE, Riding, parted_lips, ride
 from avtr_cli.render.gaussian.limbs import SIDES, limb_of
@@ -42,7 +43,6 @@ class BodyAvatar:
     camera            the photo's; plate uint8 (H, W, 3): the photo without the person
     """
 
-    model: BodyModel
     fit: BodyFit
     heads: Doubles
     rest: Rest
@@ -57,6 +57,7 @@ class BodyAvatar:
     pivot: Doubles
     camera: Pinhole
     plate: Image
+    model: BodyModel = field(default_factory=shipped_body, metadata=MADE_ANEW)
 
     def __len__(self) -> int:
         return self.painted + len(self.riding.on) + len(self.loose.rest)
@@ -76,7 +77,8 @@ class Scratch:
         self.means, self.axes = np.empty((count, 3), np.float32), np.empty((count, 3, 3), np.float32)
         parts: tuple[Riding | Loose, ...] = (*(hand.painted for hand in avatar.hands), avatar.loose, avatar.riding)
         self.opacities = np.concatenate([part.opacities for part in parts])
-        self.colours = np.concatenate([part.colours for part in parts])
+        self.own_colours = np.concatenate([part.colours for part in parts])
+        self.colours = self.own_colours.copy()
         self.means[:], self.axes[:] = avatar.pivot, 0
         self.moved = (0.0, 0.0)  # hands, as `opacities` have them
 
@@ -86,12 +88,14 @@ def pinhole(lens: Lens, width: int, height: int) -> Pinhole:
     return Pinhole((lens.focal, lens.focal), (lens.x + 0.5, lens.y + 0.5), (width, height))
 
 
-def make_avatar(model: BodyModel, seen: SeenBody, photo: Image, plate: Image, own: bool = True) -> BodyAvatar:
+def make_avatar(
+    model: BodyModel, fit: BodyFit, seen: SeenBody, photo: Image, plate: Image, own: bool = True
+) -> BodyAvatar:
     """The person that is `seen` in `photo`, uint8 (H, W, 3), before `plate` of the same size: some seconds.
 
     `own` tells that the plate will stand behind it; else its edges keep free of the plate's colours.
     """
-    surface, fit = Surface(model), fit_body(model, seen)
+    surface = Surface(model)
     height, width = seen.matte.shape
     wrapped = wrap(model, surface, fit, seen)
     view = surface.seen(wrapped.posed, fit.lens, width, height)
@@ -105,7 +109,6 @@ def make_avatar(model: BodyModel, seen: SeenBody, photo: Image, plate: Image, ow
     loose = loosen(model, wrapped, maps, seen, painted.clean, fit.lens, view, teeth, LEAST_MATTE)
     moving = np.flatnonzero((np.abs(model.units).max((0, 2)) > 0) & ~np.isin(model.part, (LEFT_EYE, RIGHT_EYE)))
     avatar = BodyAvatar(
-        model=model,
         fit=fit,
         heads=wrapped.heads,
         rest=_rest(model, wrapped.heads, fit, arms, seen.sees(*ANKLES)),
@@ -120,6 +123,7 @@ def make_avatar(model: BodyModel, seen: SeenBody, photo: Image, plate: Image, ow
         pivot=wrapped.posed.mean(0).astype(np.float64),
         camera=pinhole(fit.lens, width, height),
         plate=plate,
+        model=model,
     )
     return _corrected(avatar, picture, np.ones_like(seen.matte) if own else (seen.matte > SOLID).astype(np.float32))
 

@@ -151,10 +151,11 @@ def _hidden(
 ) -> Riding:
     """Samples of all triangles that the photo does not show wholly, but none where the photo shows nobody."""
     triangles, skin = model.triangles, model.part[model.triangles[:, 0]] == SKIN
-    lids = (model.masks["lids"][triangles].max(1) > 0.3) & skin
+    inside = np.isin(model.part[triangles[:, 0]], (UPPER_TEETH, LOWER_TEETH, TONGUE))
+    inside |= (model.masks["inside_mouth"][triangles] > 0.5).any(1)  # expressions draw it: see expression.py
     facing, spacing = surface.facing(wrapped.posed), _spacing(model, wrapped, lens)
     area = np.linalg.norm(facing, axis=1) / 2
-    wanted = ~painted.visible[triangles].all(1) | lids
+    wanted = ~painted.visible[triangles].all(1) & ~inside
     away = (unit(facing) * unit(wrapped.posed[triangles].mean(1))).sum(1) > AWAY
     away &= model.vertex_limb[triangles[:, 0]] > NECK  # what turns shows its back
     random = np.random.default_rng(0)
@@ -163,14 +164,13 @@ def _hidden(
     on, corners = on[within], corners[within]
     colours = (painted.colours[triangles[on]] * corners[..., None]).sum(1)
     colours = (colours * (1 + NOISE * random.standard_normal((len(on), 1)))).clip(0, 1).astype(np.float32)
-    beside = painted.visible[triangles].any(1) | (painted.near[triangles].any(1) & skin & ~lids)
-    shut = lids & ~painted.visible[triangles].any(1)  # what comes before the eye when it closes
+    beside = painted.visible[triangles].any(1) | (painted.near[triangles].any(1) & skin)
     normals, apart, upwards = unit(facing[on]), spacing[on], np.tile(np.array([0, 0, 1], np.float32), (len(on), 1))
     axes = flat_axes(normals, upwards, WIDTH * apart, WIDTH * apart, np.full(len(on), HIDDEN_FLAT))
     return Riding(
         on,
         corners,
-        np.where(shut[on], 0, -SUNK - SUNK_SPACINGS * apart * beside[on]).astype(np.float32),
+        (-SUNK - SUNK_SPACINGS * apart * beside[on]).astype(np.float32),
         in_triangles(surface, wrapped.posed, on, normals, axes),
         np.full(len(on), HIDDEN_OPAQUE, np.float32),
         colours,

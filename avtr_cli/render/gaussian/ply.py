@@ -2,6 +2,7 @@
 
 The layout is that of Kerbl et al. 2023: binary, float32, colour as the constant term of spherical harmonics, opacity
 as a logit, standard deviations as logarithms, a quaternion w x y z. Axes stay: x right, y down, z away, as COLMAP's.
+A comment in the header says who made it, by which a later sequence knows what it may remove.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ _SCALES, _ROTATION = ("scale_0", "scale_1", "scale_2"), ("rot_0", "rot_1", "rot_
 COLUMNS = (*_MEANS, *_NORMALS, *_COLOURS, "opacity", *_SCALES, *_ROTATION)
 """A Gaussian in a file: 17 numbers, 68 bytes."""
 
+MADE_BY = "comment made by avtr from one photo: a likeness, not a recording"
 _CONSTANT = 0.28209479177387814  # the spherical harmonic of degree 0, sqrt(1 / 4 pi)
 _SURE = 1e-6  # an opacity is at least so far from 0 and 1, whose logits have no end
 _LEAST_SCALE = 1e-7  # metres
@@ -40,7 +42,7 @@ def write_ply(path: Path, gaussians: Gaussians) -> None:
         gaussians.means, np.zeros_like(gaussians.means), (gaussians.colours - 0.5) / _CONSTANT,
         np.log(opacities / (1 - opacities)), np.log(np.maximum(scales, _LEAST_SCALE)), quaternions,
     ])  # fmt: skip
-    lines = ["ply", "format binary_little_endian 1.0", f"element vertex {len(gaussians)}"]
+    lines = ["ply", "format binary_little_endian 1.0", MADE_BY, f"element vertex {len(gaussians)}"]
     lines += [f"property float {name}" for name in COLUMNS]
     header = "\n".join([*lines, "end_header\n"])
     try:
@@ -48,6 +50,15 @@ def write_ply(path: Path, gaussians: Gaussians) -> None:
             partial.write_bytes(header.encode("ascii") + rows.astype("<f4").tobytes())
     except OSError as error:
         raise OutputError(f"{path}: cannot be written ({reason(error)})") from error
+
+
+def made_here(path: Path) -> bool:
+    """Whether `write_ply` wrote it."""
+    try:
+        with path.open("rb") as file:
+            return MADE_BY.encode("ascii") in file.read(_HEADER_BYTES).partition(b"end_header\n")[0].splitlines()
+    except OSError:
+        return False
 
 
 def read_ply(path: Path) -> Gaussians:

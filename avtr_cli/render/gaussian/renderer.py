@@ -2,15 +2,17 @@
 
 A frame is a function of the identity, the controls, the frame's number and the camera alone. Where nothing of the
 person is, the photo's own view is the photo to the bit; from elsewhere a plain studio stands behind, since what
-stood behind is known from one side only.
+stood behind is known from one side only, and the feet cast a shadow on its floor.
 """
 
 from __future__ import annotations
 
 import logging
 import threading
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -18,24 +20,35 @@ import torch
 
 from avtr_cli.core.arrays import Doubles, Frames, Image, Matte
 from avtr_cli.core.breath import still_body
-from avtr_cli.core.camera import FRONT, Camera
+from avtr_cli.core.camera import FRONT, Camera, MovingCamera, Pinhole
 from avtr_cli.core.config import RenderConfig
-from avtr_cli.core.errors import AvtrError, ConfigError
+from avtr_cli.core.errors import AvtrError, ConfigError, PhotoError
 from avtr_cli.core.folders import cache_folder
 from avtr_cli.core.logs import NOTICE
 from avtr_cli.core.motion_space import CONTROLS, FULL, speaks_controls
-from avtr_cli.core.runtime import kernels_on
 from avtr_cli.core.types import Identity, Motion, Portrait
+from avtr_cli.core.viewpoint import parse_views, view_at
 from avtr_cli.kernels import compiling
-from avtr_cli.perception.body import see_body
+from avtr_cli.perception.body import SeenBody, see_body
 from avtr_cli.perception.coverings import coverings
 from avtr_cli.perception.crop import apply, resample
 from avtr_cli.perception.topology import OUTER_EYE_CORNERS
-from avtr_cli.render.composite import OWN, background, is_transparent
-from avtr_cli.render.gaussian.avatar import LOW_PASS, BodyAvatar, Scratch, make_avatar, pose
+from avtr_cli.render.composite import BLUR, OWN, STUDIO, background, is_transparent
+from avtr_cli.render.gaussian.avatar import LOW_PASS, BodyAvatar, Scratch, at_rest, make_avatar, pose
 from avtr_cli.render.gaussian.body_model import shipped_body
-from avtr_cli.render.gaussian.driving import read_moves
+from avtr_cli.render.gaussian.driving import UNITS, Rest, read_moves
+from avtr_cli.render.gaussian.expression import Expressions, Face
+from avtr_cli.render.gaussian.fingers import Fingers
+from avtr_cli.render.gaussian.fitting import BodyFit, Lens, fit_body
+from avtr_cli.render.gaussian.floor import Floor, cast, floor_of
+from avtr_cli.render.gaussian.framing import MOST_LIFTED, OWN_SHARE, WHOLE, Framing, framings, with_view
+from avtr_cli.render.gaussian.gaps import without_gaps
+from avtr_cli.render.gaussian.gaussians import Gaussians
+from avtr_cli.render.gaussian.lifting import Riding
+from avtr_cli.render.gaussian.limbs import Leg, Limb
+from avtr_cli.render.gaussian.loose import Loose
 from avtr_cli.render.gaussian.splatters import Splats, choose_splatter
+from avtr_cli.render.gaussian.swap import Swap
 from avtr_cli.render.mesh.lipline import parted_lips
 from avtr_cli.render.split import fill_plate
 from avtr_cli.render.view import whole_photo
@@ -47,7 +60,6 @@ HIDES = 0.1  # of the matte: what lies behind such pixels is made up
 MARGIN, FADES = 7, (2, 5)  # px around them likewise; px from the matte at which the photo comes back, and over which
 SIDE_NAMES = {"L": "left", "R": "right"}
 HOLDS = "the {} hand holds something, so that arm keeps to the photo"
-STUDIO = (205, 150)  # grey at the top and at the bottom of the frame
 _MOUTH = [k for k, name in enumerate(CONTROLS.channels) if name.startswith(("jaw", "mouth", "tongue"))]
 _EYES = {
     side: [k for k, name in enumerate(CONTROLS.channels) if name.startswith("eye") and name.endswith(side)]
@@ -57,11 +69,21 @@ _EYES = {
 
 @dataclass(frozen=True)
 class Kept:
-    """What the renderer keeps of an identity: the avatar, what its frames stand before, controls that do nothing."""
+    """What the renderer keeps of an identity.
+
+    behind    what stands behind the person in the photo's own view, uint8 (H, W, 3)
+    still     controls that do nothing
+    framings  how much of the person a frame may show, by name
+    floor     what the feet stand on, where they are seen
+    face      what its expressions are drawn with
+    """
 
     avatar: BodyAvatar
     behind: Image
     still: tuple[int, ...]
+    framings: dict[str, Framing]
+    floor: Floor | None
+    face: Face
 
 
 class _Memory:
@@ -70,6 +92,7 @@ class _Memory:
     def __init__(self) -> None:
         self.scratch: list[tuple[BodyAvatar, Scratch]] = []
         self.splatters: dict[tuple[int, int], Splats] = {}
+        self.backdrop: tuple[int, tuple[Any, ...], Image, Image] | None = None  # of a plate, as a camera sees it
 
     def of(self, avatar: BodyAvatar) -> Scratch:
         """For the Gaussians of an avatar."""
@@ -79,12 +102,12 @@ class _Memory:
             self.scratch = [*self.scratch[1 - KEPT :], (avatar, found)]
         return found
 
-    def for_size(self, width: int, height: int, device: torch.device) -> Splats:
+    def for_size(self, width: int, height: int, device: torch.device, kernels: str) -> Splats:
         """For frames of a size."""
         if (width, height) not in self.splatters:
             while len(self.splatters) >= KEPT:
                 self.splatters.pop(next(iter(self.splatters)))
-            self.splatters[width, height] = choose_splatter(height, width, device, low_pass=LOW_PASS)
+            self.splatters[width, height] = choose_splatter(height, width, device, kernels, LOW_PASS)
         return self.splatters[width, height]
 
 
@@ -93,23 +116,29 @@ class BodyRenderer:
 
     space = FULL
     free_camera = True
+    kept_classes = (
+        Kept, Framing, Floor, BodyAvatar, BodyFit, Lens, Rest, Riding, Loose, Pinhole, Limb, Leg, Fingers,
+        Swap, *Expressions.kept_classes,
+    )  # fmt: skip
     weights_files: tuple[Path, ...] = ()
 
     def __init__(self, config: RenderConfig, device: torch.device, kernels: str = "auto"):
         """`kernels` as `runtime.kernels`. Raises ConfigError for settings and machines that it cannot draw with."""
         if config.view != "photo":
             raise ConfigError("a body is drawn in the whole photo; set render.view=photo, as --preset body does")
-        if not kernels_on(torch.device("cpu"), kernels):
-            raise ConfigError("a body is drawn by compiled loops alone; leave runtime.kernels=auto")
         self.config = config
         self.transparent = is_transparent(config.background)
+        share = OWN_SHARE[config.framing]
+        self._longest = config.size if share == 1 else max(config.size, min(MOST_LIFTED, int(share * config.size)))
+        self._views, self._wanted_kernels = parse_views(config.camera), kernels
         self._device, self._own = device, threading.local()
         try:
             compiling.load(cache_folder() / "kernels", lambda said: logger.log(NOTICE, said))
         except Exception as error:  # Numba missing, switched off, or at odds with this NumPy, LLVM or CPU
             said = str(error).splitlines()[0] if str(error) else type(error).__name__
             raise ConfigError(f"a body cannot be drawn here, since Numba does not work ({said})") from error
-        self.kernels = self._memory().for_size(16, 16, device).kernels
+        self._expressions = Expressions(self._longest, device, kernels)
+        self.kernels = self._memory().for_size(16, 16, device, kernels).kernels
 
     def _memory(self) -> _Memory:
         memory: _Memory = self._own.__dict__.setdefault("memory", _Memory())
@@ -117,22 +146,21 @@ class BodyRenderer:
 
     def prepare(self, portrait: Portrait) -> Identity:
         """Everything that depends on the photo alone: some seconds. Raises PhotoError where it shows no body."""
-        picture, affine = whole_photo(portrait.photo, self.config.size)
-        height, width = picture.shape[:2]
-        matte = (
-            portrait.matte[:height, :width] if affine[0, 0] == 1 else resample(portrait.matte, affine, width, height)
-        )
-        face = np.column_stack([apply(affine, portrait.landmarks[:, :2]), portrait.landmarks[:, 2] * affine[0, 0]])
-        seen = see_body(picture, face, np.ascontiguousarray(matte))
+        picture, seen = looked_at(portrait, self._longest)
+        (height, width), face, model = picture.shape[:2], seen.face, shipped_body()
+        fit = fit_body(model, seen)
+        seen = without_gaps(model, fit, seen, picture)
         unit = float(np.hypot(*np.diff(face[list(OUTER_EYE_CORNERS), :2], axis=0)[0]))
         plate, wanted = _plate(picture, seen.matte, unit), self.config.background
-        avatar = make_avatar(shipped_body(), seen, picture, plate, wanted == OWN)
+        avatar = make_avatar(model, fit, seen, picture, plate, wanted == OWN)
         covered = coverings(portrait.photo, portrait.landmarks)
         still = [*(_MOUTH if covered.mouth_hidden else ()), *(k for side in covered.eyes for k in _EYES[side])]
+        face_of = self._expressions.prepare(portrait, avatar)
+        behind = background(wanted, plate)
         return Identity(
             space=FULL,
             neutral=torch.zeros(len(FULL)),
-            kept=Kept(avatar, background(wanted, plate), tuple(still)),
+            kept=Kept(avatar, behind, tuple(still), framings(avatar), _floor(avatar), face_of),
             size=(width, height),
             warnings=(*seen.doubts, *(HOLDS.format(SIDE_NAMES[side]) for side in avatar.holds)),
             anatomy={
@@ -142,12 +170,60 @@ class BodyRenderer:
             person=portrait.person,
         )
 
+    def revived(self, identity: Identity) -> Identity:
+        """As `KeepsAvatars.revived`."""
+        kept: Kept = identity.kept
+        return replace(identity, kept=replace(kept, face=self._expressions.revived(kept.face)))
+
+    def camera(self, identity: Identity) -> Camera | MovingCamera:
+        """See `ChoosesCamera.camera`."""
+        kept: Kept = identity.kept
+        framing = kept.framings.get(self.config.framing)
+        if framing is None:
+            raise PhotoError(
+                "the feet are not seen, so that no frame shows the whole person; use --framing half or head"
+            )
+        whole = self.config.framing == WHOLE
+        framed = FRONT if whole else framing.seen(kept.avatar.camera, self.config.size)
+        if len(self._views) == 1:
+            return with_view(framed, self._views[0].camera(framing.pivot))
+
+        def at(frame: int) -> Camera:
+            camera = with_view(framed, view_at(self._views, frame).camera(framing.pivot))
+            return replace(camera, moves=True)
+
+        return MovingCamera(at, framed.size)
+
     @torch.inference_mode()
     def draw(self, identity: Identity, motion: Motion, camera: Camera = FRONT) -> Frames:
         """uint8 (T, H, W, 3), or 4 with a transparent background: one picture per row of `motion`.
 
         Raises AvtrError for motion that is not finite.
         """
+        kept: Kept = identity.kept
+        view = kept.avatar.camera.seen_by(camera)
+        width, height = view.size
+        splatter = self._memory().for_size(width, height, self._device, self._wanted_kernels)
+        scratch, front = self._memory().of(kept.avatar), not camera.turned
+        behind = self._behind(kept, camera, view)
+        floor = None if front and self.config.background in (OWN, BLUR) else kept.floor
+        frames = np.empty((len(motion.values), height, width, 4 if self.transparent else 3), np.uint8)
+        for number, gaussians in enumerate(self._posed(identity, motion, scratch, front)):
+            splatter.splat(gaussians, view)
+            if self.transparent:
+                splatter.cut_out(frames[number])
+            elif floor is None or not self.config.shadow:
+                splatter.over(behind, frames[number])
+            else:
+                splatter.over(cast(floor, scratch.posed, view, self.config.shadow, behind), frames[number])
+        return frames
+
+    def gaussians(self, identity: Identity, motion: Motion) -> Iterator[Gaussians]:
+        """The whole person in each frame of `motion`, valid until the next. Raises AvtrError as `draw`."""
+        kept: Kept = identity.kept
+        yield from self._posed(identity, motion, self._memory().of(kept.avatar))
+
+    def _posed(self, identity: Identity, motion: Motion, scratch: Scratch, front: bool = False) -> Iterator[Gaussians]:
         kept: Kept = identity.kept
         rows = _whole(motion)
         if not np.isfinite(rows).all():
@@ -157,27 +233,53 @@ class BodyRenderer:
                 "or the motion model's weights (avtr weights verify)"
             )
         rows[:, list(kept.still)] = 0
-        view = kept.avatar.camera.seen_by(camera)
-        width, height = view.size
-        memory = self._memory()
-        splatter, scratch = memory.for_size(width, height, self._device), memory.of(kept.avatar)
-        front = camera == FRONT
-        behind = kept.behind if front else self._studio(width, height)
-        frames = np.empty((len(rows), height, width, 4 if self.transparent else 3), np.uint8)
         for number, row in enumerate(rows):
+            frame, controls, first = motion.first + number, row[: len(CONTROLS)], kept.avatar.painted
+            colours = (scratch.colours[first:], scratch.own_colours[first:])
+            self._expressions.lay_on(kept.face, controls, frame, *colours)
+            row[:UNITS] = 0  # the face is drawn so, and not shaped
             moves = read_moves(kept.avatar.model, kept.avatar.rest, row, self.config.breathing)
-            splatter.splat(pose(kept.avatar, moves, scratch, front), view)
-            if self.transparent:
-                splatter.cut_out(frames[number])
-            else:
-                splatter.over(behind, frames[number])
-        return frames
+            yield pose(kept.avatar, moves, scratch, front)
 
-    def _studio(self, width: int, height: int) -> Image:
-        """What stands behind a person seen from elsewhere: what was asked for, where that is no photo's."""
-        shades = np.linspace(*STUDIO, height)[:, None, None]
-        grey: Image = np.broadcast_to(np.rint(shades), (height, width, 3)).astype(np.uint8).copy()
-        return grey if self.config.background == OWN else background(self.config.background, grey)
+    def _behind(self, kept: Kept, camera: Camera, view: Pinhole) -> Image:
+        """What stands behind the person as `view` of `camera` has it: from elsewhere no photo's own background."""
+        if camera == FRONT:
+            return kept.behind
+        own = self.config.background in (OWN, BLUR)
+        lens = (view.focal_px, view.centre_px) if own and not camera.turned else ()
+        memory, what = self._memory(), (camera.turned, view.size, lens)
+        if memory.backdrop is None or memory.backdrop[:2] != (id(kept.behind), what):
+            empty = np.zeros((view.size[1], view.size[0], 3), np.uint8)
+            drawn = _cut(kept, view) if lens else background(STUDIO if own else self.config.background, empty)
+            memory.backdrop = (id(kept.behind), what, drawn, kept.behind)  # which keeps its number from others
+        return memory.backdrop[2]
+
+
+def looked_at(portrait: Portrait, longest: int) -> tuple[Image, SeenBody]:
+    """The photo, of at most `longest` px a side, and whom it shows. Raises PhotoError where that is no body."""
+    picture, affine = whole_photo(portrait.photo, longest)
+    height, width = picture.shape[:2]
+    matte = portrait.matte[:height, :width] if affine[0, 0] == 1 else resample(portrait.matte, affine, width, height)
+    face = np.column_stack([apply(affine, portrait.landmarks[:, :2]), portrait.landmarks[:, 2] * affine[0, 0]])
+    return picture, see_body(picture, face, np.ascontiguousarray(matte))
+
+
+def _cut(kept: Kept, view: Pinhole) -> Image:
+    """The part of what stands behind that `view` shows, from the photo's own place."""
+    photo = kept.avatar.camera
+    scale = view.focal_px[0] / photo.focal_px[0]
+    shift = [scale * (0.5 - photo.centre_px[axis]) + view.centre_px[axis] - 0.5 for axis in (0, 1)]
+    affine = np.array([[scale, 0, shift[0]], [0, scale, shift[1]]])
+    return resample(kept.behind, affine, *view.size)
+
+
+def _floor(avatar: BodyAvatar) -> Floor | None:
+    """What a person whose feet are seen stands on."""
+    if not avatar.rest.legs:
+        return None
+    scratch = Scratch(avatar)
+    pose(avatar, at_rest(avatar), scratch)
+    return floor_of(avatar.model, scratch.posed)
 
 
 def _whole(motion: Motion) -> Doubles:

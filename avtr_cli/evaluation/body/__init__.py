@@ -1,0 +1,1 @@
+"""Whole bodies judged: fit, pictures, face, views and inner workings, on photos."""
