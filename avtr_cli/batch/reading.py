@@ -8,15 +8,13 @@ from typing import Any
 
 from avtr_cli.batch.places import OUTPUTS
 from avtr_cli.batch.rows import Row
-from avtr_cli.core.config import parse_settings
+from avtr_cli.core.config import NAME_FILES, parse_settings
 from avtr_cli.core.errors import ConfigError
 from avtr_cli.core.limits import can_name_a_file
 from avtr_cli.core.textfile import quoted
 from avtr_cli.output.layouts import LAYOUTS
 
 _FILES = ("photo", "photo_b", "dialogue", "partner", "from_motion")
-NAME_FILES = ("render.background", "render.camera")
-"""Settings that may name a file beside the manifest."""
 _LISTS = ("cues", "interactions")  # or a file of them
 _WHOLE = {"seed": (0, 2**31 - 1), "face": (1, 1000), "face_b": (1, 1000), "avatar_channel": (1, 2)}
 _SECONDS = {"start": (0.0, 360_000.0), "duration": (0.04, 360_000.0)}  # 100 hours; a frame at least

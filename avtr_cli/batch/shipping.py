@@ -147,11 +147,11 @@ def _moved(job: Job, places: dict[Path, Path], outputs: dict[str, Path]) -> Job:
         dialogue=place(job.sound.dialogue),
         partner=place(job.sound.partner) if job.sound.partner else None,
     )
-    preset = job.preset.with_settings(**{key: str(place(path)) for key, path in job.preset.files().items()})
+    moved_files = {key: str(places[path]) for key, path in job.preset.files().items() if path in places}
     moved: dict[str, Any] = {
         "photo": place(job.photo),
         "sound": sound,
-        "preset": preset,
+        "preset": job.preset.with_settings(**moved_files) if moved_files else job.preset,
         "from_motion": place(job.from_motion) if job.from_motion else None,
         **outputs,
     }

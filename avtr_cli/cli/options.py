@@ -105,6 +105,13 @@ Framing = Annotated[
         help="Of a body: photo, full, half or head.",
     ),
 ]  # fmt: skip
+Style = Annotated[
+    Path | None,
+    option(
+        SETTINGS, "--style", metavar="FILE",
+        help="unils: follow the manner of this FLAME motion (.npz), of its first 4 s.",
+    ),
+]  # fmt: skip
 Sound = Annotated[
     str | None,
     option(
@@ -190,6 +197,7 @@ class JobOptions:
     sound: Sound = None
     preset: PresetName = "default"
     settings: Settings = None
+    style: Style = None
     seed: Seed = 0
     device: Device = None
     out: Annotated[str, option(OUTPUT, "-o", "--out", metavar="FILE", help="The video.")] = ""
@@ -262,13 +270,15 @@ NAMED = {
     "camera": "render.camera",
     "framing": "render.framing",
     "sound": "output.sound",
+    "style": "motion.style",
 }
 """Options that are settings, without their dashes."""
 
 
 def named_settings(shared: Any) -> dict[str, Any]:
     """What the options of a command that are settings say, by the names of NAMED."""
-    return {name: getattr(shared, name) for name in NAMED if hasattr(shared, name)}
+    said = {name: getattr(shared, name) for name in NAMED if hasattr(shared, name)}
+    return {name: str(value) if isinstance(value, Path) else value for name, value in said.items()}
 
 
 def preset_of(name: str, settings: list[str] | None, device: str | None = None, **named: Any) -> Preset:

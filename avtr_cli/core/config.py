@@ -36,6 +36,7 @@ LEFT_AS_IT_IS = -1.0  # of a wanted opening: none is wanted
 EMOTIONS = ("neutral", "happy", "serious", "surprised", "sad")
 SPEEDS = ("ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow")
 NO_STYLE = "none"
+NAME_FILES = ("render.background", "render.camera", "motion.style")  # settings that may be the name of a file
 STYLE = "none, or a .npz file of FLAME motion"
 BACKGROUND_WORDS = ("none", "blur", "studio", "transparent")
 BACKGROUND = "none, blur, studio, transparent, a colour such as #204060, or a picture file"

@@ -159,8 +159,10 @@ def _check_pictures(job: Job) -> list[tuple[int, int]]:
     if job.from_motion is not None and not job.from_motion.is_file():
         raise InputError(f"{job.from_motion}: is no file; give the .safetensors or .npz that --motion-out wrote")
     named = job.preset.files()
-    if (style := named.get("motion.style")) is not None and not style.is_file():
-        raise InputError(f"{style}: is no file; give motion.style a .npz of FLAME motion, as --motion-out writes it")
+    if (style := named.get("motion.style")) is not None:
+        from avtr_cli.motion.flame.codes import load_codes
+
+        load_codes(style)
     if (behind := named.get("render.background")) is not None:
         picture_size(behind)
     return [picture_size(photo) for photo in job.photos]
