@@ -124,6 +124,35 @@ def person(folder: Path, name: str, side: int, frames: int, moved: bool) -> None
     (folder / f"{name}.json").write_text(json.dumps(about))
 
 
+def as_on_s3(folder: Path, split: str = "dev") -> None:
+    """Lay a set as the bucket has it: a folder a feature, an npy a track, voice activity in lines, and opinions."""
+    top = folder / "improvised" / split
+    for path in sorted(top.rglob("V*")):
+        if path.suffix == ".npz":
+            with np.load(path) as table:
+                for name, array in table.items():
+                    save(top / name.replace(":", "/") / f"{path.stem}.npy", npy(array))
+        elif path.suffix == ".json":
+            said = json.loads(path.read_text())["metadata:vad"]
+            save(top / "vad" / f"{path.stem}.jsonl", "".join(json.dumps(row) + "\n" for row in said).encode())
+            save(top / "transcript" / f"{path.stem}.jsonl", b'{"words": [], "transcript": "so"}\n')
+            save(top / "1P-IS" / f"{path.stem}.json", b'[{"rating": 3}]')
+        else:
+            save(top / {".wav": "audio", ".mp4": "video"}[path.suffix] / path.name, path.read_bytes())
+        path.unlink()
+
+
+def save(path: Path, data: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data)
+
+
+def npy(array: np.ndarray) -> bytes:
+    out = io.BytesIO()
+    np.save(out, array)
+    return out.getvalue()
+
+
 def seamless(root: Path, frames: int, split: str = "dev") -> Path:
     """A call of vendor V00, which has movement features, and one of V03, which has not."""
     for vendor, batch in (("V00", "0000/0005"), ("V03", "0000/0006")):

@@ -213,6 +213,15 @@ def write_landmarks(path: Path) -> Path:
     return path
 
 
+def write_downloads(folder: Path) -> Path:
+    """What a user has downloaded, by the names it has there: both of UniLS's files, and both of FLAME's."""
+    torch.save(checkpoint_of(), folder / "iter_300000.pt")
+    torch.save(speech_weights(speech_encoder(), "tiny"), folder / "pytorch_model.bin")
+    write_head(folder / "generic_model.npz")
+    write_landmarks(folder / "mediapipe_landmark_embedding.npz")
+    return folder
+
+
 def plausible(frames: int, seed: int = 0) -> Doubles:
     """Controls (T, 58) of a face that talks and looks about: a few weights at a time, 0 to 0.7."""
     random = np.random.default_rng(seed)

@@ -19,7 +19,7 @@ from avtr_cli.diagnostics.made_up.weight_set import write_set
 from avtr_cli.motion.file import load_motion
 from avtr_cli.render.liveportrait.renderer import LivePortraitRenderer
 from avtr_cli.weights.registry import registry
-from tests import small_liveportrait
+from tests import made_unils, small_liveportrait
 
 pytestmark = pytest.mark.slow
 
@@ -57,6 +57,22 @@ def on_smaller_maps(weights):
         assert renderer.config == load_preset("liveportrait").render
         patch.setattr(LivePortraitRenderer, "from_store", lambda *_: renderer)
         yield
+
+
+@pytest.mark.usefixtures("on_smaller_maps")
+def test_unils_moves_the_published_renderer_through_flame_and_controls(avtr, photo, wav, tmp_path):
+    downloads = made_unils.write_downloads(tmp_path)
+    code, _, stderr = avtr("weights", "pull", "unils", "flame", "--from", downloads, "--accept-licence", "-q")
+    assert code == 0, stderr
+    out, report, motion = (tmp_path / name for name in ("out.mp4", "out.json", "motion.safetensors"))
+    code, _, stderr = avtr(
+        "render", photo, wav(2.0), "-o", out, "--preset", "unils", "--set", "render.renderer=liveportrait",
+        "--duration", 0.2, "--device", "cpu", "--report", report, "--motion-out", motion,
+    )  # fmt: skip
+    assert code == 0, stderr
+    told = json.loads(report.read_text())
+    is_a_video_of_the_published_networks(out, told, motion)
+    assert any("UniLS" in notice for notice in told["attribution"])
 
 
 @pytest.mark.usefixtures("on_smaller_maps")

@@ -39,7 +39,7 @@ from tests.batches import (
 def job(tmp_path: Path) -> Job:
     """With every kind of file that a job can read."""
     files = {}
-    for name in ("photo.png", "me.wav", "you.wav", "motion.safetensors", "sky.png"):
+    for name in ("photo.png", "me.wav", "you.wav", "motion.safetensors", "sky.png", "style.npz"):
         files[name] = tmp_path / "sender" / name
         files[name].parent.mkdir(exist_ok=True)
         files[name].write_bytes(f"bytes of {name}".encode())
@@ -47,14 +47,14 @@ def job(tmp_path: Path) -> Job:
         photo=files["photo.png"],
         sound=DialogueFiles(dialogue=files["me.wav"], partner=files["you.wav"]),
         out=tmp_path / "sender" / "out.mp4",
-        preset=load_preset("default", [f"render.background={files['sky.png']}"]),
+        preset=load_preset("default", [f"render.background={files['sky.png']}", f"motion.style={files['style.npz']}"]),
         from_motion=files["motion.safetensors"],
     )
 
 
 def test_files_that_a_machine_sees_are_used_where_they_lie(job):
     parcels = parcels_of(job)
-    assert len(parcels) == 5
+    assert len(parcels) == 6
     with unpacked(job, parcels, lambda sha256: None, keep_out=True) as (arrived, called):
         assert (arrived, called) == (job, {})
 

@@ -100,13 +100,14 @@ def test_a_format_that_is_none_ends_the_batch_where_all_jobs_share_it(tmp_path):
 
 def test_files_that_a_manifest_names_lie_beside_it(tmp_path):
     (tmp_path / "sub").mkdir()
-    (tmp_path / "sub" / "sky.png").touch()
+    for name in ("sky.png", "style.npz"):
+        (tmp_path / "sub" / name).touch()
     written(tmp_path / "sub", "mine.yaml", "render: {size: 200}")
-    manifest = written(
-        tmp_path / "sub", "m.yaml", "- {dialogue: a.wav, photo: a.png, preset: mine.yaml, render.background: sky.png}"
-    )
+    row = "{dialogue: a.wav, photo: a.png, preset: mine.yaml, render.background: sky.png, motion.style: style.npz}"
+    manifest = written(tmp_path / "sub", "m.yaml", f"- {row}")
     preset = the_only(manifest, tmp_path).job.preset
     assert (preset.render.size, preset.render.background) == (200, str(tmp_path / "sub" / "sky.png"))
+    assert preset.motion.style == str(tmp_path / "sub" / "style.npz")
 
 
 @pytest.mark.parametrize(

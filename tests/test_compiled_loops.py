@@ -27,7 +27,7 @@ from avtr_cli.core.types import Identity, Motion, Portrait
 from avtr_cli.diagnostics.doctor import NOTE, OK, examine_machine
 from avtr_cli.evaluation.mesh.studio import command
 from avtr_cli.jobs.job import Job
-from avtr_cli.kernels import compiling
+from avtr_cli.kernels import compiling, strips
 from avtr_cli.kernels import eyes as eye_loops
 from avtr_cli.kernels import grid as grid_loops
 from avtr_cli.kernels import picture as picture_loops
@@ -205,7 +205,8 @@ def test_what_is_known_to_show_nothing_of_the_person_shows_the_plate_alone(portr
     nodes = np.zeros((3, *identity.kept.field.grid), np.float32)
     shown["at rest"] = np.empty((nodes.shape[1] - 1, nodes.shape[2] - 1), np.uint8)
     high, wide = identity.kept.tables.texels.shape
-    find(nodes, identity.kept.stage.cell, identity.kept.tables.before, high, wide, shown["at rest"])
+    words = strips.scratch()[1]
+    find(nodes, identity.kept.stage.cell, identity.kept.tables.before, high, wide, shown["at rest"], words)
     assert 0.2 < shown["at rest"].mean() < 0.9  # so that there is something to be skipped
 
 

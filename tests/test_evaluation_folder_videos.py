@@ -94,10 +94,19 @@ def judged_pictures(video, tmp_path):
 
 
 def test_pictures_are_compared_within_the_true_face(avtr, judged_pictures, tmp_path):
-    code, out, _ = avtr("eval", "pictures", judged_pictures, "--report", tmp_path / "a.json")
+    scores = tmp_path / "scores.csv"
+    scores.write_text("system,id,IQA,ASE\nsame,a,4.5,3\ndarker,a,4,\ntruth,a,4.75,3.5\n")
+    code, out, _ = avtr("eval", "pictures", judged_pictures, "--report", tmp_path / "a.json", "--scores", scores)
     assert code == 0
     assert max(map(len, out.splitlines())) <= 80
-    told = json.loads((tmp_path / "a.json").read_text())["systems"]
+    whole = json.loads((tmp_path / "a.json").read_text())
+    told = whole["systems"]
+    assert [told[name]["measures"]["IQA"]["value"] for name in ("same", "darker")] == [4.5, 4]
+    assert told["darker"]["measures"]["ASE"]["reason"] == "the file has no such score of this system"
+    assert whole["controls"]["truth"]["measures"]["ASE"]["value"] == 3.5
+    (apart,) = whole["differences"].values()
+    assert abs(apart["measures"]["IQA"]["value"]) == 0.5
+    assert not told["same"]["measures"]["IQA"]["comparable_with_published"]
     assert told["same"]["measures"]["PSNR"]["value"] is None
     assert told["same"]["measures"]["PSNR"]["equal_frames"] == 10
     assert told["same"]["measures"]["PSNR"]["reason"] == "every frame equals the truth"

@@ -31,10 +31,12 @@ ANATOMY = {
     "scale": torch.ones(1),
 }
 GROUPS = {  # of controls, and the least r of all their numbers there and back
-    "lids": (("eyeBlink", "eyeWide", "eyeSquint"), 0.9),
-    "jaw": (("jaw",), 0.95),
-    "lips": (("mouth",), 0.85),
-    "brows": (("brow",), 0.95),
+    "lids": (("eyeBlink", "eyeWide", "eyeSquint"), 0.93),
+    "jaw": (("jaw",), 0.98),
+    "lips": (("mouth",), 0.9),
+    "brows": (("brow",), 0.99),
+    "nose": (("noseSneer",), 0.95),
+    "cheeks": (("cheek",), 0.45),  # of a squint all points together move 2 mm
     "gaze": (("eyeLook",), 0.9999),
     "head": (("headPitch", "headYaw", "headRoll"), 0.9999),
 }
@@ -72,7 +74,7 @@ def test_controls_come_back_through_flame(bridge, group):
     beginnings, least = GROUPS[group]
     columns = [at for at, name in enumerate(CONTROLS.channels) if name.startswith(beginnings)]
     assert np.corrcoef(back[:, columns].ravel(), values[:, columns].ravel())[0, 1] >= least
-    assert np.abs(back[:, :52] - values[:, :52]).mean() < 0.03
+    assert np.abs(back[:, :52] - values[:, :52]).mean() < 0.016
 
 
 def test_zeros_are_zeros_and_what_flame_cannot_say_is_dropped(bridge):
@@ -137,13 +139,13 @@ def test_the_fit_back_is_the_best_that_bounds_allow(bridge):
     codes = bridge.codes(made_unils.plausible(3, seed=2)) + np.random.default_rng(0).normal(0, 0.2, (3, CODES))
     face = np.column_stack([codes[:, :100], codes[:, JAW]])
     found = bridge.controls(codes)[:, [CONTROLS.index(name) for name in FACE_WEIGHTS]]
-    ridge = bridge.gram[0, 0] - bridge.shapes[:, 0] @ bridge.shapes[:, 0]
-    system = np.concatenate([bridge.shapes, np.sqrt(ridge) * np.eye(len(FACE_WEIGHTS))])
+    ridge = bridge.gram[0, 0] - bridge.said[:, 0] @ bridge.said[:, 0]
+    system = np.concatenate([bridge.said, np.sqrt(ridge) * np.eye(len(FACE_WEIGHTS))])
     for frame, ours in zip(face, found, strict=True):
         target = np.concatenate([bridge.basis @ frame, np.zeros(len(FACE_WEIGHTS))])
         best = lsq_linear(system, target, (0, 1), method="bvls").x
         cost, least = (((system @ weights - target) ** 2).sum() for weights in (ours, best))
-        assert cost <= least * 1.01 + 0.05
+        assert cost <= least + 0.01  # mm^2
 
 
 def test_a_rest_is_taken_away(bridge):
@@ -154,9 +156,24 @@ def test_a_rest_is_taken_away(bridge):
     assert back[CONTROLS.index("mouthSmileLeft")] == pytest.approx(0.6, abs=0.15)
 
 
-def test_a_poorer_head_misses_more_and_says_of_which_weights(tmp_path, bridge):
-    landmarks = made_unils.write_landmarks(tmp_path / "marks.npz")
-    poor = FlameBridge.of_files(made_unils.write_head(tmp_path / "h.npz", spans=0.3), landmarks, face_displacements())
+@pytest.fixture(scope="module")
+def poor(tmp_path_factory):
+    """Of a head whose expressions mix in three tenths of what our weights do."""
+    folder = tmp_path_factory.mktemp("poor")
+    files = made_unils.write_head(folder / "h.npz", spans=0.3), made_unils.write_landmarks(folder / "marks.npz")
+    return FlameBridge.of_files(*files, face_displacements())
+
+
+def test_what_a_poor_head_says_in_part_comes_back_whole(poor):
+    blink = CONTROLS.index("eyeBlinkLeft")
+    values = made_unils.plausible(100)
+    back = there_and_back(poor, values)
+    assert poor.missed[FACE_WEIGHTS.index("eyeBlinkLeft")] > 0.3
+    assert back[:, blink].mean() == pytest.approx(values[:, blink].mean(), rel=0.1)
+    assert np.abs(back[:, :52] - values[:, :52]).mean() < 0.022
+
+
+def test_a_poorer_head_misses_more_and_says_of_which_weights(poor, bridge):
     assert np.median(poor.missed) > np.median(bridge.missed)
     assert ((bridge.missed >= 0) & (bridge.missed <= 1)).all()
 
@@ -168,6 +185,19 @@ def test_an_embedding_without_points_that_stay_is_refused(tmp_path, files):
     np.savez(path, **held)
     missing = min(set(RIGID) - set(held["landmark_indices"].tolist()))
     with pytest.raises(WeightsError, match=rf"it lacks the point {missing}\b"):
+        FlameBridge.of_files(files[0], path, face_displacements())
+
+
+@pytest.mark.parametrize(
+    ("where", "said"),
+    [(np.zeros_like, "lie at one place of the head"), (lambda faces: faces[::-1], "do not lie on the head as on a")],
+)
+def test_an_embedding_of_another_head_is_refused(tmp_path, files, where, said):
+    with np.load(files[1]) as table:
+        held = dict(table)
+    path = tmp_path / "marks.npz"
+    np.savez(path, **held | {"lmk_face_idx": where(held["lmk_face_idx"])})
+    with pytest.raises(WeightsError, match=said):
         FlameBridge.of_files(files[0], path, face_displacements())
 
 

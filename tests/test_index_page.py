@@ -166,10 +166,11 @@ def test_a_batch_of_one_good_and_one_bad_job_ends_in_an_index_of_both(avtr, phot
         {"sound": DialogueFiles(dialogue=Path("a.wav"), avatar_channel=2)},
         {"preset": load_preset("fast", ["render.background=#204060", "motion.smile=-0.25"])},
         {"preset": load_preset("quality", ["render.size=512", "render.close_lips=true"])},
+        {"preset": load_preset("unils", ["motion.style=a b.npz"])},
         {"photo_b": Path("you.png"), "layout": "stack", "face": 2},
         {"photo_b": Path("-you.png"), "face_b": 3, "preset": load_preset("fast", ["output.sound=mix"])},
     ],
-    ids=["plain", "options", "motion", "partner", "solo", "channel", "fast", "quality", "two", "two faces"],
+    ids=["plain", "options", "motion", "partner", "solo", "channel", "fast", "quality", "manner", "two", "two faces"],
 )
 def test_a_job_said_as_a_command_is_the_same_job(avtr, monkeypatch, more):
     understood: list[Job] = []

@@ -68,6 +68,14 @@ def short_calls(tmp_path_factory):
     return made_calls.seamless(tmp_path_factory.mktemp("short"), 110)
 
 
+@pytest.fixture(scope="module")
+def short_on_s3(short_calls, tmp_path_factory):
+    """The same as its bucket has it, for reading and copying."""
+    folder = Path(shutil.copytree(short_calls, tmp_path_factory.mktemp("s3") / "set"))
+    made_calls.as_on_s3(folder)
+    return folder
+
+
 @pytest.fixture
 def breakable(short_calls, tmp_path):
     return Path(shutil.copytree(short_calls, tmp_path / "set"))
@@ -248,6 +256,34 @@ def test_a_video_beside_is_read_by_our_own_perception(tmp_path, monkeypatch):
     assert "P0002: its .mp4 shows no face" in told["V03_S0001_I00000001"]["refused"]
 
 
+def test_a_video_in_a_tar_is_watched_too_and_told_by_its_place_there(tmp_path, breakable, monkeypatch):
+    here = breakable / "improvised/dev/0000/0006"
+    (here / "V03_S0001_I00000001_P0002.mp4").write_bytes(b"a video, which a stand-in watches" * 99)
+    tar = here.with_suffix(".tar")
+    with tarfile.open(tar, "w") as file:
+        for path in sorted(here.iterdir()):
+            file.add(path, path.name)
+    shutil.rmtree(here)
+    points = np.tile(100 * template().points + (300, 200, 0), (110, 1, 1))
+    seen = []
+
+    def watched(path: Path) -> Seen:
+        seen.append((path, path.read_bytes()))
+        return Seen(points, np.ones(110, int), np.zeros(110), (640, 480))
+
+    with monkeypatch.context() as patch:
+        patch.setattr("avtr_cli.training.calls.perceived.watch", watched)
+        told = by_name(import_set(SeamlessSet(breakable), tmp_path / "out", 50))
+    [(path, data)] = seen
+    assert data == b"a video, which a stand-in watches" * 99
+    assert not path.exists()
+    assert told["V03_S0001_I00000001"]["refused"] == ""
+    assert load_record(tmp_path / "out/records/V03_S0001_I00000001.safetensors").known[1].sum() == 57
+    told = by_name(import_set(SeamlessSet(breakable), tmp_path / "real", 50))
+    said = told["V03_S0001_I00000001"]["refused"]
+    assert said == f"{tar}: V03_S0001_I00000001_P0002.mp4: is no video that can be read"
+
+
 def test_turns_are_read_off_flat_points_and_faces_off_their_own_rest():
     turns = np.array([[0, 0, 0], [0.15, 0, 0], [0, 0.2, 0], [0, 0, -0.1], [-0.1, -0.15, 0.05]])
     head = template().points[list(made_calls.FACE68)]
@@ -316,6 +352,78 @@ def test_a_broken_member_is_told_in_one_sentence_and_the_other_call_is_taken(tmp
     assert told["V03_S0001_I00000001"]["pieces"] == 2
 
 
+ON_S3 = "improvised/dev"
+KEYPOINTS = "boxes_and_keypoints/keypoints/V00_S0001_I00000001_P0002.npy"
+
+
+def test_a_folder_a_feature_as_on_s3_gives_the_same_records(tmp_path, breakable):
+    first = by_name(import_set(SeamlessSet(breakable), tmp_path / "hub", 100))
+    made_calls.as_on_s3(breakable)
+    told = by_name(import_set(SeamlessSet(breakable), tmp_path / "s3", 100))
+    assert [told[name]["folder"] for name in told] == ["val", "val"]
+    for name, account in first.items():
+        assert {**told[name], "stamp": 0} == {**account, "stamp": 0}
+        ours, theirs = (tmp_path / kind / "records" / f"{name}.safetensors" for kind in ("s3", "hub"))
+        assert ours.read_bytes() == theirs.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("file", "change", "said"),
+    [
+        (KEYPOINTS, None, "P0002: its boxes_and_keypoints/keypoints.npy is missing"),
+        (KEYPOINTS.replace("keypoints/V", "is_valid_box/V"), None, "its boxes_and_keypoints/is_valid_box.npy is miss"),
+        (KEYPOINTS, lambda data: data[: len(data) // 2], "its boxes_and_keypoints/keypoints.npy is damaged"),
+        (KEYPOINTS, lambda data: b"", "its boxes_and_keypoints/keypoints.npy is damaged"),
+        (KEYPOINTS, lambda data: made_calls.npy(np.zeros((9, 17, 3))), "keypoints.npy is damaged, or holds no keypoi"),
+        (KEYPOINTS, lambda data: made_calls.npy(np.array([{}] * 3)), "keypoints.npy is damaged, or holds no array"),
+        (KEYPOINTS, lambda data: made_calls.npy(np.zeros((99, 133, 3))), "tells of 99 frames, and is_valid_box of 132"),
+        ("movement/is_valid/V00_S0001_I00000001_P0002.npy", lambda data: data[:9], "its movement/is_valid.npy is dama"),
+        ("vad/V00_S0001_I00000001_P0002.jsonl", None, "P0002: its vad.jsonl is missing"),
+        ("vad/V00_S0001_I00000001_P0002.jsonl", lambda data: b'{"start": 1}', "its vad.jsonl is damaged"),
+        ("vad/V00_S0001_I00000001_P0002.jsonl", lambda data: b"\xff{", "its vad.jsonl is damaged"),
+        ("audio/V00_S0001_I00000001_P0002.wav", None, "P0002: its .wav is missing"),
+        ("audio/V00_S0001_I00000001_P0002.wav", lambda data: data[:-9000], "its .wav is cut off"),
+    ],
+)
+def test_a_broken_feature_on_s3_is_told_in_one_sentence_and_counted(tmp_path, short_on_s3, file, change, said):
+    folder = Path(shutil.copytree(short_on_s3, tmp_path / "set"))
+    path = folder / ON_S3 / file
+    if change is None:
+        path.unlink()
+    else:
+        path.write_bytes(change(path.read_bytes()))
+    calls = SeamlessSet(folder)
+    accounts = list(import_set(calls, tmp_path / "out", 100))
+    told = by_name(accounts)
+    assert said in told["V00_S0001_I00000001"]["refused"]
+    assert "\n" not in told["V00_S0001_I00000001"]["refused"]
+    assert told["V03_S0001_I00000001"]["pieces"] == 2
+    report = report_of(calls, accounts, "avtr")
+    assert (report["calls"], report["taken"], len(report["left_out"])) == (2, 1, 1)
+
+
+def test_movement_that_is_none_is_left_out_and_the_keypoints_tell_the_head(tmp_path, short_on_s3):
+    folder = Path(shutil.copytree(short_on_s3, tmp_path / "set"))
+    turns = folder / ON_S3 / "movement/alignment_head_rotation/V00_S0001_I00000001_P0002.npy"
+    lost = np.load(turns)
+    lost[10:20] = np.nan
+    for array, invalid in ((np.zeros((9, 3)), 2), (lost, 71)):
+        turns.write_bytes(made_calls.npy(array))
+        told = by_name(import_set(SeamlessSet(folder), tmp_path / "out", 30))["V00_S0001_I00000001"]
+        record = load_record(tmp_path / "out/records/V00_S0001_I00000001.safetensors")
+        assert np.isfinite(record.controls).all()
+        assert told["refused"] == ""
+        assert (~record.valid[1]).sum() == pytest.approx(invalid * 25 / 30, abs=2)
+
+
+def test_the_sets_own_list_says_which_split(tmp_path, short_on_s3):
+    folder = Path(shutil.copytree(short_on_s3, tmp_path / "set"))
+    (folder / "filelist.csv").write_text(
+        "file_id,label,split\nV00_S0001_I00000001_P0001A,improvised,test\nV03_S0001_I00000001_P0001A,improvised,odd\n"
+    )
+    assert [entry.split for entry in SeamlessSet(folder).entries()] == ["test", "val"]
+
+
 def test_tars_hold_the_same_and_a_damaged_one_what_comes_before_the_damage(tmp_path, breakable):
     folder = breakable
     batch = folder / "improvised/dev/0000"
@@ -327,10 +435,18 @@ def test_tars_hold_the_same_and_a_damaged_one_what_comes_before_the_damage(tmp_p
     whole = list(import_set(SeamlessSet(folder), tmp_path / "out", 100))
     assert [account["refused"] for account in whole][1] == ""
     tar = batch / "0006.tar"
-    tar.write_bytes(tar.read_bytes()[: tar.stat().st_size * 2 // 3])
+    whole_tar = tar.read_bytes()
+    tar.write_bytes(whole_tar[: len(whole_tar) * 2 // 3])
     told = by_name(import_set(SeamlessSet(folder), tmp_path / "out", 100))
-    assert "0006.tar: cannot be read" in told["V03_S0001_I00000001"]["refused"]
+    assert told["V03_S0001_I00000001"]["refused"] == f"P0002: its .wav is missing, and {tar} is damaged"
     assert told["V00_S0001_I00000001"]["pieces"] == whole[0]["pieces"]
+    tar.write_bytes(whole_tar[:-12_000])  # in the last file of it
+    told = by_name(import_set(SeamlessSet(folder), tmp_path / "out", 100))
+    assert f"{tar}: V03_S0001_I00000001_P0002.wav: is cut off" in told["V03_S0001_I00000001"]["refused"]
+    tar.write_bytes(b"no tar" * 200)
+    told = by_name(import_set(SeamlessSet(folder), tmp_path / "out", 100))
+    assert set(told) == {"V00_S0001_I00000001", "improvised_dev_0000_0006_tar"}
+    assert "0006.tar: is damaged, or no tar" in told["improvised_dev_0000_0006_tar"]["refused"]
     with pytest.raises(InputError, match="holds no Seamless Interaction"):
         SeamlessSet(tmp_path / "out").entries()
 

@@ -278,10 +278,31 @@ def test_an_installed_engine_speaks_with_phone_times_that_fit_its_sound(engine):
     assert 0.6 < said.seconds < 4
     assert (np.diff(said.phones[:, 1]) >= 0).all()
     assert said.phones[said.phones[:, 0] > 0][-1, 2] <= said.seconds
-    prosody = analyse(_side(said))
-    truth = mouth_truth(said.phones, prosody, 1.0, np.random.default_rng(0))
-    level = prosody.level_db.reshape(-1)[: len(truth.activity) * 4].reshape(-1, 4).mean(1)
-    assert np.corrcoef(truth.shapes[:, 0], level)[0, 1] > 0.2  # open where it is loud
+    truth = mouth_truth(said.phones, analyse(_side(said)), 1.0, np.random.default_rng(0))
+    open_ones = np.isin(np.array(phones.VISEMES)[truth.visemes], ("aa", "eh")).any(1)
+    assert truth.shapes[open_ones, 0].mean() > 1.5 * truth.shapes[~open_ones, 0].mean()
+
+
+def test_lips_part_further_where_a_voice_is_bright_and_as_much_at_any_level():
+    aa = phones.PHONES.index("aa")
+    rows = np.array([(aa, 0.25 * k, 0.25 * (k + 1)) for k in range(8)], np.float32)
+    time = np.arange(2 * SAMPLE_RATE) / SAMPLE_RATE
+    low, high = np.sin(2 * np.pi * 300 * time), np.sin(2 * np.pi * 4000 * time)
+    voice = (0.2 * low + np.where(time < 1, 0.002, 0.1) * high).astype(np.float32)
+
+    def jaw(samples):
+        side = conversation.Side(samples, [rows], [(0.0, 2.0, False)])
+        return mouth_truth(rows, analyse(side), 1.0, np.random.default_rng(0)).shapes[:, 0]
+
+    dull, bright = jaw(voice)[5:20].mean(), jaw(voice)[30:45].mean()
+    assert bright > 1.3 * dull > 0
+    assert np.abs(jaw(0.3 * voice) - jaw(voice)).mean() < 0.01
+
+
+def test_a_silent_side_has_no_brightness():
+    silent = conversation.Side(np.zeros(SAMPLE_RATE, np.float32))
+    assert not analyse(silent).brightness.any()
+    assert analyse(silent).brightness.shape == (100,)
 
 
 def _side(utterance):

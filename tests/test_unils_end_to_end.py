@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import shutil
 
 import numpy as np
 import pytest
+import soundfile
 import torch
 
 from avtr_cli.core.config import load_preset
 from avtr_cli.core.errors import InputError
+from avtr_cli.core.files import file_sha256
 from avtr_cli.evaluation import unils
 from avtr_cli.evaluation.folder.shown import read_shown
 from avtr_cli.motion import flame
 from avtr_cli.motion.file import load_motion
+from avtr_cli.motion.flame import lists
 from avtr_cli.motion.flame.codes import FlameMotion, load_codes, save_codes
 from avtr_cli.weights.registry import notices
 from avtr_cli.weights.store import Store
@@ -26,12 +31,8 @@ SMALL = ("--size", 80, "--set", "motion.expressiveness=0.3", "--set", "output.sp
 @pytest.fixture(scope="module")
 def users_files(tmp_path_factory):
     """What a user has downloaded, by the names it has there."""
-    folder = tmp_path_factory.mktemp("downloads")
-    torch.save(made_unils.checkpoint_of(), folder / "iter_300000.pt")
+    folder = made_unils.write_downloads(tmp_path_factory.mktemp("downloads"))
     torch.save({"model": {}}, folder / "iter_50000.pt")  # of an earlier stage, and smaller
-    torch.save(made_unils.speech_weights(made_unils.speech_encoder(), "tiny"), folder / "pytorch_model.bin")
-    made_unils.write_head(folder / "generic_model.npz")
-    made_unils.write_landmarks(folder / "mediapipe_landmark_embedding.npz")
     return folder
 
 
@@ -116,13 +117,17 @@ def test_the_same_job_again_gives_the_same_frames(rendered, avtr, photo, wav, tm
     assert json.loads(report.read_text())["output"]["frames_sha256"] == rendered[1]["output"]["frames_sha256"]
 
 
-def test_both_sides_are_rendered_in_one_video(avtr, photo, wav, tmp_path):
-    report = tmp_path / "d.json"
+def test_both_sides_are_rendered_in_one_video_and_follow_a_manner(rendered, avtr, photo, wav, tmp_path):
+    report, style = tmp_path / "d.json", rendered[0] / "a.flame.npz"
     code, _, stderr = avtr(
-        "dialogue", photo, photo, wav(2.0), "-o", tmp_path / "d.mp4", "--preset", "unils", *SMALL, "--report", report
-    )
+        "dialogue", photo, photo, wav(2.0), "-o", tmp_path / "d.mp4", "--preset", "unils", *SMALL, "--report", report,
+        "--style", style,
+    )  # fmt: skip
     assert code == 0, stderr
-    assert json.loads(report.read_text())["output"]["frames"] == 50
+    told = json.loads(report.read_text())
+    assert told["output"]["frames"] == 50
+    assert told["settings"]["motion"]["style"] == str(style)
+    assert told["inputs"]["style"] == {"path": str(style), "sha256": file_sha256(style)}
 
 
 def test_our_own_motion_is_written_in_flames_numbers(avtr, photo, wav, tmp_path):
@@ -160,7 +165,8 @@ def refused(avtr, wanted: int, *words: object, says: str) -> None:
         (["--pace", "realtime"], 2, "hears a call whole before its first frame and follows no live call"),
         (["--set", "motion.euler_steps=8"], 2, "motion.euler_steps does nothing with 'unils'"),
         (["--set", "motion.style=none.npz"], 3, "none.npz: there is no such file"),
-        (["--set", "motion.style=style.txt"], 2, "must be none, or a .npz file of FLAME motion"),
+        (["--style", "none.npz"], 3, "none.npz: there is no such file"),
+        (["--style", "style.txt"], 2, "--style is 'style.txt', but must be none, or a .npz file of FLAME motion"),
         (["--set", "motion.generator=lmfm"], 2, "motion.guidance does nothing with 'lmfm'"),
     ],
 )
@@ -169,6 +175,16 @@ def test_what_cannot_be_is_refused_in_one_sentence(avtr, photo, wav, tmp_path, m
     guided = ["--set", "motion.guidance=2"]
     refused(avtr, code, "render", photo, wav(2.0), "-o", "r.mp4", "--preset", "unils", *guided, *more, says=says)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_manner_that_is_none_is_refused_before_any_model_is_loaded(
+    users_files, avtr, photo, wav, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("AVTR_WEIGHTS", str(tmp_path / "none"))
+    words = ("render", photo, wav(2.0), "-o", tmp_path / "r.mp4", "--preset")
+    style = users_files / "generic_model.npz"
+    refused(avtr, 3, *words, "unils", "--style", style, says="no FLAME motion: it has no expression")
+    refused(avtr, 2, *words, "default", "--style", style, says="motion.style does nothing with 'lmfm'")
 
 
 def test_a_commercial_policy_refuses_the_weights(avtr, photo, wav, tmp_path, monkeypatch):
@@ -279,6 +295,47 @@ def test_flame_motion_is_judged_by_the_vertices_of_the_users_head(rendered, weig
     found = [ours[f"S_{name}"] for name in ("LVE", "MHD", "FDD", "PDD", "JDD")]
     np.testing.assert_allclose(found, theirs, rtol=1e-4)
     assert min(found) > 0
+
+
+def test_lists_of_a_users_own_checkout_make_flame_alike_to_other_systems(rendered, avtr, tmp_path, monkeypatch):
+    monkeypatch.setattr(lists, "PUBLISHED", {"lips": sha256_of([7, 8, 8]), "upper": sha256_of([1, 2])})
+    code = tmp_path / "checkout" / "evals"
+    code.mkdir(parents=True)
+    (code / "metrics.py").write_text("import nowhere\nLIPS = dict(x=[7, 8, 8])\nUPPER = (1, 2)\nraise SystemExit\n")
+    (code / "broken.py").write_text("LIPS = [7, 8,")
+    chosen = lists.load_lists(tmp_path / "checkout")
+    assert (chosen.lips, chosen.upper, chosen.published) == ((7, 8, 8), (1, 2), True)
+    path = rendered[0] / "a.flame.npz"
+    shown = read_shown(path, lists=chosen)
+    assert (shown.space, shown.lips, shown.upper) == ("npz", (7, 8, 8), (1, 2))
+    (tmp_path / "own.json").write_text(json.dumps({"lips": [3], "upper": [4]}))
+    own = lists.load_lists(tmp_path / "own.json")
+    assert (read_shown(path, lists=own).space, read_shown(path, lists=own).lips) == ("flame", (3,))
+    np.savez(tmp_path / "other.npz", vertices=shown.vertices[:3], lips=np.array([5]))
+    other = read_shown(tmp_path / "other.npz", lists=chosen)
+    assert (other.lips, other.upper) == ((5,), (1, 2))
+    for part, name in (("truth", "x"), ("systems/s", "x"), ("audio", "")):
+        (tmp_path / "f" / part).mkdir(parents=True)
+        if name:
+            shutil.copy(path, tmp_path / "f" / part / "x.npz")
+    sound = 0.1 * np.sin(np.arange(80_000) / 20)
+    soundfile.write(tmp_path / "f/audio/x.wav", np.stack([sound, 0 * sound], 1), 16_000)
+    words = ("eval", "unils", tmp_path / "f", "--protocol", "unils", "--json", "--vertex-lists")
+    done, stdout, stderr = avtr(*words, tmp_path / "checkout")
+    assert done == 0, stderr
+    row = json.loads(stdout)["systems"]["s"]["measures"]["S_LVE"]
+    assert (row["value"], row["comparable_with_published"]) == (0, True)
+    done, stdout, stderr = avtr(*words, tmp_path / "own.json")
+    assert done == 0
+    assert "own.json: its lists are not those that UniLS's measures were published on" in stderr
+    assert not json.loads(stdout)["systems"]["s"]["measures"]["S_LVE_flame"]["comparable_with_published"]
+    monkeypatch.setenv("AVTR_WEIGHTS", str(tmp_path / "none"))
+    refused(avtr, 4, *words[:3], says="no system can be judged: x: ")
+    refused(avtr, 4, *words, code / "broken.py", says="UniLS's list of lips and of upper vertices is not there")
+
+
+def sha256_of(numbers: list[int]) -> str:
+    return hashlib.sha256(json.dumps(numbers).encode()).hexdigest()
 
 
 def test_files_with_the_published_lists_of_vertices_are_alike_to_other_systems(rendered, tmp_path):

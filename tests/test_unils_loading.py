@@ -15,6 +15,7 @@ from avtr_cli.core.errors import InputError, WeightsError
 from avtr_cli.motion import flame
 from avtr_cli.motion.flame.codes import CODES, FlameMotion, load_codes, save_codes
 from avtr_cli.motion.flame.landmarks import load_landmarks
+from avtr_cli.motion.flame.lists import VertexLists, load_lists
 from avtr_cli.motion.flame.pickles import arrays_of
 from avtr_cli.motion.unils.checkpoint import load_network
 from avtr_cli.motion.unils.config import DUAL_SMALL
@@ -103,6 +104,13 @@ def test_missing_unexpected_and_other_keys_are_named(tmp_path, checkpoint):
     refused(network, saved(tmp_path, checkpoint), "logits_head.1.bias is (7,), not (16,)")
     checkpoint["model"] = state | {"logits_head.1.bias": torch.full((16,), torch.nan)}
     refused(network, saved(tmp_path, checkpoint), "logits_head.1.bias", "NaN")
+    for odd in (
+        torch.zeros(16, dtype=torch.int64),
+        torch.zeros(16, dtype=torch.complex64),
+        torch.zeros(16).to_sparse(),
+    ):
+        checkpoint["model"] = state | {"logits_head.1.bias": odd}
+        refused(network, saved(tmp_path, checkpoint), "logits_head.1.bias is torch.", "no numbers of weights")
     checkpoint["model"] = state | {"base_codec.motion_std": torch.zeros(108)}
     refused(network, saved(tmp_path, checkpoint), "motion_std is not above zero")
 
@@ -235,7 +243,12 @@ def test_every_format_of_the_head_gives_the_same_model(tmp_path, head):
     ("name", "array", "words"),
     [
         ("v_template", None, ("has no v_template",)),
-        ("weights", np.zeros((5023, 4)), ("weights is (5023, 4), not (5023, 5)",)),
+        ("weights", np.zeros((5023, 4)), ("weights is float64 (5023, 4), not numbers (5023, 5)",)),
+        ("weights", np.full((5023, 5), "x"), ("weights is <U1 (5023, 5), not numbers",)),
+        ("weights", np.zeros((5023, 5), complex), ("weights is complex128",)),
+        ("v_template", np.full((5023, 3), 1e300), ("v_template holds 1e+300, which is no head in metres",)),
+        ("v_template", np.zeros((5023, 3)), ("its head is 0 m deep or wide",)),
+        ("posedirs", np.zeros((5023, 3, 36)), ("its expressions move nothing",)),
         ("weights", np.full((5023, 5), np.inf), ("weights holds values that are no numbers",)),
         ("kintree_table", np.array([[9, 0, 0, 1, 1], [0, 1, 2, 3, 4]]), ("hang together",)),
         ("f", np.full((9976, 3), 5023), ("vertices that it has not",)),
@@ -245,7 +258,7 @@ def test_a_head_that_is_none_is_refused(tmp_path, head, name, array, words):
     held = {key: value for key, value in head.items() if key != name}
     if array is not None:
         held[name] = array
-    held["shapedirs"] = np.broadcast_to(np.float32(0), (5023, 3, 400)) if name != "v_template" else np.zeros(1)
+    held["shapedirs"] = np.broadcast_to(np.float32(0), (5023, 3, 400)) if array is not None else np.zeros(1)
     path = tmp_path / "generic_model.npz"
     np.savez_compressed(path, **held)
     refused(flame.load, path, *words)
@@ -279,6 +292,43 @@ def test_a_landmark_embedding_that_is_none_is_refused(tmp_path, change, words):
     assert load_landmarks(path).weights.shape == (3, 3)
     np.savez(path, **{name: array for name, array in (whole | change).items() if array is not None})
     refused(load_landmarks, path, words)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("none.json", None, "cannot be read (No such file or directory)"),
+        ("x.json", b"{", "damaged, or no lists of vertices"),
+        ("x.json", b"[" * 9999, "damaged, or no lists of vertices"),
+        ("x.json", b'{"lips": [1]}', "damaged, or no lists of vertices"),
+        ("x.json", b'{"lips": [1], "upper": []}', "upper is no list of whole numbers"),
+        ("x.json", b'{"lips": [1.5], "upper": [1]}', "lips is no list of whole numbers"),
+        ("x.json", b'{"lips": [true], "upper": [1]}', "lips is no list of whole numbers"),
+        ("x.json", b'{"lips": [5023], "upper": [1]}', "lips names vertices that FLAME has not, 0 to 5022"),
+        ("x.npz", b"PK", "damaged, or no lists of vertices"),
+        ("x.py", b"\xff\0(", "UniLS's list of lips and of upper vertices is not there"),
+        ("x.py", b"open('RUN', 'w')\nLIPS = [1576, 1577, 1578]", "is not there; give a checkout of UniLS's code"),
+        ("x.py", b"-" * 30_000 + b"1", "is not there"),
+        ("big.py", b" " * (8 << 20) + b"1", "is not there"),
+        ("folder", None, "is not there"),
+    ],
+)
+def test_lists_of_vertices_that_are_none_are_refused_and_nothing_is_run(tmp_path, monkeypatch, name, content, words):
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / name
+    if content is not None:
+        path.write_bytes(content)
+    elif name == "folder":
+        path.mkdir()
+    refused(load_lists, path, words)
+    assert not (tmp_path / "RUN").exists()
+
+
+def test_lists_lie_in_an_npz_too(tmp_path):
+    np.savez(tmp_path / "x.npz", lips=np.array([3, 3]), upper=np.array([[4], [5]], np.uint16))
+    assert load_lists(tmp_path / "x.npz") == VertexLists((3, 3), (4, 5))
+    np.savez(tmp_path / "x.npz", lips=np.array([3.0]), upper=np.array([4]))
+    refused(load_lists, tmp_path / "x.npz", "lips is no list of whole numbers")
 
 
 def clip(frames: int = 7) -> FlameMotion:

@@ -360,6 +360,19 @@ def test_pull_wants_to_know_what():
     assert isinstance(avtr_weights("pull", "avtr1", "--licence-policy", "none").exception, ConfigError)
 
 
+def test_verify_without_names_leaves_out_sets_of_which_nothing_is_here():
+    assert avtr_weights("verify").stdout.startswith("no published weights are here")
+    assert avtr_weights("verify").exit_code == 0
+    store = Store()
+    file = store.registry.files["liveportrait/warping_module"]
+    store.target(file).parent.mkdir(parents=True)
+    store.target(file).write_bytes(b"x")
+    done = avtr_weights("verify")
+    assert isinstance(done.exception, WeightsError)
+    assert "of 6 files are not usable" in str(done.exception)
+    assert "avtr1/motion" not in done.stdout
+
+
 def test_verify_of_absent_files_says_which_and_fails():
     done = avtr_weights("verify", "liveportrait")
     assert isinstance(done.exception, WeightsError)

@@ -18,7 +18,7 @@ from avtr_cli.batch.claims import Claims, Twins
 from avtr_cli.batch.places import OUTPUTS, format_said, output_of, place_of
 from avtr_cli.batch.reading import understood
 from avtr_cli.batch.rows import Row, Source
-from avtr_cli.core.config import Preset, load_preset
+from avtr_cli.core.config import NAME_FILES, Preset, load_preset
 from avtr_cli.core.errors import AvtrError, ConfigError, InputError
 from avtr_cli.jobs.job import Job
 from avtr_cli.jobs.two_sided import TwoSidedJob
@@ -98,9 +98,9 @@ def _read_by(said: dict[str, Any]) -> Iterator[Path]:
     for key in ("photo", "photo_b", "dialogue", "partner", "from_motion", "cues", "interactions", "preset"):
         if isinstance(said.get(key), str | Path):
             yield Path(said[key])
-    background = said["set"].get("render.background")
-    if isinstance(background, str):
-        yield Path(background)
+    for key in NAME_FILES:
+        if isinstance(named := said["set"].get(key), str):
+            yield Path(named)
 
 
 def _merged(*said: dict[str, Any]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 from avtr_cli.jobs.job import Job
+from avtr_cli.jobs.speed import Speed
 
 INPUT_EXIT = 3  # the photo or the sound itself: the same files fail the same way another day
 PERMANENT_EXITS = (2, INPUT_EXIT, 4)  # settings, input, weights: trying again at once is of no use
@@ -43,14 +44,6 @@ class Checked:
 
 
 @dataclass(frozen=True)
-class Measured:
-    """What a second of this preset costs here."""
-
-    startup_s: float  # of every job: portrait, first chunk, joining
-    realtime_factor: float  # seconds of video per second, after that
-
-
-@dataclass(frozen=True)
 class Rendered:
     """The video and its report lie where the job wanted them."""
 
@@ -77,7 +70,7 @@ class Failure:
         return self.exit_code in PERMANENT_EXITS
 
 
-Answer = Checked | Measured | Rendered | Failure
+Answer = Checked | Speed | Rendered | Failure
 
 
 @dataclass(frozen=True)

@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from avtr_cli.batch.hashes import Hashes
-from avtr_cli.batch.messages import Answer, Began, Checked, Ended, Failure, Lost, Measured, Order, WorkerEvent, Workers
+from avtr_cli.batch.messages import Answer, Began, Checked, Ended, Failure, Lost, Order, WorkerEvent, Workers
 from avtr_cli.batch.plan import Item, recheck
 from avtr_cli.core.errors import OutputError
 from avtr_cli.core.files import SPARE_BYTES
-from avtr_cli.core.timing import FPS
+from avtr_cli.jobs.speed import Speed
 
 LOSSES_FORGIVEN = 2  # a worker or node that dies under a job is not the job's fault so often
 KINDS_MEASURED = 4  # micro-runs at most; what is not measured is taken for the slowest that was
@@ -96,17 +96,17 @@ def _estimate(items: list[Item], workers: Workers, watch: Callable[[WorkerEvent]
         cost = (preset.motion.generator, preset.motion.euler_steps, preset.render, preset.output, people, size)
         kinds.setdefault(cost, []).append(item)
     firsts = {group[0].name: group for group in list(kinds.values())[:KINDS_MEASURED]}
-    measured: dict[str, Measured] = {}
+    measured: dict[str, Speed] = {}
     for name, answer in _ask("measure", {name: group[0] for name, group in firsts.items()}, workers, watch):
-        if isinstance(answer, Measured):  # what fails here will fail in earnest, with its reason
+        if isinstance(answer, Speed):  # what fails here will fail in earnest, with its reason
             measured[name] = answer
     if not measured:
         return
-    slowest = min(measured.values(), key=lambda one: one.realtime_factor)
     for group in kinds.values():
-        cost_of = measured.get(group[0].name, slowest)
+        speeds = [measured[group[0].name]] if group[0].name in measured else list(measured.values())
         for item in group:
-            item.estimate_s = cost_of.startup_s + item.frames / FPS / cost_of.realtime_factor
+            makes_motion = item.job.from_motion is None
+            item.estimate_s = max(speed.seconds(item.frames, makes_motion) for speed in speeds)
 
 
 def _forecast(items: list[Item], workers: int, folder: Path) -> Forecast:

@@ -8,7 +8,7 @@ from typing import Any
 
 from avtr_cli.batch.places import OUTPUTS
 from avtr_cli.batch.rows import Row
-from avtr_cli.core.config import parse_settings
+from avtr_cli.core.config import NAME_FILES, parse_settings
 from avtr_cli.core.errors import ConfigError
 from avtr_cli.core.limits import can_name_a_file
 from avtr_cli.core.textfile import quoted
@@ -92,7 +92,8 @@ def _settings(row: Row) -> dict[str, Any]:
         settings |= dotted | parse_settings(texts)
     except ConfigError as error:
         raise ConfigError(f"{row.where}: {error}") from None
-    background = settings.get("render.background")
-    if isinstance(background, str) and can_name_a_file(background) and os.path.isfile(row.base / background):
-        settings["render.background"] = str(row.base / background)
+    for key in NAME_FILES:
+        named = settings.get(key)
+        if isinstance(named, str) and can_name_a_file(named) and os.path.isfile(row.base / named):
+            settings[key] = str(row.base / named)
     return settings

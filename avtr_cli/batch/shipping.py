@@ -127,9 +127,8 @@ def _under(folder: Path, outputs: dict[str, Path]) -> dict[str, Path]:
 
 
 def _read_by(job: Job) -> list[Path]:
-    background = Path(job.preset.render.background)
-    paths = [*job.photos, *job.sound.paths, *([job.from_motion] if job.from_motion else [])]
-    return paths + ([background] if background.is_file() else [])
+    named = [path for path in (job.background, job.style) if path is not None and path.is_file()]
+    return [*job.photos, *job.sound.paths, *([job.from_motion] if job.from_motion else []), *named]
 
 
 def _seen(parcel: Parcel) -> bool:
@@ -148,14 +147,12 @@ def _moved(job: Job, places: dict[Path, Path], outputs: dict[str, Path]) -> Job:
         dialogue=place(job.sound.dialogue),
         partner=place(job.sound.partner) if job.sound.partner else None,
     )
-    background = Path(job.preset.render.background)
-    preset = job.preset
-    if background in places:
-        preset = preset.with_settings(**{"render.background": str(place(background))})
+    settings = {"render.background": job.background, "motion.style": job.style}
+    moved_files = {key: str(places[path]) for key, path in settings.items() if path in places}
     moved: dict[str, Any] = {
         "photo": place(job.photo),
         "sound": sound,
-        "preset": preset,
+        "preset": job.preset.with_settings(**moved_files) if moved_files else job.preset,
         "from_motion": place(job.from_motion) if job.from_motion else None,
         **outputs,
     }

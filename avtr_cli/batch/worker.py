@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from avtr_cli.audio.health import examine
-from avtr_cli.batch.messages import Answer, Checked, Failure, Measured, Order, Rendered
+from avtr_cli.batch.messages import Answer, Checked, Failure, Order, Rendered
 from avtr_cli.core.config import Preset, RuntimeConfig
 from avtr_cli.core.errors import AvtrError, WeightsError
 from avtr_cli.core.interruption import interruptible, interruptions_held
@@ -20,6 +20,7 @@ from avtr_cli.jobs.forecast import measure
 from avtr_cli.jobs.job import Job
 from avtr_cli.jobs.preparation import find_people, prepare, prepare_avatars, warnings_of
 from avtr_cli.jobs.production import OnFrames, Production, render_next_chunks
+from avtr_cli.jobs.speed import Speed
 from avtr_cli.streaming.engine import Engine
 
 ENGINES_KEPT = 2  # presets whose models stay loaded
@@ -128,12 +129,11 @@ class Worker:
             weights={str(path): engine.sha256(path) for path in engine.weights_files()},
         )
 
-    def _measure(self, job: Job) -> Measured:
+    def _measure(self, job: Job) -> Speed:
         """As many copies in step as jobs will be."""
         with interruptible():
             engine = self.engine(job.preset)
-        speed = measure(job, engine, self._sessions)
-        return Measured(speed.startup_s, speed.realtime_factor)
+        return measure(job, engine, self._sessions)
 
     def _begin(self, job: Job, order: Order, watch: OnFrames | None) -> Production:
         with interruptible():

@@ -18,6 +18,7 @@ from avtr_cli.core.errors import ConfigError
 
 if TYPE_CHECKING:
     from avtr_cli.evaluation.folder.judged import Watched
+    from avtr_cli.motion.flame.lists import VertexLists
 
 RULES = ("listening", "reactive")
 PROTOCOLS = ("avtr", "unils")
@@ -42,6 +43,13 @@ Protocol = Annotated[
     option(
         SETTINGS, "--protocol", metavar="NAME", autocompletion=completions.among(PROTOCOLS),
         help="avtr (without the traps), or unils (as released).",
+    ),
+]  # fmt: skip
+Lists = Annotated[
+    Path | None,
+    option(
+        SETTINGS, "--vertex-lists", metavar="FILE|FOLDER",
+        help="Of FLAME's lips and upper face: your checkout of UniLS's code, or a .json or .npz with lips and upper.",
     ),
 ]  # fmt: skip
 Seed = Annotated[int, option(SETTINGS, "--seed", min=0, max=2**31 - 1, help="Of all shuffles.")]
@@ -75,6 +83,7 @@ def listening(
 def unils(
     folder: Folder,
     protocol: Protocol = "avtr",
+    lists: Lists = None,
     seed: Seed = 0,
     report: options.NumbersFile = None,
     csv: Table = None,
@@ -82,7 +91,7 @@ def unils(
     quiet: options.Quiet = False,
 ) -> None:
     """Judge faces and heads by UniLS's measures: lips against the true ones, and how much they move."""
-    _tell(folder, ("unils",), "listening", protocol, seed, False, report, csv, as_json, quiet)
+    _tell(folder, ("unils",), "listening", protocol, seed, False, report, csv, as_json, quiet, lists=lists)
 
 
 def pictures(
@@ -99,6 +108,15 @@ def pictures(
     ] = "luma",
     whole: Annotated[bool, option(SETTINGS, "--whole", help="Whole pictures of one size, not the face alone.")] = False,
     few: Annotated[bool, option(SETTINGS, "--few", help="Print FID and FVD of fewer than 2048 frames too.")] = False,
+    scores: Annotated[
+        Path | None,
+        option(
+            SETTINGS,
+            "--scores",
+            metavar="FILE",
+            help="Scores that another program gave, a CSV of system,id,IQA,ASE: rows beside ours.",
+        ),
+    ] = None,
     report: options.NumbersFile = None,
     csv: Table = None,
     as_json: options.AsJson = False,
@@ -107,11 +125,15 @@ def pictures(
     """Judge videos against the recorded ones, picture by picture: PSNR, SSIM, hands; with weights CSIM, FID, FVD."""
     from avtr_cli.evaluation.folder.layout import read_layout
     from avtr_cli.evaluation.folder.likeness import Asked, pictures_report
+    from avtr_cli.evaluation.folder.scores import load_scores, with_scores
 
     _among("--channels", channels, CHANNELS)
-    options.check_written({"--report": report, "--csv": csv})
+    options.check_written({"--report": report, "--csv": csv}, (scores,))
+    layout = read_layout(folder)
+    given = load_scores(scores, layout) if scores is not None else None
     with watching(quiet) as watch:
-        found = pictures_report(read_layout(folder), Asked(channels, whole, few), watch)
+        found = pictures_report(layout, Asked(channels, whole, few), watch)
+    found = with_scores(found, layout, given) if given is not None else found
     _refuse_nothing(folder, found)
     _told({"pictures": found}, report, csv, as_json)
 
@@ -154,6 +176,7 @@ def everything(
     folder: Folder,
     frames: Frames = "listening",
     protocol: Protocol = "avtr",
+    lists: Lists = None,
     seed: Seed = 0,
     few: Few = False,
     report: options.NumbersFile = None,
@@ -162,7 +185,7 @@ def everything(
     quiet: options.Quiet = False,
 ) -> None:
     """Judge systems by all of these: whatever the folder's files and the weights that are here allow."""
-    _tell(folder, None, frames, protocol, seed, few, report, csv, as_json, quiet)
+    _tell(folder, None, frames, protocol, seed, few, report, csv, as_json, quiet, lists=lists)
 
 
 def _tell(
@@ -177,6 +200,7 @@ def _tell(
     as_json: bool,
     quiet: bool,
     encoder: str = "avtr-av-1",
+    lists: Path | None = None,
 ) -> None:
     """The reports of `parts`, or all that can be made."""
     from avtr_cli.evaluation.folder.listening import Asked
@@ -184,14 +208,27 @@ def _tell(
 
     _among("--frames", frames, RULES)
     _among("--protocol", protocol, PROTOCOLS)
-    options.check_written({"--report": report, "--csv": csv})
+    options.check_written({"--report": report, "--csv": csv}, (lists,))
+    vertices = _vertex_lists(lists)
     asked = Asked(rule=frames, seed=seed, few=few, encoder=encoder)
     with watching(quiet) as watch:
         if parts is None:
-            reports = evaluate_all(folder, asked, protocol, watch)
+            reports = evaluate_all(folder, asked, protocol, watch, vertices)
         else:
-            reports = evaluate_folder(folder, parts, asked, protocol, watch)
+            reports = evaluate_folder(folder, parts, asked, protocol, watch, vertices)
     _told(reports, report, csv, as_json)
+
+
+def _vertex_lists(path: Path | None) -> VertexLists | None:
+    """Raises WeightsError."""
+    if path is None:
+        return None
+    from avtr_cli.motion.flame.lists import load_lists
+
+    lists = load_lists(path)
+    if not lists.published:
+        voice.note(f"{path}: its lists are not those that UniLS's measures were published on")
+    return lists
 
 
 def _told(reports: Mapping[str, Mapping[str, Any]], report: Path | None, csv: Path | None, as_json: bool) -> None:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from avtr_cli.cli import options
-from avtr_cli.cli.command import INPUT, SETTINGS, Command, Group, epilog
+from avtr_cli.cli.command import INPUT, Command, Group, epilog
 from avtr_cli.cli.options import option
 from avtr_cli.core.timing import FPS
 
@@ -33,10 +33,7 @@ def unils(
     ] = 1,
     start: options.Start = 0.0,
     duration: options.Duration = None,
-    style: Annotated[
-        Path | None,
-        option(SETTINGS, "--style", metavar="FILE", help="Follow the manner of this FLAME motion (.npz), 4 s of it."),
-    ] = None,
+    style: options.Style = None,
     settings: options.Settings = None,
     seed: options.Seed = 0,
     device: options.Device = None,
@@ -47,9 +44,7 @@ def unils(
     from avtr_cli.audio.files import DialogueFiles
     from avtr_cli.jobs.motion_files import make_motion
 
-    preset = options.preset_of("unils", settings, device)
-    if style is not None:
-        preset = preset.changed({"motion.style": str(style)}, options={"motion.style": "--style"})
+    preset = options.preset_of("unils", settings, device, style=style)
     sound = DialogueFiles(
         dialogue=dialogue, partner=partner, solo=solo, avatar_channel=avatar_channel, start_s=start, duration_s=duration
     )

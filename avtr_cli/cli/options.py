@@ -89,6 +89,13 @@ Background = Annotated[
         help="none, blur, transparent, #RRGGBB or an image file.",
     ),
 ]  # fmt: skip
+Style = Annotated[
+    Path | None,
+    option(
+        SETTINGS, "--style", metavar="FILE",
+        help="unils: follow the manner of this FLAME motion (.npz), of its first 4 s.",
+    ),
+]  # fmt: skip
 Sound = Annotated[
     str | None,
     option(
@@ -172,6 +179,7 @@ class JobOptions:
     sound: Sound = None
     preset: PresetName = "default"
     settings: Settings = None
+    style: Style = None
     seed: Seed = 0
     device: Device = None
     out: Annotated[str, option(OUTPUT, "-o", "--out", metavar="FILE", help="The video.")] = ""
@@ -209,7 +217,8 @@ class JobOptions:
 
     def chosen(self) -> Preset:
         """The settings that these options come to. Raises ConfigError."""
-        return preset_of(self.preset, self.settings, self.device, self.size, self.view, self.background, self.sound)
+        named = (self.device, self.size, self.view, self.background, self.sound, self.style)
+        return preset_of(self.preset, self.settings, *named)
 
     def touches(self) -> tuple[Touch, ...]:
         """What `--interactions` and `--interact` say, in the order of its frames. Raises ConfigError."""
@@ -244,6 +253,7 @@ def preset_of(
     view: str | None = None,
     background: str | None = None,
     sound: str | None = None,
+    style: Path | None = None,
 ) -> Preset:
     """The preset with `--set` pairs and then the named options on top. Raises ConfigError."""
     typed = {
@@ -252,6 +262,7 @@ def preset_of(
         "--view": ("render.view", view),
         "--background": ("render.background", background),
         "--sound": ("output.sound", sound),
+        "--style": ("motion.style", str(style) if style is not None else None),
     }
     options = {key: option for option, (key, _) in typed.items()}
     return load_preset(name, tuple(settings or ())).changed(dict(typed.values()), options=options)

@@ -27,7 +27,7 @@ Names = Annotated[
     list[str] | None,
     typer.Argument(
         metavar="[NAME]...", show_default=False,
-        help="Sets (avtr1, eval, liveportrait, unils) or single files; all if none.",
+        help="Sets (avtr1, eval, liveportrait, unils) or single files.",
         autocompletion=completions.weights_names,
     ),
 ]  # fmt: skip
@@ -114,11 +114,19 @@ def pull_command(
 
 @app.command("verify", cls=Command)
 def verify_command(names: Names = None, as_json: options.AsJson = False, quiet: options.Quiet = False) -> None:
-    """Read every file whole and compare it with what was published. Exit code 4 when one is damaged or absent."""
+    """Read every file whole and compare it with what was published. Exit code 4 when one is damaged or absent.
+
+    Without names a set of which nothing is here is no fault.
+    """
     from avtr_cli.weights.store import Store
 
     store = Store()
-    findings = [(file, *store.verify(file)) for file in store.registry.choose(names or [])]
+    chosen = names or store.begun()
+    if not chosen:
+        if as_json or not quiet:
+            typer.echo("[]" if as_json else "no published weights are here; the default preset needs none")
+        return
+    findings = [(file, *store.verify(file)) for file in store.registry.choose(chosen)]
     if as_json:
         typer.echo(
             json.dumps([{"name": f.name, "usable": good, "finding": text} for f, good, text in findings], indent=1)

@@ -25,6 +25,7 @@ LEFT_AS_IT_IS = -1.0  # of a wanted opening: none is wanted
 EMOTIONS = ("neutral", "happy", "serious", "surprised", "sad")
 SPEEDS = ("ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow")
 NO_STYLE = "none"
+NAME_FILES = ("render.background", "motion.style")  # settings that may be the name of a file
 STYLE = "none, or a .npz file of FLAME motion"
 BACKGROUND = "none, blur, transparent, a colour such as #204060, or a picture file"
 

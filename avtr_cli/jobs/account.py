@@ -168,7 +168,7 @@ def _output_sha256(out: Path, made: Sequence[Path]) -> str:
 
 
 def _inputs(prepared: PreparedJob) -> dict[str, Any]:
-    """The report's `inputs`: `photo`, for a dialogue `photo_b` too, and `audio`."""
+    """The report's `inputs`: `photo`, for a dialogue `photo_b` too, `audio`, and where one is followed `style`."""
     sound, facts = prepared.job.sound, prepared.source.facts
     photos = {}
     for at, (path, one) in enumerate(zip(prepared.job.photos, prepared.avatars, strict=True)):
@@ -191,4 +191,7 @@ def _inputs(prepared: PreparedJob) -> dict[str, Any]:
     }
     if sound.partner is not None:
         audio["partner"] = {"path": prepared.job.true_names(str(sound.partner)), "sha256": prepared.source.sha256[1]}
-    return {**photos, "audio": audio}
+    told = {**photos, "audio": audio}
+    if (style := prepared.job.style) is not None:
+        told["style"] = {"path": str(style), "sha256": prepared.read[style]}
+    return told

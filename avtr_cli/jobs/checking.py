@@ -156,10 +156,10 @@ def _check_pictures(job: Job) -> list[tuple[int, int]]:
     """(width, height) of every photo."""
     if job.from_motion is not None and not job.from_motion.is_file():
         raise InputError(f"{job.from_motion}: is no file; give the .safetensors or .npz that --motion-out wrote")
-    if job.style is not None and not job.style.is_file():
-        raise InputError(
-            f"{job.style}: is no file; give motion.style a .npz of FLAME motion, as --motion-out writes it"
-        )
+    if job.style is not None:
+        from avtr_cli.motion.flame.codes import load_codes
+
+        load_codes(job.style)
     if job.background is not None:
         picture_size(job.background)
     return [picture_size(photo) for photo in job.photos]

@@ -21,25 +21,15 @@ from avtr_cli.jobs.job import Job
 from avtr_cli.jobs.preparation import (
     PreparedAvatar,
     find_people,
-    hears_call_whole,
     prepare,
     prepare_avatars,
     warnings_of,
 )
 from avtr_cli.jobs.production import Production, render_next_chunks
+from avtr_cli.jobs.speed import WHOLE_CALL_S, Speed
 from avtr_cli.streaming.engine import Engine
 
 MEASURED_S = 1.0  # of video, in the micro-run
-WHOLE_CALL_S = 4.0  # the same, of models that hear a call whole: what UniLS makes at once
-
-
-@dataclass(frozen=True)
-class Speed:
-    """What a job costs here."""
-
-    startup_s: float  # of every job with models loaded: portrait, first chunk, joining
-    realtime_factor: float  # seconds of video per second, after that
-    motion_s: float = 0.0  # and before it, for each second of a call that is heard whole
 
 
 @dataclass(frozen=True)
@@ -91,13 +81,15 @@ def forecast(checked: CheckedJob, preview: Path | None = None) -> Forecast:
         draw_preview(preview, [one.portrait for one in avatars])
     speed = measure(job, engine)
     size = job.frame_size([one.identity.size for one in avatars])
-    each = 1 / speed.realtime_factor + (speed.motion_s if hears_call_whole(job, engine) else 0.0)
-    seconds = engine.load_s + speed.startup_s + checked.frames / FPS * each
+    seconds = engine.load_s + speed.seconds(checked.frames, makes_motion=job.from_motion is None)
     return Forecast(checked, avatars, health, size, seconds, engine.load_s)
 
 
 def measure(job: Job, engine: Engine, copies: int = 1) -> Speed:
-    """Render the first second of `job` to nowhere, as many copies in step as jobs will be. Raises AvtrError."""
+    """Render the first second of `job` to nowhere, as many copies in step as jobs will be. Raises AvtrError.
+
+    Of a model that hears calls whole it is as much as that makes at once.
+    """
     whole = isinstance(engine.generator, WholeCallGenerator)
     wanted = WHOLE_CALL_S if whole else MEASURED_S
     seconds = min(job.sound.duration_s or wanted, wanted)
@@ -117,7 +109,7 @@ def measure(job: Job, engine: Engine, copies: int = 1) -> Speed:
     rendering_s = last["output"]["frames"] / FPS / factor
     motion_s = last["timing"]["startup_s"].get("motion", 0.0)
     startup_s = max(0.0, time.perf_counter() - began - rendering_s - copies * motion_s) / copies
-    return Speed(startup_s, factor, motion_s / WHOLE_CALL_S)
+    return Speed(startup_s, factor, motion_s)
 
 
 def _name(job: Job, folder: str, number: int) -> Path:

@@ -72,6 +72,7 @@ class PreparedJob:
     size: tuple[int, int]  # (width, height)
     startup_s: dict[str, float]
     label: Label | None
+    read: Mapping[Path, str]  # SHA-256 of its `read_once`
     folder: WorkFolder
     undo: ExitStack
 
@@ -140,7 +141,7 @@ def prepare(checked: CheckedJob, engine: Engine | None = None, on_step: OnStep =
         logger.info("%s: frames of %dx%d, encoded by %s", job.out, *size, checked.form.encoder)
         logger.info("%s: %s", job.out, _resumption(folder.frames, checked.frames))
         kept = undo.pop_all()
-        return PreparedJob(checked, engine, health, avatars, feed, size, startup_s, label, folder, kept)
+        return PreparedJob(checked, engine, health, avatars, feed, size, startup_s, label, read, folder, kept)
 
 
 def _resumption(resumed: int, total: int) -> str:

@@ -96,6 +96,12 @@ def helper(function: Function) -> Function:
     return cast(Function, compiled(function))
 
 
+def passage(function: Function) -> Function:
+    """A pass over many pixels, for kernels to call: not made part of theirs, which would compile it at every call."""
+    compiled: Any = njit(**_OPTIONS)
+    return cast(Function, compiled(function))
+
+
 def load(base: Path, tell: Callable[[str], None]) -> Path | None:
     """Make every kernel ready whose module has been imported; at once where that was done before.
 

@@ -13,9 +13,14 @@ from typing import Any
 
 import numpy as np
 
-from avtr_cli.kernels.compiling import Floats, Integers, Number, helper, kernel
+from avtr_cli.kernels.compiling import Floats, Integers, Number, Words, helper, kernel, passage
+from avtr_cli.kernels.strips import AT, DOWN, FREE, RIGHT, STRIP, S, X, Y
 
 F: Any = np.float32
+Int: Any = np.int32
+U: Any = np.uint64
+TOLD_OF_NODE = 6  # numbers, see `slopes`
+TOLD = FREE  # the first plane of as many, of a strip of nodes: what they say of its places X and Y
 LEAST_AREA = F(0.35)  # to which a field may shrink an area before a step takes it for that
 COARSE_STEPS = 2
 LOST, MEND = (
@@ -39,14 +44,16 @@ def pose(
             )
 
 
-@kernel("void(f4[:,:,::1], i8[::1], f4[::1], f4[:,:,:,::1], f4[:,::1], i8, i8, f4[:,::1])")
+@kernel("void(f4[:,:,::1], i8[::1], f4[::1], f4[:,:,:,::1], i8[:,::1], f4[:,::1], i8, i8, f4[:,::1])")
 def add_shapes(
-    moved: Floats, which: Integers, weights: Floats, table: Floats, turned: Floats, top: int, left: int, line: Floats
-) -> None:
+    moved: Floats, which: Integers, weights: Floats, table: Floats, reach: Integers, turned: Floats, top: int,
+    left: int, line: Floats,
+) -> None:  # fmt: skip
     """Adds the shapes `which` with `weights` to `moved` (2, rows, columns).
 
-    `table` (shapes, 3, h, w), camera frame, covers the nodes from (`top`, `left`); `turned` (2, 3) leads into the
-    picture; `line` (3, w) is scratch.
+    `table` (shapes, 3, h, w), camera frame, covers the nodes from (`top`, `left`), of which a shape moves those in its
+    `reach` (shapes, 4): first row and column, and those after the last. `turned` (2, 3) leads into the picture; `line`
+    (3, w) is scratch.
     """
     high, wide = table.shape[2], table.shape[3]
     for i in range(high):
@@ -54,11 +61,12 @@ def add_shapes(
             for k in range(wide):
                 line[axis, k] = F(0)
         for j in range(which.shape[0]):
-            weight = weights[j]
-            for axis in range(3):
-                row, total = table[which[j], axis, i], line[axis]
-                for k in range(wide):
-                    total[k] += weight * row[k]
+            shape, weight = which[j], weights[j]
+            if reach[shape, 0] <= i < reach[shape, 2]:
+                for axis in range(3):
+                    row, total = table[shape, axis, i], line[axis]
+                    for k in range(U(reach[shape, 1]), U(reach[shape, 3])):
+                        total[k] += weight * row[k]
         for axis in range(2):
             row = moved[axis, top + i]
             x, y, z = turned[axis, 0], turned[axis, 1], turned[axis, 2]
@@ -101,91 +109,122 @@ def slopes(moved: Floats, cell: float, table: Floats, top: int, bottom: int, lef
             node[2], node[3], node[4], node[5] = d * scale, e * scale, b * scale, a * scale
 
 
+@passage
+def _locate(line: Floats, words: Words, rows: Number, columns: Number, count: Number) -> None:
+    """Which node lies before X and Y, in nodes, where it is in a grid, and how far on from it they are."""
+    most_x, most_y, last_x, last_y = F(columns - 1), F(rows - 1), Int(columns - 2), Int(rows - 2)
+    for k in range(U(count)):
+        x, y = min(max(line[X * S + k], F(0)), most_x), min(max(line[Y * S + k], F(0)), most_y)
+        column, row = min(Int(x), last_x), min(Int(y), last_y)
+        line[RIGHT * S + k], line[DOWN * S + k] = x - F(column), y - F(row)
+        words[AT * S + k] = np.uint32(row * Int(columns) + column)
+
+
 @helper
-def _newton(table: Floats, x: Number, y: Number, column: Number, row: Number, step: Floats) -> tuple[Number, Number]:
-    """`x`, `y` nodes after a step towards where the place `column`, `row` comes from; `step` (4,) keeps its slopes."""
-    rows, columns = table.shape[0], table.shape[1]
-    at_x, at_y = min(max(x, F(0)), F(columns - 1)), min(max(y, F(0)), F(rows - 1))
-    ix, iy = min(int(at_x), columns - 2), min(int(at_y), rows - 2)
-    fx, fy = at_x - F(ix), at_y - F(iy)
-    a, b, g, h = (F(1) - fx) * (F(1) - fy), fx * (F(1) - fy), (F(1) - fx) * fy, fx * fy
-    n0, n1, n2, n3 = table[iy, ix], table[iy, ix + 1], table[iy + 1, ix], table[iy + 1, ix + 1]
-    miss_x = a * n0[0] + b * n1[0] + g * n2[0] + h * n3[0] + x - column
-    miss_y = a * n0[1] + b * n1[1] + g * n2[1] + h * n3[1] + y - row
-    for k in range(4):
-        step[k] = a * n0[2 + k] + b * n1[2 + k] + g * n2[2 + k] + h * n3[2 + k]
-    return x - step[0] * miss_x - step[2] * miss_y, y - step[1] * miss_x - step[3] * miss_y
+def _mix(table: Floats, columns: Number, channels: Number, line: Floats, words: Words, count: Number) -> None:
+    """What the first `channels` of the `table` of `slopes` say at the places that `_locate` found: into TOLD and on."""
+    wide, below = U(TOLD_OF_NODE), U(TOLD_OF_NODE) * U(columns)
+    for k in range(U(count)):
+        at, fx, fy = wide * U(words[AT * S + k]), line[RIGHT * S + k], line[DOWN * S + k]
+        a, b, g, h = (F(1) - fx) * (F(1) - fy), fx * (F(1) - fy), (F(1) - fx) * fy, fx * fy
+        for c in range(U(channels)):
+            line[(TOLD + c) * S + k] = (
+                a * table[at + c]
+                + b * table[at + wide + c]
+                + g * table[at + below + c]
+                + h * table[at + below + wide + c]
+            )
 
 
-@kernel("void(f4[:,:,::1], f4[:,:,::1], i8, i8, i8, i8, f4[::1])")
-def guess(table: Floats, coarse: Floats, top: int, bottom: int, left: int, right: int, step: Floats) -> None:
+@passage
+def _step(line: Floats, first: Number, apart: Number, row: Number, count: Number) -> None:
+    """X and Y after a step of Newton's towards where the nodes of a `row`, every `apart` from `first` on, come from."""
+    for k in range(U(count)):
+        x, y = line[X * S + k], line[Y * S + k]
+        miss_x = line[TOLD * S + k] + x - F(Int(k) + Int(first)) * apart
+        miss_y = line[(TOLD + U(1)) * S + k] + y - row
+        line[X * S + k] = x - line[(TOLD + U(2)) * S + k] * miss_x - line[(TOLD + U(4)) * S + k] * miss_y
+        line[Y * S + k] = y - line[(TOLD + U(3)) * S + k] * miss_x - line[(TOLD + U(5)) * S + k] * miss_y
+
+
+@kernel("void(f4[:,:,::1], f4[:,:,::1], i8, i8, i8, i8, f4[::1], u4[::1])")
+def guess(
+    table: Floats, coarse: Floats, top: int, bottom: int, left: int, right: int, line: Floats, words: Words
+) -> None:  # fmt: skip
     """Where every other node comes from less where it is, in nodes: into `coarse` (2, ~rows / 2, ~columns / 2).
 
-    Of these, `top` .. `bottom`, `left` .. `right`. `table` is that of `slopes`, `step` (4,) is scratch.
+    Of these, `top` .. `bottom`, `left` .. `right`. `table` is that of `slopes`, `line` and `words` are scratch.
     """
-    down = F(table.shape[0] - 1) / F(coarse.shape[1] - 1)
-    across = F(table.shape[1] - 1) / F(coarse.shape[2] - 1)
+    rows, columns, told = table.shape[0], table.shape[1], table.reshape(-1)
+    down = F(rows - 1) / F(coarse.shape[1] - 1)
+    across = F(columns - 1) / F(coarse.shape[2] - 1)
     for r in range(top, bottom):
         row = F(r) * down
-        for c in range(left, right):
-            column = F(c) * across
-            ix, iy = min(int(column), table.shape[1] - 2), min(int(row), table.shape[0] - 2)
-            fx, fy = column - F(ix), row - F(iy)
-            a, b, g, h = (F(1) - fx) * (F(1) - fy), fx * (F(1) - fy), (F(1) - fx) * fy, fx * fy
-            n0, n1, n2, n3 = table[iy, ix], table[iy, ix + 1], table[iy + 1, ix], table[iy + 1, ix + 1]
-            x = column - F(0.5) * (a * n0[0] + b * n1[0] + g * n2[0] + h * n3[0])
-            y = row - F(0.5) * (a * n0[1] + b * n1[1] + g * n2[1] + h * n3[1])
+        for first in range(left, right, STRIP):
+            count = min(right - first, STRIP)
+            for k in range(U(count)):
+                line[X * S + k], line[Y * S + k] = F(Int(k) + Int(first)) * across, row
+            _locate(line, words, rows, columns, count)
+            _mix(told, columns, 2, line, words, count)
+            for k in range(U(count)):
+                line[X * S + k] -= F(0.5) * line[TOLD * S + k]
+                line[Y * S + k] -= F(0.5) * line[(TOLD + U(1)) * S + k]
             for _ in range(COARSE_STEPS):
-                x, y = _newton(table, x, y, column, row, step)
-            coarse[0, r, c] = x - column
-            coarse[1, r, c] = y - row
+                _locate(line, words, rows, columns, count)
+                _mix(told, columns, 6, line, words, count)
+                _step(line, first, across, row, count)
+            out_x, out_y = coarse[0, r, first:], coarse[1, r, first:]
+            for k in range(U(count)):
+                out_x[k] = line[X * S + k] - F(Int(k) + Int(first)) * across
+                out_y[k] = line[Y * S + k] - row
 
 
-@kernel("void(f4[:,:,::1], f4[:,:,::1], f4, f4[:,:,::1], i8, i8, i8, i8, f4[::1])")
-def invert(
-    table: Floats, coarse: Floats, cell: float, back: Floats, top: int, bottom: int, left: int, right: int, step: Floats
+@passage
+def _begin(
+    coarse: Floats, rows: Number, columns: Number, row: Number, first: Number, line: Floats, count: Number
 ) -> None:
+    """X and Y of a `row` of nodes as the guesses of every other one say."""
+    at = F(row) * (F(coarse.shape[1] - 1) / F(rows - 1))
+    i = min(int(at), coarse.shape[1] - 2)
+    down, aside = at - F(i), F(coarse.shape[2] - 1) / F(columns - 1)
+    upper_x, lower_x, upper_y, lower_y = coarse[0, i], coarse[0, i + 1], coarse[1, i], coarse[1, i + 1]
+    for k in range(U(count)):
+        node = F(Int(k) + Int(first))
+        column = node * aside
+        j = U(min(Int(column), Int(coarse.shape[2] - 2)))
+        across = column - F(j)
+        a, b = (F(1) - across) * (F(1) - down), across * (F(1) - down)
+        g, h = (F(1) - across) * down, across * down
+        n = j + U(1)
+        line[X * S + k] = node + a * upper_x[j] + b * upper_x[n] + g * lower_x[j] + h * lower_x[n]
+        line[Y * S + k] = F(row) + a * upper_y[j] + b * upper_y[n] + g * lower_y[j] + h * lower_y[n]
+
+
+@kernel("void(f4[:,:,::1], f4[:,:,::1], f4, f4[:,:,::1], i8, i8, i8, i8, f4[::1], u4[::1])")
+def invert(
+    table: Floats, coarse: Floats, cell: float, back: Floats, top: int, bottom: int, left: int, right: int,
+    line: Floats, words: Words,
+) -> None:  # fmt: skip
     """Of nodes `top` .. `bottom`, `left` .. `right`: where they come from less where they are, px.
 
-    Two steps from `coarse`, the second by the slopes of the first. `back` is (2, rows, columns), `step` (4,) scratch.
+    Two steps from `coarse`, the second by the slopes of the first. `back` is (2, rows, columns); `line` and `words` are
+    scratch (`strips`).
     """
-    rows, columns = table.shape[0], table.shape[1]
-    up = F(coarse.shape[1] - 1) / F(rows - 1)
-    aside = F(coarse.shape[2] - 1) / F(columns - 1)
+    rows, columns, told = table.shape[0], table.shape[1], table.reshape(-1)
     for r in range(top, bottom):
-        row = F(r) * up
-        i = min(int(row), coarse.shape[1] - 2)
-        down = row - F(i)
-        for c in range(left, right):
-            column = F(c) * aside
-            j = min(int(column), coarse.shape[2] - 2)
-            across = column - F(j)
-            a, b = (F(1) - across) * (F(1) - down), across * (F(1) - down)
-            g, h = (F(1) - across) * down, across * down
-            x = (
-                F(c)
-                + a * coarse[0, i, j]
-                + b * coarse[0, i, j + 1]
-                + g * coarse[0, i + 1, j]
-                + h * coarse[0, i + 1, j + 1]
-            )
-            y = (
-                F(r)
-                + a * coarse[1, i, j]
-                + b * coarse[1, i, j + 1]
-                + g * coarse[1, i + 1, j]
-                + h * coarse[1, i + 1, j + 1]
-            )
-            x, y = _newton(table, x, y, F(c), F(r), step)
-            at_x, at_y = min(max(x, F(0)), F(columns - 1)), min(max(y, F(0)), F(rows - 1))
-            ix, iy = min(int(at_x), columns - 2), min(int(at_y), rows - 2)
-            fx, fy = at_x - F(ix), at_y - F(iy)
-            a, b, g, h = (F(1) - fx) * (F(1) - fy), fx * (F(1) - fy), (F(1) - fx) * fy, fx * fy
-            n0, n1, n2, n3 = table[iy, ix], table[iy, ix + 1], table[iy + 1, ix], table[iy + 1, ix + 1]
-            miss_x = a * n0[0] + b * n1[0] + g * n2[0] + h * n3[0] + x - F(c)
-            miss_y = a * n0[1] + b * n1[1] + g * n2[1] + h * n3[1] + y - F(r)
-            back[0, r, c] = (x - step[0] * miss_x - step[2] * miss_y - F(c)) * cell
-            back[1, r, c] = (y - step[1] * miss_x - step[3] * miss_y - F(r)) * cell
+        for first in range(left, right, STRIP):
+            count = min(right - first, STRIP)
+            _begin(coarse, rows, columns, r, first, line, count)
+            _locate(line, words, rows, columns, count)
+            _mix(told, columns, 6, line, words, count)
+            _step(line, first, F(1), F(r), count)
+            _locate(line, words, rows, columns, count)
+            _mix(told, columns, 2, line, words, count)
+            _step(line, first, F(1), F(r), count)
+            out_x, out_y = back[0, r, first:], back[1, r, first:]
+            for k in range(U(count)):
+                out_x[k] = (line[X * S + k] - F(Int(k) + Int(first))) * cell
+                out_y[k] = (line[Y * S + k] - F(r)) * cell
 
 
 @helper
@@ -259,15 +298,18 @@ def merge(
             nodes[1, r, c] += (back[1, 1, r, c] - back[0, 1, r, c]) * share
 
 
-@kernel("void(i8[::1], f4[::1], f4[:,:,::1], f4[:,:,::1], f4[::1], f4[:,:,::1], f4, f4, f4[:,::1], f4[:,:,::1])")
+@kernel(
+    "void(i8[::1], f4[::1], f4[:,:,::1], f4[:,:,::1], f4[::1], f4[:,:,::1], f4, f4, f4[:,::1], f4[:,:,::1], f4[::1], "
+    "u4[::1])"
+)
 def light(
     which: Integers, weights: Floats, folds: Floats, normals: Floats, lamp: Floats, back: Floats, cell: float,
-    strength: float, change: Floats, nodes: Floats,
+    strength: float, change: Floats, nodes: Floats, line: Floats, words: Words,
 ) -> None:  # fmt: skip
     """Gain less one of the nodes as they appear in the frame, into `nodes`[2].
 
     `folds` (shapes, rows, columns) of the shapes `which`; `lamp` (3,) is how the light changed, all 0 at rest;
-    `change` (rows, columns) is scratch.
+    `change` (rows, columns), `line` and `words` are scratch.
     """
     rows, columns = change.shape
     for r in range(rows):
@@ -286,8 +328,18 @@ def light(
             for k in range(columns):
                 lit = x * normals[0, r, k] + y * normals[1, r, k] + z * normals[2, r, k]
                 row[k] += min(lit, BRIGHTENING * lit)
-    unit = F(1) / cell
+    unit, changes = F(1) / cell, change.reshape(-1)
     for r in range(rows):
-        for c in range(columns):
-            at = _read(change, F(c) + back[0, r, c] * unit, F(r) + back[1, r, c] * unit)
-            nodes[2, r, c] = strength * at
+        for first in range(0, columns, STRIP):
+            count = min(columns - first, STRIP)
+            by_x, by_y, lit = back[0, r, first:], back[1, r, first:], nodes[2, r, first:]
+            for k in range(U(count)):
+                line[X * S + k] = F(Int(k) + Int(first)) + by_x[k] * unit
+                line[Y * S + k] = F(r) + by_y[k] * unit
+            _locate(line, words, rows, columns, count)
+            for k in range(U(count)):
+                at, right = U(words[AT * S + k]), line[RIGHT * S + k]
+                under = at + U(columns)
+                above = changes[at] + (changes[at + U(1)] - changes[at]) * right
+                below = changes[under] + (changes[under + U(1)] - changes[under]) * right
+                lit[k] = strength * (above + (below - above) * line[DOWN * S + k])

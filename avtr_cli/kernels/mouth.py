@@ -1,7 +1,7 @@
 """The mouth's region, drawn anew over a finished picture: two lips, what the gap between them shows, blended in.
 
-The formulas are those of `render/mesh/mouth.py` and `interior.py`, pixel by pixel. Colours are 0 .. 255 and
-premultiplied; regions are given by their first column and row, in stage pixels.
+The formulas are those of `render/mesh/mouth.py` and `interior.py`; all but the small gap is drawn in passes over strips
+(`strips`). Colours are 0 .. 255 and premultiplied; regions are given by their first column and row, in stage pixels.
 """
 
 from __future__ import annotations
@@ -11,52 +11,115 @@ from typing import Any
 
 import numpy as np
 
-from avtr_cli.kernels.compiling import Bytes, Doubles, Floats, Number, helper, kernel
-from avtr_cli.kernels.reading import lay, node_place, read_four, read_nodes, read_one, read_three
+from avtr_cli.kernels.compiling import Bytes, Counts, Doubles, Floats, Number, Words, helper, kernel, passage
+from avtr_cli.kernels.reading import read_four
+from avtr_cli.kernels.strips import (
+    AT_BLUE,
+    AT_GREEN,
+    AT_RED,
+    BLUE,
+    FREE,
+    GREEN,
+    RED,
+    STRIP,
+    S,
+    X,
+    Y,
+    come_from,
+    fetch,
+    lay,
+    light,
+    mixed,
+    node_row,
+    read,
+    spread,
+    weave,
+)
 
 F: Any = np.float32
-_OF_ALL = 1 / 255
+Int: Any = np.int32
+U: Any = np.uint64
+# Planes of a strip: the sum of all weights (it follows the colour), the gap; of the upper lip what is seen, and masks.
+ALL, OPENS, UPPER_RED, UPPER_GREEN, UPPER_BLUE, ABOVE, BETWEEN = (FREE + U(plane) for plane in range(7))
+_OF_ALL, _PER_BYTE = 1 / 255, F(1 / 255)
 SHADED, LIT = 0.28, 0.72  # of the light: what flesh and lower teeth have in the dark, and what falls in
 
 
-@helper
-def _read_two(grid: Floats, layer: Number, x: Number, y: Number) -> tuple[Number, Number]:
-    """`grid` (2, 2, rows, columns) of the `layer` at `x`, `y` nodes."""
-    return read_one(grid[layer, 0], x, y), read_one(grid[layer, 1], x, y)
+@passage
+def _of_upper(line: Floats, words: Words, masks: Words, masks_x: Number, masks_y: Number, count: Number) -> None:
+    """Keeps what the upper lip's places show, which has been read, and what the masks say of them."""
+    for k in range(U(count)):
+        line[UPPER_RED * S + k], line[UPPER_GREEN * S + k] = line[RED * S + k], line[GREEN * S + k]
+        line[UPPER_BLUE * S + k] = line[BLUE * S + k]
+        line[X * S + k] -= F(masks_x)
+        line[Y * S + k] -= F(masks_y)
+    fetch(line, 2, masks, 0, count, words)
+    for k in range(U(count)):
+        line[ABOVE * S + k] = mixed(words, line, k, AT_RED) * _PER_BYTE
+        line[BETWEEN * S + k] = mixed(words, line, k, AT_BLUE)
 
 
-@kernel("void(f4[:,:,:,::1], i8, i8, i8, u1[:,:,::1], u1[:,:,::1], i8, i8, f4[:,:,::1], f4[:,::1])")
+@passage
+def _of_lower(line: Floats, words: Words, masks: Words, masks_x: Number, masks_y: Number, count: Number) -> None:
+    """Lays the upper lip over the lower one's places, which have been read: RED to ALPHA, ALL of it, what OPENS."""
+    for k in range(U(count)):
+        line[X * S + k] -= F(masks_x)
+        line[Y * S + k] -= F(masks_y)
+    fetch(line, 2, masks, 0, count, words)
+    for k in range(U(count)):
+        above, below = line[ABOVE * S + k], mixed(words, line, k, AT_GREEN) * _PER_BYTE
+        between = max(line[BETWEEN * S + k], mixed(words, line, k, AT_BLUE)) * _PER_BYTE
+        opens = (F(1) - above) * (F(1) - below) * between
+        under = (F(1) - above) * (below + F(0.5) * (F(1) - between))
+        line[RED * S + k] = line[RED * S + k] * under + line[UPPER_RED * S + k] * above
+        line[GREEN * S + k] = line[GREEN * S + k] * under + line[UPPER_GREEN * S + k] * above
+        line[BLUE * S + k] = line[BLUE * S + k] * under + line[UPPER_BLUE * S + k] * above
+        line[OPENS * S + k], line[ALL * S + k] = opens, max(above + under + opens, F(1e-4))
+
+
+@kernel(
+    "void(f4[:,:,:,::1], i8, i8, i8, i8, f4[::1], i4[::1], u4[:,::1], u4[:,::1], i8, i8, f4[:,:,::1], f4[:,::1], "
+    "f4[::1], u4[::1])"
+)
 def lips(
-    back: Floats, cell: int, left: int, top: int, person: Bytes, masks: Bytes, masks_x: int, masks_y: int,
-    drawn: Floats, gap: Floats,
+    back: Floats, cell: int, left: int, top: int, out_x: int, fractions: Floats, column_of: Counts, person: Words,
+    masks: Words, masks_x: int, masks_y: int, drawn: Floats, gap: Floats, line: Floats, words: Words,
 ) -> None:  # fmt: skip
-    """Both lips into `drawn` (h, w, 5): colour, alpha, and the weights' sum with the gap's; the `gap` (h, w) itself.
+    """Both lips into `drawn` (5, h, w): colour, alpha, and the weights' sum with the gap's; the `gap` (h, w) itself.
 
-    `back` (2, 2, rows, columns) is where both layers' nodes come from; `masks` (H, W, 3) begin at `masks_x`, `masks_y`.
+    `back` (2, 2, rows, columns) is where both layers' nodes come from; `masks` (H, W), of both lips and of what is
+    between them, begin at `masks_x`, `masks_y`. The rest as in `picture.draw`, whose pixel 0 is the stage's `out_x`.
     """
-    per_px = 1.0 / cell
-    for i in range(drawn.shape[0]):
-        row = node_place(i + top, per_px)
-        for j in range(drawn.shape[1]):
-            column = node_place(j + left, per_px)
-            x, y = _read_two(back, 0, column, row)
-            x, y = x + (j + left), y + (i + top)
-            upper_red, upper_green, upper_blue, _ = read_four(person, 2.0 * x, 2.0 * y)
-            above, _, upper_between = read_three(masks, 2.0 * (x - masks_x), 2.0 * (y - masks_y))
-            x, y = _read_two(back, 1, column, row)
-            x, y = x + (j + left), y + (i + top)
-            red, green, blue, alpha = read_four(person, 2.0 * x, 2.0 * y)
-            _, below, lower_between = read_three(masks, 2.0 * (x - masks_x), 2.0 * (y - masks_y))
-            above, below, between = above * _OF_ALL, below * _OF_ALL, max(upper_between, lower_between) * _OF_ALL
-            opens = (1.0 - above) * (1.0 - below) * between
-            under = (1.0 - above) * (below + 0.5 * (1.0 - between))
-            pixel = drawn[i, j]
-            pixel[0] = F(red * under + upper_red * above)
-            pixel[1] = F(green * under + upper_green * above)
-            pixel[2] = F(blue * under + upper_blue * above)
-            pixel[3] = F(alpha)
-            pixel[4] = F(max(above + under + opens, 1e-4))
-            gap[i, j] = F(opens)
+    high, wide = gap.shape
+    for from_column in range(0, wide, STRIP):
+        size = min(wide - from_column, STRIP)
+        rows = STRIP // size
+        for from_row in range(0, high, rows):
+            to_row = min(from_row + rows, high)
+            count = (to_row - from_row) * size
+            for layer in range(2):
+                known = 0
+                for i in range(from_row, to_row):
+                    r, down = node_row(i + top, cell, back.shape[2])
+                    known = max(known, r)
+                    while known < r + 2:
+                        spread(back[layer], known, column_of, fractions, left - out_x + from_column, size, line)
+                        known += 1
+                    x, y = F(from_column + left), F(i + top)
+                    come_from(line, r, down, x, y, 0, size, (i - from_row) * size)
+                read(line, 2, person, count, words)
+                if layer == 0:
+                    _of_upper(line, words, masks, masks_x, masks_y, count)
+                else:
+                    _of_lower(line, words, masks, masks_x, masks_y, count)
+            for i in range(from_row, to_row):
+                begin, opens = U((i - from_row) * size), gap[i, from_column:]
+                for channel in range(5):
+                    plane, into = (RED + U(channel)) * S + begin, drawn[channel, i, from_column:]
+                    for k in range(U(size)):
+                        into[k] = line[plane + k]
+                for k in range(U(size)):
+                    opens[k] = line[OPENS * S + begin + k]
 
 
 @kernel("void(f4[:,::1], i8, i8, i8, f4[:,::1], f4[:,::1])")
@@ -112,7 +175,7 @@ def inside(
     drawn: Floats, gap: Floats, light: Floats, left: int, top: int, from_column: int, from_row: int, fall: int,
     tongue: Bytes, lower: Bytes, upper: Bytes, cavity: Doubles, places: Doubles, looks: Doubles,
 ) -> None:  # fmt: skip
-    """Adds what is seen through the `gap` (h, w) to `drawn` (h, w, 5), in a part from `from_column`, `from_row` on.
+    """Adds what is seen through the `gap` (h, w) to `drawn` (5, h, w), in a part from `from_column`, `from_row` on.
 
     That part is as large as `light`, from `fall` px above which light falls in. `places` (10,): the 2 x 2 matrix from
     stage pixels to EO, where the skull's plane and the jaw's begin (x, y each), half a mouth's width, canvas pixels
@@ -152,42 +215,49 @@ def inside(
             red, green, blue, alpha = read_four(upper, skull_u * per_eo + half, (skull_v - looks[6]) * per_eo + half)
             lit = min(max(looks[7] + looks[8] * light[i, j] - looks[10], looks[9]), 1.0)
             _over(colour, red, green, blue, lit, alpha * _OF_ALL)
-            pixel = drawn[from_row + i, from_column + j]
-            pixel[0] += F(colour[0] * opens)
-            pixel[1] += F(colour[1] * opens)
-            pixel[2] += F(colour[2] * opens)
+            for channel in range(3):
+                drawn[channel, from_row + i, from_column + j] += F(colour[channel] * opens)
 
 
-@kernel("void(f4[:,:,::1], f4[:,:,::1], i8, i8, i8, i8, i8, f8, i8, u1[:,:,::1], u1[:,:,::1], f4[::1], u1[:,:,::1])")
+@kernel(
+    "void(f4[:,:,::1], f4[:,:,::1], i8, i8, i8, i8, i8, f4[::1], i4[::1], f4, i8, u4[:,::1], u1[:,:,::1], f4[::1], "
+    "u1[:,:,::1], f4[::1], u4[::1], u1[::1])"
+)
 def blend(
-    drawn: Floats, nodes: Floats, cell: int, left: int, top: int, out_x: int, out_y: int, activity: float, feather: int,
-    person: Bytes, plate: Bytes, tint: Floats, out: Bytes,
+    drawn: Floats, nodes: Floats, cell: int, left: int, top: int, out_x: int, out_y: int, fractions: Floats,
+    column_of: Counts, activity: float, feather: int, person: Words, plate: Bytes, tint: Floats, out: Bytes,
+    line: Floats, words: Words, planes: Bytes,
 ) -> None:  # fmt: skip
-    """Blends `drawn` (h, w, 5) into `out`, whose pixel (0, 0) is the stage's (`out_x`, `out_y`).
+    """Blends `drawn` (5, h, w) into `out`, whose pixel (0, 0) is the stage's (`out_x`, `out_y`).
 
     It counts as far as `activity` says, less towards the region's border, over `feather` px; the rest is read plainly,
     as in `picture.draw`. Leaves in `drawn` the mouth's own colour and alpha and, last, how much of that was taken.
     """
-    high, wide = drawn.shape[0], drawn.shape[1]
-    per_px = 1.0 / cell
-    for i in range(high):
-        rise = min(max(min(i, high - 1 - i) / feather, 0.0), 1.0)
-        for j in range(wide):
-            share = activity * rise * min(max(min(j, wide - 1 - j) / feather, 0.0), 1.0)
-            moved_x, moved_y, light = read_nodes(nodes, node_place(j + left, per_px), node_place(i + top, per_px))
-            pixel = drawn[i, j]
+    high, wide, channels = drawn.shape[1], drawn.shape[2], out.shape[2]
+    pixels, behind, per_px = out.reshape(out.shape[0], -1), plate.reshape(plate.shape[0], -1), F(1) / F(feather)
+    for from_column in range(0, wide, STRIP):
+        size, known = min(wide - from_column, STRIP), 0
+        for i in range(high):
+            r, down = node_row(i + top, cell, nodes.shape[1])
+            known = max(known, r)
+            while known < r + 2:
+                spread(nodes, known, column_of, fractions, left - out_x + from_column, size, line)
+                known += 1
+            come_from(line, r, down, F(from_column + left), F(i + top), 0, size, 0)
+            read(line, 2, person, size, words)
+            share, whole = drawn[4, i, from_column:], activity * min(F(min(i, high - 1 - i)) * per_px, F(1))
             for channel in range(3):
-                pixel[channel] /= pixel[4]
-            pixel[4] = F(share)
-            red, green, blue, alpha = float(pixel[0]), float(pixel[1]), float(pixel[2]), float(pixel[3])
-            if share < 1.0:
-                x, y = moved_x + (j + left), moved_y + (i + top)
-                plain_red, plain_green, plain_blue, plain_alpha = read_four(person, 2.0 * x, 2.0 * y)
-                red = plain_red + (red - plain_red) * share
-                green = plain_green + (green - plain_green) * share
-                blue = plain_blue + (blue - plain_blue) * share
-                alpha = plain_alpha + (alpha - plain_alpha) * share
-            red += red * (light * tint[0])
-            green += green * (light * tint[1])
-            blue += blue * (light * tint[2])
-            lay(out, plate, i + top - out_y, j + left - out_x, red, green, blue, alpha)
+                own = drawn[channel, i, from_column:]
+                for k in range(U(size)):
+                    own[k] /= share[k]
+            for k in range(U(size)):
+                j = Int(k) + Int(from_column)
+                share[k] = whole * min(F(min(j, Int(wide - 1) - j)) * per_px, F(1))
+            for channel in range(4):
+                own, plane = drawn[channel, i, from_column:], (RED + U(channel)) * S
+                for k in range(U(size)):
+                    line[plane + k] += (own[k] - line[plane + k]) * share[k]
+            light(line, tint, size)
+            column, row = left - out_x + from_column, i + top - out_y
+            lay(line, 0, size, behind[row, 3 * column :], channels, planes)
+            weave(planes, 0, size, channels, pixels[row, channels * column :])

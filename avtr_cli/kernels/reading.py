@@ -1,4 +1,4 @@
-"""What kernels share: pictures and grids read between their pixels, and a pixel laid over what is behind it.
+"""Pictures and grids read between their pixels, one place at a time.
 
 Outside a picture its edge pixels continue. Colours are 0 .. 255 and premultiplied.
 """
@@ -12,7 +12,7 @@ import numpy as np
 from avtr_cli.kernels.compiling import AnyPlane, Bytes, Floats, Number, helper
 
 U: Any = np.uint64  # of indices: a signed one might count from the end, and costs a question each
-_ONE, _OF_ALL = U(1), 1 / 255
+_ONE = U(1)
 
 
 @helper
@@ -36,21 +36,6 @@ def read_four(picture: Bytes, x: Number, y: Number) -> tuple[Number, Number, Num
         a * p[1] + b * q[1] + c * r[1] + d * s[1],
         a * p[2] + b * q[2] + c * r[2] + d * s[2],
         a * p[3] + b * q[3] + c * r[3] + d * s[3],
-    )
-
-
-@helper
-def read_three(picture: Bytes, x: Number, y: Number) -> tuple[Number, Number, Number]:
-    """`picture` uint8 (H, W, 3) at `x`, `y`."""
-    column, across = between(x, picture.shape[1])
-    row, down = between(y, picture.shape[0])
-    a, b, c, d = (1.0 - across) * (1.0 - down), across * (1.0 - down), (1.0 - across) * down, across * down
-    p, q = picture[row, column], picture[row, column + _ONE]
-    r, s = picture[row + _ONE, column], picture[row + _ONE, column + _ONE]
-    return (
-        a * p[0] + b * q[0] + c * r[0] + d * s[0],
-        a * p[1] + b * q[1] + c * r[1] + d * s[1],
-        a * p[2] + b * q[2] + c * r[2] + d * s[2],
     )
 
 
@@ -83,22 +68,3 @@ def read_nodes(grid: Floats, x: Number, y: Number) -> tuple[Number, Number, Numb
         a * q[row, column] + b * q[row, right] + c * q[below, column] + d * q[below, right],
         a * r[row, column] + b * r[row, right] + c * r[below, column] + d * r[below, right],
     )
-
-
-@helper
-def lay(
-    out: Bytes, plate: Bytes, row: Number, column: Number, red: Number, green: Number, blue: Number, alpha: Number
-) -> None:
-    """Lays a colour over `plate` (h, w, 3), rounded, into `out` (h, w, 3); into (h, w, 4) it goes as it is."""
-    pixel = out[row, column]
-    if out.shape[2] == 4:
-        scale = 255.0 / max(alpha, 1.0)
-        pixel[0] = np.uint8(min(max(red * scale + 0.5, 0.0), 255.0))
-        pixel[1] = np.uint8(min(max(green * scale + 0.5, 0.0), 255.0))
-        pixel[2] = np.uint8(min(max(blue * scale + 0.5, 0.0), 255.0))
-        pixel[3] = np.uint8(min(max(alpha + 0.5, 0.0), 255.0))
-        return
-    behind, rest = plate[row, column], 1.0 - alpha * _OF_ALL
-    pixel[0] = np.uint8(min(max(red + rest * behind[0] + 0.5, 0.0), 255.0))
-    pixel[1] = np.uint8(min(max(green + rest * behind[1] + 0.5, 0.0), 255.0))
-    pixel[2] = np.uint8(min(max(blue + rest * behind[2] + 0.5, 0.0), 255.0))

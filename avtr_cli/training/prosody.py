@@ -1,4 +1,4 @@
-"""One side's clean speech into loudness, pitch and accents, at 100 Hz and as events in seconds.
+"""One side's clean speech into loudness, pitch, brightness and accents, at 100 Hz and as events in seconds.
 
 Used for the ground truth only, where the speech is clean; the trained model hears the augmented sound.
 """
@@ -8,24 +8,28 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 
 from avtr_cli.audio.accents import HOP, RATE, accents, level_db, pitch, stress
-from avtr_cli.core.arrays import Doubles, Floats, Mask
+from avtr_cli.core.arrays import Doubles, Floats, Mask, Sound
+from avtr_cli.motion.lmfm.log_mel import MELS, LogMel
 from avtr_cli.training.conversation import Side
 
+_DARK, _BRIGHT = slice(0, 20), slice(50, 70)  # mel bands: 60 to 650 Hz, 2.7 to 5.3 kHz
 _LIVELY_SEMITONES = 2.8  # spread of pitch within a phrase from which it counts as lively
 
 
 @dataclass(frozen=True)
 class Prosody:
-    """At 100 Hz: speech mask, level (dB), F0 (Hz, 0 unvoiced). In seconds: accents, ends of low-pitch regions.
+    """At 100 Hz: speech mask, level (dB), F0 (Hz, 0 unvoiced), brightness (sd; 0 where nobody speaks).
 
-    `units` are (start, end, feedback, lively) of the phrases.
+    In seconds: accents, ends of low-pitch regions. `units` are (start, end, feedback, lively) of the phrases.
     """
 
     speech: Mask
     level_db: Floats
     f0: Doubles
+    brightness: Doubles
     accents: Doubles
     low_pitch_ends: Doubles
     low_pitch: Doubles
@@ -48,7 +52,23 @@ def analyse(side: Side) -> Prosody:
         part = part[part > 0]
         spread = np.std(12 * np.log2(part)) if len(part) > 15 else 0.0
         units.append((start, end, feedback, bool(spread > _LIVELY_SEMITONES)))
-    return Prosody(speech, level, f0, accents(level, f0, speech), ends, low, units)
+    return Prosody(speech, level, f0, brightness(side.samples, speech), accents(level, f0, speech), ends, low, units)
+
+
+def brightness(samples: Sound, speech: Mask) -> Doubles:
+    """How bright a voice is at 100 Hz, in standard deviations of its own speech, 0 where it is silent.
+
+    That is its mean log-mel energy between 2.7 and 5.3 kHz less that below 650 Hz: lips that part let the upper
+    formants out (Grant & Seitz 2000: the mouth's area goes with their envelopes, not with that of the first).
+    """
+    bright = np.zeros(len(speech))
+    if not speech.any():
+        return bright
+    rows = LogMel().of_file(torch.from_numpy(samples)).numpy().reshape(-1, MELS)[: len(speech)]
+    contrast = rows[:, _BRIGHT].mean(1) - rows[:, _DARK].mean(1)
+    heard = contrast[speech]
+    bright[speech] = (heard - heard.mean()) / (heard.std() + 1e-6)
+    return bright
 
 
 def _low_pitch(f0: Doubles, speech: Mask) -> tuple[Doubles, Doubles]:

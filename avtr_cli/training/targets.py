@@ -45,7 +45,7 @@ _TONGUE = {"l": 0.35, "th": 0.55}
 
 # What a weight of 1 adds in our renderer, % of the face's height.
 _JAW_APERTURE, _LIP_APERTURE, _FUNNEL_APERTURE, _PUCKER_APERTURE = 17.0, 4.4, 6.5, 2.0
-_JAW_WIDTH, _FUNNEL_WIDTH, _PUCKER_WIDTH, _STRETCH_WIDTH = -3.0, -5.0, -9.5, 7.8
+_JAW_WIDTH, _FUNNEL_WIDTH, _PUCKER_WIDTH, _STRETCH_WIDTH = -1.5, -5.0, -9.5, 7.8
 _UPPER_SHARE = 0.42  # of what the lips open: the rest is the lower one's, which hangs from the jaw
 _MOST_ROUND, _MOST_LIP = 0.85, 0.55
 

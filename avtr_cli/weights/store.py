@@ -92,7 +92,9 @@ class Store:
         if record is None or record.source != MADE_UP:
             self.allow([self.registry.licences[file.licence]], policy)
         if problem := self.wrong_size(file, path):
-            raise WeightsError(f"{path}: {problem}; fetch it again with `avtr weights pull {name}`")
+            again = f"bring it again with `avtr weights pull {name} --from FOLDER`"
+            again = again if file.bring else f"fetch it again with `avtr weights pull {name}`"
+            raise WeightsError(f"{path}: {problem}; {again}")
         logger.info("%s: %s (%s)", name, path, record.source if record else "put there by hand")
         return path
 
@@ -108,6 +110,11 @@ class Store:
         if known is None or size == known:
             return ""
         return f"damaged: {size:,} bytes where {known:,} were published"
+
+    def begun(self) -> list[str]:
+        """The parts of which at least one file is here, by their files' names."""
+        parts = {file.part for file in self.registry.files.values() if self.present(file)}
+        return [file.name for file in self.registry.files.values() if file.part in parts]
 
     def verify(self, file: WeightFile) -> tuple[bool, str]:
         """Read the whole file and compare; (is it usable, the finding in words)."""

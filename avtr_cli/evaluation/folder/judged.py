@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, fields, replace
+from typing import TYPE_CHECKING
 
 from avtr_cli.audio.files import DialogueFiles
 from avtr_cli.core.arrays import Doubles, Mask
-from avtr_cli.core.errors import AvtrError
+from avtr_cli.core.errors import AvtrError, WeightsError
 from avtr_cli.core.timing import FPS
 from avtr_cli.evaluation.encoder import audio_vector
 from avtr_cli.evaluation.folder.layout import Clip, Layout, System
@@ -19,6 +20,9 @@ from avtr_cli.evaluation.folder.shown import Shown, read_shown
 from avtr_cli.evaluation.motion.face import Face
 from avtr_cli.evaluation.motion.takes import load_dialogue
 from avtr_cli.evaluation.motion.voice import hear
+
+if TYPE_CHECKING:
+    from avtr_cli.motion.flame.lists import VertexLists
 
 MOST_APART = 2  # frames
 
@@ -50,6 +54,7 @@ class LeftOut:
     clips: dict[str, str] = field(default_factory=dict)
     systems: dict[str, dict[str, str]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    weights: bool = False  # whether for want of weights something was
 
     def reasons(self, system: str) -> list[dict[str, str]]:
         """As a report lists them."""
@@ -57,7 +62,9 @@ class LeftOut:
         return [{"id": name, "reason": found[name]} for name in sorted(found)]
 
 
-def judged(layout: Layout, left_out: LeftOut, watched: Watched | None = None) -> Iterator[Judged]:
+def judged(
+    layout: Layout, left_out: LeftOut, watched: Watched | None = None, lists: VertexLists | None = None
+) -> Iterator[Judged]:
     """Every clip that has a sound and a true person; `left_out` gathers why others, and systems' files, do not count.
 
     All is of the kind that the first clip's truth is: curves of controls and of videos are never compared.
@@ -65,19 +72,21 @@ def judged(layout: Layout, left_out: LeftOut, watched: Watched | None = None) ->
     space = None
     for clip in layout.clips:
         try:
-            whole = _whole(clip, watched)
+            whole = _whole(clip, watched, lists)
             if space is not None and whole.truth.space != space:
                 raise Unfit(f"its truth is of the kind '{whole.truth.space}', that of the clips before '{space}'")
         except (Unfit, AvtrError) as error:
             left_out.clips[clip.id] = str(error)
+            left_out.weights |= isinstance(error, WeightsError)
             continue
         space = whole.truth.space
         _note(left_out, whole.truth)
         for system in layout.systems:
             try:
-                shown, frames = _of_system(system, whole, watched)
+                shown, frames = _of_system(system, whole, watched, lists)
             except (Unfit, AvtrError) as error:
                 left_out.systems.setdefault(system.name, {})[clip.id] = str(error)
+                left_out.weights |= isinstance(error, WeightsError)
                 continue
             whole.systems[system.name], whole.frames[system.name] = shown, frames
             _note(left_out, shown)
@@ -88,7 +97,7 @@ class Unfit(Exception):
     """Why a file does not count, as a report says it."""
 
 
-def _whole(clip: Clip, watched: Watched | None) -> Judged:
+def _whole(clip: Clip, watched: Watched | None, lists: VertexLists | None) -> Judged:
     if not clip.sounds:
         raise Unfit("its sound lacks a side: put audio/ID_self.wav and audio/ID_partner.wav, or audio/ID.wav there")
     if clip.truth is None:
@@ -98,7 +107,7 @@ def _whole(clip: Clip, watched: Watched | None) -> Judged:
     else:
         files = DialogueFiles(dialogue=clip.sounds[0], partner=clip.sounds[1])
     own, partner = hear(load_dialogue(files).sound)
-    truth = read_shown(clip.truth, watched(clip.truth.name) if watched else None)
+    truth = read_shown(clip.truth, watched(clip.truth.name) if watched else None, lists)
     frames = _same_length(len(own), truth.frames, "the truth")
     heard = audio_vector(partner.level(), partner.active, partner.phrases)
     first, end = cut(clip, frames)
@@ -108,11 +117,11 @@ def _whole(clip: Clip, watched: Watched | None) -> Judged:
     )
 
 
-def _of_system(system: System, whole: Judged, watched: Watched | None) -> tuple[Shown, int]:
+def _of_system(system: System, whole: Judged, watched: Watched | None, lists: VertexLists | None) -> tuple[Shown, int]:
     path = system.shows(whole.clip)
     if path is None:
         raise Unfit("the system has no file of it")
-    shown = read_shown(path, watched(f"{system.name}/{path.name}") if watched else None)
+    shown = read_shown(path, watched(f"{system.name}/{path.name}") if watched else None, lists)
     if shown.space != whole.truth.space:
         raise Unfit(f"it is of the kind '{shown.space}', the truth of the kind '{whole.truth.space}'")
     first, end = cut(whole.clip, shown.frames)

@@ -6,11 +6,12 @@ of one kind is never compared: each says its `space`.
 
 from __future__ import annotations
 
+import functools
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -24,8 +25,13 @@ from avtr_cli.evaluation.motion.face import Face, read_face
 from avtr_cli.evaluation.seen_face import Lengths, seen_face
 from avtr_cli.perception.topology import EYES, LIP_CENTRES, MOUTH_CORNERS
 
+if TYPE_CHECKING:
+    from avtr_cli.motion.flame.lists import VertexLists
+    from avtr_cli.motion.flame.model import FlameModel
+
 FEWEST_FOUND = 0.9  # of a video's frames must show the face
 EO_MM = 92.0  # between the outer eye corners of an adult
+FLAME_VERTICES = 5023
 LARGEST = 1e6  # of any number: beyond it nothing is motion
 TRACKS = {
     "motion": (2, None),
@@ -71,8 +77,11 @@ class Shown:
     note: str = ""
 
 
-def read_shown(path: Path, watch: OnFrames | None = None) -> Shown:
-    """What a file shows. Raises InputError, which says why it cannot be judged."""
+def read_shown(path: Path, watch: OnFrames | None = None, lists: VertexLists | None = None) -> Shown:
+    """What a file shows; `lists` are for vertices of FLAME's head in files that have none of their own.
+
+    Raises InputError, which says why it cannot be judged.
+    """
     if why := why_no_file(path):
         raise InputError(f"{path}: {why}")
     if not path.stat().st_size:
@@ -80,7 +89,7 @@ def read_shown(path: Path, watch: OnFrames | None = None) -> Shown:
     suffix = path.suffix.lower()
     if suffix in VIDEOS:
         return _of_video(path, watch)
-    return _of_npz(path) if suffix == ".npz" else _of_motion(path)
+    return _of_npz(path, lists) if suffix == ".npz" else _of_motion(path)
 
 
 def _of_motion(path: Path) -> Shown:
@@ -139,11 +148,11 @@ def _of_video(path: Path, watch: OnFrames | None) -> Shown:
     )
 
 
-def _of_npz(path: Path) -> Shown:
+def _of_npz(path: Path, lists: VertexLists | None) -> Shown:
     """Raises InputError where it is no such file, or its arrays do not fit together."""
     arrays = _arrays(path)
     if "flame" in arrays:
-        return _of_flame(path, arrays)
+        return _of_flame(path, arrays, lists)
     tracks = {name: arrays[name] for name in TRACKS if name in arrays}
     if not tracks:
         raise InputError(f"{path}: holds none of {', '.join(TRACKS)}")
@@ -156,11 +165,13 @@ def _of_npz(path: Path) -> Shown:
     even: dict[str, Doubles] = {name: at_25(array.astype(np.float64), fps) for name, array in tracks.items()}
     encoder = str(arrays["encoder"].item()) if "encoder" in arrays and arrays["encoder"].size == 1 else ""
     shown = _named(path, arrays, even)
+    if lists is not None and shown.vertices is not None and shown.vertices.shape[1] == FLAME_VERTICES:
+        shown = replace(shown, lips=shown.lips or lists.lips, upper=shown.upper or lists.upper)
     shown = replace(shown, embedding=even.get("embedding"), heard=even.get("heard"), encoder=encoder)
     return shown if abs(fps - FPS) < 1e-3 else replace(shown, note=f"{path.name}: resampled from {fps:g} to {FPS} fps")
 
 
-def _of_flame(path: Path, arrays: dict[str, Any]) -> Shown:
+def _of_flame(path: Path, arrays: dict[str, Any], lists: VertexLists | None) -> Shown:
     """FLAME's numbers as vertices of the user's own head, which does not turn. Raises InputError, WeightsError.
 
     The published lists of vertices make it comparable with other systems' vertices; without them it is FLAME's alone.
@@ -168,16 +179,18 @@ def _of_flame(path: Path, arrays: dict[str, Any]) -> Shown:
     from avtr_cli.motion.flame.codes import EXPRESSION, HEAD, JAW, load_codes
     from avtr_cli.motion.flame.landmarks import load_landmarks
     from avtr_cli.motion.flame.lists import lips_and_upper
-    from avtr_cli.motion.flame.model import load, vertices
+    from avtr_cli.motion.flame.model import vertices
     from avtr_cli.weights.store import Store
 
     codes = load_codes(path).codes.astype(np.float64)
     store = Store()
-    model = load(store.find("flame/model"))
+    found = store.find("flame/model")
+    model = _head(found, found.stat().st_mtime_ns)
     there = vertices(model, codes, head=False).astype(np.float64) * UNITS_MM["m"]
-    lists = tuple(_indices(path, arrays, name, there) for name in ("lips", "upper"))
-    published = all(lists)
-    lips, upper = lists if published else lips_and_upper(model, load_landmarks(store.find("flame/landmarks")))
+    own = tuple(_indices(path, arrays, name, there) for name in ("lips", "upper"))
+    published = all(own) or (lists is not None and lists.published)
+    lists = lists or lips_and_upper(model, load_landmarks(store.find("flame/landmarks")))
+    lips, upper = own if all(own) else (lists.lips, lists.upper)
     return Shown(
         "npz" if published else "flame",
         len(codes),
@@ -188,6 +201,14 @@ def _of_flame(path: Path, arrays: dict[str, Any]) -> Shown:
         lips=lips,
         upper=upper,
     )
+
+
+@functools.lru_cache(maxsize=1)
+def _head(path: Path, changed_ns: int) -> FlameModel:
+    """Read once as long as it does not change: every file of a folder is judged by the same."""
+    from avtr_cli.motion.flame.model import load
+
+    return load(path)
 
 
 def _named(path: Path, arrays: dict[str, Any], tracks: dict[str, Doubles]) -> Shown:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from avtr_cli.core.errors import InputError
+from avtr_cli.core.errors import InputError, WeightsError
 from avtr_cli.core.suffixes import VIDEOS
 from avtr_cli.evaluation.encoder import NAME
 from avtr_cli.evaluation.folder.entries import Entry, entry_of
@@ -17,6 +17,7 @@ from avtr_cli.evaluation.folder.listening import SYNCNET, Asked, listening_repor
 
 if TYPE_CHECKING:
     from avtr_cli.evaluation.folder.encoded import Encode
+    from avtr_cli.motion.flame.lists import VertexLists
 
 PARTS = ("listening", "unils")
 
@@ -27,15 +28,17 @@ def evaluate_folder(
     asked: Asked | None = None,
     protocol: str = "avtr",
     watched: Watched | None = None,
+    lists: VertexLists | None = None,
 ) -> dict[str, dict[str, Any]]:
     """The reports of `parts`, by name. Raises ConfigError for a folder that holds nothing, InputError where no system
-    can be judged; what alone cannot be judged is left out, and its report says why.
+    can be judged, WeightsError where that is for want of weights; what alone cannot be judged is left out, and its
+    report says why.
     """
     layout, chosen = read_layout(folder), asked or Asked()
     layout, encode, chosen = _encoding(layout, chosen, watched)
     faces, entries, left_out = Faces(protocol, chosen.seed), [], LeftOut()
     judged_systems, space = 0, None
-    for clip in judged(layout, left_out, watched):
+    for clip in judged(layout, left_out, watched, lists):
         judged_systems += len(clip.systems)
         space = clip.truth.space
         if "unils" in parts:
@@ -43,7 +46,8 @@ def evaluate_folder(
         if "listening" in parts:
             entries += _entries(encode(clip, layout, left_out))
     if not judged_systems or ("listening" in parts and chosen.encoder != NAME and not any(e.systems for e in entries)):
-        raise InputError(f"{folder}: no system can be judged: {_first_reason(layout, left_out)}")
+        kind = WeightsError if left_out.weights else InputError
+        raise kind(f"{folder}: no system can be judged: {_first_reason(layout, left_out)}")
     reports = {}
     if "listening" in parts:
         reports["listening"] = listening_report(entries, layout, left_out, chosen, space)
@@ -53,7 +57,11 @@ def evaluate_folder(
 
 
 def evaluate_all(
-    folder: Path, asked: Asked | None = None, protocol: str = "avtr", watched: Watched | None = None
+    folder: Path,
+    asked: Asked | None = None,
+    protocol: str = "avtr",
+    watched: Watched | None = None,
+    lists: VertexLists | None = None,
 ) -> dict[str, dict[str, Any]]:
     """Every report that can be made: `pictures` too where people were filmed, and `sync`. Raises as `evaluate_folder`.
 
@@ -62,7 +70,7 @@ def evaluate_all(
     from avtr_cli.evaluation.folder import likeness, sync
 
     chosen = asked or Asked()
-    reports, layout = evaluate_folder(folder, PARTS, chosen, protocol, watched), read_layout(folder)
+    reports, layout = evaluate_folder(folder, PARTS, chosen, protocol, watched, lists), read_layout(folder)
     if _has_videos(layout):
         reports["pictures"] = likeness.pictures_report(layout, likeness.Asked(few=chosen.few), watched)
     reports["sync"] = sync.sync_report(layout, sync.Asked(), watched)

@@ -1,9 +1,10 @@
 """Controls to FLAME and back, by least squares on the user's own FLAME file: nothing of FLAME is shipped.
 
 Our 43 face weights and FLAME's 100 expressions and jaw both move MediaPipe's points; the weights' displacements are
-told in FLAME's numbers by a ridge with a prior, FLAME's in weights by a fit that keeps each between 0 and 1. Head and
-eyes are geometry. Of the controls FLAME cannot say the head's shift and the tongue; of FLAME nothing is lost but what
-no weight does.
+told in FLAME's numbers by a ridge with a prior, FLAME's in weights by a fit that keeps each between 0 and 1. That fit
+is to what FLAME says of a weight, not to what the weight does: a blink of which FLAME says two thirds comes back whole.
+Head and eyes are geometry. Of the controls FLAME cannot say the head's shift and the tongue; of FLAME nothing is lost
+but what no weight does.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from avtr_cli.core.motion_space import CONTROLS, EYE_RANGE_DEGREES, FACE_WEIGHTS
 from avtr_cli.core.protocols import MotionGenerator, Voice, WholeCallGenerator, backend_of
 from avtr_cli.core.types import Asked, Identity, Motion, MotionState, Window
 from avtr_cli.motion.flame.codes import CODES, EXPRESSION, HEAD, JAW, FlameMotion
-from avtr_cli.motion.flame.landmarks import Landmarks, load_landmarks
+from avtr_cli.motion.flame.landmarks import BRING, Landmarks, load_landmarks
 from avtr_cli.motion.flame.model import FlameModel, load, vertices
 from avtr_cli.motion.replay import Replay, RestingReplay
 from avtr_cli.perception.template import fit_similarity, template
@@ -34,8 +35,10 @@ MILLIMETRES = 1000.0
 PRIOR = np.array([1.0] * EXPRESSION + [0.15])  # deviations of expressions, and of the jaw in radians
 NOISE_MM = 1.0  # deviation of a point from what both models say
 RIDGE = 1e-3  # of the fit back, in mean squared lengths of a weight's displacement
-STEPS = 200  # of the fit back
+STEPS = 500  # of the fit back: within 0.003 mm^2 of the best that bounds allow
 FRAMES_AT_ONCE = 512
+LEAST_SPREAD = 0.01  # m, of the rigid points about their mean, all together
+MOST_OFF = 0.5  # of that: how far they may lie from where the average face has them
 GAZE = math.radians(EYE_RANGE_DEGREES)  # of an ARKit look weight of 1
 ROWS = np.array([CONTROLS.index(name) for name in FACE_WEIGHTS])
 TURN = np.array([CONTROLS.index(name) for name in ("headPitch", "headYaw", "headRoll")])
@@ -49,23 +52,33 @@ class FlameBridge:
     basis: Doubles  # (3 n, 101) mm that each expression, and the jaw by the radian, moves them by
     to_flame: Doubles  # (101, 43)
     weights_files: tuple[Path, ...] = ()
-    gram: Doubles = field(init=False, repr=False)
+    said: Doubles = field(init=False, repr=False)  # (3 n, 43) mm: `shapes` as far as this FLAME can say them
+    gram: Doubles = field(init=False, repr=False)  # (43, 43) of `said`, with the ridge
 
     def __post_init__(self) -> None:
-        gram = self.shapes.T @ self.shapes
+        said = self.basis @ self.to_flame
+        gram = said.T @ said
+        object.__setattr__(self, "said", said)
         object.__setattr__(self, "gram", gram + RIDGE * np.trace(gram) / len(gram) * np.eye(len(gram)))
 
     @classmethod
     def fit(cls, model: FlameModel, landmarks: Landmarks, displacements: Doubles) -> FlameBridge:
         """`displacements` (43, 478, 3) are what the face weights do to the average head, in EO.
 
-        Raises ValueError where the landmarks lack the points that expressions do not move.
+        Raises ValueError where the landmarks lack the points that expressions do not move, or these do not lie on the
+        model as on a face.
         """
         known = list(landmarks.points)
         rigid = [known.index(point) for point in RIGID]
         there = landmarks.on(model, model.template)
         head = template().points[landmarks.points] * FLIP
+        spread = there[rigid] - there[rigid].mean(0)
+        if not np.linalg.norm(spread) > LEAST_SPREAD:
+            raise ValueError("its points lie at one place of the head")
         pose = fit_similarity(head[rigid], there[rigid])
+        off = there[rigid] - (pose.scale * head[rigid] @ pose.rotation.T + pose.shift)
+        if np.linalg.norm(off) > MOST_OFF * np.linalg.norm(spread):
+            raise ValueError("its points do not lie on the head as on a face")
         moved = displacements[:, landmarks.points] * FLIP @ pose.rotation.T * (pose.scale * MILLIMETRES)
         shapes = moved.reshape(len(moved), -1).T
         opened = np.zeros((2, CODES))
@@ -85,13 +98,16 @@ class FlameBridge:
         marks = load_landmarks(landmarks)
         if lacking := set(RIGID) - set(marks.points.tolist()):
             raise WeightsError(f"{landmarks}: no landmark embedding of avtr's kind: it lacks the point {min(lacking)}")
-        fitted = cls.fit(load(model), marks, displacements)
+        try:
+            fitted = cls.fit(load(model), marks, displacements)
+        except ValueError as error:
+            raise WeightsError(f"{landmarks}: no landmark embedding for {model}: {error}; {BRING}") from error
         return cls(fitted.shapes, fitted.basis, fitted.to_flame, (model, landmarks))
 
     @property
     def missed(self) -> Doubles:
         """(43,) shares of what each weight does, root mean square, that this FLAME cannot say."""
-        rest = self.shapes - self.basis @ self.to_flame
+        rest = self.shapes - self.said
         shares: Doubles = np.linalg.norm(rest, axis=0) / np.linalg.norm(self.shapes, axis=0).clip(1e-9)
         return shares
 
@@ -125,17 +141,23 @@ class FlameBridge:
         return made.astype(np.float32)
 
     def _weights(self, face: Doubles) -> Doubles:
-        """(T, 101) -> (T, 43) in 0 .. 1: |D w - d|^2 + ridge |w|^2 by an accelerated projected gradient (FISTA)."""
-        wanted = face @ (self.basis.T @ self.shapes)
-        size = 1 / np.linalg.eigvalsh(self.gram)[-1]
+        """(T, 101) -> (T, 43) in 0 .. 1: |D w - d|^2 + ridge |w|^2 by an accelerated projected gradient (FISTA).
+
+        It descends in weights times their displacements' lengths, by which small ones are not the last to be found.
+        """
+        lengths = np.sqrt(np.diag(self.gram))
+        gram = self.gram / np.outer(lengths, lengths)
+        wanted = face @ (self.basis.T @ self.said) / lengths
+        size = 1 / np.linalg.eigvalsh(gram)[-1]
         now = ahead = np.zeros_like(wanted)
         pace = 1.0
         for _ in range(STEPS):
-            after = (ahead - size * (ahead @ self.gram - wanted)).clip(0, 1)
+            after = (ahead - size * (ahead @ gram - wanted)).clip(0, lengths)
             faster = (1 + math.sqrt(1 + 4 * pace * pace)) / 2
             ahead = after + (pace - 1) / faster * (after - now)
             now, pace = after, faster
-        return now
+        found: Doubles = (now / lengths).clip(0, 1)
+        return found
 
 
 class FlameReplay(Replay):

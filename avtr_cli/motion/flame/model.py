@@ -35,6 +35,9 @@ SHAPES: dict[str, tuple[int, ...]] = {
     "weights": (VERTICES, JOINTS),
     "f": (FACES, 3),
 }
+INDICES = ("kintree_table", "f")
+LARGEST = 100.0  # of any other number: metres, and shares
+SMALLEST = 0.02  # m that a head has in every direction
 BRING = "bring FLAME 2020's generic_model.pkl with `avtr weights pull flame --from FOLDER`"
 FRAMES_AT_ONCE = 32  # 12 MB of vertices
 
@@ -65,14 +68,21 @@ def load(path: Path) -> FlameModel:
         if name not in held:
             raise WeightsError(f"{path}: no FLAME model: it has no {name}; {BRING}")
         array = held[name]
-        if array.shape != shape:
-            raise WeightsError(f"{path}: no FLAME model: {name} is {array.shape}, not {shape}; {BRING}")
+        if array.shape != shape or array.dtype.kind not in "fiu":
+            said = f"{array.dtype} {array.shape}, not numbers {shape}"
+            raise WeightsError(f"{path}: no FLAME model: {name} is {said}; {BRING}")
         if not np.isfinite(array).all():
             raise WeightsError(f"{path}: {name} holds values that are no numbers (NaN or infinite); {BRING}")
+        if name not in INDICES and (most := np.abs(array).max()) > LARGEST:
+            raise WeightsError(f"{path}: no FLAME model: {name} holds {most:.3g}, which is no head in metres; {BRING}")
     if tuple(held["kintree_table"][0, 1:]) != PARENTS[1:]:
         raise WeightsError(f"{path}: no FLAME model: its joints hang together in another way; {BRING}")
     if held["f"].min() < 0 or held["f"].max() >= VERTICES:
         raise WeightsError(f"{path}: no FLAME model: its faces name vertices that it has not; {BRING}")
+    if (size := np.ptp(held["v_template"], axis=0).min()) < SMALLEST:
+        raise WeightsError(f"{path}: no FLAME model: its head is {size:.3g} m deep or wide; {BRING}")
+    if not held["shapedirs"][..., IDENTITY:].any():
+        raise WeightsError(f"{path}: no FLAME model: its expressions move nothing; {BRING}")
     return FlameModel(
         template=held["v_template"].astype(np.float64),
         expression=held["shapedirs"][..., IDENTITY:].astype(np.float64),

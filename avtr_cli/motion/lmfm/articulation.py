@@ -28,7 +28,7 @@ FACE = (
 _COLUMN = {name: k for k, name in enumerate(CONTROLS.channels)}
 JAW_KNEE, JAW_SLOPE = 0.50, 0.5  # of an opening that talk hardly ever has: above, a face looks like shouting
 POSTURE_GAIN = 1.15  # brings the head's speed at rest to 1.5-3 deg/s
-TALK_GAINS = {"talkPitch": 1.0, "talkYaw": 0.84, "talkRoll": 1.05, "talkY": 1.1, "talkBrow": 1.65}
+TALK_GAINS = {"talkPitch": 0.91, "talkYaw": 0.84, "talkRoll": 1.05, "talkY": 1.1, "talkBrow": 1.65}
 """Factors of what the weights say, by which spreads over seven seeds are those of people's tracks."""
 VOR = 1.0  # share of a head turn that the eyes take back to stay on the camera
 BROW_PER_DEGREE = 0.05  # brow weight a degree: brows rise as the head goes up (r -.3 in people's tracks)

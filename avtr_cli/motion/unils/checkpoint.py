@@ -19,7 +19,7 @@ from avtr_cli.motion.unils.loading import load_plain, strictly
 from avtr_cli.motion.unils.network import UnilsNetwork
 
 WHAT = "UniLS's final checkpoint"
-PULL = "fetch it again with `avtr weights pull unils/model`"
+PULL = "bring the final iter_*.pt with `avtr weights pull unils/model --from FOLDER`"
 TABLES = ("model", "state_dict", "model_state_dict", "net")  # under which the tensors may lie
 PREFIXES = ("module.", "model.", "net.")  # that wrappers of a network leave before keys
 NOT_OURS = "audio_encoder."  # has a file of its own

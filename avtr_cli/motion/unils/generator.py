@@ -52,12 +52,8 @@ class UnilsGenerator:
         device: torch.device,
         weights_files: tuple[Path, ...] = (),
     ):
-        """Raises InputError where the setting `style` names a file that is no FLAME motion."""
         self._network, self._speech, self._config, self._device = network, speech, config, device
         self.weights_files = weights_files
-        self._style = torch.zeros(1, CLIP_FRAMES, MOTION_WIDTH)
-        if config.style != NO_STYLE:
-            self._style = style_of(Path(config.style))
         self._manner = Manner(
             guidance=config.guidance,
             temperature=config.temperature,
@@ -74,9 +70,13 @@ class UnilsGenerator:
         return cls(load_network(paths[0], device), load_speech(paths[1], device), config, device, paths)
 
     def of_call(self, blocks: Iterable[Sound], voices: Sequence[Voice]) -> list[MotionGenerator]:
-        """The motion of one side or both; see `WholeCallGenerator`."""
+        """The motion of one side or both; see `WholeCallGenerator`.
+
+        Raises InputError where the setting `style` names a file that is no FLAME motion.
+        """
+        style = style_of(self._config.style)
         seeds = [voice.seed + PERSON_PRIME * voice.person for voice in voices]
-        sides = moved(self._network, self._speech, blocks, seeds, self._manner, self._style, self._device, cores())
+        sides = moved(self._network, self._speech, blocks, seeds, self._manner, style, self._device, cores())
         mean = self._network.base_codec.motion_mean.double().cpu().numpy()
         made: list[MotionGenerator] = []
         for motion in sides:
@@ -99,9 +99,11 @@ class UnilsGenerator:
         _refuse()
 
 
-def style_of(path: Path) -> torch.Tensor:
-    """The first 4 s of FLAME motion in a file, (1, 100, 108); a shorter one stands still at its end."""
-    codes = load_codes(path).codes
+def style_of(setting: str) -> torch.Tensor:
+    """The first 4 s of FLAME motion in a file, (1, 100, 108); a shorter one stands still at its end. Zeros for none."""
+    if setting == NO_STYLE:
+        return torch.zeros(1, CLIP_FRAMES, MOTION_WIDTH)
+    codes = load_codes(Path(setting)).codes
     rows = np.arange(CLIP_FRAMES).clip(max=len(codes) - 1)
     return torch.from_numpy(codes[rows])[None]
 

@@ -53,6 +53,9 @@ def strictly(network: nn.Module, state: Mapping[str, Tensor], path: Path, what: 
         told = [f"{word} {_named(keys)}" for word, keys in (("lacks", missing), ("has besides", more)) if keys]
         raise WeightsError(f"{path}: not {what}: it {' and '.join(told)}; {mend}")
     for key, tensor in wanted.items():
+        if state[key].layout != torch.strided or not state[key].is_floating_point() or state[key].is_meta:
+            raise WeightsError(f"{path}: not {what}: {key} is {state[key].dtype} and {state[key].layout}, no numbers "
+                               f"of weights; {mend}")  # fmt: skip
         if state[key].shape != tensor.shape:
             raise WeightsError(
                 f"{path}: not {what}: {key} is {tuple(state[key].shape)}, not {tuple(tensor.shape)}; {mend}"

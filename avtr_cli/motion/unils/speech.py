@@ -91,7 +91,7 @@ def _encoder(state: Mapping[str, Tensor], path: Path) -> nn.Module:
         _, grouped, spread = state["encoder.transformer.pos_conv_embed.conv.parametrizations.weight.original1"].shape
     except (KeyError, ValueError, IndexError) as error:
         raise WeightsError(f"{path}: not {WHAT}: it lacks {error}; {PULL}") from error
-    if width != SPEECH_WIDTH or width % grouped or not layers:
+    if width != SPEECH_WIDTH or not grouped or width % grouped or not layers:
         raise WeightsError(f"{path}: not {WHAT}: its features are {width} wide, not {SPEECH_WIDTH}; {PULL}")
     made: nn.Module = torchaudio.models.wav2vec2_model(
         extractor_mode="layer_norm",

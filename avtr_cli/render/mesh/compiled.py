@@ -17,7 +17,7 @@ import numpy as np
 from avtr_cli.core.arrays import Doubles, Floats, Image, Indices
 from avtr_cli.core.folders import cache_folder
 from avtr_cli.core.logs import NOTICE
-from avtr_cli.kernels import compiling, contact, eyes, grid, mouth, picture, points
+from avtr_cli.kernels import compiling, contact, eyes, grid, mouth, picture, points, strips
 from avtr_cli.render.mesh import mouth as mouth_parts
 from avtr_cli.render.mesh.contact import blood_shares
 from avtr_cli.render.mesh.controls import Controls
@@ -46,16 +46,12 @@ class Scratch:
         self.table = np.empty((rows, columns, 6), np.float32)
         self.coarse = np.empty((2, (rows + 1) // 2, (columns + 1) // 2), np.float32)
         self.pooled = np.empty((4, -(-rows // grid.MEND), -(-columns // grid.MEND)), np.float32)
-        self.step = np.empty(4, np.float32)
         self.nodes = np.empty((3, rows, columns), np.float32)
         self.change = np.empty((rows, columns), np.float32)
         self.red = np.empty((rows, columns), np.float32)
         self.shows = np.empty((rows - 1, columns - 1), np.uint8)
         self.line = np.empty((3, shapes_wide), np.float32)
-        self.bands = [
-            (np.empty((3, columns), np.float32), np.empty((2, width), np.int32), np.empty(width, np.float32))
-            for _ in range(bands)
-        ]
+        self.bands = [strips.scratch() for _ in range(bands)]
         self.mouth = np.empty(5 * width * height, np.float32)
         self.gap, self.light, self.other = (np.empty(width * height, np.float32) for _ in range(3))
 
@@ -111,10 +107,10 @@ class Loops:
         if touching is not None:
             turned = np.ascontiguousarray(pose.rotation[:2, :2] * pose.zoom, np.float32)
             contact.dent(moved, touching, cell, turned, field.inside.numpy())
-        table, coarse, step = scratch.table, scratch.coarse, scratch.step
+        table, coarse, (line, words, _) = scratch.table, scratch.coarse, scratch.bands[0]
         grid.slopes(moved[UPPER], cell, table, 0, rows, 0, columns)
-        grid.guess(table, coarse, 0, coarse.shape[1], 0, coarse.shape[2], step)
-        grid.invert(table, coarse, cell, back[UPPER], 0, rows, 0, columns, step)
+        grid.guess(table, coarse, 0, coarse.shape[1], 0, coarse.shape[2], line, words)
+        grid.invert(table, coarse, cell, back[UPPER], 0, rows, 0, columns, line, words)
         np.copyto(back[LOWER], back[UPPER])
         torn, down, across = field.lips, *lips_in_frame(field, controls)
         lips = (down.start, down.stop, across.start, across.stop)
@@ -125,9 +121,9 @@ class Loops:
         )  # fmt: skip
         grid.guess(
             table, coarse, down.start // 2, min(down.stop // 2 + 2, coarse.shape[1]), across.start // 2,
-            min(across.stop // 2 + 2, coarse.shape[2]), step,
+            min(across.stop // 2 + 2, coarse.shape[2]), line, words,
         )  # fmt: skip
-        grid.invert(table, coarse, cell, back[LOWER], *lips, step)
+        grid.invert(table, coarse, cell, back[LOWER], *lips, line, words)
         if pose.turn > FOLDS_BEGIN:
             grid.find_lost(moved[UPPER], back[UPPER], cell, scratch.pooled)
             grid.mend(back, scratch.pooled)
@@ -138,7 +134,7 @@ class Loops:
         lamp = lamp_change(pose.rotation)
         if len(which) or lamp.any():
             weights, strength = controls.weights[which], avatar.shading.strength
-            lit = (tables.normals, lamp, back[UPPER], cell, strength, scratch.change, nodes)
+            lit = (tables.normals, lamp, back[UPPER], cell, strength, scratch.change, nodes, line, words)
             grid.light(tables.folded[which], weights, tables.folds, *lit)
         else:
             nodes[2] = 0
@@ -147,7 +143,7 @@ class Loops:
 
     def _picture(self, avatar: Avatar, tables: Tables, scratch: Scratch, out: Image) -> None:
         stage, (high, wide) = avatar.stage, tables.texels.shape
-        picture.find_person(scratch.nodes, stage.cell, tables.before, high, wide, scratch.shows)
+        picture.find_person(scratch.nodes, stage.cell, tables.before, high, wide, scratch.shows, scratch.bands[0][1])
 
         def rows(band: int, first: int, last: int) -> None:
             picture.draw(
@@ -160,9 +156,9 @@ class Loops:
 
     def _shared(self, rows: Callable[[int, int, int], None], height: int) -> None:
         """Calls `rows(band, first, last)` for bands of `height` rows, each in a thread."""
-        cuts = np.linspace(0, height, self._threads + 1).astype(int)
         if self._crew is None:
             return rows(0, 0, height)
+        cuts = np.linspace(0, height, self._threads + 1).astype(int)
         others = [self._crew.submit(rows, band, cuts[band], cuts[band + 1]) for band in range(1, self._threads)]
         rows(0, 0, cuts[1])
         for other in others:
@@ -171,7 +167,7 @@ class Loops:
     def _mouth(
         self, avatar: Avatar, tables: Tables, controls: Controls, scratch: Scratch, out: Image, reach: Doubles
     ) -> tuple[Floats, Indices]:
-        """Draws the mouth's region; returns what was drawn there, (h, w, 5), and its box, both empty for a still mouth.
+        """Draws the mouth's region; returns what was drawn there, (5, h, w), and its box, both empty for a still mouth.
 
         `reach` is that of `_reach`.
         """
@@ -181,12 +177,17 @@ class Loops:
         least, most = reach[:, :2], reach[:, 2:]
         region = mouth_parts.around_lips(least[:2].min(axis=0), most[:2].max(axis=0), stage.unit).within(visible)
         if not activity or region.empty:
-            return np.empty((0, 0, 5), np.float32), np.zeros(4, np.int64)
+            return np.empty((5, 0, 0), np.float32), np.zeros(4, np.int64)
         high, wide = region.height, region.width
-        drawn = scratch.mouth[: 5 * high * wide].reshape(high, wide, 5)
+        drawn = scratch.mouth[: 5 * high * wide].reshape(5, high, wide)
         gap = scratch.gap[: high * wide].reshape(high, wide)
         at = avatar.mouth.masks_at
-        mouth.lips(scratch.back, cell, region.x, region.y, tables.person, tables.mouth_masks, *at, drawn, gap)
+        line, words, planes = scratch.bands[0]
+        along = (tables.fractions, tables.columns)
+        mouth.lips(
+            scratch.back, cell, region.x, region.y, visible.x, *along, tables.texels, tables.mouth_masks, *at, drawn,
+            gap, line, words,
+        )  # fmt: skip
         down, across = mouth_parts.around_gap(least[2:4].min(axis=0), most[2:4].max(axis=0), unit, region)
         opening = (len(range(high)[down]), len(range(wide)[across]))
         if all(opening):
@@ -205,8 +206,8 @@ class Loops:
                 _looks(shown),
             )  # fmt: skip
         mouth.blend(
-            drawn, scratch.nodes, cell, region.x, region.y, visible.x, visible.y, activity, 2 * cell, tables.person,
-            tables.plate, tables.tint, out,
+            drawn, scratch.nodes, cell, region.x, region.y, visible.x, visible.y, *along, activity, 2 * cell,
+            tables.texels, tables.plate, tables.tint, out, line, words, planes,
         )  # fmt: skip
         return drawn, _box(region, visible)
 
@@ -217,7 +218,7 @@ class Loops:
         """Draws the boxes of the eyes that are not at rest."""
         visible = avatar.stage.visible
         boxes = np.zeros((len(avatar.eyes), 4), np.int64)
-        doing = np.zeros((len(avatar.eyes), 9))
+        doing = np.zeros((len(avatar.eyes), 9), np.float32)
         for one, eye in enumerate(avatar.eyes):
             control = controls.eyes[eye.side]
             region = eye.region_about((reach[one, :2] + reach[one, 2:]) / 2, controls).within(visible)
@@ -231,9 +232,9 @@ class Loops:
             return
         of = tables.eyes
         eyes.draw(
-            scratch.nodes, avatar.stage.cell, visible.x, visible.y, boxes, of.shapes, doing, of.sclera, of.iris, of.lid,
-            of.lashes, tables.person, tables.plate, tables.tint, drawn, mouth_box, out,
-            np.empty((len(boxes), 5)),
+            scratch.nodes, avatar.stage.cell, visible.x, visible.y, tables.fractions, tables.columns, boxes, of.shapes,
+            doing, of.sclera, of.iris, of.lid, of.lashes, tables.texels, tables.plate, tables.tint, drawn, mouth_box,
+            out, *scratch.bands[0],
         )  # fmt: skip
 
 
@@ -249,9 +250,13 @@ def _displace(avatar: Avatar, tables: Tables, controls: Controls, scratch: Scrat
     weights = controls.weights[which]
     skin, lips = field.skin, field.lips
     line = scratch.line[:, : skin.size[1]]
-    grid.add_shapes(moved[UPPER], which, weights, tables.skin, turned, skin.rows.start, skin.columns.start, line)
+    grid.add_shapes(
+        moved[UPPER], which, weights, tables.skin, tables.skin_reach, turned, skin.rows.start, skin.columns.start, line
+    )
     np.copyto(moved[LOWER], moved[UPPER])
-    grid.add_shapes(moved[LOWER], which, weights, tables.lips, turned, lips.rows.start, lips.columns.start, line)
+    grid.add_shapes(
+        moved[LOWER], which, weights, tables.lips, tables.lips_reach, turned, lips.rows.start, lips.columns.start, line
+    )
     if tables.inside is not None:
         grid.hold_sides(moved, tables.inside)
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeVar
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -65,11 +64,14 @@ class Eye:
 
     def region_about(self, middle: Vector, controls: Controls) -> Rectangle:
         """The same, given the place (2,) px of its middle in this frame."""
-        u, v = np.meshgrid((-ROI_SIDE, ROI_SIDE), (min(self.brow, -0.75) - 0.1, BELOW + 0.25))
-        corners = u.reshape(-1, 1) * self.across + v.reshape(-1, 1) * self.down
-        corners = middle + corners @ controls.pose.rotation[:2, :2].T * (self.half_width * max(1.0, controls.pose.zoom))
-        (x0, y0), (x1, y1) = corners.min(axis=0).astype(int), corners.max(axis=0).astype(int) + 1
-        return Rectangle(int(x0), int(y0), int(x1 - x0), int(y1 - y0))
+        (a, b), (c, d) = (controls.pose.rotation[:2, :2] * self.half_width * max(1.0, controls.pose.zoom)).tolist()
+        (ax, ay), (dx, dy), (x, y) = self.across.tolist(), self.down.tolist(), middle.tolist()
+        top, bottom = min(self.brow, -0.75) - 0.1, BELOW + 0.25
+        # Plain numbers: of four corners, NumPy would take ten times as long.
+        corners = [(u * ax + v * dx, u * ay + v * dy) for u in (-ROI_SIDE, ROI_SIDE) for v in (top, bottom)]
+        columns, rows = [x + a * i + b * j for i, j in corners], [y + c * i + d * j for i, j in corners]
+        x0, y0 = int(min(columns)), int(min(rows))
+        return Rectangle(x0, y0, int(max(columns)) + 1 - x0, int(max(rows)) + 1 - y0)
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from avtr_cli.core.arrays import Doubles, Floats, Grey, Image, Indices
+from avtr_cli.core.arrays import Doubles, Floats, Image, Indices
 from avtr_cli.kernels import compiling, picture
 from avtr_cli.perception.topology import INNER_LOWER_LIP, INNER_UPPER_LIP
 from avtr_cli.render.mesh import mouth
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from avtr_cli.render.mesh.renderer import Avatar
 
 FAR = 1e6  # half eye widths, for a brow that is nowhere: loops compute with it, as they cannot with infinity
+UNSEEN = 1e-4  # px: by less no shape is said to move a node, though its spline goes on
 MOUTH_POINTS = (
     (mouth.OUTLINE, UPPER), (mouth.OUTLINE, LOWER), (INNER_UPPER_LIP, UPPER), (INNER_LOWER_LIP, LOWER),
 )  # fmt: skip
@@ -27,8 +28,10 @@ MOUTH_POINTS = (
 class Tables:
     """See the module; n nodes, (h, w) pixels of the visible part of the stage."""
 
-    skin: Floats  # (shapes, 3, h, w)
+    skin: Floats  # (shapes, 3, h, w) px
     lips: Floats
+    skin_reach: Indices  # (shapes, 4) first row and column that a shape moves, and those after the last
+    lips_reach: Indices
     arms: Floats  # (3, n)
     head: Floats  # (n,)
     body: Floats
@@ -48,18 +51,18 @@ class Tables:
     fractions: Floats
     eyes: EyeTables
     points: PointTables
-    mouth_masks: Image
+    mouth_masks: compiling.Words
 
 
 @dataclass(frozen=True)
 class EyeTables:
     """Of all eyes of one avatar: see eyes.draw."""
 
-    shapes: Doubles
-    sclera: Image
-    iris: Image
-    lid: Image
-    lashes: Grey
+    shapes: Floats
+    sclera: compiling.Words
+    iris: compiling.Words
+    lid: compiling.Words
+    lashes: compiling.Words
 
 
 @dataclass(frozen=True)
@@ -83,9 +86,12 @@ def tables_of(avatar: Avatar) -> Tables:
     inside = field.inside.numpy()
     nodes = np.clip((np.arange(visible.width) + visible.x + 0.5) / stage.cell - 0.5, 0, columns - 1)
     before = np.minimum(nodes.astype(np.int32), columns - 2)
+    skin, lips = (part.table.numpy().reshape(count, 3, *part.size) for part in (field.skin, field.lips))
     return Tables(
-        skin=field.skin.table.numpy().reshape(count, 3, *field.skin.size),
-        lips=field.lips.table.numpy().reshape(count, 3, *field.lips.size),
+        skin=skin,
+        lips=lips,
+        skin_reach=_reach(skin),
+        lips_reach=_reach(lips),
         arms=field.arms.numpy(),
         head=field.head_weight.numpy(),
         body=field.body_weight.numpy(),
@@ -105,8 +111,18 @@ def tables_of(avatar: Avatar) -> Tables:
         fractions=(nodes - before).astype(np.float32),
         eyes=_eye_tables(avatar.eyes),
         points=_point_tables(avatar),
-        mouth_masks=avatar.mouth.masks,
+        mouth_masks=_texels([avatar.mouth.masks])[0],
     )
+
+
+def _reach(shapes: Floats) -> Indices:
+    """The nodes, of (shapes, 3, h, w) px, that each shape moves: see `Tables.skin_reach`."""
+    found = np.zeros((len(shapes), 4), np.int64)
+    for into, moved in zip(found, (np.abs(shapes) > UNSEEN).any(axis=1), strict=True):
+        rows, columns = np.flatnonzero(moved.any(axis=1)), np.flatnonzero(moved.any(axis=0))
+        if len(rows):
+            into[:] = rows[0], columns[0], rows[-1] + 1, columns[-1] + 1
+    return found
 
 
 def _eye_tables(both: list[Eye]) -> EyeTables:
@@ -114,17 +130,23 @@ def _eye_tables(both: list[Eye]) -> EyeTables:
         axes = (*eye.centre, eye.half_width, *eye.across, *eye.down, min(eye.brow, FAR), eye.fold)
         return [*map(float, axes), *map(float, eye.upper), *map(float, eye.lower), 1 / eye.half_width]
 
-    def stacked(pictures: list[Image], *channels: int) -> Image:
-        side = pictures[0].shape[:2] if pictures else (2, 2)
-        return np.array(pictures, np.uint8).reshape(len(pictures), *side, *channels)
-
     return EyeTables(
-        shapes=np.array([shape(eye) for eye in both]).reshape(len(both), 18),
-        sclera=stacked([eye.sclera for eye in both], 3),
-        iris=stacked([eye.iris_picture for eye in both], 4),
-        lid=stacked([eye.lid for eye in both], 4),
-        lashes=stacked([eye.lashes for eye in both]),
+        shapes=np.array([shape(eye) for eye in both], np.float32).reshape(len(both), 18),
+        sclera=_texels([eye.sclera for eye in both]),
+        iris=_texels([eye.iris_picture for eye in both]),
+        lid=_texels([eye.lid for eye in both]),
+        lashes=_texels([eye.lashes for eye in both]),
     )
+
+
+def _texels(pictures: list[Image]) -> compiling.Words:
+    """Pictures (H, W), or (H, W, C) of up to 4 channels, as (n, H, W) texels of 4 bytes; channels they lack are 0."""
+    high, wide = pictures[0].shape[:2] if pictures else (2, 2)
+    texels = np.zeros((len(pictures), high, wide, 4), np.uint8)
+    for into, picture_of in zip(texels, pictures, strict=True):
+        channels = np.atleast_3d(picture_of)
+        into[..., : channels.shape[2]] = channels
+    return texels.view(np.uint32)[..., 0]
 
 
 def _point_tables(avatar: Avatar) -> PointTables:

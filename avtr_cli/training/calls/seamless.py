@@ -1,15 +1,17 @@
-"""Seamless Interaction as published: a wav, an npz of tracks and a json for each person, in folders or tars.
+"""Seamless Interaction as published: of each person a voice, tracks, voice activity, and where it was fetched a video.
 
-Files are ID.{wav,npz,json,mp4} with ID = V<vendor>_S<session>_I<interaction>_P<participant>; partners share V, S and I.
-Where the mp4 lies beside (not in a tar) our own perception tells the face; else the 68 keypoints do: neither its neural
-codes nor its action units say what they mean. Tracks run at 30 or 29.97 fps; only vendor V00 has movement features.
+Files are named V<vendor>_S<session>_I<interaction>_P<participant>; partners share V, S and I. Where there is a video
+our own perception tells the face; else the 68 keypoints do: neither its neural codes nor its action units say what
+they mean. Tracks run at 30 or 29.97 fps; only vendor V00 has movement features.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeGuard
 
 import numpy as np
 
@@ -18,9 +20,10 @@ from avtr_cli.core.errors import InputError
 from avtr_cli.core.motion_space import CONTROLS, EYE_RANGE_DEGREES
 from avtr_cli.core.timing import FPS, SAMPLE_RATE, SAMPLES_PER_FRAME
 from avtr_cli.training.calls import face68
+from avtr_cli.training.calls.members import Member
 from avtr_cli.training.calls.perceived import KNOWN, perceived
 from avtr_cli.training.calls.record import CallRecord
-from avtr_cli.training.calls.seamless_files import PersonFiles, gathered, sound_in, spoken_in, stamp_of, tracks_in
+from avtr_cli.training.calls.seamless_files import KEYPOINTS, VALID_BOX, Gathered, PersonFiles, gathered, stamp_of
 from avtr_cli.training.calls.source import Entry
 from avtr_cli.training.people.voice import speech_in
 
@@ -40,24 +43,38 @@ class SeamlessSet:
 
     def __init__(self, folder: Path):
         self._folder = folder
-        self._calls: dict[str, list[PersonFiles]] = {}
+        self._held = Gathered({}, {})
+        self._closed: dict[str, str] = {}
 
     def entries(self) -> list[Entry]:
-        """Every interaction of which anything is there. Raises InputError where there is none."""
-        self._calls = gathered(self._folder)
-        if not self._calls:
+        """Every interaction of which anything is there, and every tar that cannot be opened.
+
+        Raises InputError where there is none.
+        """
+        self._held = gathered(self._folder)
+        if not self._held.calls and not self._held.closed:
             raise InputError(
                 f"{self._folder}: holds no Seamless Interaction; give a folder with files as "
-                "V00_S0001_I00000001_P0001.npz, or tars of such"
+                "V00_S0001_I00000001_P0001.wav, or tars of such"
             )
-        return [
+        closed = []
+        for path, said in self._held.closed.items():
+            about = path.stat()
+            closed.append(Entry(self._name_of(path), "train", [about.st_size, about.st_mtime_ns]))
+            self._closed[closed[-1].name] = said
+        return closed + [
             Entry(name, people[0].split, [stamp_of(one) for one in people])
-            for name, people in sorted(self._calls.items())
+            for name, people in sorted(self._held.calls.items())
         ]
+
+    def _name_of(self, tar: Path) -> str:
+        return re.sub(r"\W+", "_", str(tar.relative_to(self._folder)))
 
     def read(self, entry: Entry) -> CallRecord:
         """Both sides, at 25 fps. Raises InputError."""
-        people = self._calls[entry.name]
+        if entry.name in self._closed:
+            raise InputError(self._closed[entry.name])
+        people = self._held.calls[entry.name]
         if len(people) != 2:
             raise InputError(f"{entry.name}: {len(people)} of its two people are here")
         sides = [_Side.of(files) for files in people]
@@ -92,20 +109,18 @@ class _Side:
     def of(cls, files: PersonFiles) -> _Side:
         """Raises InputError where a file is missing or damaged, or nothing is followed in it."""
         who = files.participant
-        sound = sound_in(who, files.read("wav"))
-        video, inside = files.members.get("mp4", (None, None))
-        if video is not None and inside is None:
-            return cls._seen(who, video, sound, spoken_in(who, files.read("json")))
-        tracks = tracks_in(who, files.read("npz"))
-        spoken = spoken_in(who, files.read("json"))
-        points = tracks["boxes_and_keypoints:keypoints"][:, FACE].astype(np.float64)
+        sound, spoken = files.sound(), files.spoken()
+        if "mp4" in files.members:
+            return cls._seen(who, files.members["mp4"], sound, spoken)
+        tracks = files.tracks()
+        points = tracks[KEYPOINTS][:, FACE].astype(np.float64)
         count = len(points)
         if not count:
             raise InputError(f"{who}: its tracks have no frames")
         fps = min(RATES, key=lambda rate: abs(count / rate - len(sound) / SAMPLE_RATE))
         if abs(count / fps - len(sound) / SAMPLE_RATE) > MOST_APART:
             raise InputError(f"{who}: {count} frames of tracks do not fit {len(sound) / SAMPLE_RATE:.2f} s of sound")
-        valid = tracks["boxes_and_keypoints:is_valid_box"].astype(bool) & (points[..., 2].mean(1) >= SURE)
+        valid = tracks[VALID_BOX].astype(bool) & (points[..., 2].mean(1) >= SURE)
         valid &= face68.believable(points[..., :2])
         moved = _movement(tracks, count)
         if moved is not None:
@@ -126,9 +141,13 @@ class _Side:
         return cls(made * seen[:, None], known, seen, sound, spoken)
 
     @classmethod
-    def _seen(cls, who: str, video: Path, sound: Sound, spoken: list[tuple[float, float]]) -> _Side:
+    def _seen(cls, who: str, video: Member, sound: Sound, spoken: list[tuple[float, float]]) -> _Side:
         """By the person's own video."""
-        controls, valid = perceived(who, video, speech_in(sound))
+        with video.as_file() as path:
+            try:
+                controls, valid = perceived(who, path, speech_in(sound))
+            except InputError as error:
+                raise InputError(str(error).replace(str(path), str(video))) from error
         if abs(len(controls) / FPS - len(sound) / SAMPLE_RATE) > MOST_APART:
             raise InputError(
                 f"{who}: {len(controls) / FPS:.2f} s of video do not fit {len(sound) / SAMPLE_RATE:.2f} s of sound"
@@ -157,11 +176,20 @@ def _movement(tracks: Mapping[str, AnyArray], count: int) -> _Movement | None:
     """Head turns, and gaze where a release has it as angles; None where no vendor's model saw the person at all."""
     turns = tracks.get("movement_v4:alignment_head_rotation", tracks.get("movement:alignment_head_rotation"))
     valid = tracks.get("movement:is_valid", tracks.get("movement_v4:is_valid"))
-    if turns is None or turns.shape != (count, 3) or valid is None or len(valid) != count or not valid.any():
+    if not _told(turns, count, 3) or not _told(valid, count, 1) or not valid.any():
         return None
+    followed = (valid.reshape(count) > 0.5) & np.isfinite(turns).all(1)
     gaze = tracks.get("movement_v4:gaze_encodings")
-    told = gaze.astype(np.float64) if gaze is not None and gaze.shape == (count, 2) else None
-    return _Movement(turns.astype(np.float64), valid.reshape(count) > 0.5, told)
+    if not _told(gaze, count, 2) or not np.isfinite(gaze[followed]).all():
+        gaze = None
+    return _Movement(turns.astype(np.float64), followed, None if gaze is None else gaze.astype(np.float64))
+
+
+def _told(track: AnyArray | None, frames: int, numbers: int) -> TypeGuard[AnyArray]:
+    """Whether a track holds so many numbers a frame."""
+    if track is None or track.dtype.kind not in "bfiu":
+        return False
+    return track.shape == (frames, numbers) or (numbers == 1 and track.shape == (frames,))
 
 
 def _signed(turns: Doubles, seen: Doubles) -> Doubles:
