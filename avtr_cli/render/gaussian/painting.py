@@ -38,6 +38,7 @@ RINGS = 4  # of neighbours around what is seen that are no hair
 BACK, MIRRORED, HAIR, OTHER_HAND = 0.93, 0.95, 0.9, 0.96  # how much darker guesses are than what they are taken from
 SPREAD, SMOOTHED, ARMS_SMOOTHED = 250, 25, 4  # steps
 SKIN_SHADES, SKIN_LIGHT = 0.08, (0.5, 1.25)  # L1 of red, green and blue's shares, and brightness, that skin differs by
+NEAR_WRIST = (1.4, 1.9)  # of `Sleeves.along`
 IN_SHADE = 0.85  # of the other hand's brightness, below which one hand takes its colour
 UNLIKE = 0.30  # L1 by which a guess on a limb may differ from the limb
 SEEN_SKIN = (50, 280, 205, 425, 151, 9, 195)  # points on cheeks, forehead and nose
@@ -104,7 +105,7 @@ def paint(
     colours[mirrored] = MIRRORED * colours[model.mirror[mirrored]]
     known |= mirrored
     _spread(surface, model, colours, known, shown)
-    hands = _hand_colours(model, colours, shown, skin)
+    hands = _hand_colours(model, colours, shown, skin, sleeves)
     _paint_limbs(model, colours, shown, skin, hands)
     arms = _arm_colours(surface, model, colours, shown & (sleeves.inside[y, x] > INSIDE), sleeves)
     _paint_inside(model, colours, shown, skin)
@@ -171,8 +172,8 @@ def _arm_colours(surface: Surface, model: BodyModel, colours: Floats, sure: Mask
     return np.asarray(arms, np.float32)
 
 
-def _hand_colours(model: BodyModel, colours: Floats, shown: Mask, skin: Colour) -> Floats:
-    """(2, 3): the median of what is bare of each hand, of a glove, or about the face's where neither is seen."""
+def _hand_colours(model: BodyModel, colours: Floats, shown: Mask, skin: Colour, sleeves: Sleeves) -> Floats:
+    """(2, 3): the forearm's where that is bare, else the median of the hand, or about the face's where none is seen."""
     like_skin, found = _like_skin(colours, skin), []
     for arm in (LEFT_ARM, RIGHT_ARM):
         hand = model.on_hand & (model.vertex_limb == arm)
@@ -180,7 +181,9 @@ def _hand_colours(model: BodyModel, colours: Floats, shown: Mask, skin: Colour) 
         colour = np.median(colours[bare], axis=0) if bare.sum() > 15 else 0.95 * skin
         if any_shown.sum() > 15 and bare.sum() < 0.15 * any_shown.sum():  # a glove
             colour = np.median(colours[any_shown], axis=0)
-        found.append(colour)
+        forearm = (model.vertex_limb == arm) & (sleeves.along > NEAR_WRIST[0]) & (sleeves.along < NEAR_WRIST[1])
+        bare_arm = np.median(sleeves.ring[forearm], axis=0)
+        found.append(bare_arm if _like_skin(np.stack([bare_arm, colour]), skin).all() else colour)
     light = [float(colour.mean()) for colour in found]
     for number in (0, 1):  # a hand in the shade of a hip would look like another person's
         least = max(IN_SHADE * light[1 - number], IN_SHADE**2 * float(skin.mean()))
