@@ -21,7 +21,9 @@ from avtr_cli.core.config import load_preset
 from avtr_cli.core.shipped import shipped_folder
 from avtr_cli.core.timing import SAMPLE_RATE, SAMPLES_PER_FRAME
 from avtr_cli.jobs.demos import choose_demos, demo_job
+from avtr_cli.perception.body import ANKLES, see_body
 from avtr_cli.perception.landmarks import face_points
+from avtr_cli.perception.portrait import find_portrait
 
 EXAMPLES = shipped_folder("examples")
 AVATAR, PARTNER = 0, 1
@@ -143,8 +145,17 @@ def test_the_committed_portrait_is_what_the_script_draws(draw_portrait: ModuleTy
     assert (difference <= 2).mean() > 0.99
 
 
-def test_the_portrait_is_small_enough_to_ship():
+def test_the_pictures_are_small_enough_to_ship():
     assert (EXAMPLES / "portrait_drawn.png").stat().st_size < 700_000
+    assert (EXAMPLES / "figure_drawn.png").stat().st_size < 300_000
+
+
+@pytest.mark.slow
+def test_the_drawn_man_is_seen_from_head_to_foot():
+    figure = find_portrait(EXAMPLES / "figure_drawn.png")
+    seen = see_body(figure.photo, figure.landmarks, figure.matte)
+    assert seen.sees(*ANKLES)
+    assert seen.doubts == ()
 
 
 def test_face_mesh_finds_the_drawn_features_where_they_were_drawn(draw_portrait: ModuleType, portrait: np.ndarray):
