@@ -46,6 +46,14 @@ def test_dash_h_is_help_of_every_command_in_80_columns(avtr, words):
     assert not re.search(r"<\w+>|\{\w+\}", short)  # a programmer's words
 
 
+def test_python_dash_m_is_the_same_command(tmp_path):
+    said = subprocess.run(
+        [sys.executable, "-m", "avtr_cli", "render", "nobody.jpg", "call.wav"],
+        capture_output=True, text=True, cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(Path(cli.__file__).parents[2])},
+    )  # fmt: skip
+    assert (said.returncode, said.stderr) == (3, "error: nobody.jpg: there is no such file\n")
+
+
 def test_help_of_render_has_panels_examples_and_exit_codes_in_order(avtr):
     _, said, _ = avtr("render", "-h")
     headings = re.findall(r"^(\w[\w ]*):$", said, re.MULTILINE)

@@ -233,7 +233,7 @@ def test_the_grids_inverse_is_that_of_the_plain_form(crop: tuple[MeshRenderer, I
 def test_numbers_that_both_forms_have_are_the_same():
     for name in ("LASHES", "BELOW", "BALL_ENDS", "GAZE_X", "GAZE_Y", "CANVAS_REACH", "CANVAS_SCALE"):
         assert getattr(eye_loops, name) == pytest.approx(getattr(eyes, name)), name
-    for name in ("COARSE_STEPS", "LEAST_AREA", "LOST", "MEND"):
+    for name in ("HALF_STEPS", "COARSE_STEPS", "LEAST_AREA", "LOST", "MEND"):
         assert getattr(grid_loops, name) == pytest.approx(getattr(inverse, name)), name
     assert pytest.approx(shading.BRIGHTENING) == grid_loops.BRIGHTENING
 

@@ -101,9 +101,25 @@ def test_a_hearing_that_is_kept_stays_as_it_was_while_motion_learns(tmp_path, co
     assert not torch.equal(kept.model.mouth_guess[0].weight, first.average["mouth_guess.0.weight"])
 
 
-def test_a_hearing_cannot_be_kept_that_was_not_named(tmp_path):
+def test_listening_that_is_kept_stays_as_it_was_while_the_own_voice_is_heard_anew(tmp_path, corpus):
+    first = Run(tmp_path / "first", settings("dyadic"), corpus)
+    run_to_end(first)
+    begun = tmp_path / "first" / "last.safetensors"
+    kept = Run(tmp_path / "kept", settings("dyadic", keep_listening=True), corpus, begun)
+    assert "visemes" in run_to_end(kept)[0]
+    changed = {name for name, value in kept.model.state_dict().items() if not torch.equal(value, first.average[name])}
+    assert not any(name.startswith("events.") for name in changed)
+    assert {name for name in changed if name.startswith("hearing.")} == {
+        f"hearing.diction.{name}" for name, _ in kept.model.hearing.diction.named_parameters()
+    }
+
+
+@pytest.mark.parametrize("kept", [{"keep_hearing": True}, {"keep_listening": True}], ids=str)
+def test_a_hearing_cannot_be_kept_that_was_not_named(tmp_path, kept):
     with pytest.raises(ConfigError, match="--prior"):
-        train.dyadic(tmp_path, tmp_path / "run", keep_hearing=True)
+        train.dyadic(tmp_path, tmp_path / "run", **kept)
+    with pytest.raises(ConfigError, match="one of the two"):
+        train.dyadic(tmp_path, tmp_path / "run", tmp_path, keep_hearing=True, keep_listening=True)
 
 
 def test_what_has_another_size_begins_anew(tmp_path, corpus):

@@ -11,6 +11,7 @@ import typer
 from avtr_cli.cli import (
     eval_alike,
     eval_alive,
+    eval_answers,
     eval_baselines,
     eval_body,
     eval_folder,
@@ -38,6 +39,7 @@ app.command("body", cls=Command)(eval_body.body)
 app.command("temporal", cls=Command)(eval_temporal.temporal)
 app.command("interactions", cls=Command)(eval_interactions.interactions)
 app.command("gestures", cls=Command)(eval_gestures.gestures)
+app.command("answers", cls=Command)(eval_answers.answers)
 app.command("alike", cls=Command)(eval_alike.alike)
 app.command("alive", cls=Command)(eval_alive.alive)
 app.command("listening", cls=Command)(eval_folder.listening)

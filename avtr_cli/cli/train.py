@@ -9,6 +9,7 @@ import typer
 
 from avtr_cli.cli.command import Command, Group
 from avtr_cli.cli.train_import import import_people
+from avtr_cli.cli.train_touch import touch
 from avtr_cli.core.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(cls=Group, no_args_is_help=True, help="Train the embedded motion model.")
 app.command(cls=Command, name="import")(import_people)
+app.command(cls=Command)(touch)
 
 _Data = Annotated[Path, typer.Argument(help="Folder of the corpus, as `avtr train data` fills it.")]
 _More = Annotated[
@@ -133,6 +135,12 @@ def dyadic(
     keep_hearing: Annotated[
         bool, typer.Option("--keep-hearing", help="Hear as the weights of --prior do, and learn to move alone.")
     ] = False,
+    keep_listening: Annotated[
+        bool,
+        typer.Option(
+            "--keep-listening", help="Hear the partner and answer as the weights of --prior do; learn all else."
+        ),
+    ] = False,
     more: _More = None,
     device: _Device = "cpu",
     threads: _Threads = 1,
@@ -140,11 +148,15 @@ def dyadic(
     """Stage 2: both voices come in. Starts from stage 1 where --prior names it."""
     from avtr_cli.training.stages import TrainConfig, export
 
-    if keep_hearing and prior_run is None:
-        raise ConfigError("--keep-hearing needs the weights that can hear: name them with --prior")
+    if (keep_hearing or keep_listening) and prior_run is None:
+        kept = "--keep-hearing" if keep_hearing else "--keep-listening"
+        raise ConfigError(f"{kept} needs the weights that can hear: name them with --prior")
+    if keep_hearing and keep_listening:
+        raise ConfigError("--keep-hearing keeps listening as well: give one of the two")
     config = TrainConfig(
         stage="dyadic", steps=steps, batch=batch, seed=seed, learning_rate=rate, tracks_every=tracks_every,
         audio_partner=partner, phones=phones, keep_hearing=keep_hearing,
+        keep_listening=keep_listening,
     )  # fmt: skip
     start = prior_run / "last.safetensors" if prior_run and prior_run.is_dir() else prior_run
     _train([folder, *(more or ())], run, config, start, device, threads)

@@ -145,6 +145,10 @@ class Corpus:
     def __len__(self) -> int:
         return len(self.arrays["mouth"])
 
+    def first(self, calls: int) -> Corpus:
+        """The first so many calls alone."""
+        return Corpus({name: values[:calls] for name, values in self.arrays.items()}, self.licences)
+
     def batch(self, rng: np.random.Generator, size: int, frames: int) -> dict[str, torch.Tensor]:
         """`size` windows of `frames` frames, chunk-aligned, half of them around a listener's gesture.
 

@@ -57,6 +57,7 @@ class TrainConfig:
     phones: bool = True  # false: the ablation without the phone head's labels
     nonspeech: int = 400  # breaths, laughs and the like, made once and mixed into pauses; 0: none
     keep_hearing: bool = False  # true: hear as the weights it begins with do, and learn to move alone
+    keep_listening: bool = False  # true: hear the partner and answer as those do; learn to hear oneself and to move
 
     def rate(self, step: int) -> float:
         """Learning rate: linear warm-up, then a cosine down to 4 %."""
@@ -122,6 +123,8 @@ class Run:
         if config.keep_hearing:
             self.model.hearing.requires_grad_(False).eval()
             self.corpus = heard_corpus(self.model, corpus, config.seed)
+        elif config.keep_listening:
+            keep_listening(self.model)
         heard = config.stage == "dyadic" and "features" in self.corpus.arrays
         self.nonspeech = Bank.made(config.nonspeech, config.seed) if heard and config.nonspeech else None
         self.model.to(self.device)
@@ -203,6 +206,13 @@ class Run:
         self.optimiser.load_state_dict(state)
         self.step, self.minutes = int(header["step"]), float(header["minutes"])
         self.licences = sorted({*self.licences, *json.loads(header.get(LICENCES, "[]"))})
+
+
+def keep_listening(model: Lmfm) -> None:
+    """Freeze what hears the partner and answers: all of the hearing but the own voice's deeper net, and the events."""
+    model.hearing.requires_grad_(False)
+    model.hearing.diction.requires_grad_(True)
+    model.events.requires_grad_(False)
 
 
 def export(runs: Sequence[Path], out: Path, notes: dict[str, str] | None = None) -> None:

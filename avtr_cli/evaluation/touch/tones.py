@@ -40,8 +40,8 @@ def confusion(clips: Sequence[Clip], groups: Sequence[str], shuffle: np.random.G
     for name in dict.fromkeys(groups):
         left_out = names == name
         learned = tones[~left_out] if shuffle is None else shuffle.permutation(tones[~left_out])
-        told = _told(seen[~left_out], learned, seen[left_out])
-        np.add.at(counts, (tones[left_out], told), 1)
+        found = told(seen[~left_out], learned, seen[left_out])
+        np.add.at(counts, (tones[left_out], found), 1)
     return counts
 
 
@@ -49,7 +49,7 @@ def told_late(clips: Sequence[Clip]) -> float:
     """Share of tones told right from what is seen 3 s later than it is taken for: a control."""
     tones = np.array([TONES.index(clip.tone) for clip in clips])
     late = features(clips, [after + SHIFT for after in TOLD_BY_FEW])
-    return float((_told(features(clips, TOLD_BY_FEW), tones, late) == tones).mean())
+    return float((told(features(clips, TOLD_BY_FEW), tones, late) == tones).mean())
 
 
 def accuracy(counts: Indices) -> float:
@@ -57,7 +57,7 @@ def accuracy(counts: Indices) -> float:
     return float(np.trace(counts) / counts.sum())
 
 
-def _told(seen: Doubles, tones: Indices, asked: Doubles) -> Indices:
+def told(seen: Doubles, tones: Indices, asked: Doubles) -> Indices:
     """The tone of each of `asked` (m, d), learned from `seen` (n, d) with their `tones` (n,)."""
     known = np.unique(tones)
     means = np.stack([seen[tones == tone].mean(axis=0) for tone in known])

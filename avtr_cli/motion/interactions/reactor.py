@@ -50,16 +50,19 @@ def react(
     recent = [touch for touch in met if first - touch.frame < LONGEST]
     if not recent and (np.abs(mood) < LEAST_MOOD).all():
         return rows
-    overlay, doing = _overlay(frames, met, recent, mood, seed, photo_smile)
+    added, doing = overlay(frames, met, recent, mood, seed, photo_smile)
     active = doing | (np.abs(mood) >= LEAST_MOOD)
-    return np.asarray(np.where(active[:, None], blend(rows, overlay, speaking), rows), np.float64)
+    return np.asarray(np.where(active[:, None], blend(rows, added, speaking), rows), np.float64)
 
 
-def _overlay(
+def overlay(
     frames: Doubles, met: Sequence[Interaction], recent: Sequence[Interaction], mood: Doubles, seed: Sequence[int],
     photo_smile: float,
 ) -> tuple[Overlay, Mask]:  # fmt: skip
-    """What is added to `frames` (T,), and whether anything is, bool (T,)."""
+    """What is added to `frames` (T,), and whether anything is, bool (T,).
+
+    `met` are all touches so far, `recent` those of them that are still answered, `mood` (T,) what `memory.mood` says.
+    """
     count = len(frames)
     added, peak, head = np.zeros((count, len(CONTROLS))), np.zeros((count, len(CONTROLS))), np.zeros((count, 6))
     gaze, wanted, doing = np.zeros((count, 2)), np.zeros(count), np.zeros(count, bool)

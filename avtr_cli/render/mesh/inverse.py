@@ -16,7 +16,8 @@ from avtr_cli.render.mesh.controls import Controls
 from avtr_cli.render.mesh.field import FieldBasis, read_nodes
 from avtr_cli.render.mesh.shapes import LOWER
 
-COARSE_STEPS = 2
+HALF_STEPS = 3  # half of what is missed: Newton's method strays from afar where lips part wide
+COARSE_STEPS = 2  # of Newton's, from there
 LEAST_AREA = 0.35  # to which a field may shrink an area before a step takes it for that: at a fold there is no inverse
 FOLDS_BEGIN = 9.0  # degrees of turn before which no cheek hides itself
 LOST, MEND = 0.4, 4  # px that an inverse may miss a node by, and nodes across which those that miss more are smoothed
@@ -30,7 +31,9 @@ def invert(field: FieldBasis, displaced: Tensor, lips: tuple[slice, slice] | Non
     and columns `lips` of nodes the layers are taken to be one.
     """
     table = _newton_table(displaced * field.per_px)
-    source = field.coarse_home - 0.5 * read_nodes(table[:, :2], field.coarse_home)
+    source = field.coarse_home
+    for _ in range(HALF_STEPS):
+        source = source - 0.5 * (read_nodes(table[:, :2], source) + source - field.coarse_home)
     for _ in range(COARSE_STEPS):
         source = _newton_step(table, field.coarse_home, source)
     moved = functional.interpolate(source - field.coarse_home, field.grid, mode="bilinear", align_corners=True)

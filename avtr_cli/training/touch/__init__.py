@@ -1,0 +1,1 @@
+"""A learned answer to touch: trained on the drawn one, judged beside it, and part of no render."""
