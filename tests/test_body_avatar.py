@@ -308,7 +308,7 @@ def test_what_is_left_out_of_the_front_view_is_not_seen_there(renderer, identity
     other = replace(identity, kept=replace(identity.kept, avatar=whole))
     for controls in ({}, {"headYaw": 0.4, "jawOpen": 0.5}, {"headYaw": -0.4, "eyeBlinkLeft": 1.0}):
         apart = np.abs(drawn(renderer, identity, **controls).astype(int) - drawn(renderer, other, **controls))
-        assert (apart.max(2) > 12).sum() < 10
+        assert (apart.max(2) > 12).sum() < 20
 
 
 def test_motion_that_is_not_finite_is_refused_with_its_frame(renderer, identity):

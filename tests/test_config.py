@@ -84,7 +84,7 @@ def test_an_unknown_preset_says_which_there_are():
 
 
 def test_every_setting_is_in_one_of_the_groups():
-    assert {field.name for field in fields(Preset)} == {"name", "motion", "render", "output", "runtime"}
+    assert {field.name for field in fields(Preset)} == {"name", "motion", "render", "body", "output", "runtime"}
 
 
 @pytest.mark.parametrize(("group", "field"), NUMBERS, ids=lambda part: getattr(part, "name", part))
@@ -137,7 +137,7 @@ def test_a_word_behind_set_is_taken_as_it_was_typed():
         ("head_gain=1.5", r"did you mean motion\.head_gain\?"),
         ("motion.head_gian=1", r"did you mean motion\.head_gain\?"),
         ("hed_gain=1", r"did you mean motion\.head_gain\?"),
-        ("k=2024-99-99", "there are motion, render, output, runtime"),
+        ("k=2024-99-99", "there are motion, render, body, output, runtime"),
         ("render.close_lips=on", "must be true or false, not 'on'"),
         ("render.size=", "is no value"),
         ("render.size=[", "is no value"),

@@ -12,7 +12,7 @@ from avtr_cli.core.config import EMOTIONS, MotionConfig
 from avtr_cli.core.errors import ConfigError
 from avtr_cli.core.motion_space import CONTROLS
 from avtr_cli.core.timing import WINDOW_SAMPLES
-from avtr_cli.core.types import CUE_STRENGTH, CUES, Cue, Identity, Window
+from avtr_cli.core.types import CUE_STRENGTH, FACE_CUES, Cue, Identity, Window
 from avtr_cli.evaluation.motion.face import lip_aperture
 from avtr_cli.motion import gestures
 from avtr_cli.motion.gestures import CURVES
@@ -227,7 +227,7 @@ def test_odds_of_nought_forbid_and_larger_odds_bring_more():
 
 
 @pytest.mark.parametrize("strength", [CUE_STRENGTH[0], 1.0, CUE_STRENGTH[1]])
-@pytest.mark.parametrize("name", CUES)
+@pytest.mark.parametrize("name", FACE_CUES)
 def test_every_cue_there_is_moves_the_face_by_its_strength(name: str, strength: float):
     away = [Cue(0, "look_left")] if name == "look_ahead" else []
     curves = decide(cues=[*away, Cue(20, name, strength)])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from avtr_cli.core.motion_space import CONTROLS, EYE_KEYPOINTS, KEYPOINTS, LIP_KEYPOINTS, SPACES
+from avtr_cli.core.motion_space import CONTROLS, EYE_KEYPOINTS, FULL, KEYPOINTS, LIP_KEYPOINTS, SPACES
 
 
 def controls(**values: float) -> np.ndarray:
@@ -65,4 +65,4 @@ def test_keypoints_are_read_as_departures_from_the_portrait():
 
 
 def test_every_space_is_found_by_its_name():
-    assert SPACES == {"controls": CONTROLS, "keypoints": KEYPOINTS}
+    assert SPACES == {"controls": CONTROLS, "full": FULL, "keypoints": KEYPOINTS}

@@ -255,5 +255,5 @@ def _by_preset(items: list[Item]) -> list[Item]:
     groups: dict[object, list[Item]] = {}
     for item in items:
         if item.state == "to do":
-            groups.setdefault((item.job.preset.motion, item.job.preset.render), []).append(item)
+            groups.setdefault((item.job.preset.motion, item.job.preset.render, item.job.preset.body), []).append(item)
     return [item for group in groups.values() for item in group]

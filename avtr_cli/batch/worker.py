@@ -106,7 +106,7 @@ class Worker:
 
     def engine(self, preset: Preset) -> Engine:
         """The engine of a preset, loaded unless one that moves and draws alike is kept."""
-        key = (preset.motion, preset.render, preset.runtime)
+        key = (preset.motion, preset.render, preset.body, preset.runtime)
         if key not in self._engines:
             while len(self._engines) >= ENGINES_KEPT:
                 self._engines.popitem(last=False)

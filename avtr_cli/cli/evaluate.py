@@ -15,6 +15,7 @@ from avtr_cli.cli import (
     eval_baselines,
     eval_body,
     eval_folder,
+    eval_gestures,
     eval_interactions,
     eval_renderer,
     eval_seamless,
@@ -37,6 +38,7 @@ app.command("renderer", cls=Command)(eval_renderer.renderer)
 app.command("body", cls=Command)(eval_body.body)
 app.command("temporal", cls=Command)(eval_temporal.temporal)
 app.command("interactions", cls=Command)(eval_interactions.interactions)
+app.command("gestures", cls=Command)(eval_gestures.gestures)
 app.command("answers", cls=Command)(eval_answers.answers)
 app.command("alike", cls=Command)(eval_alike.alike)
 app.command("alive", cls=Command)(eval_alive.alive)

@@ -165,6 +165,45 @@ def dyadic(
         typer.echo(str(out))
 
 
+@app.command(cls=Command)
+def gestures(
+    folder: _Data = Path("runs/data"),
+    out: Annotated[Path, typer.Option("-o", "--out", help="The weights to write.")] = Path("gestures.safetensors"),
+    calls: Annotated[int, typer.Option(help="Simulated calls of 30 s between the voices of the corpus.", min=2)] = 160,
+    accent_steps: Annotated[int, typer.Option(help="Optimiser steps of the accent head.", min=1)] = 200,
+    steps: Annotated[int, typer.Option(help="Optimiser steps of the hands head; more of them overfit.", min=1)] = 550,
+    model: Annotated[Path | None, typer.Option(help="Checkpoint whose hearing they follow; else the shipped.")] = None,
+    seed: _Seed = 0,
+    threads: _Threads = 1,
+) -> None:
+    """Learn when a whole body gestures, from what the trained model hears: after each training of its hearing."""
+    import torch
+    from tqdm import tqdm
+
+    from avtr_cli.training import gestures as training
+
+    torch.set_num_threads(threads)
+    hears = training.hearing_model(model)
+    taught, apart = training.load_voices(folder / "speech")
+    with tqdm(total=calls + max(2, calls // 8), unit="call", disable=None) as bar:
+        corpus = training.make_calls(taught, calls, seed, hears, watch=lambda _: bar.update() and None)
+        judged = training.make_calls(apart, max(2, calls // 8), seed + 1, hears, watch=lambda _: bar.update() and None)
+    heads = training.begin_heads(seed)
+    with tqdm(total=accent_steps + steps, unit="step", disable=None) as bar:
+        for _ in training.train_accents(heads.accent, corpus, accent_steps, seed):
+            bar.update()
+        for _ in training.train_hands(heads, corpus, steps, seed):
+            bar.update()
+    counts = training.correct_odds(heads, judged)
+    auc = training.accent_auc(heads.accent, judged)
+    about = {"calls": str(calls), "accent_steps": str(accent_steps), "steps": str(steps), "seed": str(seed)}
+    training.write_heads(heads, hears, out, {**about, "accent_auc": f"{auc:.3f}"})
+    typer.echo(f"accents ahead, of voices kept apart: AUC {auc:.3f}")
+    for event, (expected, true) in counts.items():
+        typer.echo(f"{event}: {expected:.0f} expected of them, {true:.0f} there are; odds corrected for it")
+    typer.echo(str(out))
+
+
 @app.command(cls=Command, name="export")
 def export_checkpoint(
     run: Annotated[list[Path], typer.Option("--run", help="Folder of a run; of several, the mean is written.")],

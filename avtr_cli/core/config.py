@@ -106,6 +106,18 @@ class RenderConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
+class BodyConfig:
+    """How a whole body gestures, where the renderer draws one."""
+
+    liveliness: float = within(0, 2, 1.0)  # how often hands rise and beat; 0: arms keep to the photo
+    rest: str = one_of("photo", "hang", "clasp", default="photo")  # where hands rest: as in the photo | ...
+    arms: str = one_of("auto", "both", "left", "right", "none", default="auto")  # which move; auto: those seen free
+
+    def __post_init__(self) -> None:
+        check_all(self, "body")
+
+
+@dataclass(frozen=True, kw_only=True)
 class OutputConfig:
     """How pictures and sound become a file."""
 
@@ -144,6 +156,7 @@ class Preset:
     name: str = "default"
     motion: MotionConfig = field(default_factory=MotionConfig)
     render: RenderConfig = field(default_factory=RenderConfig)
+    body: BodyConfig = field(default_factory=BodyConfig)
     output: OutputConfig = field(default_factory=OutputConfig)
     runtime: RuntimeConfig = field(default_factory=RuntimeConfig)
 

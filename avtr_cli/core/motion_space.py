@@ -120,6 +120,36 @@ CONTROLS = MotionSpace("controls", ARKIT_BLENDSHAPES + HEAD_CHANNELS, _read_cont
 55-57  head translation in units of the outer-eye-corner distance (about 92 mm), same axes.
 """
 
+_ARM_CHANNELS = (
+    "Shrug", "ShoulderX", "ShoulderY", "ShoulderZ", "Elbow", "Forearm", "WristX", "WristY",
+    "HandOpen", "HandPoint", "HandFist", "HandPinch", "Spread", "Thumb",
+)  # fmt: skip
+BODY_CHANNELS = (
+    "hipX", "hipY", "hipYaw", "hipRoll", "spinePitch", "spineYaw", "spineRoll", "chestBreath",
+    *(f"{side}{channel}" for side in ("left", "right") for channel in _ARM_CHANNELS),
+)  # fmt: skip
+
+FULL = MotionSpace("full", CONTROLS.channels + BODY_CHANNELS, _read_controls)
+"""94 channels: the 58 of CONTROLS, and 36 of the body below the neck, all relative to the photo: zeros return it.
+
+The head's stay relative to the camera, whatever the chest does. Axes are the body's own: x to its left, y down, z to
+its back; left and right are its own, too.
+
+58-61  hips: shift to the left and down in metres, the feet staying where they are; turn and tilt in radians.
+62-65  spine: leans forward, turns as headYaw does, tilts to the left, in radians; breath, -1 .. 1.
+66-79  left arm: shrug 0 .. 1; the upper arm's turn in the chest's axes (so3); the elbow's bending and the forearm's
+       turning inwards (pronation) in radians; the wrist about the axis to the little finger's side (+ bends towards the
+       palm) and about the palm's normal; weights 0 .. 1 of four shapes of the hand, and how far its fingers are spread
+       and its thumb is.
+80-93  right arm, the same.
+"""
+
+
+def speaks_controls(space: MotionSpace) -> bool:
+    """Whether its first 58 channels are those of CONTROLS."""
+    return space.channels[: len(CONTROLS)] == CONTROLS.channels
+
+
 LIP_KEYPOINTS = (6, 12, 14, 17, 19, 20)
 EYE_KEYPOINTS = (11, 13, 15, 16, 18)
 """Which of LivePortrait's 21 move with lips and lids: learned, not labelled; read off its editor and driving modes."""
@@ -181,5 +211,5 @@ FLAME = MotionSpace(
 104-107  left and right eye: x (+ looks down) and y (+ looks to the right of the picture) in radians.
 """
 
-SPACES = {space.name: space for space in (CONTROLS, KEYPOINTS)}
+SPACES = {space.name: space for space in (CONTROLS, FULL, KEYPOINTS)}
 """By the name that motion files carry."""

@@ -6,8 +6,14 @@ so turning the head by `v` in the usual sense (column vectors) adds `-v`.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+import numpy as np
 import torch
 from torch import Tensor
+
+if TYPE_CHECKING:
+    from avtr_cli.core.arrays import Doubles
 
 
 def matrix_of(vector: Tensor) -> Tensor:
@@ -29,3 +35,14 @@ def vector_of(matrix: Tensor) -> Tensor:
     trace = matrix.diagonal(dim1=-2, dim2=-1).sum(-1, keepdim=True)
     angle = torch.atan2(axis.norm(dim=-1, keepdim=True), (trace - 1) / 2)
     return axis / torch.sinc(angle / torch.pi)
+
+
+def turn_matrix(vector: Doubles) -> Doubles:
+    """As `matrix_of`, in NumPy: float64 (..., 3) -> (..., 3, 3), column vectors turned in the usual sense."""
+    angle = np.linalg.norm(vector, axis=-1)[..., None, None]
+    x, y, z = np.moveaxis(vector, -1, 0)
+    zero = np.zeros_like(x)
+    cross = np.stack([zero, -z, y, z, zero, -x, -y, x, zero], axis=-1).reshape(*vector.shape[:-1], 3, 3)
+    sine, cosine = np.sinc(angle / np.pi), 0.5 * np.sinc(angle / (2 * np.pi)) ** 2
+    matrix: Doubles = np.eye(3) + sine * cross + cosine * (cross @ cross)
+    return matrix

@@ -57,6 +57,7 @@ class Identity:
              keypoints: canonical_keypoints (21, 3), rotation (3, 3), expression (21, 3), scale (1,)
              controls: parted_lips (1,), the gap between the photo's own lips as a jawOpen weight; photo_smile (1,),
              how broadly the photo smiles, 0 .. 1
+             full: the same, and body (2, 25), how the photo's arms are (core/arms.py)
     person   a number of the photo's own, below 2^32: with one seed, two people do not move alike; 0 is nobody
     """
 
@@ -102,7 +103,9 @@ class Frame:
     index: int
 
 
-CUES = ("nod", "shake", "smile", "brow", "blink", "look_left", "look_right", "look_up", "look_down", "look_ahead")
+FACE_CUES = ("nod", "shake", "smile", "brow", "blink", "look_left", "look_right", "look_up", "look_down", "look_ahead")
+BODY_CUES = ("wave", "open_hands", "point", "hands_down")  # of whole bodies alone
+CUES = FACE_CUES + BODY_CUES
 CUE_STRENGTH = (0.0, 3.0)  # least and most: 1 as people do, 0 not at all
 
 

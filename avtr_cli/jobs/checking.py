@@ -22,7 +22,8 @@ from typing import TYPE_CHECKING
 from avtr_cli.audio.source import DialogueSource
 from avtr_cli.core.errors import ConfigError, InputError, OutputError
 from avtr_cli.core.files import SPARE_BYTES, is_stream, lies_there, reason, same_file
-from avtr_cli.core.motion_space import CONTROLS
+from avtr_cli.core.limits import turned
+from avtr_cli.core.motion_space import FULL, speaks_controls
 from avtr_cli.core.timing import frames_of
 from avtr_cli.core.viewpoint import parse_views
 from avtr_cli.jobs.glance import check_inputs_exist
@@ -123,6 +124,7 @@ def _check_settings(job: Job, form: Format) -> None:
     for group, names, follower in (
         ("motion", motion_ignores(job.preset.motion), job.preset.motion.generator),
         ("render", render_ignores(job.preset.render), job.preset.render.renderer),
+        ("body", _body_ignored(job), job.preset.render.renderer),
     ):
         if names:
             raise ConfigError(f"{group}.{names[0]} does nothing with '{follower}'; leave it as it is by default")
@@ -143,6 +145,13 @@ def _check_settings(job: Job, form: Format) -> None:
         )
     if job.label:
         check_label(job.label)
+
+
+def _body_ignored(job: Job) -> tuple[str, ...]:
+    """Settings of gestures that are turned, where no body is drawn."""
+    preset = job.preset
+    drawn = RENDERERS[preset.render.renderer].space == FULL
+    return () if drawn else turned(preset.body, vars(preset.body))
 
 
 def _check_pictures(job: Job) -> list[tuple[int, int]]:
@@ -178,7 +187,7 @@ def _check_outputs(job: Job) -> None:
         check_motion_suffix(job.motion_out)
         space = RENDERERS[job.preset.render.renderer].space
         suffix = job.motion_out.suffix.lower()
-        if suffix != ".safetensors" and space != CONTROLS:
+        if suffix != ".safetensors" and not speaks_controls(space):
             raise ConfigError(f"{job.motion_out}: {space.name} do not fit a {suffix}; name it .safetensors")
     for option, path in job.outputs.items():
         check_writable(path, option)

@@ -12,7 +12,7 @@ from avtr_cli.core import runtime
 from avtr_cli.core.config import Preset
 from avtr_cli.core.errors import ConfigError, OutputError
 from avtr_cli.core.files import lies_there, same_file
-from avtr_cli.core.motion_space import CONTROLS
+from avtr_cli.core.motion_space import CONTROLS, speaks_controls
 from avtr_cli.core.protocols import Voice, WholeCallGenerator
 from avtr_cli.jobs.checking import check_writable
 from avtr_cli.jobs.preparation import replay_of
@@ -50,28 +50,31 @@ def convert_motion(path: Path, out: Path, overwrite: bool = False) -> int:
     """Write the motion of a file as `out` ends; returns how many frames. Raises AvtrError."""
     _check_out(out, (path,), overwrite)
     replay = replay_of(path)
-    if replay.space != CONTROLS:
+    if not speaks_controls(replay.space):
         raise ConfigError(f"{path}: its motion is {replay.space.name}, and controls alone can be said otherwise")
     write_motion(out, replay, 0)
     return replay.frames
 
 
 def write_motion(path: Path, replay: Replay, seed: int) -> None:
-    """Controls (T, 58) as `path` ends: avtr's own, Live Link's, or FLAME's numbers. Raises AvtrError."""
+    """Controls (T, 58), or the whole body's (T, 94), as `path` ends: avtr's own, Live Link's, or FLAME's numbers.
+
+    Raises AvtrError.
+    """
     suffix = path.suffix.lower()
     if suffix == FLAME_SUFFIX:
         save_codes(path, in_flame(replay, replay.values))
     elif suffix == ".csv":
         write_live_link_csv(path, replay.values)
     else:
-        save_motion(path, CONTROLS, replay.values, seed)
+        save_motion(path, replay.space, replay.values, seed)
 
 
 def in_flame(generator: object, values: torch.Tensor) -> FlameMotion:
-    """Controls (T, 58) in FLAME's numbers: as they were made, where `generator` made them in those."""
+    """Controls (T, 58 or more) in FLAME's numbers: as they were made, where `generator` made them in those."""
     if isinstance(generator, FlameReplay):
         return generator.motion
-    return FlameMotion(users_bridge().codes(values.numpy()))
+    return FlameMotion(users_bridge().codes(values[:, : len(CONTROLS)].numpy()))
 
 
 def _check_out(out: Path, read: tuple[Path, ...], overwrite: bool) -> None:

@@ -20,6 +20,7 @@ from avtr_cli.core.errors import ConfigError, InputError
 from avtr_cli.core.files import file_sha256
 from avtr_cli.core.interaction import Interaction
 from avtr_cli.core.interruption import interruptible
+from avtr_cli.core.motion_space import speaks_controls
 from avtr_cli.core.protocols import FeelsContacts, MotionGenerator, Voice, WholeCallGenerator, backend_of
 from avtr_cli.core.timing import FIRST_CHUNK_SAMPLES, frames_of
 from avtr_cli.core.types import Identity, Portrait
@@ -203,7 +204,8 @@ def _generators(
                 f"{job.from_motion}: holds {replay.frames} frames but {job.sound.dialogue} makes {total}; "
                 "give the sound that the motion was made with, or --start and --duration that fit"
             )
-        return [bridged(replay, engine.renderer.space) if isinstance(replay, FlameReplay) else replay]
+        theirs = speaks_controls(replay.space) and speaks_controls(engine.renderer.space)  # then nothing is lost
+        return [bridged(replay, engine.renderer.space) if theirs or isinstance(replay, FlameReplay) else replay]
     if call_heard and isinstance(engine.generator, WholeCallGenerator):
         voices = [Voice(side.seed, one.person) for side, (_, one) in zip(job.sides(), people, strict=True)]
         return engine.generator.of_call(source.blocks(), voices)
@@ -247,7 +249,7 @@ def _engine_for(job: Job, engine: Engine | None) -> Engine:
     if engine is None:
         return Engine(job.preset)
     ours, theirs = job.preset, engine.preset
-    if (ours.motion, ours.render) != (theirs.motion, theirs.render):
+    if (ours.motion, ours.render, ours.body) != (theirs.motion, theirs.render, theirs.body):
         raise ConfigError(f"{job.out}: the engine given was made with other settings ({theirs.name}) than the job's")
     return engine
 

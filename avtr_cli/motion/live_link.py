@@ -10,17 +10,17 @@ from torch import Tensor
 
 from avtr_cli.core.errors import ConfigError, OutputError
 from avtr_cli.core.files import reason, replacing
-from avtr_cli.core.motion_space import ARKIT_BLENDSHAPES, CONTROLS
+from avtr_cli.core.motion_space import ARKIT_BLENDSHAPES, CONTROLS, FULL
 from avtr_cli.core.timing import FPS
 
 
 def write_live_link_csv(path: Path, values: Tensor) -> None:
-    """Write controls (T, 58): time code, 52 blendshapes, head and eyes.
+    """Write controls (T, 58), or those of a whole body (T, 94): time code, 52 blendshapes, head and eyes.
 
     Raises ConfigError for motion that is no controls, OutputError where it cannot be written. Column names are ARKit's
     with a capital; head angles in radians (yaw, pitch, roll); eyes from the look weights.
     """
-    if values.shape[1:] != (len(CONTROLS),):
+    if values.shape[1] not in (len(CONTROLS), len(FULL)):
         raise ConfigError(
             f"{path}: a Live Link table (.csv) has no columns for LivePortrait's keypoints; write .safetensors, or use "
             "the mesh renderer"
@@ -31,7 +31,7 @@ def write_live_link_csv(path: Path, values: Tensor) -> None:
         with replacing(path) as partial, partial.open("w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file)
             writer.writerow(["Timecode", "BlendShapeCount", *names, "HeadYaw", "HeadPitch", "HeadRoll", *eyes])
-            for frame, row in enumerate(values.tolist()):
+            for frame, row in enumerate(values[:, : len(CONTROLS)].tolist()):
                 writer.writerow(_row(frame, row))
     except OSError as error:
         raise OutputError(f"{path}: the motion cannot be written ({reason(error)})") from error

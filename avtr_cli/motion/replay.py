@@ -43,6 +43,12 @@ class Replay:
         contacts = tuple(self._contacts.get(frame, ()) for frame in range(first, first + CHUNK_FRAMES))
         return Motion(self.space, self.values[rows], first, contacts if any(contacts) else ()), state
 
+    def in_space(self, space: MotionSpace, values: Tensor) -> Replay:
+        """The same frames, touched alike, told as `values` (T, C) of another space."""
+        other = Replay(space, values, self._contacts)
+        other.weights_files = self.weights_files
+        return other
+
 
 class RestingReplay(Replay):
     """Motion in a space whose zeros are nobody's face at rest: `rest` (C,) is how this one rests.

@@ -179,12 +179,12 @@ def _doubts(seen: SeenBody, others: int) -> list[str]:
     knees, hips = points[[25, 26]], points[list(HIPS)]
     if seen.sees(25, 26, *HIPS) and float(np.abs(knees[:, 1] - hips[:, 1]).max()) < 0.45 * seen.unit:
         told.append("the person seems to sit; what is drawn of the legs will not fit well")
-    if _crossed(seen):
+    if crossed(seen):
         told.append("the arms are crossed or before the body, so they will tear from it when they move")
     return told
 
 
-def _crossed(seen: SeenBody) -> bool:
+def crossed(seen: SeenBody) -> bool:
     """Whether a wrist lies on the other side of the body, between shoulders and hips."""
     points = seen.pose.points[:, :2]
     middle = points[[*SHOULDERS, *HIPS], 0].mean()

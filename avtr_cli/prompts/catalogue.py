@@ -13,5 +13,9 @@ DESCRIPTIONS = {
     "look_up": "looks up for a moment",
     "look_down": "looks down for a moment",
     "look_ahead": "looks into the camera for a moment",
+    "wave": "waves a hand (--preset body)",
+    "open_hands": "opens both hands, palms up (--preset body)",
+    "point": "points forward with one hand (--preset body)",
+    "hands_down": "lets both hands rest (--preset body)",
 }
 """What the person does at each of `core.types.CUES`, of strength 1."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from avtr_cli.core.config import Preset, RenderConfig
 from avtr_cli.core.limits import turned
-from avtr_cli.core.motion_space import CONTROLS, KEYPOINTS, MotionSpace
+from avtr_cli.core.motion_space import CONTROLS, FULL, KEYPOINTS, MotionSpace
 from avtr_cli.core.protocols import Renderer
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ _BODY = ("camera", "framing", "shadow")
 _PUBLISHED = ("region", "driving", "eyes_open", "lips_open", "close_lips")
 RENDERERS = {
     "mesh": RendererEntry(_mesh, CONTROLS, (*_PUBLISHED, *_BODY)),
-    "body": RendererEntry(_body, CONTROLS, (*_PUBLISHED, "relight")),
+    "body": RendererEntry(_body, FULL, (*_PUBLISHED, "relight")),
     "liveportrait": RendererEntry(_liveportrait, KEYPOINTS, ("breathing", "relight", *_BODY)),
 }
 

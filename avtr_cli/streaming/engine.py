@@ -196,4 +196,4 @@ def motion_generator(preset: Preset, space: MotionSpace, device: torch.device) -
     from avtr_cli.motion.bridges.table import bridged
     from avtr_cli.streaming.flame import users_bridge
 
-    return bridged(GENERATORS[preset.motion.generator].make(preset, device), space, users_bridge)
+    return bridged(GENERATORS[preset.motion.generator].make(preset, device), space, users_bridge, preset.body)

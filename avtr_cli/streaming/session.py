@@ -27,7 +27,7 @@ from avtr_cli.core.interaction import Interaction, check_place
 from avtr_cli.core.protocols import JointGenerator, JointRenderer, MotionGenerator, Renderer, is_touchable
 from avtr_cli.core.regions import RegionMap
 from avtr_cli.core.timing import CHUNK_FRAMES, frames_of
-from avtr_cli.core.types import Asked, Chunk, Cue, Frame, Identity, Motion, MotionState, Window
+from avtr_cli.core.types import BODY_CUES, Asked, Chunk, Cue, Frame, Identity, Motion, MotionState, Window
 from avtr_cli.streaming.seen import Seen
 from avtr_cli.streaming.windows import Windows
 
@@ -223,6 +223,8 @@ def check_known(motion: MotionGenerator, asked: Iterable[Cue | Interaction]) -> 
     if any(isinstance(one, Interaction) for one in asked) and not is_touchable(motion):
         raise ConfigError("this motion model answers no interactions; leave them out, or use motion.generator lmfm")
     if unknown := sorted({one.name for one in asked if isinstance(one, Cue)} - motion.cues):
+        if unknown[0] in BODY_CUES and motion.cues:
+            raise ConfigError(f"the cue '{unknown[0]}' is for a whole body; leave it out, or use --preset body")
         known = f"it knows {', '.join(sorted(motion.cues))}" if motion.cues else "it knows none"
         raise ConfigError(
             f"the cue '{unknown[0]}' is none that this motion model can do ({known}); "

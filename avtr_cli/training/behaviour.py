@@ -16,13 +16,14 @@ import numpy as np
 from scipy.ndimage import convolve1d
 from scipy.signal import lfilter
 
+from avtr_cli.audio.accents import RATE
 from avtr_cli.core.arrays import Doubles, Floats, Indices, Mask, Reals
 from avtr_cli.core.config import EMOTIONS
 from avtr_cli.core.timing import FPS
 from avtr_cli.motion import gestures
 from avtr_cli.motion.gestures import CURVES
 from avtr_cli.motion.lmfm.articulation import FACE
-from avtr_cli.training.prosody import RATE, Prosody
+from avtr_cli.training.prosody import Prosody
 
 STYLE = ("mouth", "head", "smile", "nod", "blink", "brow", "gaze", "posture")
 """How people differ: one normal number each, clipped to +-2; the model's identity condition."""

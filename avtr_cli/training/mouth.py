@@ -17,11 +17,12 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.ndimage import binary_dilation, convolve1d
 
+from avtr_cli.audio.accents import RATE
 from avtr_cli.core.arrays import Doubles, Floats, Labels
 from avtr_cli.core.phones import BILABIAL
 from avtr_cli.motion.lmfm.articulation import MOUTH
 from avtr_cli.training import phones, targets
-from avtr_cli.training.prosody import RATE, Prosody
+from avtr_cli.training.prosody import Prosody
 
 _PER_FRAME = RATE // 25
 _HANN = np.hanning(11)[1:-1] / np.hanning(11)[1:-1].sum()  # 9 taps: 90 ms

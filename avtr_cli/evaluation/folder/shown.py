@@ -17,7 +17,7 @@ import numpy as np
 
 from avtr_cli.core.arrays import Doubles
 from avtr_cli.core.errors import InputError
-from avtr_cli.core.motion_space import CONTROLS, HEAD_CHANNELS
+from avtr_cli.core.motion_space import CONTROLS, HEAD_CHANNELS, speaks_controls
 from avtr_cli.core.suffixes import VIDEOS
 from avtr_cli.core.textfile import why_no_file
 from avtr_cli.core.timing import FPS
@@ -96,11 +96,11 @@ def _of_motion(path: Path) -> Shown:
     from avtr_cli.motion.file import load_motion
 
     space, values, _ = load_motion(path)
-    if space != CONTROLS:
+    if not speaks_controls(space):
         raise InputError(
             f"{path}: holds '{space.name}', and only '{CONTROLS.name}' can be judged; render it to a video"
         )
-    return _of_controls(values.numpy().astype(np.float64))
+    return _of_controls(values[:, : len(CONTROLS)].numpy().astype(np.float64))
 
 
 def _of_controls(values: Doubles) -> Shown:

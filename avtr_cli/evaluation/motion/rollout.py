@@ -20,7 +20,7 @@ from avtr_cli.core.types import Identity, Motion, Portrait
 from avtr_cli.streaming.session import StreamingSession
 
 
-class _Unseen:
+class Unseen:
     """A renderer without pictures."""
 
     free_camera = False
@@ -30,9 +30,11 @@ class _Unseen:
         self.space = space
 
     def prepare(self, portrait: Portrait) -> Identity:
+        """Not to be asked."""
         raise NotImplementedError("an unseen motion has no portrait")
 
     def draw(self, identity: Identity, motion: Motion, camera: Camera = FRONT) -> Frames:
+        """Nothing."""
         return np.empty((0, 0, 0, 3), np.uint8)
 
 
@@ -50,7 +52,7 @@ class SessionPerformer:
         self.chunk_ms: list[float] = []  # wall time of every chunk so far
 
     def __call__(self, sound: Sound, seed: int) -> Floats:
-        session = StreamingSession(self._identity, self._generator, _Unseen(CONTROLS), seed)
+        session = StreamingSession(self._identity, self._generator, Unseen(CONTROLS), seed)
         values = []
         for at in range(0, sound.shape[1], SAMPLE_RATE):
             values += [chunk.motion.values for chunk in session.stream(sound[:, at : at + SAMPLE_RATE])]

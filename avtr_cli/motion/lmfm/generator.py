@@ -20,7 +20,7 @@ from avtr_cli.core.interaction import Contact, Interaction
 from avtr_cli.core.motion_space import CONTROLS
 from avtr_cli.core.runtime import one_thread
 from avtr_cli.core.timing import CHUNK_FRAMES, PAST_FRAMES
-from avtr_cli.core.types import CUES, Asked, Cue, Identity, Motion, MotionState, Window
+from avtr_cli.core.types import FACE_CUES, Asked, Cue, Identity, Motion, MotionState, Window
 from avtr_cli.motion import flow
 from avtr_cli.motion.gestures import CURVES, EVENTS
 from avtr_cli.motion.interactions import memory as touched
@@ -54,7 +54,7 @@ class LmfmGenerator:
     """
 
     space = CONTROLS
-    cues = frozenset(CUES)
+    cues = frozenset(FACE_CUES)
     touchable = True
 
     def __init__(self, config: MotionConfig, checkpoint: Path | None = None, kernels: str = "auto") -> None:

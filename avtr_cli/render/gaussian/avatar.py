@@ -11,15 +11,19 @@ from avtr_cli.core.camera import Pinhole
 from avtr_cli.core.packing import MADE_ANEW
 from avtr_cli.kernels import skinning
 from avtr_cli.perception.body import ANKLES, SeenBody
+from avtr_cli.render.gaussian.arms import Measured, measure_arms
 from avtr_cli.render.gaussian.body_model import LEFT_EYE, RIGHT_EYE, BodyModel, shipped_body
-from avtr_cli.render.gaussian.driving import Moves, Rest, rest_of
+from avtr_cli.render.gaussian.driving import Moves, Rest, posed, rest_of
+from avtr_cli.render.gaussian.fingers import fingers_of
 from avtr_cli.render.gaussian.fitting import BodyFit, Lens
 from avtr_cli.render.gaussian.gaussians import Gaussians
 from avtr_cli.render.gaussian.lifting import LEAST_MATTE, Riding, parted_lips, ride
+from avtr_cli.render.gaussian.limbs import SIDES, limb_of
 from avtr_cli.render.gaussian.loose import Loose, loosen
 from avtr_cli.render.gaussian.painting import SOLID, paint
 from avtr_cli.render.gaussian.splatting import Splatter
 from avtr_cli.render.gaussian.surface import Surface, bone_maps
+from avtr_cli.render.gaussian.swap import Swap, shade, swap_hands
 from avtr_cli.render.gaussian.wrapping import wrap
 
 LOW_PASS = 0.04  # px^2: pixels of the photo are splats of half a pixel, which more would blur
@@ -33,6 +37,8 @@ class BodyAvatar:
 
     heads, rest_skin  float64 (J, 3) and float32 (V, 3) at rest; `rest` the pose of the photo
     moving, units     vertices that face units move, and float32 (52, n, 3) how
+    hands             what the left and the right hand become when they leave the photo's pose
+    arms              float64 (2, 25): what motion knows of them; holds: the sides, L and R, of hands that hold a thing
     pivot             float64 (3,) m: the middle of the body, about which a camera is walked
     camera            the photo's; plate uint8 (H, W, 3): the photo without the person
     """
@@ -45,13 +51,21 @@ class BodyAvatar:
     units: Floats
     riding: Riding
     loose: Loose
+    hands: tuple[Swap, Swap]
+    arms: Doubles
+    holds: tuple[str, ...]
     pivot: Doubles
     camera: Pinhole
     plate: Image
     model: BodyModel = field(default_factory=shipped_body, metadata=MADE_ANEW)
 
     def __len__(self) -> int:
-        return len(self.riding.on) + len(self.loose.rest)
+        return self.painted + len(self.riding.on) + len(self.loose.rest)
+
+    @property
+    def painted(self) -> int:
+        """How many Gaussians painted hands have; they come before all others."""
+        return sum(len(hand.painted.on) for hand in self.hands)
 
 
 class Scratch:
@@ -61,9 +75,12 @@ class Scratch:
         count = len(avatar)
         self.skin, self.posed = np.empty_like(avatar.rest_skin), np.empty_like(avatar.rest_skin)
         self.means, self.axes = np.empty((count, 3), np.float32), np.empty((count, 3, 3), np.float32)
-        self.opacities = np.concatenate([avatar.loose.opacities, avatar.riding.opacities])
-        self.own_colours = np.concatenate([avatar.loose.colours, avatar.riding.colours])
+        parts: tuple[Riding | Loose, ...] = (*(hand.painted for hand in avatar.hands), avatar.loose, avatar.riding)
+        self.opacities = np.concatenate([part.opacities for part in parts])
+        self.own_colours = np.concatenate([part.colours for part in parts])
         self.colours = self.own_colours.copy()
+        self.means[:], self.axes[:] = avatar.pivot, 0
+        self.moved = (0.0, 0.0)  # hands, as `opacities` have them
 
 
 def pinhole(lens: Lens, width: int, height: int) -> Pinhole:
@@ -86,22 +103,40 @@ def make_avatar(
     painted = paint(model, surface, wrapped, seen, picture, fit.lens, view)
     maps = bone_maps(model, wrapped.heads, fit.turns, fit.shift)
     teeth = parted_lips(seen)
+    turned, placed = posed(model, wrapped.heads, fit.turns, fit.shift)
+    arms = measure_arms(model, wrapped, turned, placed, seen, fit.lens, view)
+    riding = ride(model, surface, wrapped, seen, painted, fit.lens, view)
+    loose = loosen(model, wrapped, maps, seen, painted.clean, fit.lens, view, teeth, LEAST_MATTE)
     moving = np.flatnonzero((np.abs(model.units).max((0, 2)) > 0) & ~np.isin(model.part, (LEFT_EYE, RIGHT_EYE)))
     avatar = BodyAvatar(
         fit=fit,
         heads=wrapped.heads,
-        rest=rest_of(model, wrapped.heads, fit.turns, fit.shift, seen.sees(*ANKLES)),
+        rest=_rest(model, wrapped.heads, fit, arms, seen.sees(*ANKLES)),
         rest_skin=wrapped.rest,
         moving=moving,
         units=np.ascontiguousarray(model.units[:, moving]),
-        riding=ride(model, surface, wrapped, seen, painted, fit.lens, view),
-        loose=loosen(model, wrapped, maps, seen, painted.clean, fit.lens, view, teeth, LEAST_MATTE),
+        riding=riding,
+        loose=loose,
+        hands=swap_hands(model, surface, wrapped, painted, fit.lens, view, loose, riding),
+        arms=np.stack([measured.arm.row() for measured in arms]),
+        holds=tuple(side for side, measured in zip(SIDES, arms, strict=True) if measured.holds and side in seen.hands),
         pivot=wrapped.posed.mean(0).astype(np.float64),
         camera=pinhole(fit.lens, width, height),
         plate=plate,
         model=model,
     )
     return _corrected(avatar, picture, np.ones_like(seen.matte) if own else (seen.matte > SOLID).astype(np.float32))
+
+
+def _rest(model: BodyModel, heads: Doubles, fit: BodyFit, arms: tuple[Measured, Measured], standing: bool) -> Rest:
+    """The pose of the photo, and what moves arms and legs from it."""
+    turned, _ = posed(model, heads, fit.turns, fit.shift)
+    joints = model.joints_of(fit.shape).astype(np.float64)
+    limbs = [
+        limb_of(model, turned, side, measured.axes, fingers_of(model, joints, fit.turns, side))
+        for side, measured in zip(SIDES, arms, strict=True)
+    ]
+    return rest_of(model, heads, fit.turns, fit.shift, limbs, standing)
 
 
 def pose(avatar: BodyAvatar, moves: Moves, scratch: Scratch, front: bool = False) -> Gaussians:
@@ -111,20 +146,43 @@ def pose(avatar: BodyAvatar, moves: Moves, scratch: Scratch, front: bool = False
     which = np.flatnonzero(moves.weights)
     skinning.add_units(avatar.rest_skin, which, moves.weights[which], avatar.moving, avatar.units, scratch.skin)
     skinning.skin(scratch.skin, model.carried_by, model.shares, maps, scratch.posed)
-    n, end = len(loose.rest), len(loose.rest) + (riding.front if front else len(riding.on))
+    begin = avatar.painted
+    n = begin + len(loose.rest)
+    end = n + (riding.front if front else len(riding.on))
     means, axes = scratch.means, scratch.axes
-    skinning.carry_loose(loose.rest, loose.form, loose.carried_by, loose.shares, maps, means[:n], axes[:n])
-    skinning.carry(
-        scratch.posed,
-        model.triangles,
-        riding.on[: end - n],
-        riding.corners[: end - n],
-        riding.above[: end - n],
-        riding.form[: end - n],
-        means[n:end],
-        axes[n:end],
-    )
-    return Gaussians(means[:end], axes[:end], scratch.opacities[:end], scratch.colours[:end])
+    skinning.carry_loose(loose.rest, loose.form, loose.carried_by, loose.shares, maps, means[begin:n], axes[begin:n])
+    _carry(model, scratch, riding, slice(n, end))
+    if any(moves.moved):
+        begin = 0
+        for hand, columns in zip(avatar.hands, _painted(avatar), strict=True):
+            _carry(model, scratch, hand.painted, columns)
+            shade(hand.painted, axes[columns], scratch.colours[columns])
+    _fade(avatar, moves.moved, scratch)
+    return Gaussians(means[begin:end], axes[begin:end], scratch.opacities[begin:end], scratch.colours[begin:end])
+
+
+def _carry(model: BodyModel, scratch: Scratch, riding: Riding, columns: slice) -> None:
+    """The first of `riding` along with the skin, into `columns` of the scratch's means and axes."""
+    count = columns.stop - columns.start
+    arrays = (riding.on[:count], riding.corners[:count], riding.above[:count], riding.form[:count])
+    skinning.carry(scratch.posed, model.triangles, *arrays, scratch.means[columns], scratch.axes[columns])
+
+
+def _painted(avatar: BodyAvatar) -> tuple[slice, slice]:
+    """Where painted hands stand among the Gaussians."""
+    first = len(avatar.hands[0].painted.on)
+    return slice(0, first), slice(first, avatar.painted)
+
+
+def _fade(avatar: BodyAvatar, moved: tuple[float, float], scratch: Scratch) -> None:
+    """Opacities for hands that have `moved` so far: painted ones come, the photo's go."""
+    if moved == scratch.moved:
+        return
+    own = np.concatenate([avatar.loose.opacities, avatar.riding.opacities])
+    for hand, columns, share in zip(avatar.hands, _painted(avatar), moved, strict=True):
+        scratch.opacities[columns] = share * hand.painted.opacities
+        scratch.opacities[avatar.painted + hand.fading] = (1 - share) * own[hand.fading]
+    scratch.moved = moved
 
 
 def at_rest(avatar: BodyAvatar) -> Moves:
@@ -144,18 +202,19 @@ def _corrected(avatar: BodyAvatar, photo: Floats, trusted: Floats) -> BodyAvatar
     pixels = np.concatenate([avatar.loose.pixels, avatar.riding.pixels])
     own = np.flatnonzero(pixels >= 0)
     own = own[_nearest(gaussians, own, pixels, splatter, avatar.camera)]
+    opacities, colours = gaussians.opacities, gaussians.colours
     behind = avatar.plate.astype(np.float32) / 255
     for _ in range(CORRECTIONS):
         drawn, covered = splatter.splat(gaussians, avatar.camera)
         wrong = photo - (drawn + (1 - covered[..., None]) * behind)
-        added = CORRECTED * wrong.reshape(-1, 3)[pixels[own]] * scratch.opacities[own, None]
+        added = CORRECTED * wrong.reshape(-1, 3)[pixels[own]] * opacities[own, None]
         added *= trusted.reshape(-1)[pixels[own], None]
-        scratch.colours[own] = (scratch.colours[own] + added).clip(0, 1)
-    n = len(avatar.loose.rest)
+        colours[own] = (colours[own] + added).clip(0, 1)
+    n, colours = len(avatar.loose.rest), scratch.colours[avatar.painted :]
     return replace(
         avatar,
-        loose=replace(avatar.loose, colours=scratch.colours[:n].copy()),
-        riding=replace(avatar.riding, colours=scratch.colours[n:].copy()),
+        loose=replace(avatar.loose, colours=colours[:n].copy()),
+        riding=replace(avatar.riding, colours=colours[n:].copy()),
     )
 
 

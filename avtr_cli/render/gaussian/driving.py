@@ -1,22 +1,22 @@
-"""One row of the controls space into what the body does: face units, rotations of its bones, a shift, and breath.
+"""One row of motion into what the body does: face units, rotations of its bones, a shift, how far hands have moved.
 
-The face moves by its units; the head turns from the neck up, each bone its share; eyeballs turn in their sockets. All
-is relative to the photo's pose.
+The face moves by its units; the head turns from the neck up, each bone its share, and stays where the controls have it
+however the chest turns; eyeballs turn in their sockets. All is relative to the photo's pose.
 """
 
 from __future__ import annotations
 
-import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 
 from avtr_cli.core.arrays import Doubles, Floats
-from avtr_cli.core.motion_space import ARKIT_BLENDSHAPES, CONTROLS
-from avtr_cli.core.rotation import matrix_of
-from avtr_cli.core.timing import FPS
+from avtr_cli.core.motion_space import ARKIT_BLENDSHAPES, CONTROLS, FULL
+from avtr_cli.core.rotation import matrix_of, turn_matrix
 from avtr_cli.render.gaussian.body_model import BodyModel
+from avtr_cli.render.gaussian.limbs import PER_SIDE, SIDES, Leg, Limb, leg_of, stand, turn_arm
 
 UNITS = len(ARKIT_BLENDSHAPES)
 HEAD_SHARES = {"neck01": 0.22, "neck02": 0.22, "neck03": 0.22, "head": 0.34}
@@ -25,17 +25,25 @@ LOOK = np.array([0.45, -0.55])  # radians of pitch and yaw for a look of 1 downw
 METRES = 0.092  # of a head's shift of 1: the distance of the outer corners of the eyes
 STANDING = 0.3  # share of a shift where the feet are seen: they would slide
 NARROWEST, WIDEST = -0.3, 1.2  # weights of face units: below 0 the opposite is drawn
-BREATH_HZ = 0.23  # about 14 breaths a minute
-CHEST_RISES, SHOULDERS_RISE = 0.010, 0.015  # radians from the mean
+CHEST_RISES, SHOULDERS_RISE = 0.010, 0.015  # radians from the mean, for a breath of 1
+SPINE = {"spine05": 0.15, "spine04": 0.2, "spine03": 0.25, "spine02": 0.2, "spine01": 0.2}  # shares of its turn
+FURTHEST_TRUNK = np.radians([12.0, 6.0, 22.0, 26.0, 12.0])  # of hips' turn and tilt, and of the spine
+FURTHEST_HIPS = 0.08  # m
+BODY = len(CONTROLS)  # the first of the body's channels
+ARMS = BODY + 8
 
 
 @dataclass(frozen=True)
 class Moves:
-    """What one frame does: weights float32 (52,) of the face units, `turns` float64 (J, 3, 3), `shift` (3,) m."""
+    """What one frame does: weights float32 (52,) of the face units, `turns` float64 (J, 3, 3), `shift` (3,) m.
+
+    moved  (2,) in 0 .. 1: how far the left and the right hand have left the photo's pose
+    """
 
     weights: Floats
     turns: Doubles
     shift: Doubles
+    moved: tuple[float, float] = (0.0, 0.0)
 
 
 @dataclass(frozen=True)
@@ -43,42 +51,88 @@ class Rest:
     """The pose of the photo, from which all moves.
 
     turns, shift  as `BodyModel.posed` has them; against (J, 3, 3): the camera's axes in those of each bone's parent
-    standing      whether the feet are seen
+    heads         float64 (J, 3): of the bones at rest
+    root          float64 (3, 3): how the whole body is turned
+    limbs         the arms, left and right; legs, where the feet are seen
     """
 
     turns: Doubles
     shift: Doubles
     against: Doubles
-    standing: bool
+    heads: Doubles
+    root: Doubles
+    limbs: tuple[Limb, ...]
+    legs: tuple[Leg, ...]
 
 
-def rest_of(model: BodyModel, heads: Doubles, turns: Doubles, shift: Doubles, standing: bool) -> Rest:
-    """Of a person's pose."""
-    turned, _ = model.posed(torch.from_numpy(heads), torch.from_numpy(turns), torch.from_numpy(shift))
-    above = turned.numpy()[np.maximum(model.parents, 0)]
+def rest_of(
+    model: BodyModel, heads: Doubles, turns: Doubles, shift: Doubles, limbs: Sequence[Limb], standing: bool
+) -> Rest:
+    """Of a person's pose; `standing` tells that the feet are seen."""
+    turned, placed = posed(model, heads, turns, shift)
+    above = turned[np.maximum(model.parents, 0)]
     above[0] = np.eye(3)
-    return Rest(turns, shift, above.transpose(0, 2, 1).copy(), standing)
+    legs = tuple(leg_of(model, turned, placed, side) for side in SIDES) if standing else ()
+    return Rest(turns, shift, above.transpose(0, 2, 1).copy(), heads, turned[0], tuple(limbs), legs)
 
 
-def read_moves(model: BodyModel, rest: Rest, row: Doubles, frame: int, breathing: float) -> Moves:
-    """`row` float (58,) of CONTROLS, all finite. `frame` counts from the start of the video and drives the breath."""
+def posed(model: BodyModel, heads: Doubles, turns: Doubles, shift: Doubles) -> tuple[Doubles, Doubles]:
+    """As `BodyModel.posed`, in NumPy."""
+    turned, placed = model.posed(torch.from_numpy(heads), torch.from_numpy(turns), torch.from_numpy(shift))
+    return turned.numpy(), placed.numpy()
+
+
+def read_moves(model: BodyModel, rest: Rest, row: Doubles, breathing: float) -> Moves:
+    """`row` float (94,) of FULL, all finite; `breathing` scales the breath."""
     turns = rest.turns.copy()
-    head = _soft_limit(row[UNITS : UNITS + 3])
-    breath = math.sin(2 * math.pi * BREATH_HZ * frame / FPS) * breathing
+    trunk, breath = row[BODY:ARMS], breathing * row[FULL.index("chestBreath")]
+    hips, spine = np.array([0.0, *_limited(trunk[2:4], 0)]), _limited(trunk[4:7], 2)
+    head = _soft_limit(row[UNITS : UNITS + 3]) - rest.root @ (hips + spine)  # against the chest
     vectors = {name: share * head for name, share in HEAD_SHARES.items()}
-    vectors["spine02"] = np.array([-CHEST_RISES * breath, 0, 0])
-    for side, sign in (("L", -1), ("R", 1)):
-        vectors[f"clavicle.{side}"] = np.array([0, 0, sign * SHOULDERS_RISE * breath])
+    if breath:
+        vectors["spine02"] = np.array([-CHEST_RISES * breath, 0, 0])
+        if not row[ARMS:].any():
+            for side, sign in (("L", -1), ("R", 1)):
+                vectors[f"clavicle.{side}"] = np.array([0, 0, sign * SHOULDERS_RISE * breath])
     for side, name in (("L", "Left"), ("R", "Right")):
         vectors[f"eye.{side}"] = _look(row, name)
     bones = [model.bone(name) for name in vectors]
-    turned = np.einsum("nij,nj->ni", rest.against[bones], np.array(list(vectors.values())))
-    eyes = [len(bones) - 2, len(bones) - 1]
-    turned[eyes] = np.array(list(vectors.values()))[eyes]  # in the head's own axes
+    told = np.array(list(vectors.values()))
+    turned = np.einsum("nij,nj->ni", rest.against[bones], told)
+    turned[-2:] = told[-2:]  # eyes: in the head's own axes
     turns[bones] = matrix_of(torch.from_numpy(turned)).numpy() @ turns[bones]
-    aside = row[UNITS + 3 : UNITS + 6].clip(-4, 4) * METRES
+    if spine.any():
+        for name, share in SPINE.items():
+            turns[model.bone(name)] = turn_matrix(share * spine) @ turns[model.bone(name)]
+    moved = [0.0, 0.0]
+    if row[ARMS:].any():
+        for number, limb in enumerate(rest.limbs):
+            own = row[ARMS + number * PER_SIDE :][:PER_SIDE]
+            moved[number] = turn_arm(limb, own, turns, SHOULDERS_RISE * breath)
+    shift = rest.shift + row[UNITS + 3 : UNITS + 6].clip(-4, 4) * METRES * (STANDING if rest.legs else 1.0)
+    shift = shift + rest.root @ np.array([*trunk[:2].clip(-FURTHEST_HIPS, FURTHEST_HIPS), 0.0])
+    if hips.any():
+        turns[0] = turns[0] @ turn_matrix(hips)
+    if rest.legs and (shift != rest.shift).any():
+        _stand(model, rest, turns, shift)
     weights = row[:UNITS].clip(NARROWEST, WIDEST).astype(np.float32)
-    return Moves(weights, turns, rest.shift + aside * (STANDING if rest.standing else 1.0))
+    return Moves(weights, turns, shift, (moved[0], moved[1]))
+
+
+def _limited(values: Doubles, first: int) -> Doubles:
+    limits = FURTHEST_TRUNK[first : first + len(values)]
+    limited: Doubles = values.clip(-limits, limits)
+    return limited
+
+
+def _stand(model: BodyModel, rest: Rest, turns: Doubles, shift: Doubles) -> None:
+    """Leave the feet where they are in the photo while the hips move."""
+    root = rest.heads[0] + shift
+    for leg in rest.legs:
+        pelvis = int(model.parents[leg.bones[0]])
+        turned = turns[0] @ turns[pelvis]
+        at = root + turns[0] @ (rest.heads[pelvis] - rest.heads[0])
+        stand(leg, at + turned @ (rest.heads[leg.bones[0]] - rest.heads[pelvis]), turned, turns)
 
 
 def _look(row: Doubles, side: str) -> Doubles:

@@ -67,7 +67,7 @@ def framings(avatar: BodyAvatar) -> dict[str, Framing]:
     beside = BESIDE * (bottom - top) / 2
     middle = float((_project(photo, trunk[None])[0, 0] + x) / 2)
     found[HALF] = _within(photo, (middle - beside, top, middle + beside, bottom), _vector((trunk + head) / 2))
-    if avatar.rest.standing:
+    if avatar.rest.legs:
         (left, low), (right, high) = np.percentile(person, 0.1, axis=0), np.percentile(person, 99.9, axis=0)
         air = MARGIN * (high - low)
         found[FULL] = _within(photo, (left - air, low - air, right + air, high + air), _vector(avatar.pivot))

@@ -49,7 +49,7 @@ NEAR_FACE = 0.006  # m to a point of the face
 INNER_LIPS = (78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308, 324, 318, 402, 317, 14, 87, 178, 88, 95)
 PARTED = 2.2  # px between lips that show teeth
 AWAY = 0.35  # cosine to the view beyond which skin of the body looks away for good
-ARRAYS = ("on", "corners", "above", "form", "opacities", "colours", "pixels")
+ARRAYS = ("on", "corners", "above", "form", "opacities", "colours", "pixels", "origin")
 
 
 @dataclass(frozen=True)
@@ -59,6 +59,7 @@ class Riding:
     on, corners, above, form  int32 (n,), float32 (n, 3), (n,), (n, 3, 3)
     opacities, colours        float32 (n,), (n, 3)
     pixels                    intp (n,): which pixel of the photo, row by row, one is; -1 for none
+    origin                    intp (n,): the pixel that one was made of, also of what lies below; -1 of what is hidden
     front                     how many, the first, are ever seen from about where the photo was taken
     """
 
@@ -69,6 +70,7 @@ class Riding:
     opacities: Floats
     colours: Floats
     pixels: Indices
+    origin: Indices
     front: int
 
 
@@ -108,21 +110,22 @@ def _pixels(
     rays = unit(np.column_stack([(x - lens.x) / lens.focal, (y - lens.y) / lens.focal, np.ones(len(x))]))
     slope = np.abs((normals * rays).sum(1)).clip(LEAST_SLOPE, 1)
     size = view.depth[y, x] / lens.focal * (UNDERLAY if underlay else PIXEL)
-    axes = _flat_axes(normals, rays, size, size / slope, np.full(len(x), FLAT))
+    axes = flat_axes(normals, rays, size, size / slope, np.full(len(x), FLAT))
     opacities = np.full(len(x), HIDDEN_OPAQUE) if underlay else MOST_OPAQUE * seen.matte[y, x].clip(0, MOST_OPAQUE)
     return Riding(
         on,
         view.weights[y, x],
         np.full(len(x), -BELOW if underlay else 0.0, np.float32),
-        _in_triangles(surface, wrapped.posed, on, normals, axes),
+        in_triangles(surface, wrapped.posed, on, normals, axes),
         opacities.astype(np.float32),
         colours[y, x],
         np.full(len(x), -1, np.intp) if underlay else y * seen.matte.shape[1] + x,
+        y * seen.matte.shape[1] + x,
         len(x),
     )
 
 
-def _flat_axes(normals: Floats, towards: Floats, across: Floats, along: Floats, thick: Doubles) -> Doubles:
+def flat_axes(normals: Floats, towards: Floats, across: Floats, along: Floats, thick: Doubles) -> Doubles:
     """(n, 3, 3): columns `across` the direction `towards` (n, 3) and `along` it in the surface, and thickness."""
     sideways = np.cross(normals, towards)
     straight = np.linalg.norm(sideways, axis=1) < 1e-3
@@ -132,7 +135,7 @@ def _flat_axes(normals: Floats, towards: Floats, across: Floats, along: Floats, 
     return np.stack([sideways * across[:, None], upwards * along[:, None], normals * thick[:, None]], -1)
 
 
-def _in_triangles(surface: Surface, posed: Floats, on: Whole, normals: Floats, axes: Doubles) -> Floats:
+def in_triangles(surface: Surface, posed: Floats, on: Whole, normals: Floats, axes: Doubles) -> Floats:
     """`axes` (n, 3, 3) in the frames of their triangles: two edges and the normal."""
     a, b, c = (posed[surface.triangles[on, corner]].astype(np.float64) for corner in range(3))
     frames = np.stack([b - a, c - a, normals], -1)
@@ -156,27 +159,28 @@ def _hidden(
     away = (unit(facing) * unit(wrapped.posed[triangles].mean(1))).sum(1) > AWAY
     away &= model.vertex_limb[triangles[:, 0]] > NECK  # what turns shows its back
     random = np.random.default_rng(0)
-    on, corners = _samples(area / spacing**2 * wanted, away, random)
+    on, corners = samples(area / spacing**2 * wanted, away, random)
     within = _within(seen.matte, lens.project((wrapped.posed[triangles[on]] * corners[..., None]).sum(1)))
     on, corners = on[within], corners[within]
     colours = (painted.colours[triangles[on]] * corners[..., None]).sum(1)
     colours = (colours * (1 + NOISE * random.standard_normal((len(on), 1)))).clip(0, 1).astype(np.float32)
     beside = painted.visible[triangles].any(1) | (painted.near[triangles].any(1) & skin)
     normals, apart, upwards = unit(facing[on]), spacing[on], np.tile(np.array([0, 0, 1], np.float32), (len(on), 1))
-    axes = _flat_axes(normals, upwards, WIDTH * apart, WIDTH * apart, np.full(len(on), HIDDEN_FLAT))
+    axes = flat_axes(normals, upwards, WIDTH * apart, WIDTH * apart, np.full(len(on), HIDDEN_FLAT))
     return Riding(
         on,
         corners,
         (-SUNK - SUNK_SPACINGS * apart * beside[on]).astype(np.float32),
-        _in_triangles(surface, wrapped.posed, on, normals, axes),
+        in_triangles(surface, wrapped.posed, on, normals, axes),
         np.full(len(on), HIDDEN_OPAQUE, np.float32),
         colours,
+        np.full(len(on), -1, np.intp),
         np.full(len(on), -1, np.intp),
         int((~away[on]).sum()),
     )
 
 
-def _samples(wanted: Floats, last: Mask, random: np.random.Generator) -> tuple[Whole, Floats]:
+def samples(wanted: Floats, last: Mask, random: np.random.Generator) -> tuple[Whole, Floats]:
     """Triangles (n,), `wanted` (T,) times each, those of `last` at the end, and weights (n, 3) of a place on each."""
     count = np.floor(wanted + random.random(len(wanted))).astype(int)
     order = np.argsort(last, kind="stable").astype(np.int32)

@@ -42,6 +42,7 @@ class Loose:
     opacities: Floats
     colours: Floats
     pixels: Indices
+    origin: Indices  # intp (m,): the pixel that one was made of, also of the back sheet
 
 
 def loosen(
@@ -100,6 +101,7 @@ def loosen(
         np.concatenate([opacity, DARKER * opacity[even]]).astype(np.float32),
         np.concatenate([clean[y, x], DARKER * soft[y, x][even]]).astype(np.float32),
         np.concatenate([y * view.which.shape[1] + x, np.full(int(even.sum()), -1)]).astype(np.intp),
+        (y[both] * view.which.shape[1] + x[both]).astype(np.intp),
     )
 
 
@@ -147,5 +149,6 @@ def _none() -> Loose:
         np.zeros((0, CARRIERS), np.float32),
         np.zeros(0, np.float32),
         np.zeros((0, 3), np.float32),
+        np.zeros(0, np.intp),
         np.zeros(0, np.intp),
     )

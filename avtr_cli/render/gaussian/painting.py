@@ -27,6 +27,7 @@ from avtr_cli.render.gaussian.body_model import (
     BodyModel,
 )
 from avtr_cli.render.gaussian.fitting import Lens
+from avtr_cli.render.gaussian.sleeves import INSIDE, Sleeves, like_colour, tell_sleeves
 from avtr_cli.render.gaussian.surface import Surface, View, unit
 from avtr_cli.render.gaussian.wrapping import Wrapped
 
@@ -35,8 +36,10 @@ TOUCHES = 0.008  # m behind what a pixel shows, at which a vertex is still seen 
 FACES = 0.05  # cosine to the view at which skin is still seen
 RINGS = 4  # of neighbours around what is seen that are no hair
 BACK, MIRRORED, HAIR, OTHER_HAND = 0.93, 0.95, 0.9, 0.96  # how much darker guesses are than what they are taken from
-SPREAD, SMOOTHED = 250, 25  # steps
+SPREAD, SMOOTHED, ARMS_SMOOTHED = 250, 25, 4  # steps
 SKIN_SHADES, SKIN_LIGHT = 0.08, (0.5, 1.25)  # L1 of red, green and blue's shares, and brightness, that skin differs by
+NEAR_WRIST = (1.4, 1.9)  # of `Sleeves.along`
+IN_SHADE = 0.85  # of the other hand's brightness, below which one hand takes its colour
 UNLIKE = 0.30  # L1 by which a guess on a limb may differ from the limb
 SEEN_SKIN = (50, 280, 205, 425, 151, 9, 195)  # points on cheeks, forehead and nose
 LIMB_BONES = tuple(f"{part}{k}" for part in ("upperarm", "lowerarm", "upperleg", "lowerleg") for k in ("01", "02"))
@@ -52,11 +55,16 @@ class Painted:
 
     clean    float32 (H, W, 3): the photo with the person's own colours where the background shines through
     colours  float32 (V, 3)
+    hands    float32 (2, 3): of the left and the right hand as a whole
+    sleeves  what is known of the arms; arms float32 (V, 3): their colours, also where the photo shows something else
     visible  bool (V,): seen by the photo's camera; near (V,): or almost
     """
 
     clean: Picture
     colours: Floats
+    hands: Floats
+    sleeves: Sleeves
+    arms: Floats
     visible: Mask
     near: Mask
 
@@ -73,12 +81,17 @@ def paint(
     facing = -(surface.normals(wrapped.posed) * unit(wrapped.posed)).sum(1)
     visible = (wrapped.posed[:, 2] < view.depth[y, x] + TOUCHES) & (facing > FACES) & inside
     solid = seen.matte > 0.5
+    skin = skin_colour(clean, seen.face)
+    on_arm = (model.vertex_limb == LEFT_ARM) | (model.vertex_limb == RIGHT_ARM)
     shown = visible & solid[y, x]
+    sleeves = tell_sleeves(model, wrapped, view, clean, (x, y), shown, skin, seen.unit, seen.matte)
+    own = on_arm | ~sleeves.stray.any(0)[y, x]
+    shown, visible = shown & own, visible & own
     near = shown.astype(np.float32)
     for _ in range(RINGS):
         near = np.maximum(near, surface.beside @ near > 0)
     limb_there = np.where(view.shown, model.vertex_limb[model.triangles[np.maximum(view.which, 0), 0]], 255)
-    behind = ~shown & (limb_there[y, x] == model.vertex_limb) & (facing < FACES) & inside & solid[y, x]
+    behind = ~shown & (limb_there[y, x] == model.vertex_limb) & (facing < FACES) & inside & solid[y, x] & own
     behind &= (model.vertex_limb != HEAD) & (model.vertex_limb != NECK)
     colours = np.where((shown | behind)[:, None], clean[y, x] * np.where(behind, BACK, 1)[:, None], 0).astype(
         np.float32
@@ -92,10 +105,11 @@ def paint(
     colours[mirrored] = MIRRORED * colours[model.mirror[mirrored]]
     known |= mirrored
     _spread(surface, model, colours, known, shown)
-    skin = skin_colour(clean, seen.face)
-    _paint_limbs(model, colours, shown, skin)
+    hands = _hand_colours(model, colours, shown, skin, sleeves)
+    _paint_limbs(model, colours, shown, skin, hands)
+    arms = _arm_colours(surface, model, colours, shown & (sleeves.inside[y, x] > INSIDE), sleeves)
     _paint_inside(model, colours, shown, skin)
-    return Painted(clean, colours.clip(0, 1), visible, near > 0.5)
+    return Painted(clean, colours.clip(0, 1), hands, sleeves, arms, visible, near > 0.5)
 
 
 def skin_colour(picture: Picture, face: Points) -> Colour:
@@ -149,24 +163,47 @@ def _spread(surface: Surface, model: BodyModel, colours: Floats, known: Mask, sh
         colours[smoothed] = (beside @ colours)[smoothed]
 
 
-def _like_skin(colours: Floats, skin: Colour) -> Mask:
-    shares, of_skin = (c / np.maximum(c.sum(-1, keepdims=True), 0.05) for c in (colours, skin))
-    light = colours.mean(-1) / max(float(skin.mean()), 0.02)
-    return np.asarray(
-        (np.abs(shares - of_skin).sum(-1) < SKIN_SHADES) & (light > SKIN_LIGHT[0]) & (light < SKIN_LIGHT[1])
-    )
+def _arm_colours(surface: Surface, model: BodyModel, colours: Floats, sure: Mask, sleeves: Sleeves) -> Floats:
+    """(V, 3): what is seen of the arms where that is surely theirs, else the ring's colour; smoothed."""
+    arms = np.where((sure & (np.abs(colours - sleeves.ring).sum(-1) < UNLIKE))[:, None], colours, sleeves.ring)
+    beside = surface.beside_within(model.vertex_limb)
+    for _ in range(ARMS_SMOOTHED):
+        arms = 0.5 * arms + 0.5 * (beside @ arms)
+    return np.asarray(arms, np.float32)
 
 
-def _paint_limbs(model: BodyModel, colours: Floats, shown: Mask, skin: Colour) -> None:
-    """Unseen sides of hands, arms and legs as their seen ones: what lies behind a bare forearm may be a white skirt."""
-    like_skin = _like_skin(colours, skin)
+def _hand_colours(model: BodyModel, colours: Floats, shown: Mask, skin: Colour, sleeves: Sleeves) -> Floats:
+    """(2, 3): the forearm's where that is bare, else the median of the hand, or about the face's where none is seen."""
+    like_skin, found = _like_skin(colours, skin), []
     for arm in (LEFT_ARM, RIGHT_ARM):
         hand = model.on_hand & (model.vertex_limb == arm)
         bare, any_shown = hand & shown & like_skin, hand & shown
         colour = np.median(colours[bare], axis=0) if bare.sum() > 15 else 0.95 * skin
         if any_shown.sum() > 15 and bare.sum() < 0.15 * any_shown.sum():  # a glove
             colour = np.median(colours[any_shown], axis=0)
-        colours[hand & ~shown] = OTHER_HAND * colour
+        forearm = (model.vertex_limb == arm) & (sleeves.along > NEAR_WRIST[0]) & (sleeves.along < NEAR_WRIST[1])
+        bare_arm = np.median(sleeves.ring[forearm], axis=0)
+        found.append(bare_arm if _like_skin(np.stack([bare_arm, colour]), skin).all() else colour)
+    light = [float(colour.mean()) for colour in found]
+    for number in (0, 1):  # a hand in the shade of a hip would look like another person's
+        least = max(IN_SHADE * light[1 - number], IN_SHADE**2 * float(skin.mean()))
+        if light[number] < least and _like_skin(found[1 - number][None], skin)[0]:
+            found[number] = found[1 - number]
+        elif light[number] < least and _like_skin(found[number][None], skin)[0]:
+            found[number] = 0.9 * skin
+    hands: Floats = np.stack(found).astype(np.float32)
+    return hands
+
+
+def _like_skin(colours: Floats | Colour, skin: Colour) -> Mask:
+    return like_colour(colours, skin, SKIN_SHADES, SKIN_LIGHT)
+
+
+def _paint_limbs(model: BodyModel, colours: Floats, shown: Mask, skin: Colour, hands: Floats) -> None:
+    """Unseen sides of hands, arms and legs as their seen ones: what lies behind a bare forearm may be a white skirt."""
+    like_skin = _like_skin(colours, skin)
+    for arm, of_hand in zip((LEFT_ARM, RIGHT_ARM), hands, strict=True):
+        colours[model.on_hand & (model.vertex_limb == arm) & ~shown] = OTHER_HAND * of_hand
     for bone in (model.bone(f"{name}.{side}") for name in LIMB_BONES for side in "LR"):
         limb = model.main_bone == bone
         known = limb & shown

@@ -18,13 +18,14 @@ import cv2
 import numpy as np
 import torch
 
-from avtr_cli.core.arrays import Frames, Image, Matte
+from avtr_cli.core.arrays import Doubles, Frames, Image, Matte
+from avtr_cli.core.breath import still_body
 from avtr_cli.core.camera import FRONT, Camera, MovingCamera, Pinhole
 from avtr_cli.core.config import RenderConfig
 from avtr_cli.core.errors import AvtrError, ConfigError, PhotoError
 from avtr_cli.core.folders import cache_folder
 from avtr_cli.core.logs import NOTICE
-from avtr_cli.core.motion_space import CONTROLS
+from avtr_cli.core.motion_space import CONTROLS, FULL, speaks_controls
 from avtr_cli.core.types import Identity, Motion, Portrait
 from avtr_cli.core.viewpoint import parse_views, view_at
 from avtr_cli.kernels import compiling
@@ -37,14 +38,17 @@ from avtr_cli.render.gaussian.avatar import LOW_PASS, BodyAvatar, Scratch, at_re
 from avtr_cli.render.gaussian.body_model import shipped_body
 from avtr_cli.render.gaussian.driving import UNITS, Rest, read_moves
 from avtr_cli.render.gaussian.expression import Expressions, Face
+from avtr_cli.render.gaussian.fingers import Fingers
 from avtr_cli.render.gaussian.fitting import BodyFit, Lens, fit_body
 from avtr_cli.render.gaussian.floor import Floor, cast, floor_of
 from avtr_cli.render.gaussian.framing import MOST_LIFTED, OWN_SHARE, WHOLE, Framing, framings, with_view
 from avtr_cli.render.gaussian.gaps import without_gaps
 from avtr_cli.render.gaussian.gaussians import Gaussians
 from avtr_cli.render.gaussian.lifting import Riding
+from avtr_cli.render.gaussian.limbs import Leg, Limb
 from avtr_cli.render.gaussian.loose import Loose
 from avtr_cli.render.gaussian.splatters import Splats, choose_splatter
+from avtr_cli.render.gaussian.swap import Swap
 from avtr_cli.render.mesh.lipline import parted_lips
 from avtr_cli.render.split import fill_plate
 from avtr_cli.render.view import whole_photo
@@ -54,6 +58,8 @@ logger = logging.getLogger(__name__)
 KEPT = 4  # avatars, and sizes of frames, whose memory a thread keeps
 HIDES = 0.1  # of the matte: what lies behind such pixels is made up
 MARGIN, FADES = 7, (2, 5)  # px around them likewise; px from the matte at which the photo comes back, and over which
+SIDE_NAMES = {"L": "left", "R": "right"}
+HOLDS = "the {} hand holds something, so that arm keeps to the photo"
 _MOUTH = [k for k, name in enumerate(CONTROLS.channels) if name.startswith(("jaw", "mouth", "tongue"))]
 _EYES = {
     side: [k for k, name in enumerate(CONTROLS.channels) if name.startswith("eye") and name.endswith(side)]
@@ -108,10 +114,11 @@ class _Memory:
 class BodyRenderer:
     """The embedded renderer of whole bodies; see the module."""
 
-    space = CONTROLS
+    space = FULL
     free_camera = True
     kept_classes = (
-        Kept, Framing, Floor, BodyAvatar, BodyFit, Lens, Rest, Riding, Loose, Pinhole, *Expressions.kept_classes,
+        Kept, Framing, Floor, BodyAvatar, BodyFit, Lens, Rest, Riding, Loose, Pinhole, Limb, Leg, Fingers,
+        Swap, *Expressions.kept_classes,
     )  # fmt: skip
     weights_files: tuple[Path, ...] = ()
 
@@ -151,12 +158,15 @@ class BodyRenderer:
         face_of = self._expressions.prepare(portrait, avatar)
         behind = background(wanted, plate)
         return Identity(
-            space=CONTROLS,
-            neutral=torch.zeros(len(CONTROLS)),
+            space=FULL,
+            neutral=torch.zeros(len(FULL)),
             kept=Kept(avatar, behind, tuple(still), framings(avatar), _floor(avatar), face_of),
             size=(width, height),
-            warnings=seen.doubts,
-            anatomy={"parted_lips": torch.tensor([parted_lips(face, unit)])},
+            warnings=(*seen.doubts, *(HOLDS.format(SIDE_NAMES[side]) for side in avatar.holds)),
+            anatomy={
+                "parted_lips": torch.tensor([parted_lips(face, unit)]),
+                "body": torch.from_numpy(avatar.arms),
+            },
             person=portrait.person,
         )
 
@@ -215,7 +225,7 @@ class BodyRenderer:
 
     def _posed(self, identity: Identity, motion: Motion, scratch: Scratch, front: bool = False) -> Iterator[Gaussians]:
         kept: Kept = identity.kept
-        rows = motion.values.detach().cpu().numpy().astype(np.float64)
+        rows = _whole(motion)
         if not np.isfinite(rows).all():
             first = motion.first + int(np.flatnonzero(~np.isfinite(rows).all(axis=1))[0])
             raise AvtrError(
@@ -224,10 +234,11 @@ class BodyRenderer:
             )
         rows[:, list(kept.still)] = 0
         for number, row in enumerate(rows):
-            frame, controls = motion.first + number, row[: len(CONTROLS)]
-            self._expressions.lay_on(kept.face, controls, frame, scratch.colours, scratch.own_colours)
+            frame, controls, first = motion.first + number, row[: len(CONTROLS)], kept.avatar.painted
+            colours = (scratch.colours[first:], scratch.own_colours[first:])
+            self._expressions.lay_on(kept.face, controls, frame, *colours)
             row[:UNITS] = 0  # the face is drawn so, and not shaped
-            moves = read_moves(kept.avatar.model, kept.avatar.rest, row, frame, self.config.breathing)
+            moves = read_moves(kept.avatar.model, kept.avatar.rest, row, self.config.breathing)
             yield pose(kept.avatar, moves, scratch, front)
 
     def _behind(self, kept: Kept, camera: Camera, view: Pinhole) -> Image:
@@ -264,11 +275,20 @@ def _cut(kept: Kept, view: Pinhole) -> Image:
 
 def _floor(avatar: BodyAvatar) -> Floor | None:
     """What a person whose feet are seen stands on."""
-    if not avatar.rest.standing:
+    if not avatar.rest.legs:
         return None
     scratch = Scratch(avatar)
     pose(avatar, at_rest(avatar), scratch)
     return floor_of(avatar.model, scratch.posed)
+
+
+def _whole(motion: Motion) -> Doubles:
+    """Rows (T, 94) of FULL; of controls alone, with a body that only breathes."""
+    rows = motion.values.detach().cpu().numpy().astype(np.float64)
+    if motion.space == FULL:
+        return rows
+    assert speaks_controls(motion.space)
+    return np.concatenate([rows, still_body(motion.first, len(rows))], axis=1)
 
 
 def _plate(picture: Image, matte: Matte, unit: float) -> Image:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from avtr_cli.audio.accents import RATE
 from avtr_cli.core.arrays import Doubles, Mask
 from avtr_cli.core.errors import InputError
 from avtr_cli.core.motion_space import CONTROLS
@@ -14,7 +15,6 @@ from avtr_cli.training.people import gates
 from avtr_cli.training.people.solver import shipped
 from avtr_cli.training.people.telling import activity_of
 from avtr_cli.training.people.watching import watch
-from avtr_cli.training.prosody import RATE
 
 KNOWN = tuple(name for name in CONTROLS.channels if name != "tongueOut")
 SHORTEST = FPS  # frames of a stretch whose face is solved

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
+from avtr_cli.audio.accents import RATE
 from avtr_cli.core.arrays import AnyArray, Floats, Mask
 from avtr_cli.core.motion_space import CONTROLS
 from avtr_cli.core.timing import FPS, SAMPLES_PER_FRAME
@@ -23,7 +24,7 @@ from avtr_cli.training.dataset import UNKNOWN_VISEME, condition
 from avtr_cli.training.people import gates, gestures_seen
 from avtr_cli.training.people.telling import tell
 from avtr_cli.training.people.voice import as_side
-from avtr_cli.training.prosody import RATE, analyse
+from avtr_cli.training.prosody import analyse
 
 _PER_FRAME = RATE // FPS
 _LISTENS = 0.25  # share of a piece with the own voice, below which its gestures are a listener's

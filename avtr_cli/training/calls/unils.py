@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from avtr_cli.audio.accents import RATE
 from avtr_cli.core.arrays import AnyArray, Floats, Mask, Sound
 from avtr_cli.core.errors import ConfigError, InputError
 from avtr_cli.core.files import reason
@@ -25,7 +26,6 @@ from avtr_cli.motion.flame.codes import HEAD, JAW, clip_rest
 from avtr_cli.training.calls.record import CallRecord
 from avtr_cli.training.calls.source import SPLITS, Entry
 from avtr_cli.training.people.voice import speech_in
-from avtr_cli.training.prosody import RATE
 
 PAIRED, ALONE = "SeamlessInteractionTalk", "TalkMotionOnly"
 LISTS = {PAIRED: "seamless_interaction_pairs.json", ALONE: "talk_motion.json"}

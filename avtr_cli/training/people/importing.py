@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from safetensors.numpy import save_file
 
+from avtr_cli.audio.accents import RATE
 from avtr_cli.core.arrays import AnyArray, Floats, Mask, Sound
 from avtr_cli.core.errors import AvtrError
 from avtr_cli.core.files import replacing, write_json
@@ -33,7 +34,7 @@ from avtr_cli.training.people.telling import activity_of, tell
 from avtr_cli.training.people.together import lag_of
 from avtr_cli.training.people.voice import as_side, speech_in
 from avtr_cli.training.people.watching import OnFrames, Seen, watch
-from avtr_cli.training.prosody import RATE, analyse
+from avtr_cli.training.prosody import analyse
 
 VERSION = 1  # of what an account means; another one is made anew
 _LISTENS = 0.25  # share of a piece with the own voice, below which its gestures are a listener's

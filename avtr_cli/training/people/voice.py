@@ -9,11 +9,11 @@ from __future__ import annotations
 import numpy as np
 from scipy.ndimage import binary_closing, binary_opening, uniform_filter1d
 
+from avtr_cli.audio.accents import RATE
 from avtr_cli.core.arrays import Doubles, Mask, Sound
 from avtr_cli.core.timing import SAMPLE_RATE
 from avtr_cli.training import phones
 from avtr_cli.training.conversation import Side
-from avtr_cli.training.prosody import RATE
 
 _HOP = SAMPLE_RATE // RATE
 _ABOVE = 0.4  # of the way from the quiet to the loud of a recording: from here it is speech

@@ -1,0 +1,62 @@
+"""`avtr eval gestures`: how a whole body gestures."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from avtr_cli.cli import options
+from avtr_cli.cli.measured import tell_numbers
+from avtr_cli.cli.performing import sounds_in
+
+
+def gestures(
+    dialogues: Annotated[
+        list[Path], typer.Argument(help="Sound files as for avtr render, or folders of .wav files.", show_default=False)
+    ],
+    both: Annotated[bool, typer.Option("--both", help="Judge the other side of each call as well.")] = False,
+    seed: options.Seed = 0,
+    seeds: Annotated[int, typer.Option(help="How many, from --seed on.", min=1)] = 3,
+    preset: options.PresetName = "body",
+    settings: options.Settings = None,
+    weights: Annotated[Path | None, typer.Option(help="Weights of gestures to judge, not the shipped ones.")] = None,
+    report: options.NumbersFile = None,
+    as_json: options.AsJson = False,
+) -> None:
+    """Judge arms and trunk on dialogues: beats against accents and chance, rest, speeds, hands out of the body."""
+    from avtr_cli.audio.files import DialogueFiles
+    from avtr_cli.evaluation.motion.gesturing import GESTURES, gesture_rows
+    from avtr_cli.evaluation.motion.takes import load_dialogue
+    from avtr_cli.motion.body.generator import WithBody
+    from avtr_cli.motion.body.heads import SHIPPED
+    from avtr_cli.motion.lmfm.generator import LmfmGenerator
+
+    sounds = [path for given in dialogues for path in sounds_in(given)]
+    options.check_written({"--report": report}, (*sounds, weights))
+    loaded = [load_dialogue(DialogueFiles(dialogue=path)) for path in sounds]
+    if both:
+        loaded += [one.heard_as(one.sound[1], one.sound[0]) for one in loaded]
+    chosen = options.preset_of(preset, settings, None)
+    generator = WithBody(LmfmGenerator(chosen.motion), chosen.body, weights or SHIPPED)
+    found = gesture_rows(generator, loaded, range(seed, seed + seeds))
+    rows = {
+        name: {
+            "what": measure.what,
+            "needed": measure.needed,
+            **asdict(found[name]),
+            "met": measure.met(found[name].value),
+        }
+        for name, measure in GESTURES.items()
+        if name in found
+    }
+    lines = [_line(name, row) for name, row in rows.items()]
+    told = {"command": options.typed(), "dialogues": [str(path) for path in sounds], "measures": rows}
+    tell_numbers(lines, told, report, as_json)
+
+
+def _line(name: str, row: dict[str, object]) -> str:
+    mark = {True: "ok", False: "NO", None: ""}[row["met"]]  # type: ignore[index]
+    return f"{name:34}{mark:3}{row['value']:9.3f}  {row['needed']:14} {row['what']}".rstrip()

@@ -1,0 +1,137 @@
+"""What motion has to know of a photo's arms: how long they are, how they rest, and where they may go.
+
+A renderer measures it and hands it on as the row `body` of `Identity.anatomy`, float64 (2, 25), left and right. All
+is in the chest's axes, x to the left, y down, z to the back; the right arm's is mirrored, as if it were a left one.
+Two bones reach a wrist in one way once the elbow's side is chosen, its `swivel`: 0 degrees below, 90 outside.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+
+import numpy as np
+
+from avtr_cli.core.arrays import Doubles
+
+BELOW, BESIDE = np.array([0.0, 1.0, 0.25]), np.array([1.0, 0.0, 0.35])  # where an elbow of swivel 0 and 90 degrees is
+STRAIGHTEST, MOST_BENT = 0.9995, 2.5  # of the arm's length; radians of the elbow
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One arm in the photo.
+
+    upper, fore  metres of upper arm and forearm
+    along, hinge (3,) unit: from shoulder to elbow, and the axis that the elbow bends about
+    bend         radians of the elbow
+    hand         (3,) unit: from the wrist to the fingers' roots, along the forearm's axes (it, hinge, their product)
+    palm         radians of the palm: 0 thumb up, a quarter turn palm up
+    rest         (4,) the wrist from the shoulder, out, up and front, in arm lengths, and the swivel in degrees
+    free         whether it may gesture; sits: whether somebody sits
+    pinned       whether its hand keeps its place while the trunk moves, as on thighs, in pockets and beside hips
+    lever        (3,) metres from the middle of the spine's joints to the shoulder
+    lowest       `up` at which a hand before the body still is in the picture
+    depth        arm lengths that the trunk reaches before the shoulders, a hand's thickness included
+    """
+
+    upper: float
+    fore: float
+    along: Doubles
+    hinge: Doubles
+    bend: float
+    hand: Doubles
+    palm: float
+    rest: Doubles
+    free: bool
+    sits: bool
+    pinned: bool
+    lever: Doubles
+    lowest: float
+    depth: float
+
+    @property
+    def length(self) -> float:
+        """Metres from shoulder to wrist of the straight arm."""
+        return self.upper + self.fore
+
+    def row(self) -> Doubles:
+        """(24,): all of it in order."""
+        return np.concatenate([np.atleast_1d(np.asarray(getattr(self, one.name), np.float64)) for one in fields(self)])
+
+
+_SIZES = {"along": 3, "hinge": 3, "hand": 3, "rest": 4, "lever": 3}
+ROW = sum(_SIZES.get(one.name, 1) for one in fields(Arm))
+
+
+def arm_of(row: Doubles) -> Arm:
+    """The arm that `Arm.row` told."""
+    assert row.shape == (ROW,)
+    told: dict[str, object] = {}
+    at = 0
+    for one in fields(Arm):
+        size = _SIZES.get(one.name, 0)
+        told[one.name] = row[at : at + size] if size else float(row[at])
+        at += size or 1
+    return Arm(**told | {name: bool(told[name]) for name in ("free", "sits", "pinned")})  # type: ignore[arg-type]
+
+
+def place_of(wrists: Doubles) -> Doubles:
+    """out, up, front as x, y, z, and back."""
+    placed: Doubles = wrists * np.array([1.0, -1.0, -1.0])
+    return placed
+
+
+def reach(arm: Arm, wrists: Doubles, swivels: Doubles) -> tuple[Doubles, Doubles, Doubles, Doubles]:
+    """Unit vectors (T, 3) of upper arm, forearm and the elbow's axis, and how far it bends (T,).
+
+    `wrists` (T, 3) are out, up and front in arm lengths, `swivels` (T,) degrees.
+    """
+    wrist = place_of(wrists) * arm.length
+    far = np.linalg.norm(wrist, axis=1, keepdims=True)
+    towards = wrist / np.maximum(far, 1e-6)
+    nearest = np.sqrt(arm.upper**2 + arm.fore**2 + 2 * arm.upper * arm.fore * np.cos(MOST_BENT))
+    far = far.clip(nearest, STRAIGHTEST * arm.length)
+    swivel = np.radians(swivels)[:, None]
+    side = unit(across(np.cos(swivel) * BELOW + np.sin(swivel) * BESIDE, towards))
+    cosine = ((arm.upper**2 + far**2 - arm.fore**2) / (2 * arm.upper * far)).clip(-1, 1)
+    along = cosine * towards + np.sqrt(1 - cosine**2) * side
+    fore = unit(far * towards - arm.upper * along)
+    hinge = np.cross(side, towards)
+    bend = np.arctan2((np.cross(along, fore) * hinge).sum(1), (along * fore).sum(1))
+    return along, fore, hinge, bend
+
+
+def swivel_of(elbow: Doubles, towards: Doubles) -> float:
+    """Degrees: the swivel of an elbow (3,) beside the unit direction `towards` (3,) from shoulder to wrist."""
+    basis = np.stack([across(one[None], towards[None])[0] for one in (BELOW, BESIDE)], axis=1)
+    side = across(elbow[None], towards[None])[0]
+    cosine, sine = np.linalg.lstsq(basis, side, rcond=None)[0]
+    return float(np.degrees(np.arctan2(sine, cosine)))
+
+
+def across(vectors: Doubles, along: Doubles) -> Doubles:
+    """What of `vectors` is at right angles to unit vectors `along`."""
+    rest: Doubles = vectors - (vectors * along).sum(1, keepdims=True) * along
+    return rest
+
+
+def unit(vectors: Doubles) -> Doubles:
+    """`vectors` (T, 3) of length 1."""
+    made: Doubles = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
+    return made
+
+
+def posed(arm: Arm) -> Arm:
+    """`arm` with the axes and the bend of the elbow that its rest has."""
+    along, _, hinge, bend = reach(arm, arm.rest[None, :3], arm.rest[3:])
+    return replace(arm, along=along[0], hinge=hinge[0], bend=float(bend[0]))
+
+
+MEAN_ARM = posed(
+    Arm(
+        upper=0.25, fore=0.24, along=np.zeros(3), hinge=np.zeros(3), bend=0.0, hand=np.array([1.0, 0.0, 0.0]),
+        palm=0.2, rest=np.array([0.14, -0.95, 0.09, 10.0]), free=True, sits=False, pinned=False,
+        lever=np.array([0.17, -0.28, -0.02]), lowest=-1.0, depth=0.36,
+    )
+)  # fmt: skip
+"""Of somebody who stands and lets the arms hang; for motion that nobody is drawn by."""

@@ -1,0 +1,1 @@
+"""Arms, hands and trunk below the head that the motion model moves: when is learned, what is drawn."""

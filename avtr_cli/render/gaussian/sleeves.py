@@ -1,0 +1,147 @@
+"""What the photo shows of each arm, told along it: sleeves and skin as rings of one colour, and pixels of it elsewhere.
+
+A fitted arm lies some pixels off, so what is seen on it may be a skirt's, and some of a hand lies on the hip. Medians
+around the arm know better; what is unlike them is not the arm's.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from scipy.ndimage import median_filter
+
+from avtr_cli.core.arrays import Colour, Doubles, Floats, Mask, Picture, Reals
+from avtr_cli.render.gaussian.body_model import HEAD, LEFT_ARM, RIGHT_ARM, BodyModel
+from avtr_cli.render.gaussian.surface import View
+from avtr_cli.render.gaussian.wrapping import Wrapped
+
+ARMS = (LEFT_ARM, RIGHT_ARM)
+BESIDE, NOBODY = 255, 254  # instead of a limb: pixels of the person beside the mesh, and of the background
+BINS, REACH = 20, 0.12  # of an arm, from shoulder to wrist; in lengths of upper arm and forearm that a ring looks about
+INSIDE = 2.5  # px within the arm's outline from which a pixel is trusted to be its own
+NARROW = 5  # rings: what is narrower than half of them, as a bracelet, is left out
+FEW = 6  # vertices of a ring that is left to its neighbours
+STRAY_HAND, STRAY_ARM = 0.12, 0.04  # units beside a hand and a bare forearm within which skin is theirs
+AROUND, MOSTLY = (0.14, 0.3), 0.25  # units; share of skin there above which it may be anything's
+SHADES, LIGHT = 0.075, (0.3, 1.3)  # L1 of the colours' shares, and brightness, by which skin differs here
+
+
+@dataclass(frozen=True)
+class Sleeves:
+    """Of both arms.
+
+    along  float32 (V,): where a vertex is: 0 shoulder, 1 elbow, 2 wrist, more on the hand; -1 off the arms
+    ring   float32 (V, 3): the colour of the ring that a vertex of an arm is on
+    stray  bool (2, H, W): pixels of the left and of the right hand or forearm that do not lie on it
+    inside float32 (H, W): px from a pixel of an arm to its outline
+    """
+
+    along: Floats
+    ring: Floats
+    stray: Mask
+    inside: Floats
+
+
+def along_arms(model: BodyModel, wrapped: Wrapped) -> Floats:
+    """float32 (V,), see `Sleeves.along`."""
+    along = np.full(len(model.mean), -1.0, np.float32)
+    for side, arm in zip("LR", ARMS, strict=True):
+        ours = model.vertex_limb == arm
+        joints = [
+            wrapped.heads[model.bone(f"{bone}.{side}")] for bone in ("upperarm01", "lowerarm01", "wrist", "finger3-1")
+        ]
+        names = np.array([name[:8] for name in model.bones])
+        for first, begins in ((0, ("upperarm",)), (1, ("lowerarm",)), (2, ("wrist", "finger", "metacarp"))):
+            which = ours & np.isin(names, [n for n in names if n.startswith(begins)])[model.main_bone]
+            bone = joints[first + 1] - joints[first]
+            share = (wrapped.rest[which] - joints[first]) @ bone / (bone @ bone)
+            along[which] = first + np.clip(share, 0, 1 if first < 2 else 2.5)
+    return along
+
+
+def tell_sleeves(
+    model: BodyModel,
+    wrapped: Wrapped,
+    view: View,
+    clean: Picture,
+    places: tuple[Reals, Reals],
+    shown: Mask,
+    skin: Colour,
+    unit: float,
+    matte: Reals,
+) -> Sleeves:
+    """`places` are the pixels (x, y) of the vertices, `shown` which of them are seen, `unit` px as `SeenBody.unit`."""
+    along = along_arms(model, wrapped)
+    limb = np.where(view.shown, model.vertex_limb[model.triangles[np.maximum(view.which, 0), 0]], BESIDE)
+    inside, stray, ring = (
+        np.zeros(limb.shape, np.float32),
+        np.zeros((2, *limb.shape), bool),
+        np.zeros((len(along), 3), np.float32),
+    )
+    x, y = places
+    for number, arm in enumerate(ARMS):
+        ours = limb == arm
+        inside = np.maximum(inside, cv2.distanceTransform(np.pad(ours, 1).astype(np.uint8), cv2.DIST_L2, 5)[1:-1, 1:-1])
+        vertices = model.vertex_limb == arm
+        sure = vertices & shown & (inside[y, x] > INSIDE)
+        ring[vertices] = _rings(along, clean[y, x], sure, vertices, skin)
+        stray[number] = _strays(model, view, np.where(matte > 0.3, limb, NOBODY), arm, along, ring, clean, skin, unit)
+    return Sleeves(along, ring, stray, inside)
+
+
+def _rings(along: Floats, colours: Floats, sure: Mask, vertices: Mask, skin: Colour) -> Floats:
+    """(n, 3): the median around the arm where each of its `vertices` is."""
+    middles = (np.arange(BINS) + 0.5) * 2 / BINS
+    found = np.full((BINS, 3), np.nan)
+    for number, middle in enumerate(middles):
+        here = sure & (np.abs(along - middle) < REACH)
+        if here.sum() >= FEW:
+            found[number] = np.median(colours[here], axis=0)
+    known = np.isfinite(found[:, 0])
+    if not known.any():
+        return np.tile(0.95 * skin, (int(vertices.sum()), 1)).astype(np.float32)
+    filled = np.stack([np.interp(middles, middles[known], found[known, k]) for k in range(3)], axis=1)
+    filled = median_filter(filled, (NARROW, 1), mode="nearest")
+    where = along[vertices].clip(0, 2)
+    return np.stack([np.interp(where, middles, filled[:, k]) for k in range(3)], axis=1).astype(np.float32)
+
+
+def _strays(
+    model: BodyModel,
+    view: View,
+    limb: Reals,
+    arm: int,
+    along: Floats,
+    ring: Floats,
+    clean: Picture,
+    skin: Colour,
+    unit: float,
+) -> Mask:
+    """Pixels (H, W) of a hand and of a bare forearm that lie beside them."""
+    first = model.triangles[np.maximum(view.which, 0), 0]
+    there = np.where(view.shown & (limb == arm), along[first], -1)
+    like = like_colour(clean, skin, SHADES, LIGHT)
+    elsewhere = (limb != arm) & (limb != HEAD) & (limb != NOBODY)
+    stray = np.zeros(limb.shape, bool)
+    bare = like_colour(
+        np.median(ring[(along > 1.3) & (along < 2) & (model.vertex_limb == arm)], axis=0)[None], skin, SHADES, LIGHT
+    )
+    for part, reach, counts in ((there > 1.9, STRAY_HAND, True), (there > 1.2, STRAY_ARM, bool(bare[0]))):
+        if not part.any() or not counts:
+            continue
+        away = cv2.distanceTransform((~part).astype(np.uint8), cv2.DIST_L2, 5) / unit
+        around = (away > AROUND[0]) & (away < AROUND[1]) & elsewhere
+        if around.any() and like[around].mean() < MOSTLY:
+            stray |= (away < reach) & like & elsewhere
+    wide = cv2.dilate(stray.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+    return np.asarray(wide & elsewhere)
+
+
+def like_colour(colours: Reals, wanted: Colour, shades: float, light: tuple[float, float]) -> Mask:
+    """Which `colours` (..., 3) are as one: shares within L1 `shades`, and `light` times as bright, least and most."""
+    shares, of_wanted = (c / np.maximum(c.sum(-1, keepdims=True), 0.05) for c in (colours, wanted))
+    brightness = colours.mean(-1) / max(float(wanted.mean()), 0.02)
+    unlike: Doubles = np.abs(shares - of_wanted).sum(-1)
+    return np.asarray((unlike < shades) & (brightness > light[0]) & (brightness < light[1]))

@@ -1,0 +1,153 @@
+"""Hands that leave the photo's pose: the photo's pixels of them fade out, and hands painted on the body fade in.
+
+A fitted hand lies some pixels off, so pixels of a skirt or a ring would fly along with fingers that open. The painted
+hand has one colour, nails a little lighter, and is lit where it turns.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from avtr_cli.core.arrays import Doubles, Floats, Indices, Mask
+from avtr_cli.render.gaussian.body_model import LEFT_ARM, RIGHT_ARM, BodyModel
+from avtr_cli.render.gaussian.fitting import Lens
+from avtr_cli.render.gaussian.lifting import (
+    HIDDEN_FLAT,
+    HIDDEN_OPAQUE,
+    NOISE,
+    WIDTH,
+    Riding,
+    flat_axes,
+    in_triangles,
+    samples,
+)
+from avtr_cli.render.gaussian.loose import Loose
+from avtr_cli.render.gaussian.painting import UNLIKE, Painted
+from avtr_cli.render.gaussian.sleeves import Sleeves
+from avtr_cli.render.gaussian.surface import Surface, View, unit
+from avtr_cli.render.gaussian.wrapping import Wrapped
+
+SPACING, ARM_SPACING, FINEST = 0.003, 0.0045, 0.7  # m between Gaussians of hand and arm; px of the photo at least
+FROM = 0.45  # of `Sleeves.along`: nearer to the shoulder the photo's own arm stays
+BELOW = 0.002  # m that a painted arm lies under the photo's
+AT_EDGE = 2.0  # px from an arm's outline within which the photo's pixels may be the background's
+NAILS = 1.08  # times the hand's colour
+SLEEVE = (0.012, 0.03)  # m from the wrist along the hand over which the photo's colours become the hand's
+FRINGE = 3.5  # px beside an arm whose pixels fade too: they would hang in the air as threads
+FLOOR, LIT, LIGHT = 0.80, 0.26, np.array([-0.25, -0.6, -0.76])  # Lambert's: brightness, and from where
+OPACITY_LEFT = 1e-3  # below which a Gaussian is not drawn
+
+
+@dataclass(frozen=True)
+class Swap:
+    """One hand: `painted`, m Gaussians of it, and `fading`, intp (n,), the avatar's own that it takes the place of."""
+
+    painted: Riding
+    fading: Indices
+
+
+def swap_hands(
+    model: BodyModel,
+    surface: Surface,
+    wrapped: Wrapped,
+    painted: Painted,
+    lens: Lens,
+    view: View,
+    loose: Loose,
+    riding: Riding,
+) -> tuple[Swap, Swap]:
+    """Left and right; indices of `fading` count the loose Gaussians first, then those that ride."""
+    left, right = (
+        Swap(
+            _painted(model, surface, wrapped, painted, lens, limb, number),
+            _fading(model, view, painted, loose, riding, limb),
+        )
+        for number, limb in enumerate((LEFT_ARM, RIGHT_ARM))
+    )
+    return left, right
+
+
+def shade(painted: Riding, axes: Floats, colours: Floats) -> None:
+    """Write into `colours` (m, 3) those of a hand whose Gaussians have `axes` (m, 3, 3): the third is the normal."""
+    normals = unit(axes[:, :, 2])
+    light = (FLOOR + LIT * np.maximum(normals @ LIGHT.astype(np.float32), 0)).astype(np.float32)
+    np.multiply(painted.colours, light[:, None], out=colours)
+
+
+def _painted(
+    model: BodyModel, surface: Surface, wrapped: Wrapped, painted: Painted, lens: Lens, limb: int, number: int
+) -> Riding:
+    """Samples of the arm from above the elbow on: a hand as it is, an arm below what the photo shows of it."""
+    triangles, along = model.triangles, painted.sleeves.along
+    on_hand = (model.on_hand & (model.vertex_limb == limb))[triangles].all(1)
+    of_arm = ((along > FROM) & (model.vertex_limb == limb))[triangles].all(1) & ~on_hand
+    pixel = float(np.median(wrapped.posed[:, 2])) / lens.focal
+    spacing = np.maximum(np.where(on_hand, SPACING, ARM_SPACING), FINEST * pixel)
+    facing = surface.facing(wrapped.posed)
+    random = np.random.default_rng(1 + number)
+    wanted = np.linalg.norm(facing, axis=1) / 2 / spacing**2 * (on_hand | of_arm)
+    on, corners = samples(wanted, np.zeros(len(triangles), bool), random)
+    colours = (_colours(model, wrapped, painted, limb)[triangles[on]] * corners[..., None]).sum(1)
+    colours = (colours * (1 + NOISE * random.standard_normal((len(on), 1)))).clip(0, 1)
+    normals, wide = unit(facing[on]), WIDTH * spacing[on]
+    up = np.tile(np.array([0, 0, 1], np.float32), (len(on), 1))
+    axes = flat_axes(normals, up, wide, wide, np.full(len(on), HIDDEN_FLAT))
+    nowhere = np.full(len(on), -1, np.intp)
+    return Riding(
+        on, corners, np.where(on_hand[on], 0, -BELOW).astype(np.float32),
+        in_triangles(surface, wrapped.posed, on, normals, axes), np.full(len(on), HIDDEN_OPAQUE, np.float32),
+        colours.astype(np.float32), nowhere, nowhere, len(on),
+    )  # fmt: skip
+
+
+def _colours(model: BodyModel, wrapped: Wrapped, painted: Painted, limb: int) -> Doubles:
+    """(V, 3): the hand's colour, the arm's own towards the wrist."""
+    side = "L" if limb == LEFT_ARM else "R"
+    wrist, middle = (wrapped.heads[model.bone(f"{bone}.{side}")] for bone in ("wrist", "finger3-1"))
+    along = (wrapped.rest - wrist) @ unit((middle - wrist)[None])[0]
+    hand = np.clip((along - SLEEVE[0]) / (SLEEVE[1] - SLEEVE[0]), 0, 1)[:, None] * model.on_hand[:, None]
+    nails = 1 + (NAILS - 1) * model.masks["nails"][:, None]
+    colours: Doubles = hand * painted.hands[0 if limb == LEFT_ARM else 1] * nails + (1 - hand) * painted.arms
+    return colours
+
+
+def _fading(model: BodyModel, view: View, painted: Painted, loose: Loose, riding: Riding, limb: int) -> Indices:
+    """The avatar's own Gaussians of the hand, of the arm where they are not like it, beside it, and astray."""
+    hand = np.array([name.startswith(("wrist", "finger", "metacarpal")) for name in model.bones])
+    ours, sleeves = model.limb == limb, painted.sleeves
+    stray = sleeves.stray[0 if limb == LEFT_ARM else 1].reshape(-1)
+    near = cv2.distanceTransform((~view.shown).astype(np.uint8), cv2.DIST_L2, 5).reshape(-1)
+    beside: Mask = near[loose.origin] < FRINGE
+    carrier = loose.carried_by[:, 0]
+    rings = _ring_of_bones(model, sleeves)
+    odd = np.abs(loose.colours - rings[carrier]).sum(-1) > UNLIKE
+    nearer = _nearer(model, view, limb).reshape(-1)[loose.origin]
+    of_loose = (ours[carrier] & (hand[carrier] | beside | odd)) | stray[loose.origin] | (~ours[carrier] & nearer)
+    first = model.triangles[riding.on, 0]
+    on_arm, seen = model.vertex_limb[first] == limb, riding.origin >= 0
+    unlike = np.abs(riding.colours - sleeves.ring[first]).sum(-1) > UNLIKE
+    edge = seen & (sleeves.inside.reshape(-1)[riding.origin] < AT_EDGE)
+    of_riding = on_arm & (sleeves.along[first] > FROM) & (model.on_hand[first] | unlike | edge | ~seen)
+    of_riding |= ~on_arm & seen & stray[riding.origin]
+    found: Indices = np.concatenate([np.flatnonzero(of_loose), len(loose.rest) + np.flatnonzero(of_riding)]).astype(
+        np.intp
+    )
+    return found
+
+
+def _nearer(model: BodyModel, view: View, limb: int) -> Mask:
+    """(H, W): where an arm is nearer than all else of the body."""
+    of_arm = view.shown & (model.vertex_limb[model.triangles[np.maximum(view.which, 0), 0]] == limb)
+    far = [cv2.distanceTransform((~of).astype(np.uint8), cv2.DIST_L2, 5) for of in (of_arm, view.shown & ~of_arm)]
+    return np.asarray(far[0] < far[1])
+
+
+def _ring_of_bones(model: BodyModel, sleeves: Sleeves) -> Floats:
+    """(J, 3): the colour of the rings that each bone of an arm carries; others have none that could be odd."""
+    rings = np.full((len(model.bones), 3), np.nan, np.float32)
+    for bone in np.unique(model.main_bone[sleeves.along >= 0]):
+        rings[bone] = np.median(sleeves.ring[(model.main_bone == bone) & (sleeves.along >= 0)], axis=0)
+    return rings

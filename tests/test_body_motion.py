@@ -1,0 +1,273 @@
+"""A whole body's gestures: where wrists go, how they get there, and when; no picture is drawn."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from avtr_cli.core.arms import MEAN_ARM, Arm, arm_of, posed, reach
+from avtr_cli.core.breath import still_body
+from avtr_cli.core.config import BodyConfig, MotionConfig
+from avtr_cli.core.errors import ConfigError, WeightsError
+from avtr_cli.core.motion_space import BODY_CHANNELS, CONTROLS, FULL, speaks_controls
+from avtr_cli.core.rotation import turn_matrix
+from avtr_cli.core.types import BODY_CUES, Cue, Identity
+from avtr_cli.motion.body import deciding
+from avtr_cli.motion.body.generator import WithBody
+from avtr_cli.motion.body.hands import NUMBERS, Hands, Manner, begin, columns
+from avtr_cli.motion.body.heads import SHIPPED, hearing_sha256, load_heads
+from avtr_cli.motion.body.plans import Key, Plan
+from avtr_cli.motion.body.task import FRONT, HOME, OUT, REACH, UP, WRIST, rest_of, within_reach
+from avtr_cli.motion.body.to_body import to_body
+from avtr_cli.motion.bridges.table import bridged
+from avtr_cli.motion.lmfm.generator import LmfmGenerator
+from avtr_cli.motion.replay import Replay
+from avtr_cli.streaming.session import StreamingSession
+from tests.sounds import heard as hear
+from tests.sources import ROOT
+
+ARMS = (MEAN_ARM, posed(replace(MEAN_ARM, upper=0.28, fore=0.2, rest=np.array([0.3, -0.6, 0.5, 40.0]))))
+
+
+@pytest.fixture(scope="module")
+def inner() -> LmfmGenerator:
+    return LmfmGenerator(MotionConfig())
+
+
+@pytest.fixture(scope="module")
+def generator(inner: LmfmGenerator) -> WithBody:
+    return WithBody(inner)
+
+
+def dialogue(seconds: float) -> np.ndarray:
+    return hear(ROOT / "examples" / "dialogue.wav", start_s=4.0, duration_s=seconds)
+
+
+def somebody(*arms: Arm) -> Identity:
+    rows = torch.from_numpy(np.stack([arm.row() for arm in arms or (MEAN_ARM, MEAN_ARM)]))
+    return Identity(FULL, torch.zeros(len(FULL)), None, (0, 0), anatomy={"body": rows})
+
+
+class Unseen:
+    """A renderer without pictures."""
+
+    space, free_camera, weights_files = FULL, False, ()
+
+    def draw(self, identity, motion, camera):
+        return np.empty((0, 0, 0, 3), np.uint8)
+
+
+def performed(generator: WithBody, sound: np.ndarray, *, seed: int = 0, cues=(), cut: int = 16_000, arms=()):
+    session = StreamingSession(somebody(*arms), generator, Unseen(), seed)
+    session.ask(cues)
+    pushed = [session.stream(sound[:, at : at + cut]) for at in range(0, sound.shape[1], cut)]
+    return torch.cat([chunk.motion.values for part in (*pushed, session.stream_tail()) for chunk in part]).numpy()
+
+
+def wrist(channels: np.ndarray, arm: Arm, side: int) -> np.ndarray:
+    """Where an arm's 14 channels have its wrist, out, up and front in arm lengths: forward kinematics."""
+    vector = channels[1:4] * ([1, 1, 1] if side == 0 else [1, -1, -1])
+    turn, bend = turn_matrix(vector.astype(np.float64)), arm.bend + channels[4]
+    along, hinge = turn @ arm.along, turn @ arm.hinge
+    fore = np.cos(bend) * along + np.sin(bend) * np.cross(hinge, along)
+    return (arm.upper * along + arm.fore * fore) / arm.length * [1, -1, -1]
+
+
+def test_a_body_has_the_controls_first_and_36_channels_of_its_own():
+    assert FULL.channels[: len(CONTROLS)] == CONTROLS.channels
+    assert FULL.channels[len(CONTROLS) :] == BODY_CHANNELS
+    assert (len(FULL), len(BODY_CHANNELS)) == (94, 36)
+    assert speaks_controls(FULL)
+
+
+def test_the_photo_s_own_pose_is_zeros():
+    rest = np.stack([rest_of(arm) for arm in ARMS])[None]
+    assert np.abs(to_body(rest, np.zeros((1, 9)), ARMS)).max() < 1e-9
+
+
+def test_an_arm_comes_through_its_anatomy_as_it_was():
+    assert (arm_of(MEAN_ARM.row()).row() == MEAN_ARM.row()).all()
+    along, _, hinge, bend = reach(MEAN_ARM, MEAN_ARM.rest[None, :3], MEAN_ARM.rest[3:])
+    assert np.allclose(along[0], MEAN_ARM.along)
+    assert np.allclose(hinge[0], MEAN_ARM.hinge)
+    assert bend[0] == pytest.approx(MEAN_ARM.bend)
+
+
+@settings(max_examples=30)
+@given(seed=st.integers(0, 2**31))
+def test_joints_bring_a_wrist_where_it_is_wanted(seed):
+    rng = np.random.default_rng(seed)
+    wanted = np.stack([within_reach(HOME + rng.normal(0, 0.1, 10), arm.depth, arm.lowest) for arm in ARMS])
+    channels = to_body(wanted[None], np.zeros((1, 9)), ARMS)[0, 8:].reshape(2, 14)
+    for side, arm in enumerate(ARMS):
+        assert np.abs(wrist(channels[side], arm, side) - wanted[side, WRIST]).max() < 1e-6
+
+
+@settings(max_examples=50)
+@given(seed=st.integers(0, 2**31))
+def test_no_target_is_out_of_reach_in_the_trunk_or_out_of_the_picture(seed):
+    target = within_reach(HOME + np.random.default_rng(seed).normal(0, 1, 10), 0.36, -0.5)
+    again = within_reach(target, 0.36, -0.5)
+    assert target[UP] >= -0.51
+    assert np.linalg.norm(target[WRIST]) <= REACH + 0.36
+    if (aside := max(0.14 + target[OUT], 0)) < 0.42 and target[UP] < 0.1:
+        assert target[FRONT] >= 0.36 * np.sqrt(1 - (aside / 0.42) ** 2) - 1e-9
+    assert np.abs(again - target).max() < 0.2
+
+
+def test_a_plan_that_is_interrupted_goes_on_with_the_speed_it_has():
+    plan, rows = Plan.resting(np.zeros(1)), [0.0, 0.0]
+    for frame in range(40):
+        if frame in (0, 6, 11):
+            plan.lead(slice(0, 1), [Key(np.array([{0: 0.3, 6: -0.1, 11: 0.2}[frame]]), 10)])
+        rows.append(plan.step()[0])
+    acceleration = np.diff(rows, n=2)
+    assert np.abs(np.diff(acceleration)).max() < 0.05  # arm lengths a frame: no step where one piece joins another
+    assert rows[-1] == pytest.approx(0.2)
+
+
+@pytest.mark.parametrize("event", ["stroke", "emphatic", "palmup", "deictic", "rest", "adaptor", *BODY_CUES])
+def test_every_gesture_moves_the_hands_and_leaves_them_where_they_belong(event):
+    rest = np.stack([rest_of(MEAN_ARM)] * 2)
+    hands = Hands(Plan.resting(np.concatenate([rest.ravel(), np.zeros(4)])), (MEAN_ARM, MEAN_ARM), rest, rest.copy())
+    numbers = np.random.default_rng(1).random(NUMBERS)
+    if event not in ("adaptor", *BODY_CUES):
+        begin(hands, "raise", numbers, Manner())
+        for _ in range(20):
+            hands.plan.step()
+    begin(hands, event if event != "hands_down" else "rest", numbers, Manner())
+    path = np.stack([hands.plan.step()[:20] for _ in range(100)]).reshape(100, 2, 10)
+    if event != "hands_down":
+        assert np.ptp(path[..., WRIST], axis=0).max() > 0.02
+    ends = hands.home if hands.raised else hands.rest
+    for side in hands.raised or (0, 1):
+        assert np.abs(path[-1, side, WRIST] - ends[side, WRIST]).max() < 0.25
+    assert np.abs(np.diff(path[..., WRIST], n=2, axis=0)).max() < 0.06
+
+
+def test_what_is_heard_in_other_cuts_gives_the_same_bits_and_other_seeds_other_gestures(generator):
+    sound = dialogue(3.0)
+    values = performed(generator, sound)
+    assert (performed(generator, sound, cut=1_777) == values).all()
+    assert values.shape == (75, 94)
+    assert np.isfinite(values).all()
+    assert (performed(generator, sound, seed=1)[:, 58:] != values[:, 58:]).any()
+
+
+def test_the_face_moves_as_it_does_without_a_body(generator, inner):
+    sound = dialogue(1.0)
+    session = StreamingSession(
+        Identity(CONTROLS, torch.zeros(58), None, (0, 0)), inner, type("Unseen", (Unseen,), {"space": CONTROLS})()
+    )
+    chunks = [*session.stream(sound), *session.stream_tail()]
+    alone = torch.cat([chunk.motion.values for chunk in chunks]).numpy()
+    assert (performed(generator, sound)[:, :58] == alone).all()
+
+
+def test_a_session_that_is_saved_between_goes_on_with_the_same_gesture(generator, tmp_path):
+    sound, cue = dialogue(2.4), Cue(8, "wave")
+    whole = performed(generator, sound, cues=[cue])
+    one, other = (StreamingSession(somebody(), generator, Unseen()) for _ in range(2))
+    one.ask([cue])
+    first = [*one.stream(sound[:, :20_000])]
+    one.save(tmp_path / "state")
+    other.restore(tmp_path / "state")
+    rest = [*other.stream(sound[:, 20_000:]), *other.stream_tail()]
+    assert (torch.cat([chunk.motion.values for chunk in (*first, *rest)]).numpy() == whole).all()
+
+
+@pytest.mark.parametrize("name", ["wave", "open_hands", "point"])
+def test_cues_move_the_arms_and_let_them_rest_again(generator, name):
+    silent = np.zeros((2, 16_000 * 5), np.float32)
+    still, moved = performed(generator, silent), performed(generator, silent, cues=[Cue(5, name)])
+    apart = np.abs(moved - still)[:, 66:].max(1)
+    assert (moved[:5] == still[:5]).all()
+    assert apart[25] > 0.5
+    assert apart[-1] < 0.05
+
+
+def test_arms_that_are_not_free_stay_unless_they_are_asked_for(generator, inner):
+    silent, held = np.zeros((2, 16_000 * 2), np.float32), replace(MEAN_ARM, free=False)
+    wave = performed(generator, silent, cues=[Cue(0, "wave")], arms=(MEAN_ARM, held))
+    assert np.abs(wave[:, 67:72]).max() > 0.5
+    assert np.abs(wave[:, 81:86]).max() < 0.1
+    right = performed(WithBody(inner, BodyConfig(arms="right")), silent, cues=[Cue(0, "wave")], arms=(MEAN_ARM, held))
+    assert np.abs(right[:, 81:86]).max() > 0.5
+
+
+def test_nobody_gestures_in_silence_nor_without_liveliness(generator, inner):
+    silent = np.zeros((2, 16_000 * 6), np.float32)
+    assert np.abs(performed(generator, silent)[:, [70, 84]]).max() < 0.4  # elbows: at most a rub
+    calm = WithBody(inner, BodyConfig(liveliness=0))
+    assert np.abs(performed(calm, dialogue(3.0))[:, [70, 84]]).max() < 1e-6
+
+
+def heard(own: float, partner: float, accent: float, hazard: float) -> deciding.Heard:
+    five = np.full(5, 1.0)
+    return deciding.Heard(own * five, partner * five, accent * five, lambda frame, since, up: np.full(8, hazard))
+
+
+def test_beats_need_hands_that_are_up_a_voice_and_an_accent():
+    rest = np.stack([rest_of(MEAN_ARM)] * 2)
+
+    def begun(up: bool, own: float, accent: float) -> tuple[str, ...]:
+        hands = Hands(Plan.resting(np.concatenate([rest.ravel(), np.zeros(4)])), ARMS, rest, rest.copy(), up=[up, up])
+        clock = deciding.Clock.unset()
+        clock.risen, clock.quiet = 10, 0
+        numbers = np.full(deciding.NUMBERS, 0.5)
+        return deciding.decide(hands, clock, 0, heard(own, 0, accent, 0.0), numbers, Manner(), 1.0, lambda drawn: None)
+
+    assert begun(True, 0.9, 0.9) == ("stroke",)
+    assert begun(False, 0.9, 0.9) == begun(True, 0.0, 0.9) == begun(True, 0.9, 0.1) == ()
+
+
+def test_raised_hands_go_down_soon_after_the_last_word():
+    rest = np.stack([rest_of(MEAN_ARM)] * 2)
+    hands = Hands(Plan.resting(np.concatenate([rest.ravel(), np.zeros(4)])), ARMS, rest, rest.copy(), up=[True, True])
+    clock, numbers = deciding.Clock(np.full(8, 90, np.float32), 0, 0, 40), np.full(deciding.NUMBERS, 0.99)
+    frame, told = -1, ()
+    while not told and frame < 60:
+        frame += 1
+        told = deciding.decide(hands, clock, 0, heard(0, 0, 0, 0.0), numbers, Manner(), 1.0, lambda drawn: None)
+        clock.tick(False)
+    assert told == ("rest",)
+    assert frame == deciding.GIVEN_UP
+    assert not hands.raised
+    assert (hands.plan.ahead[-1, columns(0)] == rest[0]).all()
+
+
+def test_motion_files_of_heads_and_bodies_drive_each_other():
+    head = Replay(CONTROLS, torch.rand(12, 58))
+    whole = bridged(head, FULL)
+    assert isinstance(whole, Replay)
+    assert (whole.values[:, :58] == head.values).all()
+    assert (whole.values[:, 58:].numpy() == still_body(0, 12)).all()
+    back = bridged(whole, CONTROLS)
+    assert isinstance(back, Replay)
+    assert (back.values == head.values).all()
+
+
+def test_cues_of_a_body_are_refused_where_there_is_none(inner):
+    identity = Identity(CONTROLS, torch.zeros(58), None, (0, 0))
+    session = StreamingSession(identity, inner, type("Unseen", (Unseen,), {"space": CONTROLS})())
+    with pytest.raises(ConfigError, match=r"'wave' is for a whole body.*--preset body"):
+        session.ask([Cue(0, "wave")])
+
+
+def test_the_shipped_gestures_follow_the_shipped_hearing(inner):
+    _, about = load_heads(SHIPPED)
+    assert about["hearing"] == hearing_sha256(inner.model.hearing), "run avtr train gestures after training a hearing"
+    assert SHIPPED.stat().st_size < 400_000
+
+
+def test_damaged_weights_of_gestures_are_refused(tmp_path):
+    with pytest.raises(WeightsError, match="missing"):
+        load_heads(tmp_path / "none.safetensors")
+    (tmp_path / "bad.safetensors").write_bytes(b"no weights")
+    with pytest.raises(WeightsError, match="damaged"):
+        load_heads(tmp_path / "bad.safetensors")
