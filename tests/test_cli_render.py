@@ -176,7 +176,7 @@ def test_surroundings_that_are_odd_are_no_bug(tmp_path, shell, code):
 
 @pytest.mark.parametrize("error", [MemoryError(), OSError(24, "Too many open files")])
 def test_what_the_system_refuses_is_not_called_a_bug(avtr, monkeypatch, tmp_path, error):
-    def refused(*_):
+    def refused(*_, **__):
         raise error
 
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
@@ -211,7 +211,7 @@ def test_services_without_a_standard_error_alone_get_their_video_too(photo, wav,
 
 def test_what_should_never_happen_is_one_sentence_that_says_where_the_rest_is(avtr, monkeypatch, tmp_path):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    monkeypatch.setattr("avtr_cli.cli.options.preset_of", lambda *_: 1 / 0)
+    monkeypatch.setattr("avtr_cli.cli.options.preset_of", lambda *_, **__: 1 / 0)
     code, _, stderr = avtr("render", "a.png", "b.wav")
     assert code == 1
     assert stderr.count("\n") == 1

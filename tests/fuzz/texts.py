@@ -77,7 +77,8 @@ class Target:
 
 def _preset(rng: random.Random, folder: Path) -> Path:
     path = folder / "mine.yaml"
-    lines: dict[str, dict[str, object]] = {group: {} for group in ("motion", "render", "output", "runtime")}
+    groups = sorted({key.partition(".")[0] for key in DEFAULTS})
+    lines: dict[str, dict[str, object]] = {group: {} for group in groups}
     for key in rng.sample(sorted(DEFAULTS), rng.randint(1, 3)):
         lines[key.partition(".")[0]][key.partition(".")[2]] = value(rng, DEFAULTS[key])
     written = "\n".join(f"{s}: {{{', '.join(f'{k}: {v}' for k, v in one.items())}}}" for s, one in lines.items())
