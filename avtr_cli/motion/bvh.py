@@ -36,7 +36,7 @@ SPINE = {"Spine": 0.35, "Chest": 0.25, "UpperChest": 0.4}  # shares of its turn
 NECK = 0.66  # its share of the head's turn against the chest
 ARM = ("Shoulder", "Arm", "ForeArm", "Hand")  # collarbone, upper arm, forearm, hand
 LEG = ("UpLeg", "Leg", "Foot")
-ROTATIONS = "Zrotation Xrotation Yrotation"
+ROTATIONS = "Xrotation Zrotation Yrotation"  # in this order the middle one of arms stays far from a quarter turn
 BLOCK = 1000  # frames that are turned at once
 TO_FILE = np.array([1.0, -1.0, -1.0])
 MIRROR = np.array([-1.0, 1.0, 1.0])
@@ -194,10 +194,12 @@ def _arm_turns(own: Doubles, arm: Arm, sense: Vector, breath: Doubles) -> list[D
 
 
 def _angles(turns: Doubles) -> Doubles:
-    """Degrees (..., 3) about z, x and y, in this order from the left, whose product is `turns` (..., 3, 3)."""
-    x = np.arcsin(turns[..., 2, 1].clip(-1, 1))
-    locked = np.cos(x) < 1e-6
-    z = np.arctan2(-turns[..., 0, 1], turns[..., 1, 1])
-    y = np.arctan2(-turns[..., 2, 0], turns[..., 2, 2])
-    z = np.where(locked, np.arctan2(turns[..., 1, 0], turns[..., 0, 0]), z)
-    return np.degrees(np.stack([z, x, np.where(locked, 0.0, y)], axis=-1))
+    """Degrees (..., 3) about x, z and y, in this order from the left, whose product is `turns` (..., 3, 3)."""
+    z = np.arcsin(-turns[..., 0, 1].clip(-1, 1))
+    locked = np.cos(z) < 1e-6
+    x = np.where(
+        locked, np.arctan2(-turns[..., 1, 2], turns[..., 2, 2]), np.arctan2(turns[..., 2, 1], turns[..., 1, 1])
+    )
+    y = np.where(locked, 0.0, np.arctan2(turns[..., 0, 2], turns[..., 0, 0]))
+    angles: Doubles = np.degrees(np.stack([x, z, y], axis=-1))
+    return angles
