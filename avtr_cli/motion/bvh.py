@@ -83,8 +83,8 @@ def write_bvh(path: Path, values: Tensor, arms: tuple[Arm, Arm] = (MEAN_ARM, MEA
 
 
 def skeleton(arms: tuple[Arm, Arm]) -> list[Joint]:
-    """The joints, parents first and each child's behind it: an adult of the arms' size who has these arms."""
-    size = (arms[0].length + arms[1].length) / (2 * MEAN_ARM.length)
+    """The joints, parents first: these arms on an adult whose shoulders are as far from the middle of the spine."""
+    size = float(sum(np.linalg.norm(arm.lever) for arm in arms) / (2 * np.linalg.norm(MEAN_ARM.lever)))
     at = {name: size * np.array(place, np.float64) for name, place in PLACES.items()}
     names = ("Hips", "Spine", "Chest", "UpperChest", "Neck", "Head")
     joints = [Joint(name, number - 1, at[name]) for number, name in enumerate(names)]
