@@ -50,8 +50,9 @@ def stop_at(frame: int):
 
 def test_an_interrupted_job_goes_on_from_its_last_border_bit_for_bit(engine, photo, wav, tmp_path, monkeypatch):
     monkeypatch.setattr(production, "SEGMENT_FRAMES", 10)
-    clean = render_file(job_of(photo, wav(2.0), tmp_path / "clean.mp4", engine), engine)
-    job = job_of(photo, wav(2.0), tmp_path / "cut.mp4", engine, motion_out=tmp_path / "m.safetensors")
+    whole, cut = tmp_path / "clean.BVH", tmp_path / "cut.BVH"
+    clean = render_file(job_of(photo, wav(2.0), tmp_path / "clean.mp4", engine, motion_out=whole), engine)
+    job = job_of(photo, wav(2.0), tmp_path / "cut.mp4", engine, motion_out=cut)
     with pytest.raises(Stopped):
         render_file(job, engine, stop_at(35))
     assert not job.out.exists()
@@ -59,7 +60,9 @@ def test_an_interrupted_job_goes_on_from_its_last_border_bit_for_bit(engine, pho
     assert report["output"]["resumed_from_frame"] == 30
     assert report["output"]["frames_sha256"] == clean["output"]["frames_sha256"]
     assert len(videos.decode(job.out)) == 50
-    assert {path.name for path in tmp_path.iterdir()} == {"clean.mp4", "cut.mp4", "m.safetensors"}
+    assert {path.name for path in tmp_path.iterdir()} == {"clean.mp4", "cut.mp4", "clean.BVH", "cut.BVH"}
+    assert cut.read_bytes() == whole.read_bytes()
+    assert b"Frames: 50\n" in cut.read_bytes()
 
 
 def test_another_seed_does_not_go_on_from_somebody_elses_segments(engine, photo, wav, tmp_path, monkeypatch):

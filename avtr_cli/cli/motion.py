@@ -16,7 +16,9 @@ app = typer.Typer(
     cls=Group, no_args_is_help=True, rich_markup_mode=None, help="Motion files: made of a call, and of one another."
 )
 
-Out = Annotated[Path, typer.Argument(metavar="OUT", help=".npz in FLAME's numbers, .safetensors, or .csv (Live Link).")]
+Out = Annotated[
+    Path, typer.Argument(metavar="OUT", help=".npz in FLAME's numbers, .safetensors, .csv (Live Link) or .bvh.")
+]
 
 
 @app.command(cls=Command, epilog=epilog("avtr motion unils call.wav call.flame.npz"))

@@ -49,7 +49,7 @@ class RenderOptions(options.JobOptions):
     ] = None
     motion_out: Annotated[
         str | None,
-        option(OUTPUT, "--motion-out", metavar="FILE", help="The motion too: .safetensors, or .csv (Live Link)."),
+        option(OUTPUT, "--motion-out", metavar="FILE", help="The motion too: .safetensors, .csv (Live Link) or .bvh."),
     ] = None
 
 

@@ -15,6 +15,8 @@ from avtr_cli.core.arrays import Doubles
 
 BELOW, BESIDE = np.array([0.0, 1.0, 0.25]), np.array([1.0, 0.0, 0.35])  # where an elbow of swivel 0 and 90 degrees is
 STRAIGHTEST, MOST_BENT = 0.9995, 2.5  # of the arm's length; radians of the elbow
+SHRUG_TURNS = 0.3  # radians of the collarbone for a shrug of 1: about 45 mm
+LIFTED_BY, LIFTED_FROM = 0.28, -0.6  # of the collarbone by the upper arm's height above it, radians
 
 
 @dataclass(frozen=True)
@@ -99,6 +101,12 @@ def reach(arm: Arm, wrists: Doubles, swivels: Doubles) -> tuple[Doubles, Doubles
     hinge = np.cross(side, towards)
     bend = np.arctan2((np.cross(along, fore) * hinge).sum(1), (along * fore).sum(1))
     return along, fore, hinge, bend
+
+
+def lift(along: Doubles) -> Doubles:
+    """Radians (...) that a collarbone rises with an upper arm that points along unit vectors (..., 3)."""
+    lifted: Doubles = LIFTED_BY * np.maximum(0.0, np.arcsin(np.clip(-along[..., 1], -1, 1)) - LIFTED_FROM)
+    return lifted
 
 
 def swivel_of(elbow: Doubles, towards: Doubles) -> float:

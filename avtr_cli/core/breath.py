@@ -11,6 +11,7 @@ from avtr_cli.core.motion_space import BODY_CHANNELS
 from avtr_cli.core.timing import FPS
 
 BREATHS_HZ = 0.23  # about 14 a minute
+CHEST_RISES, SHOULDERS_RISE = 0.010, 0.015  # radians from the mean, for a breath of 1
 
 
 def still_body(first: int, frames: int) -> Floats:

@@ -18,10 +18,11 @@ from avtr_cli.jobs.preparation import PreparedJob
 from avtr_cli.jobs.steps import OnStep, Step, unwatched
 from avtr_cli.jobs.timeline import collect
 from avtr_cli.jobs.workfolder import WorkFolder
+from avtr_cli.motion.bvh import arms_told, write_bvh
 from avtr_cli.motion.file import load_contacts, load_motion, save_motion
 from avtr_cli.motion.flame.codes import save_codes
 from avtr_cli.motion.live_link import write_live_link_csv
-from avtr_cli.motion.suffixes import FLAME_SUFFIX
+from avtr_cli.motion.suffixes import FLAME_SUFFIX, SKELETON_SUFFIX
 from avtr_cli.output.finished import Finished
 from avtr_cli.output.sequence import FIRST, PictureSequence, is_sequence
 from avtr_cli.output.video import SoundWriter, assemble
@@ -66,6 +67,8 @@ def motion(prepared: PreparedJob, folder: WorkFolder) -> Iterator[Finished]:
     path = folder.path / f"staged-motion{job.motion_out.suffix.lower()}"
     if path.suffix == ".csv":
         write_live_link_csv(path, values)
+    elif path.suffix == SKELETON_SUFFIX:
+        write_bvh(path, values, arms_told(prepared.avatars[0].identity.anatomy))
     elif path.suffix == FLAME_SUFFIX:
         save_codes(path, in_flame(prepared.avatars[0].generator, values))
     else:

@@ -36,7 +36,7 @@ class Job:
     cues: tuple[Cue, ...] = ()
     interactions: tuple[Touch, ...] = ()  # what is done to the person, as it was asked for
     from_motion: Path | None = None  # replay this motion file instead of making motion
-    motion_out: Path | None = None  # also write the motion: .safetensors, .csv for Live Link, .npz in FLAME's numbers
+    motion_out: Path | None = None  # also write the motion: .safetensors, .csv (Live Link), .bvh, .npz (FLAME)
     provenance: bool = True  # mark the file as generated
     certificate: Path | None = None  # PEM chain that signs the mark; None: one made on this machine
     private_key: Path | None = None  # of the certificate, PEM

@@ -17,11 +17,12 @@ from avtr_cli.core.protocols import Voice, WholeCallGenerator
 from avtr_cli.jobs.checking import check_writable
 from avtr_cli.jobs.preparation import replay_of
 from avtr_cli.motion.bridges.flame import FlameReplay
+from avtr_cli.motion.bvh import write_bvh
 from avtr_cli.motion.file import save_motion
 from avtr_cli.motion.flame.codes import FlameMotion, save_codes
 from avtr_cli.motion.live_link import write_live_link_csv
 from avtr_cli.motion.replay import Replay
-from avtr_cli.motion.suffixes import FLAME_SUFFIX, check_motion_suffix
+from avtr_cli.motion.suffixes import FLAME_SUFFIX, SKELETON_SUFFIX, check_motion_suffix
 from avtr_cli.streaming.engine import motion_generator
 from avtr_cli.streaming.flame import users_bridge
 
@@ -57,15 +58,17 @@ def convert_motion(path: Path, out: Path, overwrite: bool = False) -> int:
 
 
 def write_motion(path: Path, replay: Replay, seed: int) -> None:
-    """Controls (T, 58), or the whole body's (T, 94), as `path` ends: avtr's own, Live Link's, or FLAME's numbers.
+    """Controls (T, 58), or the whole body's (T, 94), as `path` ends: avtr's own, Live Link's, BVH's or FLAME's numbers.
 
-    Raises AvtrError.
+    A skeleton has the mean arms: a motion file does not tell whose it was. Raises AvtrError.
     """
     suffix = path.suffix.lower()
     if suffix == FLAME_SUFFIX:
         save_codes(path, in_flame(replay, replay.values))
     elif suffix == ".csv":
         write_live_link_csv(path, replay.values)
+    elif suffix == SKELETON_SUFFIX:
+        write_bvh(path, replay.values)
     else:
         save_motion(path, replay.space, replay.values, seed)
 

@@ -21,6 +21,7 @@ from avtr_cli.core.motion_space import SPACES, MotionSpace
 from avtr_cli.core.timing import FPS
 from avtr_cli.core.types import Motion
 from avtr_cli.motion.replay import Replay
+from avtr_cli.motion.suffixes import SKELETON_SUFFIX
 
 FORMAT = 1
 CONTACT_COLUMNS = 1 + len(Contact._fields)
@@ -91,10 +92,10 @@ def load_contacts(path: Path) -> Tensor:
 
 def _read(path: Path) -> tuple[dict[str, Any], Tensor, Tensor]:
     """Header, motion and contacts of a file as they stand in it."""
-    if path.suffix.lower() == ".csv":
+    for_others = {".csv": "a Live Link table (.csv)", SKELETON_SUFFIX: "a skeleton's motion (.bvh)"}
+    if (kind := for_others.get(path.suffix.lower())) is not None:
         raise InputError(
-            f"{path}: a Live Link table (.csv) is for other programs; to draw motion again write it with "
-            "--motion-out NAME.safetensors"
+            f"{path}: {kind} is for other programs; to draw motion again write it with --motion-out NAME.safetensors"
         )
     try:
         there = path.is_file()

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 
 from avtr_cli.core.arrays import Doubles, Floats
+from avtr_cli.core.breath import CHEST_RISES, SHOULDERS_RISE
 from avtr_cli.core.motion_space import ARKIT_BLENDSHAPES, CONTROLS, FULL
 from avtr_cli.core.rotation import matrix_of, turn_matrix
 from avtr_cli.render.gaussian.body_model import BodyModel
@@ -25,7 +26,6 @@ LOOK = np.array([0.45, -0.55])  # radians of pitch and yaw for a look of 1 downw
 METRES = 0.092  # of a head's shift of 1: the distance of the outer corners of the eyes
 STANDING = 0.3  # share of a shift where the feet are seen: they would slide
 NARROWEST, WIDEST = -0.3, 1.2  # weights of face units: below 0 the opposite is drawn
-CHEST_RISES, SHOULDERS_RISE = 0.010, 0.015  # radians from the mean, for a breath of 1
 SPINE = {"spine05": 0.15, "spine04": 0.2, "spine03": 0.25, "spine02": 0.2, "spine01": 0.2}  # shares of its turn
 FURTHEST_TRUNK = np.radians([12.0, 6.0, 22.0, 26.0, 12.0])  # of hips' turn and tilt, and of the spine
 FURTHEST_HIPS = 0.08  # m

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from avtr_cli.core.arms import SHRUG_TURNS, lift
 from avtr_cli.core.arrays import Doubles, Rotation, Vector
 from avtr_cli.core.rotation import turn_matrix
 from avtr_cli.render.gaussian.body_model import BodyModel
@@ -18,8 +19,6 @@ from avtr_cli.render.gaussian.fingers import Fingers
 
 SIDES = ("L", "R")
 PER_SIDE = 14
-SHRUGS = 0.3  # radians of the collarbone for a shrug of 1: about 45 mm
-LIFTED_BY, LIFTED_FROM = 0.28, -0.6  # of the collarbone by the upper arm's height above it, radians
 UPPER_TWIST, FORE_TWIST = 0.4, 0.6  # shares of the twist that the upper half of each takes
 LEAVES = (0.15, 0.65)  # radians in all over which a hand leaves the photo's pose
 STRAIGHTEST = 0.9995  # of a leg's length
@@ -72,7 +71,7 @@ def turn_arm(limb: Limb, row: Doubles, turns: Doubles, breath: float) -> float:
     first = whole @ turn_matrix(-(1 - UPPER_TWIST) * twist * limb.along)
     pronated = [turn_matrix(limb.sign * share * row[5] * limb.fore) for share in (FORE_TWIST, 1.0)]
     bent = turn_matrix(limb.sign * (row[6] * limb.little + row[7] * limb.palm))
-    lifted = SHRUGS * row[0] + breath + _lift(whole @ limb.along) - _lift(limb.along)
+    lifted = SHRUG_TURNS * row[0] + breath + float(lift(whole @ limb.along)) - float(lift(limb.along))
     lifted_by = turn_matrix(np.array([0, 0, -limb.sign * lifted]))
     wanted = [
         lifted_by @ collarbone, lifted_by @ shoulder, first @ upper, whole @ lower, whole @ elbow @ fore,
@@ -83,11 +82,6 @@ def turn_arm(limb: Limb, row: Doubles, turns: Doubles, breath: float) -> float:
     if gone or row[8:].any():
         turns[limb.fingers.bones] = turn_matrix(limb.fingers.turned(row[8:12], row[12], row[13], gone))
     return gone
-
-
-def _lift(along: Vector) -> float:
-    """Radians that a collarbone rises with an upper arm that points `along`."""
-    return LIFTED_BY * max(0.0, float(np.arcsin(np.clip(-along[1], -1, 1))) - LIFTED_FROM)
 
 
 def _twist(vector: Vector, axis: Vector) -> float:
