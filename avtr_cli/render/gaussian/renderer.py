@@ -107,7 +107,8 @@ class _Memory:
         if (width, height) not in self.splatters:
             while len(self.splatters) >= KEPT:
                 self.splatters.pop(next(iter(self.splatters)))
-            self.splatters[width, height] = choose_splatter(height, width, device, kernels, LOW_PASS)
+            threads = torch.get_num_threads()  # `runtime.threads`
+            self.splatters[width, height] = choose_splatter(height, width, device, kernels, LOW_PASS, threads)
         return self.splatters[width, height]
 
 
