@@ -18,6 +18,7 @@ from avtr_cli.core.arrays import Doubles, Floats, Image, Indices
 from avtr_cli.core.folders import cache_folder
 from avtr_cli.core.logs import NOTICE
 from avtr_cli.kernels import compiling, contact, eyes, grid, mouth, picture, points, strips
+from avtr_cli.kernels import yuv as yuv  # not called here, but made ready with what is
 from avtr_cli.render.mesh import mouth as mouth_parts
 from avtr_cli.render.mesh.contact import blood_shares
 from avtr_cli.render.mesh.controls import Controls
