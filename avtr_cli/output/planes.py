@@ -32,7 +32,7 @@ def converter(kernels: str = "auto") -> ToPlanes:
     try:
         from avtr_cli.kernels import compiling, yuv
 
-        compiling.load(cache_folder() / "kernels", lambda said: logger.log(NOTICE, said))
+        compiling.load(cache_folder() / "kernels", lambda said: logger.log(NOTICE, said), [yuv.__name__])
     except Exception as error:  # whatever Numba raises where it does not go with this NumPy, LLVM or CPU
         logger.info("pictures are converted by the plain form: %s", error)
         return plain

@@ -99,7 +99,7 @@ def compose(
     (T, 8); `parted` as in `from_photo`.
     """
     manner = manner or Manner()
-    controls = _Controls(face.new_zeros(face.shape[0], len(CONTROLS)))
+    controls = _Controls(face.new_zeros(face.shape[0]))
     f = dict(zip(FACE, face.unbind(-1), strict=True))
     for name, gain in TALK_GAINS.items():
         f[name] = gain * f[name]
@@ -113,8 +113,9 @@ def compose(
     x = g["gazeX"] * gaze - VOR * yaw / EYE_RANGE_DEGREES
     y = g["gazeY"] * gaze - VOR * pitch / EYE_RANGE_DEGREES
     _look(controls.put, x, y, g["blink"].clamp(0, 1), hanging)
-    controls.values[:, : _COLUMN["headPitch"]].clamp_(0, 1)
-    return controls.values
+    values = controls.together()
+    values[:, : _COLUMN["headPitch"]].clamp_(0, 1)
+    return values
 
 
 @dataclass(frozen=True)
@@ -132,13 +133,17 @@ class Manner:
 
 
 class _Controls:
-    """Controls (T, 58) that are filled channel by channel."""
+    """The channels of 58 controls, each (T,), `unset` until it is put."""
 
-    def __init__(self, values: Tensor):
-        self.values = values
+    def __init__(self, unset: Tensor):
+        self._channels, self._dtype = [unset] * len(CONTROLS), unset.dtype
+
+    def together(self) -> Tensor:
+        """(T, 58)."""
+        return torch.stack(self._channels, dim=1).to(self._dtype)
 
     def put(self, name: str, value: Tensor) -> None:
-        self.values[:, _COLUMN[name]] = value
+        self._channels[_COLUMN[name]] = value
 
     def both(self, name: str, left: Tensor, right: Tensor | None = None) -> None:
         """Both sides of the face alike, or each its own."""
