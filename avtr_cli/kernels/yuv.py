@@ -1,8 +1,7 @@
-"""Pictures in red, green and blue into what H.264 keeps: a brightness of each pixel, two colour differences of each four.
+"""Pictures in red, green and blue into what H.264 keeps: brightness of each pixel, two colour differences of each four.
 
 BT.709 in limited range: black is 16, white 235, and the differences of a grey are 128. All in whole numbers, rounded
-once: the plain form (`output/planes.py`) gives the same bytes, and so does every CPU. The colour of four pixels is their
-mean.
+once: the plain form (`output/planes.py`) gives the same bytes, and so does every CPU. The colour of four is their mean.
 """
 
 from __future__ import annotations

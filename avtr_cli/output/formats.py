@@ -120,4 +120,5 @@ def _h264(config: OutputConfig) -> tuple[str, ...]:
             "-b:v",
             "0",
         )
-    return (*frame, "-c:v", "libx264", "-preset", config.speed, "-crf", str(config.crf), "-threads", "2", *_QUICKER.get(config.speed, ()))
+    quality = ("-preset", config.speed, "-crf", str(config.crf), *_QUICKER.get(config.speed, ()))
+    return (*frame, "-c:v", "libx264", *quality, "-threads", "2")

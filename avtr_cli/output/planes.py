@@ -26,7 +26,7 @@ ToPlanes = Callable[[Image, Grey], object]
 
 
 def converter(kernels: str = "auto") -> ToPlanes:
-    """The compiled loop, made ready, or `plain` where `kernels`, as `runtime.kernels`, is off or Numba does not work."""
+    """The compiled loop, made ready; `plain` where `kernels`, as `runtime.kernels`, is off or Numba does not work."""
     if kernels == "off":
         return plain
     try:
@@ -51,5 +51,6 @@ def plain(picture: Image, planes: Grey) -> None:
 
 
 def _weighed(colours: NDArray[np.int32], weights: tuple[int, int, int]) -> NDArray[np.int32]:
-    red, green, blue = weights
-    return red * colours[..., 0] + green * colours[..., 1] + blue * colours[..., 2]
+    red, green, blue = (np.int32(weight) for weight in weights)
+    weighed: NDArray[np.int32] = red * colours[..., 0] + green * colours[..., 1] + blue * colours[..., 2]
+    return weighed

@@ -103,7 +103,7 @@ class SegmentWriter:
                 try:
                     began, had_done = time.perf_counter(), time.thread_time()
                     self._pipe.write(self._to_encode(buffer).data.cast("B"))
-                    self.digests += hashlib.sha256(buffer).digest()
+                    self.digests += hashlib.sha256(buffer.data).digest()
                     self.encode_ms.append((time.perf_counter() - began) * 1e3)
                     self.encode_cpu_ms.append((time.thread_time() - had_done) * 1e3)
                 except BaseException as failure:

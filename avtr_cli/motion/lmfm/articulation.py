@@ -64,20 +64,21 @@ def close_lips(mouth: Tensor, bilabial: Tensor, labiodental: Tensor, shut: Tenso
     jaw, upper, lower, stretch, funnel, pucker, tongue = mouth.unbind(-1)
     c, f = bilabial, labiodental
     jaw = jaw * (1 - 0.55 * c) * (1 - 0.3 * f)
-    parting = (1 - c) * (1 - 0.5 * f)
+    apart = 1 - c
+    parting = apart * (1 - 0.5 * f)
     closed = torch.maximum(torch.clamp(1.02 * c, max=1.0), torch.maximum(0.4 * f, shut))
     return {
         "jawOpen": jaw,
         "mouthClose": closed * jaw.clamp(min=SEAL_JAW),
-        "mouthUpperUp": upper * (1 - c) + 0.12 * f * (1 - c),
+        "mouthUpperUp": upper * apart + 0.12 * f * apart,
         "mouthLowerDown": lower * parting,
-        "mouthStretch": stretch * (1 - c),
+        "mouthStretch": stretch * apart,
         "mouthFunnel": funnel * (1 - 0.5 * c),
         "mouthPucker": pucker * (1 - 0.3 * c),
         "mouthPress": 0.3 * c,
         "mouthRoll": 0.15 * c,
-        "mouthRollLower": 0.15 * c + 0.42 * f * (1 - c),
-        "tongueOut": 0.4 * tongue * (1 - c),
+        "mouthRollLower": 0.15 * c + 0.42 * f * apart,
+        "tongueOut": 0.4 * tongue * apart,
     }
 
 
