@@ -99,7 +99,7 @@ VIDEOS = tuple(suffix for suffix in FORMATS if suffix != SUFFIX)
 
 
 _QUICKER = {"veryfast": ("-x264-params", "me=dia:partitions=i4x4,i8x8")}
-"""Of x264's presets, by measurement on our pictures: a fifth of the time for 6 % of the bytes, as good to the eye."""
+"""Of x264's presets, by measurement on our pictures: a quarter less time, 7 % more bytes, as good to the eye."""
 
 
 def _h264(config: OutputConfig) -> tuple[str, ...]:
