@@ -23,6 +23,7 @@ from avtr_cli.evaluation.measure import Measure
 from avtr_cli.evaluation.touch.clips import DOES, TOUCHED_AT, motion_of, silence
 from avtr_cli.kernels import skinning
 from avtr_cli.motion.body.answers import reaches
+from avtr_cli.motion.body.cheek import reaches_cheek
 from avtr_cli.render.gaussian.arms import CHEEK
 from avtr_cli.render.gaussian.avatar import BodyAvatar
 from avtr_cli.render.gaussian.body_model import HEAD, LEFT_ARM, NECK, RIGHT_ARM, TRUNK, BodyModel
@@ -94,7 +95,8 @@ def _hands(
 ) -> Iterator[tuple[str, float]]:
     avatar: BodyAvatar = identity.kept.avatar
     model, frames = avatar.model, range(0, len(twin.values), EVERY)
-    free = [side for side in (0, 1) if arm_of(avatar.arms[side]).free]
+    arms = [arm_of(row) for row in avatar.arms]
+    free = [side for side in (0, 1) if arms[side].free and reaches_cheek(arms[side])]
     untouched = list(skin(identity, twin, frames)) if free else []
     head, trunk = np.isin(model.vertex_limb, (HEAD, NECK)), model.vertex_limb == TRUNK
     for side, name in enumerate(SIDES):
@@ -118,7 +120,8 @@ def _hands(
                     near = np.linalg.norm(one[hand] - one[cheek].mean(0), axis=1).min()
                     yield "hand.from_cheek_m", float(near)
                 yield "hand.in_head_m", deepest(model, one, arm, head)
-                yield "hand.in_trunk_m", deepest(model, one, arm, trunk) - deepest(model, other, arm, trunk)
+                deep = [max(deepest(model, vertices, arm, trunk), 0.0) for vertices in (one, other)]
+                yield "hand.in_trunk_m", deep[0] - deep[1]
             yield "hand.returned_m", float(np.linalg.norm(one[hand] - other[hand], axis=1).max())
 
 

@@ -25,8 +25,8 @@ from avtr_cli.core.rotation import turn_matrix
 from avtr_cli.core.runtime import one_thread
 from avtr_cli.core.timing import CHUNK_FRAMES
 from avtr_cli.core.types import BODY_CUES, Asked, Cue, Identity, Motion, MotionState, Window
-from avtr_cli.motion.body.answers import reaches, trunk_answers
-from avtr_cli.motion.body.cheek import cheek_turned, to_cheek
+from avtr_cli.motion.body.answers import Reach, reaches, trunk_answers
+from avtr_cli.motion.body.cheek import cheek_turned, reaches_cheek, to_cheek
 from avtr_cli.motion.body.deciding import NUMBERS, Clock, Hazards, Heard, decide, do_cues
 from avtr_cli.motion.body.hands import Hands, Manner
 from avtr_cli.motion.body.heads import BEFORE, HISTORY, MIXED, SHIPPED, STYLE, Heads, hearing_sha256, load_heads
@@ -120,7 +120,9 @@ class WithBody:
         """The body's columns of a chunk, (5, 36), and what is remembered after it."""
         hands, clock, trunk = self._remembered(own)
         who, may = own["who"].tolist(), hands.free
-        answering = reaches(touches, may if self.config.liveliness else (), who) if touches else ()
+        answering: tuple[Reach, ...] = ()
+        if touches and self.config.liveliness:
+            answering = reaches(touches, [arm for arm in may if reaches_cheek(hands.arms[arm])], who)
         rng = np.random.default_rng([*own["who"].tolist(), index, _STREAM])
         numbers, normal = rng.random((CHUNK_FRAMES, NUMBERS)), rng.standard_normal((CHUNK_FRAMES, len(SWAYS) + 6))
         moving = [side for side in hands.free if self.config.liveliness and hands.arms[side].free]
