@@ -15,7 +15,7 @@ from scipy.spatial import cKDTree
 from avtr_cli.core.arms import arm_of
 from avtr_cli.core.arrays import Doubles, Floats, Mask
 from avtr_cli.core.interaction import Interaction
-from avtr_cli.core.motion_space import ARKIT_BLENDSHAPES, CONTROLS
+from avtr_cli.core.motion_space import ARKIT_BLENDSHAPES
 from avtr_cli.core.regions import RegionMap
 from avtr_cli.core.timing import FPS
 from avtr_cli.core.types import Identity, Motion
@@ -39,7 +39,7 @@ BODIES: dict[str, Measure] = {
     "hand.in_head_m": Measure("deepest of hand and forearm in head and neck, ever", None, 0.0),
     "hand.in_trunk_m": Measure("the same in the trunk, more than of the untouched", None, 0.01),
     "hand.returned_m": Measure("the hand from the untouched at +6 s, largest", None, 0.02),
-    "hand.kept": Measure("share of touches after which an arm that is not free stays", 1.0),
+    "hand.kept_m": Measure("how far the hand of an arm that is not free goes along with the body", None, 0.10),
 }  # fmt: skip
 """Needed bounds are judgements; a photo without a free arm, or of whom no shoulder is seen, has no number."""
 
@@ -47,7 +47,6 @@ SOON, LATER = round(0.4 * FPS), 6 * FPS  # frames after the touch
 EVERY = 3  # frames of which skin is looked at
 SLAPPED = ("slap", "punch")  # words after which a hand surely goes to the cheek
 TOUCHING = 0.06  # m from the skin beyond which nothing can be in it
-STAYS = 0.35  # radians of an arm's joints that count as staying: a hand that keeps its place while the trunk turns
 SIDES = ("left", "right")
 
 
@@ -97,7 +96,7 @@ def _hands(
     model, frames = avatar.model, range(0, len(twin.values), EVERY)
     arms = [arm_of(row) for row in avatar.arms]
     free = [side for side in (0, 1) if arms[side].free and reaches_cheek(arms[side])]
-    untouched = list(skin(identity, twin, frames)) if free else []
+    untouched = list(skin(identity, twin, frames))
     head, trunk = np.isin(model.vertex_limb, (HEAD, NECK)), model.vertex_limb == TRUNK
     for side, name in enumerate(SIDES):
         region = f"{name}_cheek"
@@ -109,20 +108,21 @@ def _hands(
             touch = regions.touched(TOUCHED_AT, word, *regions.centre(region))
             made = _made(engine, identity, touch, seed)
             if side not in free:
-                joints = slice(len(CONTROLS) + 9 + 14 * side, len(CONTROLS) + 13 + 14 * side)
-                apart = (made.values - twin.values)[:, joints].abs().max()
-                yield "hand.kept", float(apart < STAYS)
+                pairs = zip(skin(identity, made, frames), untouched, strict=True)
+                apart = [float(np.linalg.norm((one[hand] - other[hand]).mean(0))) for one, other in pairs]
+                yield "hand.kept_m", max(apart)
                 continue
             [reach] = reaches((touch,), free, (seed, identity.person))
             stays = range(reach.leaves + reach.takes + 1, reach.over - reach.returns)
-            for frame, one, other in zip(frames, skin(identity, made, frames), untouched, strict=True):
+            in_trunk = [0.0]
+            for frame, one in zip(frames, skin(identity, made, frames), strict=True):
                 if frame in stays:
                     near = np.linalg.norm(one[hand] - one[cheek].mean(0), axis=1).min()
                     yield "hand.from_cheek_m", float(near)
                 yield "hand.in_head_m", deepest(model, one, arm, head)
-                deep = [max(deepest(model, vertices, arm, trunk), 0.0) for vertices in (one, other)]
-                yield "hand.in_trunk_m", deep[0] - deep[1]
-            yield "hand.returned_m", float(np.linalg.norm(one[hand] - other[hand], axis=1).max())
+                in_trunk.append(deepest(model, one, arm, trunk))
+            yield "hand.in_trunk_m", max(in_trunk) - max(0.0, *(deepest(model, one, arm, trunk) for one in untouched))
+            yield "hand.returned_m", float(np.linalg.norm(one[hand] - untouched[-1][hand], axis=1).max())
 
 
 def _poses(identity: Identity, motion: Motion, frames: Sequence[int]) -> Iterator[Moves]:
