@@ -100,8 +100,8 @@ def skeleton(arms: tuple[Arm, Arm]) -> list[Joint]:
         joints += _chain(joints, side, "UpperChest", [(name, place * flip) for name, place in chain])
         hand = _hand_axes(arm.hand @ axes, _little(arm, fore))
         for finger, points in zip(skeleton_hand.NAMES, wrist + size * skeleton_hand.joints() @ hand, strict=True):
-            names = [f"Hand{finger}{number}" for number in (1, 2, 3)]
-            joints += _chain(joints, side, f"{side}Hand", list(zip(names, points[:-1] * flip, strict=True)))
+            called = [f"Hand{finger}{number}" for number in (1, 2, 3)]
+            joints += _chain(joints, side, f"{side}Hand", list(zip(called, points[:-1] * flip, strict=True)))
             joints[-1] = joints[-1]._replace(end=points[-1] * flip)
     for side, flip in (("Left", 1.0), ("Right", MIRROR)):
         joints += _chain(joints, side, "Hips", [(name, at[name] * flip) for name in LEG])

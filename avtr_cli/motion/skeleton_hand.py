@@ -32,7 +32,7 @@ def joints() -> Doubles:
     """(5, 4, 3) m: three joints and the end of each finger of a relaxed hand."""
     placed = np.stack([_POINTS[name] for name in NAMES])
     turned = _turned(hand_shapes.flat(RELAXED)[None], np.zeros((1, FINGERS)))[0]
-    at = placed[:, :1]
+    at: Doubles = placed[:, :1]
     for joint in range(JOINTS):
         bone = placed[:, joint + 1] - placed[:, joint]
         at = np.concatenate([at, at[:, -1:] + (turned[:, joint] @ bone[..., None])[..., 0][:, None]], axis=1)

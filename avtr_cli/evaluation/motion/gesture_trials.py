@@ -24,7 +24,7 @@ from avtr_cli.motion.bvh import MIDDLE, PLACES, SPINE
 
 TRIALS: dict[str, Measure] = {
     "long.hung_s": Measure("longest that a hand is away from its rest while the own voice is still, s", None, 4),
-    "long.end_m": Measure("m of the farther hand from its rest, six seconds after the last word", None, 0.05),
+    "long.end_m": Measure("m of the farther hand from its rest, six seconds after the last word", None, 0.08),
     "long.rest_drift_m": Measure("hands at rest, last fifth of the call less the first, m", None, 0.01),
     "long.home_drift_m": Measure("raised hands, the same", None, 0.05),
     "partner.beats_of_words": Measure("beats a minute of the partner's words, the own side silent", None, 0.0),

@@ -67,7 +67,8 @@ def _reachable(wrist: Doubles) -> Doubles:
     if short <= 0:
         return wrist
     along = float(wrist @ AWAY)
-    return wrist + (np.sqrt(along**2 + short) - along) * AWAY
+    moved: Doubles = wrist + (np.sqrt(along**2 + short) - along) * AWAY
+    return moved
 
 
 def to_cheek(hands: Hands, arm: int, takes: int, stays: int, returns: int) -> None:
