@@ -151,7 +151,7 @@ def _at_the_side(touch: Interaction, share: float) -> tuple[Swing, ...]:
         )  # fmt: skip
         return (back,)
     if touch.tone == "neutral":
-        return (Swing(0.04, 0.22, 0.25, 0.8, (4.0 + 1.5 * force) * share, -0.5 * share, shrug=0.2 * share),)
+        return (Swing(0.04, 0.22, 0.25, 0.8, (4.8 + 1.5 * force) * share, -0.5 * share, shrug=0.2 * share),)
     if touch.word.kind == "tickle":
         return (
             Swing(0.10, 0.2, 1.0, 0.6, 3.0 * share, side=-2.0 * share, hertz=2.1),

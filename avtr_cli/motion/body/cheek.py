@@ -13,7 +13,7 @@ from avtr_cli.motion.body.hands import Hands, columns
 from avtr_cli.motion.body.plans import Key
 from avtr_cli.motion.body.task import ARM, FLEX, HALF_SHOULDERS, OPEN, SUPIN, SWIVEL, TRUNK, UP, WRIST, within_reach
 
-OFF_SKIN = 0.056  # m from the skin to the middle of a hand: half its thickness, and a finger's breadth of air
+OFF_SKIN = 0.053  # m from the skin to the middle of a hand: half its thickness, and a finger's breadth of air
 ALONG_HAND = 0.13  # m from the wrist to what of the hand is beside the cheek: the fingers
 ELBOWS = range(15, 65, 5)  # degrees of swivel: before the ribs, and farther out
 ROOM = 0.07  # arm lengths: half the thickness of a sleeved elbow, and a little air
