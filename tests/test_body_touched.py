@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from avtr_cli.core.arms import MEAN_ARM
+from avtr_cli.core.arms import MEAN_ARM, posed
 from avtr_cli.core.config import BodyConfig, MotionConfig
 from avtr_cli.core.interaction import TONES, WORDS, Interaction
 from avtr_cli.core.motion_space import FULL
@@ -17,8 +17,10 @@ from avtr_cli.core.regions import REGIONS
 from avtr_cli.motion.body.answers import LONGEST, reaches, trunk_answers
 from avtr_cli.motion.body.cheek import ALONG_HAND, OFF_SKIN, at_cheek, cheek_turned, reaches_cheek
 from avtr_cli.motion.body.generator import WithBody
-from avtr_cli.motion.body.task import TORSO
+from avtr_cli.motion.body.task import HOME, TORSO, rest_of
+from avtr_cli.motion.body.to_body import to_body
 from avtr_cli.motion.lmfm.generator import LmfmGenerator
+from avtr_cli.render.gaussian.limbs import KEPT_LEAVES, left_photo
 from avtr_cli.streaming.session import StreamingSession
 from tests.test_body_motion import Unseen, dialogue, performed, somebody, wrist
 
@@ -166,3 +168,15 @@ def test_a_second_touch_takes_the_hand_on_from_where_it_is(generator):
     places = np.stack([wrist(row, MEAN_ARM, LEFT) for row in made[:, 66:80]])
     assert np.abs(np.diff(places, n=2, axis=0)).max() < 0.08
     assert places[-1, 1] < -0.9
+
+
+def test_an_arm_that_is_not_free_keeps_the_photo_s_hand_and_what_it_holds_while_the_trunk_turns():
+    """Its joints turn to keep the hand in its place, and that is no gesture: nothing is painted anew."""
+    held = posed(replace(MEAN_ARM, free=False, pinned=True, rest=np.array([0.31, -0.85, -0.43, 10.0])))
+    rest, torso = np.stack([rest_of(held)] * 2)[None].repeat(50, 0), np.zeros((50, len(TORSO)))
+    torso[:, TWIST], torso[:, LEAN] = np.linspace(-8, 8, 50), np.linspace(5, -5, 50)
+    kept = to_body(rest, torso, (held, held))[:, 8:22]
+    assert max(left_photo(row) for row in kept) > 0.5  # of an arm that gestures
+    assert max(left_photo(row, KEPT_LEAVES) for row in kept) == 0
+    raised = to_body(np.broadcast_to(HOME, (1, 2, 10)), torso[25:26] * 0, (held, held))[0, 8:22]
+    assert left_photo(raised, KEPT_LEAVES) == 1  # which body.arms may ask for

@@ -133,7 +133,7 @@ def _rest(model: BodyModel, heads: Doubles, fit: BodyFit, arms: tuple[Measured, 
     turned, _ = posed(model, heads, fit.turns, fit.shift)
     joints = model.joints_of(fit.shape).astype(np.float64)
     limbs = [
-        limb_of(model, turned, side, measured.axes, fingers_of(model, joints, fit.turns, side))
+        limb_of(model, turned, side, measured.axes, measured.arm.free, fingers_of(model, joints, fit.turns, side))
         for side, measured in zip(SIDES, arms, strict=True)
     ]
     return rest_of(model, heads, fit.turns, fit.shift, limbs, standing)
