@@ -150,9 +150,10 @@ class WithBody:
             torso.append(trunk.step(normal[frame, : len(SWAYS)], voices, row[_SHIFT], arms[-1], hands.rest, head))
             if touches:
                 torso[-1] += trunk_answers(touches, at, who)
-                for one in busy:
-                    turned = _turned_head(controls[frame], torso[-1], one.arm)
-                    arms[-1][one.arm, WRIST] += one.near(at) * cheek_turned(hands.arms[one.arm], turned)
+                for arm in {one.arm for one in busy}:
+                    near = max(one.near(at) for one in busy if one.arm == arm)
+                    turned = _turned_head(controls[frame], torso[-1], arm)
+                    arms[-1][arm, WRIST] += near * cheek_turned(hands.arms[arm], turned)
             clock.tick(voices.own > 0.5)
         rows = to_body(np.stack(arms), np.stack(torso), hands.arms)
         return rows, {"who": own["who"], "arms": own["arms"]} | _told(hands, clock, trunk, paths)
