@@ -1,6 +1,6 @@
 """What motion has to know of a photo's arms: how long they are, how they rest, and where they may go.
 
-A renderer measures it and hands it on as the row `body` of `Identity.anatomy`, float64 (2, 33), left and right. All
+A renderer measures it and hands it on as the row `body` of `Identity.anatomy`, float64 (2, 34), left and right. All
 is in the chest's axes, x to the left, y down, z to the back; the right arm's is mirrored, as if it were a left one.
 Two bones reach a wrist in one way once the elbow's side is chosen, its `swivel`: 0 degrees below, 90 outside.
 """
@@ -62,7 +62,7 @@ class Arm:
         return self.upper + self.fore
 
     def row(self) -> Doubles:
-        """(33,): all of it in order."""
+        """(34,): all of it in order."""
         return np.concatenate([np.atleast_1d(np.asarray(getattr(self, one.name), np.float64)) for one in fields(self)])
 
 

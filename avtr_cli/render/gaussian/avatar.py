@@ -38,7 +38,7 @@ class BodyAvatar:
     heads, rest_skin  float64 (J, 3) and float32 (V, 3) at rest; `rest` the pose of the photo
     moving, units     vertices that face units move, and float32 (52, n, 3) how
     hands             what the left and the right hand become when they leave the photo's pose
-    arms              float64 (2, 33): what motion knows of them; holds: the sides, L and R, of hands that hold a thing
+    arms              float64 (2, 34): what motion knows of them; holds: the sides, L and R, of hands that hold a thing
     pivot             float64 (3,) m: the middle of the body, about which a camera is walked
     camera            the photo's; plate uint8 (H, W, 3): the photo without the person
     """
