@@ -20,7 +20,7 @@ from avtr_cli.perception.portrait import find_portrait
 from avtr_cli.perception.template import rotation_matrix, template
 from avtr_cli.training import objective
 from avtr_cli.training.dataset import UNKNOWN_VISEME, Corpus, write_corpus
-from avtr_cli.training.people import gates, importing, rehearsal, solver, voice
+from avtr_cli.training.people import gates, importing, lessons, rehearsal, solver, voice
 from avtr_cli.training.people.folder import sources_in
 from avtr_cli.training.people.heads import heads_of
 from avtr_cli.training.people.learning import recovered
@@ -176,10 +176,10 @@ def test_commanded_mouth_lids_and_head_are_found_again_in_a_render(acted):
 @pytest.mark.slow
 def test_a_solver_that_has_learned_a_take_gives_it_back_and_its_mirror_image_mirrored(acted):
     controls, take = acted
-    own = solver.fit([take])
+    own = lessons.fit([take])
     flip = np.array([-1.0, 1.0, 1.0])
     mirrored = own.of(take.points[:, template().mirror] * flip + np.array([192.0, 0, 0]))
-    np.testing.assert_allclose(mirrored, solver.mirrored_controls(own.of(take.points)), atol=0.03)
+    np.testing.assert_allclose(mirrored, lessons.mirrored_controls(own.of(take.points)), atol=0.03)
     assert recovered(own.of(take.points), controls)["mouth"] > 0.85
 
 
@@ -188,9 +188,33 @@ def test_the_command_learns_a_table_from_a_portrait_that_acts(avtr, tmp_path):
     table = tmp_path / "table.npz"
     code, out, _ = avtr("train", "solver", PORTRAIT, "-o", table, "--seconds", 2, "--lessons", 1, "--size", 128)
     assert (code, out.strip()) == (0, str(table))
-    with np.load(table) as made:
-        assert made["weights"].shape == (2 * len(solver.LOOKED_AT), len(CONTROLS))
-        assert np.isfinite(made["weights"]).all()
+    made = solver.read(table)
+    assert made.basis.shape[0] == 2 * len(solver.LOOKED_AT) * (2 * solver.CONTEXT + 1)
+    assert len(made.nets) == len(solver.NETS)
+    assert np.isfinite(made.of(face(3))).all()
+
+
+@pytest.mark.slow
+def test_the_same_lessons_make_the_same_solver(acted):
+    _, take = acted
+    one, other = (lessons.fit([take], steps=20) for _ in range(2))
+    np.testing.assert_array_equal(one.nets[0].layers[-1][0], other.nets[0].layers[-1][0])
+    np.testing.assert_array_equal(one.of(take.points), other.of(take.points))
+
+
+def test_a_solver_read_back_solves_as_before_it_was_written(tmp_path):
+    points = face(12) + np.random.default_rng(1).normal(0, 2, (12, 478, 3))
+    solver.write(solver.shipped(), path := tmp_path / "again.npz")
+    np.testing.assert_array_equal(solver.read(path).of(points), solver.shipped().of(points))
+
+
+def test_frames_around_tell_of_the_one_between_and_lost_ones_are_as_their_neighbours():
+    shapes = np.arange(10.0)[:, None, None] * np.ones((10, 478, 3))
+    shapes[4:6] = np.nan
+    told = solver.features(shapes, np.zeros((478, 3))).reshape(10, 2 * solver.CONTEXT + 1, -1)[:, :, 0]
+    np.testing.assert_array_equal(told[0], [0, 0, 0, 0, 1, 2, 3])
+    np.testing.assert_array_equal(told[9], [6, 7, 8, 9, 9, 9, 9])
+    np.testing.assert_array_equal(told[3], [0, 1, 2, 3, 3, 6, 6])
 
 
 def test_weights_are_between_zero_and_one_and_frames_without_a_face_stay_unsolved():

@@ -229,7 +229,7 @@ def solver(
     photos: Annotated[list[Path], typer.Argument(help="Portraits that act: their faces are commanded, and watched.")],
     out: Annotated[Path, typer.Option("-o", "--out", help="The table to write.")] = Path("face_solver.npz"),
     seconds: Annotated[float, typer.Option(help="Length of a lesson.", min=2)] = 36.0,
-    lessons: Annotated[int, typer.Option(help="Lessons of each portrait.", min=1)] = 2,
+    lessons: Annotated[int, typer.Option(help="Lessons of each portrait.", min=1)] = 6,
     size: Annotated[int, typer.Option(help="Side of its pictures in pixels.", min=128)] = 256,
     seed: _Seed = 1,
 ) -> None:

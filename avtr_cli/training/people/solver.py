@@ -1,14 +1,13 @@
 """The face of one person over a video into the 58 controls that would make our renderer's face do the same.
 
-A linear map from how far lips, brows, lids and irises lie from the person's own calm face, learned by ridge regression
-on renders of our own with known controls (`fit`, of `rehearsal.Take`s); the head's six come from its pose. What pulls
-against each other is solved as one number, since a map that is linear can have a sign but no threshold, and split
-after. A ridge is what trembling points ask for: its size is that of Face Mesh's own noise.
+How far lips, brows, lids and irises lie from the person's own calm face, over seven frames, in principal components; a
+ridge regression takes those to weights, and two small nets add what a line cannot say: of the mouth, and of brows,
+smiles and gaze (`lessons` learns all three on renders of our own with known controls). The head's six come from its
+pose. What pulls against each other is solved as one number, and split after.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -16,12 +15,12 @@ from pathlib import Path
 import numpy as np
 from scipy.ndimage import maximum_filter1d
 from scipy.signal import savgol_filter
+from scipy.special import erf
 
-from avtr_cli.core.arrays import Doubles, Floats, Mask, Points
+from avtr_cli.core.arrays import AnyArray, Doubles, Floats, Indices, Mask, Points
 from avtr_cli.core.files import replacing
 from avtr_cli.core.motion_space import ARKIT_BLENDSHAPES, CONTROLS, SEAL_JAW
 from avtr_cli.core.shipped import asset
-from avtr_cli.perception.template import template
 from avtr_cli.perception.topology import (
     CHEEKS,
     CHIN,
@@ -36,10 +35,9 @@ from avtr_cli.perception.topology import (
 )
 from avtr_cli.training.people.heads import Heads, heads_of
 from avtr_cli.training.people.neutral import calm_face, lip_gap
-from avtr_cli.training.people.rehearsal import REST, Take
 
 ASSET = asset("face_solver.npz")
-NOISE = 0.004  # EO that a point trembles by: the ridge; up to .01 recovery is the same
+CONTEXT = 3  # frames to each side that tell of the one between
 _UPPER_BROWS = (70, 63, 105, 66, 107, 300, 293, 334, 296, 336)
 _JAW_LINE = (148, 176, 149, 150, 136, 172, 377, 400, 378, 379, 365, 397, 18, 200, 199, 83, 313, 201, 421)
 _AROUND_LIPS = (57, 212, 216, 206, 92, 165, 167, 164, 393, 391, 322, 426, 436, 432, 287, 186, 410, 43, 273, 106, 335)
@@ -60,6 +58,8 @@ OPPOSED = (
     ("jawLeft", "jawRight"),
 )
 """(more, less): solved as one number each, more - less."""
+NETS = ("mouth", "rest")
+"""What `Solver.nets` are of, in this order."""
 _SHAPES = len(ARKIT_BLENDSHAPES)
 _JAW, _CLOSE = CONTROLS.index("jawOpen"), CONTROLS.index("mouthClose")
 _LIPS_CALM, _LIPS_MEET, _LIPS_APART = 0.03, 0.02, 0.03  # EO: calm lips are no further apart; how sharply; plainly open
@@ -69,12 +69,39 @@ _SMOOTH, _DEGREE = 5, 2  # frames and degree of the zero-phase smoothing (Savitz
 
 
 @dataclass(frozen=True)
-class Solver:
-    """float64 `weights` (features, 58) and `bias` (58,): displacements in EO -> `joined` weights, and what is to be
-    added to the head's pose, which a face that moves upsets."""
+class Net:
+    """Layers with Gaussian error linear units between them (Hendrycks & Gimpel 2016), for some of the controls.
 
+    columns (c,): which of the 58; layers: (weight (n, m), bias (m,)) of each.
+    """
+
+    columns: Indices
+    layers: tuple[tuple[Doubles, Doubles], ...]
+
+    def __call__(self, components: Doubles) -> Doubles:
+        """(T, n) -> (T, c)."""
+        x = components
+        for weight, bias in self.layers[:-1]:
+            x = x @ weight + bias
+            x = 0.5 * x * (1 + erf(x / np.sqrt(2)))
+        weight, bias = self.layers[-1]
+        out: Doubles = x @ weight + bias
+        return out
+
+
+@dataclass(frozen=True)
+class Solver:
+    """Displacements in EO -> `joined` weights, and what is to be added to the head's pose, which a moving face upsets.
+
+    middle (features,) and basis (features, n) take displacements to components; weights (n, 58) and bias (58,) are the
+    line through those, and `nets` add to it.
+    """
+
+    middle: Doubles
+    basis: Doubles
     weights: Doubles
     bias: Doubles
+    nets: tuple[Net, ...]
 
     def of(self, points: Points, quiet: Mask | None = None) -> Floats:
         """Controls float32 (T, 58) of one person's face points (T, 478, 3) px; NaN where the face was lost.
@@ -86,17 +113,36 @@ class Solver:
 
     def of_heads(self, heads: Heads, calm: Points) -> Floats:
         """The same of heads whose calm face (478, 3), in EO, is known."""
-        solved = features(heads.shapes, calm) @ self.weights + self.bias
+        solved = self.line_and_nets(features(heads.shapes, calm))
         solved[:, _SHAPES:] += np.concatenate([heads.rotation, heads.shift], axis=1)
+        solved[~heads.found] = np.nan
         controls = smoothed(solved)
         controls[:, _CLOSE] = lips_shut(lip_gap(heads.shapes), lip_gap(calm[None])[0], controls[:, _JAW])
         return controls.astype(np.float32)
 
+    def line_and_nets(self, moved: Doubles) -> Doubles:
+        """Displacements (T, features) -> (T, 58), as `lessons` teaches them."""
+        components = (moved - self.middle) @ self.basis
+        solved: Doubles = components @ self.weights + self.bias
+        for net in self.nets:
+            solved[:, net.columns] += net(components)
+        return solved
+
 
 def features(shapes: Points, calm: Points) -> Doubles:
-    """How far the points looked at lie from the calm face: (T, 2 n) in EO, across and down."""
-    moved: Doubles = (shapes - calm)[:, list(LOOKED_AT), :2].reshape(len(shapes), -1)
-    return moved
+    """How far the points looked at lie from the calm face, in EO, across and down, over the frames around: (T, n).
+
+    Where a face was lost, or the video ends, it stays as it was seen next to there.
+    """
+    moved = (shapes - calm)[:, list(LOOKED_AT), :2].reshape(len(shapes), -1)
+    seen = np.flatnonzero(np.isfinite(moved[:, 0]))
+    frames = np.arange(-CONTEXT, len(moved) + CONTEXT)
+    after = seen[np.minimum(np.searchsorted(seen, frames), len(seen) - 1)]
+    before = seen[np.maximum(np.searchsorted(seen, frames, side="right") - 1, 0)]
+    nearest = np.where(abs(after - frames) < abs(frames - before), after, before)
+    filled = moved[nearest]
+    around: Doubles = np.concatenate([filled[at : at + len(moved)] for at in range(2 * CONTEXT + 1)], axis=1)
+    return around
 
 
 def joined(controls: Floats) -> Doubles:
@@ -139,67 +185,36 @@ def runs(mask: Mask) -> list[tuple[int, int]]:
     return [(int(first), int(last)) for first, last in edges.reshape(-1, 2)]
 
 
-def fit(takes: Sequence[Take], noise: float = NOISE) -> Solver:
-    """The ridge over all takes and their mirror images, counted from the face at rest and from `calm_face`."""
-    rows, wanted = zip(*(pair for take in takes for pair in _lessons(take)), strict=True)
-    design, target = np.concatenate(rows), np.concatenate(wanted)
-    middle, level = design.mean(axis=0), target.mean(axis=0)
-    design -= middle
-    ridge = design.T @ design + len(design) * noise**2 * np.eye(design.shape[1])
-    weights = np.linalg.solve(ridge, design.T @ (target - level))
-    return Solver(weights, level - middle @ weights)
-
-
-def _lessons(take: Take) -> Iterator[tuple[Doubles, Doubles]]:
-    """(features, what they are to give) of a take."""
-    heads = heads_of(take.points)
-    seen = heads.found
-    shapes, controls = heads.shapes[seen], take.controls[seen]
-    pose = np.concatenate([heads.rotation, heads.shift], axis=1)[seen].astype(np.float32)
-    told = np.concatenate([controls[:, :_SHAPES], pose], axis=1)
-    for calm in (np.nanmedian(heads.shapes[:REST], axis=0), calm_face(heads)):
-        yield features(shapes, calm), _wanted(controls, told)
-        mirrored = mirrored_controls(controls), mirrored_controls(told)
-        yield features(mirrored_points(shapes), mirrored_points(calm)), _wanted(*mirrored)
-
-
-def _wanted(controls: Floats, told: Floats) -> Doubles:
-    """Shapes of `controls`, `joined`; of the head what its pose, in `told`, lacks. Both away from their medians."""
-    away = controls[:, _SHAPES:] - np.median(controls[:, _SHAPES:], axis=0)
-    seen = told[:, _SHAPES:] - np.median(told[:, _SHAPES:], axis=0)
-    return np.concatenate([joined(controls), away - seen], axis=1)
-
-
-def mirrored_points(shapes: Points) -> Points:
-    """Faces (..., 478, 3) in the head's frame as a mirror shows them."""
-    flipped: Points = shapes[..., template().mirror, :] * np.array([-1.0, 1.0, 1.0])
-    return flipped
-
-
-def mirrored_controls(controls: Floats) -> Floats:
-    """Blendshape weights of (T, 58) with left and right exchanged, and the head turned the other way."""
-    order = [CONTROLS.index(_other_side(name)) for name in CONTROLS.channels]
-    out: Floats = controls[:, order].copy()
-    for name in ("headYaw", "headRoll", "headX"):
-        out[:, CONTROLS.index(name)] *= -1
-    return out
-
-
-def _other_side(name: str) -> str:
-    for side, other in (("Left", "Right"), ("Right", "Left")):
-        if name.endswith(side):
-            return name.removesuffix(side) + other
-    return name
-
-
 @lru_cache(maxsize=1)
 def shipped() -> Solver:
     """The solver that comes with avtr."""
-    with np.load(ASSET, allow_pickle=False) as table:
-        return Solver(table["weights"].astype(np.float64), table["bias"].astype(np.float64))
+    return read(ASSET)
+
+
+def read(path: Path) -> Solver:
+    """A solver as `write` left it."""
+    with np.load(path, allow_pickle=False) as table:
+        held: dict[str, AnyArray] = {name: table[name] for name in table.files}
+    nets = []
+    for name in NETS:
+        layers: list[tuple[Doubles, Doubles]] = []
+        while (place := f"{name}.{len(layers)}.") + "weight" in held:
+            layers.append((held[place + "weight"].astype(np.float64), held[place + "bias"].astype(np.float64)))
+        nets.append(Net(held[f"{name}.columns"].astype(np.int64), tuple(layers)))
+    middle, basis, weights, bias = (held[name].astype(np.float64) for name in ("middle", "basis", "weights", "bias"))
+    return Solver(middle, basis, weights, bias, tuple(nets))
 
 
 def write(solver: Solver, path: Path = ASSET) -> None:
-    """As `shipped` reads it, float32, whole or not at all. Raises OSError."""
+    """As `read` reads it, whole or not at all, the basis in half precision. Raises OSError."""
+    held: dict[str, AnyArray] = {
+        name: getattr(solver, name).astype(np.float32) for name in ("middle", "weights", "bias")
+    }
+    held["basis"] = solver.basis.astype(np.float16)
+    for name, net in zip(NETS, solver.nets, strict=True):
+        held[f"{name}.columns"] = net.columns.astype(np.uint8)
+        for number, (weight, bias) in enumerate(net.layers):
+            held[f"{name}.{number}.weight"] = weight.astype(np.float32)
+            held[f"{name}.{number}.bias"] = bias.astype(np.float32)
     with replacing(path) as partial, partial.open("wb") as file:
-        np.savez_compressed(file, weights=solver.weights.astype(np.float32), bias=solver.bias.astype(np.float32))
+        np.savez_compressed(file, **held)
