@@ -12,7 +12,7 @@ from avtr_cli.core.packing import MADE_ANEW
 from avtr_cli.kernels import skinning
 from avtr_cli.perception.body import ANKLES, SeenBody
 from avtr_cli.render.gaussian.arms import Measured, measure_arms
-from avtr_cli.render.gaussian.body_model import LEFT_EYE, RIGHT_EYE, BodyModel, shipped_body
+from avtr_cli.render.gaussian.body_model import BodyModel, shipped_body
 from avtr_cli.render.gaussian.driving import Moves, Rest, posed, rest_of
 from avtr_cli.render.gaussian.fingers import fingers_of
 from avtr_cli.render.gaussian.fitting import BodyFit, Lens
@@ -36,7 +36,6 @@ class BodyAvatar:
     """All that moves, and what stands behind.
 
     heads, rest_skin  float64 (J, 3) and float32 (V, 3) at rest; `rest` the pose of the photo
-    moving, units     vertices that face units move, and float32 (52, n, 3) how
     hands             what the left and the right hand become when they leave the photo's pose
     arms              float64 (2, 25): what motion knows of them; holds: the sides, L and R, of hands that hold a thing
     pivot             float64 (3,) m: the middle of the body, about which a camera is walked
@@ -47,8 +46,6 @@ class BodyAvatar:
     heads: Doubles
     rest: Rest
     rest_skin: Floats
-    moving: Indices
-    units: Floats
     riding: Riding
     loose: Loose
     hands: tuple[Swap, Swap]
@@ -73,7 +70,7 @@ class Scratch:
 
     def __init__(self, avatar: BodyAvatar):
         count = len(avatar)
-        self.skin, self.posed = np.empty_like(avatar.rest_skin), np.empty_like(avatar.rest_skin)
+        self.posed = np.empty_like(avatar.rest_skin)
         self.means, self.axes = np.empty((count, 3), np.float32), np.empty((count, 3, 3), np.float32)
         parts: tuple[Riding | Loose, ...] = (*(hand.painted for hand in avatar.hands), avatar.loose, avatar.riding)
         self.opacities = np.concatenate([part.opacities for part in parts])
@@ -107,14 +104,11 @@ def make_avatar(
     arms = measure_arms(model, wrapped, turned, placed, seen, fit.lens, view)
     riding = ride(model, surface, wrapped, seen, painted, fit.lens, view)
     loose = loosen(model, wrapped, maps, seen, painted.clean, fit.lens, view, teeth, LEAST_MATTE)
-    moving = np.flatnonzero((np.abs(model.units).max((0, 2)) > 0) & ~np.isin(model.part, (LEFT_EYE, RIGHT_EYE)))
     avatar = BodyAvatar(
         fit=fit,
         heads=wrapped.heads,
         rest=_rest(model, wrapped.heads, fit, arms, seen.sees(*ANKLES)),
         rest_skin=wrapped.rest,
-        moving=moving,
-        units=np.ascontiguousarray(model.units[:, moving]),
         riding=riding,
         loose=loose,
         hands=swap_hands(model, surface, wrapped, painted, fit.lens, view, loose, riding),
@@ -143,9 +137,7 @@ def pose(avatar: BodyAvatar, moves: Moves, scratch: Scratch, front: bool = False
     """The avatar's Gaussians as `moves` have them, in the memory of `scratch`; without its back where `front`."""
     model, riding, loose = avatar.model, avatar.riding, avatar.loose
     maps = bone_maps(model, avatar.heads, moves.turns, moves.shift)
-    which = np.flatnonzero(moves.weights)
-    skinning.add_units(avatar.rest_skin, which, moves.weights[which], avatar.moving, avatar.units, scratch.skin)
-    skinning.skin(scratch.skin, model.carried_by, model.shares, maps, scratch.posed)
+    skinning.skin(avatar.rest_skin, model.carried_by, model.shares, maps, scratch.posed)
     begin = avatar.painted
     n = begin + len(loose.rest)
     end = n + (riding.front if front else len(riding.on))
@@ -187,7 +179,7 @@ def _fade(avatar: BodyAvatar, moved: tuple[float, float], scratch: Scratch) -> N
 
 def at_rest(avatar: BodyAvatar) -> Moves:
     """No moves: the photo's pose."""
-    return Moves(np.zeros(len(avatar.units), np.float32), avatar.rest.turns, avatar.rest.shift)
+    return Moves(avatar.rest.turns, avatar.rest.shift)
 
 
 def _corrected(avatar: BodyAvatar, photo: Floats, trusted: Floats) -> BodyAvatar:

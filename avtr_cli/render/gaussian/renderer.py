@@ -36,7 +36,7 @@ from avtr_cli.perception.topology import OUTER_EYE_CORNERS
 from avtr_cli.render.composite import BLUR, OWN, STUDIO, background, is_transparent
 from avtr_cli.render.gaussian.avatar import LOW_PASS, BodyAvatar, Scratch, at_rest, make_avatar, pose
 from avtr_cli.render.gaussian.body_model import shipped_body
-from avtr_cli.render.gaussian.driving import UNITS, Rest, read_moves
+from avtr_cli.render.gaussian.driving import Rest, read_moves
 from avtr_cli.render.gaussian.expression import Expressions, Face
 from avtr_cli.render.gaussian.fingers import Fingers
 from avtr_cli.render.gaussian.fitting import BodyFit, Lens, fit_body
@@ -238,7 +238,6 @@ class BodyRenderer:
             frame, controls, first = motion.first + number, row[: len(CONTROLS)], kept.avatar.painted
             colours = (scratch.colours[first:], scratch.own_colours[first:])
             self._expressions.lay_on(kept.face, controls, frame, *colours)
-            row[:UNITS] = 0  # the face is drawn so, and not shaped
             moves = read_moves(kept.avatar.model, kept.avatar.rest, row, self.config.breathing)
             yield pose(kept.avatar, moves, scratch, front)
 
