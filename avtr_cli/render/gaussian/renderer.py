@@ -26,6 +26,7 @@ from avtr_cli.core.errors import AvtrError, ConfigError, PhotoError
 from avtr_cli.core.folders import cache_folder
 from avtr_cli.core.logs import NOTICE
 from avtr_cli.core.motion_space import CONTROLS, FULL, speaks_controls
+from avtr_cli.core.runtime import one_thread
 from avtr_cli.core.types import Identity, Motion, Portrait
 from avtr_cli.core.viewpoint import parse_views, view_at
 from avtr_cli.kernels import compiling
@@ -145,6 +146,7 @@ class BodyRenderer:
         memory: _Memory = self._own.__dict__.setdefault("memory", _Memory())
         return memory
 
+    @one_thread()  # whose sums are the same however many threads draw
     def prepare(self, portrait: Portrait) -> Identity:
         """Everything that depends on the photo alone: some seconds. Raises PhotoError where it shows no body."""
         picture, seen = looked_at(portrait, self._longest)
