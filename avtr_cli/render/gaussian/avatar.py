@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from avtr_cli.core.arrays import Doubles, Floats, Image, Indices, Mask
+from avtr_cli.core.arrays import Doubles, Floats, Image, Indices, Labels, Mask
 from avtr_cli.core.camera import Pinhole
 from avtr_cli.core.packing import MADE_ANEW
 from avtr_cli.kernels import skinning
@@ -191,16 +191,19 @@ def _corrected(avatar: BodyAvatar, photo: Floats, trusted: Floats) -> BodyAvatar
     splatter = Splatter(height, width, LOW_PASS)
     scratch = Scratch(avatar)
     gaussians = pose(avatar, at_rest(avatar), scratch, front=True)
-    pixels = np.concatenate([avatar.loose.pixels, avatar.riding.pixels])
+    pixels, sides = photo_pixels(avatar)
     own = np.flatnonzero(pixels >= 0)
     own = own[_nearest(gaussians, own, pixels, splatter, avatar.camera)]
+    shown, of_four = pixels[own], sides[own] == 2
     opacities, colours = gaussians.opacities, gaussians.colours
     behind = avatar.plate.astype(np.float32) / 255
     for _ in range(CORRECTIONS):
         drawn, covered = splatter.splat(gaussians, avatar.camera)
         wrong = photo - (drawn + (1 - covered[..., None]) * behind)
-        added = CORRECTED * wrong.reshape(-1, 3)[pixels[own]] * opacities[own, None]
-        added *= trusted.reshape(-1)[pixels[own], None]
+        wrong = (wrong * trusted[..., None]).reshape(-1, 3)
+        added = wrong[shown]
+        added[of_four] = np.mean([wrong[shown[of_four] + at] for at in (0, 1, width, width + 1)], axis=0)
+        added *= CORRECTED * opacities[own, None]
         colours[own] = (colours[own] + added).clip(0, 1)
     n, colours = len(avatar.loose.rest), scratch.colours[avatar.painted :]
     return replace(
@@ -208,6 +211,12 @@ def _corrected(avatar: BodyAvatar, photo: Floats, trusted: Floats) -> BodyAvatar
         loose=replace(avatar.loose, colours=colours[:n].copy()),
         riding=replace(avatar.riding, colours=colours[n:].copy()),
     )
+
+
+def photo_pixels(avatar: BodyAvatar) -> tuple[Indices, Labels]:
+    """Of all but painted Gaussians, loose ones first: `pixels` and `sides` as `Riding` has them."""
+    pixels = np.concatenate([avatar.loose.pixels, avatar.riding.pixels])
+    return pixels, np.concatenate([np.ones(len(avatar.loose.pixels), np.uint8), avatar.riding.sides])
 
 
 def _nearest(gaussians: Gaussians, own: Indices, pixels: Indices, splatter: Splatter, camera: Pinhole) -> Mask:

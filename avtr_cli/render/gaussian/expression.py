@@ -20,7 +20,7 @@ from avtr_cli.core.motion_space import ARKIT_BLENDSHAPES, CONTROLS
 from avtr_cli.core.types import Identity, Motion, Portrait
 from avtr_cli.kernels import tinting
 from avtr_cli.kernels.mixing import REACH, TAPS, unmix
-from avtr_cli.render.gaussian.avatar import LOW_PASS, BodyAvatar, Scratch, at_rest, pose
+from avtr_cli.render.gaussian.avatar import LOW_PASS, BodyAvatar, Scratch, at_rest, photo_pixels, pose
 from avtr_cli.render.gaussian.splatting import Splatter
 from avtr_cli.render.mesh.renderer import Avatar, MeshRenderer
 
@@ -124,13 +124,16 @@ def _pixels(avatar: BodyAvatar) -> Indices:
 
     What lies just below is tinted too: it shows through.
     """
-    own = np.concatenate([avatar.loose.pixels, avatar.riding.pixels])
+    own, sides = photo_pixels(avatar)
     scratch = Scratch(avatar)
     pose(avatar, at_rest(avatar), scratch)
     means = scratch.means[-len(own) :]
     pixels = np.where(own >= 0, own, nearest_pixels(avatar.camera, means))
-    depth = np.full(avatar.camera.size[0] * avatar.camera.size[1], np.inf)
-    np.minimum.at(depth, own[own >= 0], means[own >= 0, 2])
+    width, height = avatar.camera.size
+    depth = np.full(width * height, np.inf)
+    for at in (0, 1, width, width + 1):
+        which = np.flatnonzero((own >= 0) & ((sides == 2) | (at == 0)))
+        np.minimum.at(depth, own[which] + at, means[which, 2])
     return np.where(means[:, 2] < depth[pixels] + BELOW, pixels, -1)
 
 
