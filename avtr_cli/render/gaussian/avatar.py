@@ -28,6 +28,7 @@ from avtr_cli.render.gaussian.wrapping import wrap
 
 LOW_PASS = 0.04  # px^2: pixels of the photo are splats of half a pixel, which more would blur
 CORRECTIONS, CORRECTED = 6, 0.8  # rounds, and how much of what is still wrong is added to a pixel's own Gaussian
+OF_WALL = 2 / 255  # of a colour: what is less is no wall's
 HIDDEN = 0.012  # m behind what a pixel shows: such a Gaussian is not to blame for the pixel
 
 
@@ -38,6 +39,8 @@ class BodyAvatar:
     heads, rest_skin  float64 (J, 3) and float32 (V, 3) at rest; `rest` the pose of the photo
     hands             what the left and the right hand become when they leave the photo's pose
     arms              float64 (2, 25): what motion knows of them; holds: the sides, L and R, of hands that hold a thing
+    edges             intp (n,): Gaussians, loose ones first, that took on the wall's colours so that the photo's own
+                      view is the photo; own_edges float32 (n, 3): theirs without, for all other views
     pivot             float64 (3,) m: the middle of the body, about which a camera is walked
     camera            the photo's; plate uint8 (H, W, 3): the photo without the person
     """
@@ -51,6 +54,8 @@ class BodyAvatar:
     hands: tuple[Swap, Swap]
     arms: Doubles
     holds: tuple[str, ...]
+    edges: Indices
+    own_edges: Floats
     pivot: Doubles
     camera: Pinhole
     plate: Image
@@ -74,10 +79,21 @@ class Scratch:
         self.means, self.axes = np.empty((count, 3), np.float32), np.empty((count, 3, 3), np.float32)
         parts: tuple[Riding | Loose, ...] = (*(hand.painted for hand in avatar.hands), avatar.loose, avatar.riding)
         self.opacities = np.concatenate([part.opacities for part in parts])
-        self.own_colours = np.concatenate([part.colours for part in parts])
-        self.colours = self.own_colours.copy()
+        in_front = np.concatenate([part.colours for part in parts])
+        aside = in_front.copy()
+        aside[avatar.painted + avatar.edges] = avatar.own_edges
+        self._own = {True: in_front, False: aside}
+        self._front, self.colours = True, in_front.copy()
         self.means[:], self.axes[:] = avatar.pivot, 0
         self.moved = (0.0, 0.0)  # hands, as `opacities` have them
+
+    def own_colours(self, front: bool) -> Floats:
+        """Those at rest, seen from the photo's own place or from elsewhere; `colours` are these if they were others."""
+        own = self._own[front]
+        if front != self._front:
+            np.copyto(self.colours, own)
+            self._front = front
+        return own
 
 
 def pinhole(lens: Lens, width: int, height: int) -> Pinhole:
@@ -90,7 +106,8 @@ def make_avatar(
 ) -> BodyAvatar:
     """The person that is `seen` in `photo`, uint8 (H, W, 3), before `plate` of the same size: some seconds.
 
-    `own` tells that the plate will stand behind it; else its edges keep free of the plate's colours.
+    `own` tells that the plate will stand behind it, where it is seen from the photo's own place; else its edges keep
+    free of the plate's colours.
     """
     surface = Surface(model)
     height, width = seen.matte.shape
@@ -114,12 +131,20 @@ def make_avatar(
         hands=swap_hands(model, surface, wrapped, painted, fit.lens, view, loose, riding),
         arms=np.stack([measured.arm.row() for measured in arms]),
         holds=tuple(side for side, measured in zip(SIDES, arms, strict=True) if measured.holds and side in seen.hands),
+        edges=np.zeros(0, np.intp),
+        own_edges=np.zeros((0, 3), np.float32),
         pivot=wrapped.posed.mean(0).astype(np.float64),
         camera=pinhole(fit.lens, width, height),
         plate=plate,
         model=model,
     )
-    return _corrected(avatar, picture, np.ones_like(seen.matte) if own else (seen.matte > SOLID).astype(np.float32))
+    without = _corrected(avatar, picture, (seen.matte > SOLID).astype(np.float32))
+    if not own:
+        return without
+    avatar = _corrected(avatar, picture, np.ones_like(seen.matte))
+    here, elsewhere = (np.concatenate([one.loose.colours, one.riding.colours]) for one in (avatar, without))
+    edges = np.flatnonzero(np.abs(here - elsewhere).max(1) > OF_WALL)
+    return replace(avatar, edges=edges, own_edges=elsewhere[edges])
 
 
 def _rest(model: BodyModel, heads: Doubles, fit: BodyFit, arms: tuple[Measured, Measured], standing: bool) -> Rest:

@@ -236,9 +236,10 @@ class BodyRenderer:
                 "or the motion model's weights (avtr weights verify)"
             )
         rows[:, list(kept.still)] = 0
+        own = scratch.own_colours(front)
         for number, row in enumerate(rows):
             frame, controls, first = motion.first + number, row[: len(CONTROLS)], kept.avatar.painted
-            colours = (scratch.colours[first:], scratch.own_colours[first:])
+            colours = (scratch.colours[first:], own[first:])
             self._expressions.lay_on(kept.face, controls, frame, *colours)
             moves = read_moves(kept.avatar.model, kept.avatar.rest, row, self.config.breathing)
             yield pose(kept.avatar, moves, scratch, front)
