@@ -19,7 +19,7 @@ from avtr_cli.render.gaussian.fitting import BodyFit, Lens
 from avtr_cli.render.gaussian.gaussians import Gaussians
 from avtr_cli.render.gaussian.lifting import LEAST_MATTE, Riding, parted_lips, ride
 from avtr_cli.render.gaussian.limbs import SIDES, limb_of
-from avtr_cli.render.gaussian.loose import Loose, loosen
+from avtr_cli.render.gaussian.loose import DARKER, Loose, loosen
 from avtr_cli.render.gaussian.painting import SOLID, paint
 from avtr_cli.render.gaussian.splatting import Splatter
 from avtr_cli.render.gaussian.surface import Surface, bone_maps
@@ -28,7 +28,6 @@ from avtr_cli.render.gaussian.wrapping import wrap
 
 LOW_PASS = 0.04  # px^2: pixels of the photo are splats of half a pixel, which more would blur
 CORRECTIONS, CORRECTED = 6, 0.8  # rounds, and how much of what is still wrong is added to a pixel's own Gaussian
-OF_WALL = 2 / 255  # of a colour: what is less is no wall's
 HIDDEN = 0.012  # m behind what a pixel shows: such a Gaussian is not to blame for the pixel
 
 
@@ -39,8 +38,8 @@ class BodyAvatar:
     heads, rest_skin  float64 (J, 3) and float32 (V, 3) at rest; `rest` the pose of the photo
     hands             what the left and the right hand become when they leave the photo's pose
     arms              float64 (2, 25): what motion knows of them; holds: the sides, L and R, of hands that hold a thing
-    edges             intp (n,): Gaussians, loose ones first, that took on the wall's colours so that the photo's own
-                      view is the photo; own_edges float32 (n, 3): theirs without, for all other views
+    edges             intp (n,): Gaussians, loose ones first, at the person's edge, where the photo may show the wall:
+                      seen from elsewhere they have colours from further inside, own_edges float32 (n, 3)
     pivot             float64 (3,) m: the middle of the body, about which a camera is walked
     camera            the photo's; plate uint8 (H, W, 3): the photo without the person
     """
@@ -138,13 +137,12 @@ def make_avatar(
         plate=plate,
         model=model,
     )
-    without = _corrected(avatar, picture, (seen.matte > SOLID).astype(np.float32))
-    if not own:
-        return without
-    avatar = _corrected(avatar, picture, np.ones_like(seen.matte))
-    here, elsewhere = (np.concatenate([one.loose.colours, one.riding.colours]) for one in (avatar, without))
-    edges = np.flatnonzero(np.abs(here - elsewhere).max(1) > OF_WALL)
-    return replace(avatar, edges=edges, own_edges=elsewhere[edges])
+    origin = np.concatenate([loose.origin, riding.origin])
+    edges = np.flatnonzero((origin >= 0) & painted.rim.reshape(-1)[origin])
+    own_edges = painted.inner.reshape(-1, 3)[origin[edges]]
+    own_edges[(edges < len(loose.rest)) & (photo_pixels(avatar)[0][edges] < 0)] *= DARKER
+    avatar = replace(avatar, edges=edges, own_edges=own_edges)
+    return _corrected(avatar, picture, np.ones_like(seen.matte) if own else (seen.matte > SOLID).astype(np.float32))
 
 
 def _rest(model: BodyModel, heads: Doubles, fit: BodyFit, arms: tuple[Measured, Measured], standing: bool) -> Rest:
