@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from avtr_cli.kernels.compiling import Bytes, Floats, Integers, kernel
+from avtr_cli.kernels.compiling import Bytes, Floats, Integers, Number, kernel
 
 F: Any = np.float32
 
@@ -21,7 +21,7 @@ def differ(drawn: Bytes, still: Bytes, left: int, top: int, changed: Floats) -> 
     begins, ends = 0, 0
     for i in range(height):
         new, old = drawn[top + i], still[top + i]
-        differs = 0
+        differs: Number = 0
         for k in range(3):
             line = changed[k, i]
             for j in range(width):

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from avtr_cli.core.arrays import Colour, Floats, Labels, Mask, Matte, Picture, Points
+from avtr_cli.core.arrays import Colour, Floats, Mask, Matte, Picture, Points
 from avtr_cli.perception.body import SeenBody
 from avtr_cli.render.gaussian.body_model import (
     HEAD,
@@ -80,8 +80,9 @@ def paint(
     clean, narrow = _clean(photo, seen.matte, 1)
     limb_there = np.where(view.shown, model.vertex_limb[model.triangles[np.maximum(view.which, 0), 0]], 255)
     inner, rim = _clean(photo, seen.matte, max(RIM[0], round(RIM[1] * seen.unit)))
-    head = _head(limb_there)  # hair is thin, and beside skin
-    inner, rim = np.where(head[..., None], clean, inner), np.where(head, narrow, rim)
+    head, hands = _thin_parts(model, view)
+    inner = np.where((head | hands)[..., None], clean, inner)
+    rim = np.where(head, narrow, rim & ~hands)
     height, width = seen.matte.shape
     places = lens.project(wrapped.posed)
     inside = (places >= 0).all(1) & (places < [width, height]).all(1)
@@ -142,11 +143,14 @@ def _clean(photo: Picture, matte: Matte, edge: int) -> tuple[Picture, Mask]:
     return cleaned, ~own
 
 
-def _head(limb: Labels) -> Mask:
-    """bool (H, W): pixels that are nearer to head or neck of the mesh than to all else; `limb` is 255 beside it."""
-    of_head = (limb == HEAD) | (limb == NECK)
-    far = [cv2.distanceTransform((~of).astype(np.uint8), cv2.DIST_L2, 5) for of in (of_head, (limb != 255) & ~of_head)]
-    return np.asarray(far[0] < far[1])
+def _thin_parts(model: BodyModel, view: View) -> tuple[Mask, Mask]:
+    """bool (H, W) each: pixels that are nearest to the mesh's head, whose hair is thin, and to its hands."""
+    first = model.triangles[np.maximum(view.which, 0), 0]
+    limb = model.vertex_limb[first]
+    head, hands = view.shown & ((limb == HEAD) | (limb == NECK)), view.shown & model.on_hand[first]
+    parts = (head, hands, view.shown & ~head & ~hands)
+    nearest = np.argmin([cv2.distanceTransform((~of).astype(np.uint8), cv2.DIST_L2, 5) for of in parts], axis=0)
+    return nearest == 0, nearest == 1
 
 
 def _hair(clean: Picture, solid: Mask, face: Points, on_head: Mask) -> Colour:
