@@ -80,9 +80,9 @@ def paint(
     clean, narrow = _clean(photo, seen.matte, 1)
     limb_there = np.where(view.shown, model.vertex_limb[model.triangles[np.maximum(view.which, 0), 0]], 255)
     inner, rim = _clean(photo, seen.matte, max(RIM[0], round(RIM[1] * seen.unit)))
-    head, hands = _thin_parts(model, view)
-    inner = np.where((head | hands)[..., None], clean, inner)
-    rim = np.where(head, narrow, rim & ~hands)
+    of_head, of_hands = _thin_parts(model, view)
+    inner = np.where((of_head | of_hands)[..., None], clean, inner)
+    rim = np.where(of_head, narrow, rim & ~of_hands)
     height, width = seen.matte.shape
     places = lens.project(wrapped.posed)
     inside = (places >= 0).all(1) & (places < [width, height]).all(1)
