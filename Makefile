@@ -16,7 +16,7 @@ $(READY): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[$(EXTRAS)]'
-	$(BIN)/python -c 'from avtr_cli.render.mesh.compiled import Loops; Loops()'  # compiles them, once
+	$(BIN)/python -c 'from avtr_cli.render.mesh.compiled import Loops; Loops(touched=True)'  # compiles them, once
 	touch $(READY)
 
 demo: $(READY)

@@ -21,7 +21,7 @@ from avtr_cli.motion.body import deciding
 from avtr_cli.motion.body.generator import WithBody
 from avtr_cli.motion.body.hands import NUMBERS, Hands, Manner, begin, columns
 from avtr_cli.motion.body.heads import SHIPPED, hearing_sha256, load_heads
-from avtr_cli.motion.body.plans import Key, Plan
+from avtr_cli.motion.body.plans import Key, Plan, quintic
 from avtr_cli.motion.body.task import FRONT, HOME, OUT, REACH, UP, WRIST, rest_of, within_reach
 from avtr_cli.motion.body.to_body import to_body
 from avtr_cli.motion.bridges.table import bridged
@@ -129,6 +129,47 @@ def test_a_plan_that_is_interrupted_goes_on_with_the_speed_it_has():
     acceleration = np.diff(rows, n=2)
     assert np.abs(np.diff(acceleration)).max() < 0.05  # arm lengths a frame: no step where one piece joins another
     assert rows[-1] == pytest.approx(0.2)
+
+
+def test_a_quintic_begins_and_ends_with_the_speed_that_it_is_given_and_passes_on_smoothly():
+    place, speed, bend = np.zeros(1), np.full(1, 0.02), np.full(1, -0.003)
+    path = np.concatenate([place[None], quintic(place, speed, bend, np.ones(1), 400, np.full(1, 0.05))])[:, 0]
+    assert path[-1] == pytest.approx(1)
+    assert path[1] - path[0] == pytest.approx(0.02, abs=2e-3)
+    assert np.diff(path, n=2)[:2] == pytest.approx(-0.003, abs=3e-4)
+    assert path[-1] - path[-2] == pytest.approx(0.05, abs=1e-3)
+    plan = Plan.resting(np.zeros(1))
+    plan.lead(slice(0, 1), [Key(np.ones(1), 20, speed=np.full(1, 0.06)), Key(np.full(1, 1.4), 20)])
+    rows = np.array([0.0, 0.0, *(plan.step()[0] for _ in range(60))])
+    assert rows[21] == pytest.approx(1)
+    assert np.abs(np.diff(rows, n=3))[17:25].max() < 0.02  # where one piece hands over to the next
+    assert rows[-1] == pytest.approx(1.4)
+
+
+@settings(max_examples=40)
+@given(seed=st.integers(0, 2**31))
+def test_gestures_that_interrupt_each_other_join_in_place_speed_and_bend(seed):
+    rng = np.random.default_rng(seed)
+    rest = np.stack([rest_of(MEAN_ARM)] * 2)
+    hands = Hands(Plan.resting(np.concatenate([rest.ravel(), np.zeros(4)])), (MEAN_ARM, MEAN_ARM), rest, rest.copy())
+    rows, joins = [hands.plan.now[:20]] * 2, []
+    begin(hands, "raise", rng.random(NUMBERS), Manner())
+    for _ in range(12):
+        for _ in range(int(rng.integers(deciding.BETWEEN_BEATS, 24))):
+            rows.append(hands.plan.step()[:20])
+        joins.append(len(rows))
+        begin(
+            hands,
+            str(rng.choice(["stroke", "emphatic", "palmup", "deictic", *BODY_CUES])),
+            rng.random(NUMBERS),
+            Manner(),
+        )
+    wrists = np.stack(rows).reshape(-1, 2, 10)[..., WRIST]
+    bends = np.diff(wrists, n=2, axis=0)
+    assert np.abs(bends).max() < 0.07  # arm lengths a frame, twice
+    steps = np.abs(np.diff(bends, axis=0)).max((1, 2))
+    at = np.concatenate([np.arange(join - 3, join + 1) for join in joins if join < len(rows) - 1])
+    assert steps[at[at < len(steps)]].max(initial=0) < 0.07  # no more than twice the most inside of a piece
 
 
 @pytest.mark.parametrize("event", ["stroke", "emphatic", "palmup", "deictic", "rest", "adaptor", *BODY_CUES])

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from scipy.spatial.distance import pdist
 
 from avtr_cli.core.arms import MEAN_ARM, posed
 from avtr_cli.core.errors import ConfigError, InputError, OutputError
@@ -19,6 +20,8 @@ from avtr_cli.motion.body.task import UP, within_reach
 from avtr_cli.motion.body.to_body import to_body
 from avtr_cli.motion.bvh import write_bvh
 from avtr_cli.motion.file import load_motion, save_motion
+from avtr_cli.render.gaussian.body_model import shipped_body
+from avtr_cli.render.gaussian.fingers import fingers_of
 from tests.test_body_motion import HOME, wrist
 
 FLIP = np.array([1.0, -1.0, -1.0])
@@ -147,3 +150,45 @@ def test_what_is_no_skeleton_is_one_sentence(tmp_path: Path):
         load_motion(tmp_path / "m.bvh")
     with pytest.raises(OutputError, match="cannot be written"):
         write_bvh(tmp_path / "missing" / "m.bvh", torch.zeros(1, len(CONTROLS)))
+
+
+def test_fingers_are_where_the_renderer_s_own_hand_has_them(tmp_path: Path):
+    """Of the mean adult: the same channels, once through the renderer's bones, once through the file."""
+    model = shipped_body()
+    still = np.tile(np.eye(3), (len(model.bones), 1, 1))
+    rng = np.random.default_rng(3)
+    channels = np.concatenate([np.eye(4, 6), rng.uniform(0, 1, (6, 6)), np.zeros((1, 6))])
+    values = torch.zeros(len(channels), len(FULL))
+    for first in (66 + 8, 66 + 14 + 8):
+        values[:, first : first + 6] = torch.from_numpy(channels).float()
+    write_bvh(tmp_path / "m.bvh", values)
+    _, placed, _ = read(tmp_path / "m.bvh")
+    for letter, name in (("L", "Left"), ("R", "Right")):
+        fingers = fingers_of(model, model.joints.astype(np.float64), still, letter)
+        wrist = model.joints[0][model.bone(f"wrist.{letter}")]
+        for row, places in zip(channels.astype(np.float32), placed, strict=True):
+            wanted = still.copy()
+            wanted[fingers.bones] = turn_matrix(fingers.turned(row[:4], row[4], row[5], 1.0))
+            heads = model.posed(*map(torch.from_numpy, (model.joints[0].astype(np.float64), wanted, np.zeros(3))))[1]
+            seen, there = [], []
+            for number, finger in enumerate(("Thumb", "Index", "Middle", "Ring", "Pinky"), 1):
+                for joint in (1, 2, 3):
+                    there.append(heads[model.bone(f"finger{number}-{joint}.{letter}")].numpy() - wrist)
+                    seen.append(places[f"{name}Hand{finger}{joint}"] - places[f"{name}Hand"])
+            apart = [pdist(np.array(points)) for points in (seen, there)]  # whatever way the hand is turned
+            assert np.abs(apart[0] - apart[1]).max() < 1e-3
+            left = [np.linalg.det(np.array(points)[[1, 3, 12]]) > 0 for points in (seen, FLIP * there)]
+            assert left[0] == left[1]
+
+
+def test_a_hand_that_does_nothing_turns_no_finger_and_a_fist_bends_all(tmp_path: Path):
+    values = torch.zeros(2, len(FULL))
+    values[1, FULL.index("leftHandFist")] = 1.0
+    write_bvh(tmp_path / "m.bvh", values, ARMS)
+    _, (still, fist), (rest, _) = read(tmp_path / "m.bvh")
+    assert all(np.allclose(turn, np.eye(3)) for turn in rest.values())
+    for finger in ("Index", "Middle", "Ring", "Pinky"):
+        tip, root = f"LeftHand{finger}3", f"LeftHand{finger}1"
+        assert np.linalg.norm(fist[tip] - fist["LeftHand"]) < np.linalg.norm(still[tip] - still["LeftHand"]) - 0.03
+        assert np.allclose(fist[root], still[root])
+        assert np.allclose(fist[tip.replace("Left", "Right")], still[tip.replace("Left", "Right")])

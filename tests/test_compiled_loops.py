@@ -309,6 +309,17 @@ def test_loops_that_another_renderer_adds_are_told_too(tmp_path: Path, monkeypat
 
 
 @pytest.mark.slow
+def test_loops_for_touched_skin_wait_for_the_first_touch():
+    code = (
+        "from avtr_cli.kernels import contact, eyes, yuv; from avtr_cli.render.mesh.compiled import Loops\n"
+        "for touched in (False, True):\n"
+        "    Loops(touched=touched)\n"
+        "    print([one.ready for one in (eyes.draw, yuv.to_planes, contact.dent, contact.redden)])"
+    )
+    assert in_another_process(code).stdout == "[True, True, False, False]\n[True, True, True, True]\n"
+
+
+@pytest.mark.slow
 def test_a_damaged_folder_and_one_that_cannot_be_written_cost_time_and_no_more(tmp_path: Path):
     code = ONE_KERNEL.format(base=tmp_path)
     in_another_process(code, NUMBA_CACHE_DIR="")

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from avtr_cli.core.arms import MEAN_ARM
-from avtr_cli.evaluation.motion.gesturing import GestureTake, _accents, _collisions, wrists
+from avtr_cli.evaluation.motion.gesture_takes import GestureTake, wrists
+from avtr_cli.evaluation.motion.gesturing import _accents, _collisions
 from avtr_cli.motion.body.events import EVENTS, LEAD
 from avtr_cli.training.gesture_truth import place_gestures
 from avtr_cli.training.prosody import Prosody

@@ -8,8 +8,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from avtr_cli.core.config import load_preset
 from avtr_cli.core.interaction import TONES, WORDS
+from avtr_cli.core.shipped import shipped_folder
 from avtr_cli.evaluation.touch import measures, tones
+from avtr_cli.evaluation.touch.bodies import BODIES, TOUCHING, deepest, evaluate_bodies
 from avtr_cli.evaluation.touch.clips import (
     DOES,
     LOOKED_AT,
@@ -22,6 +25,7 @@ from avtr_cli.evaluation.touch.clips import (
     touched,
 )
 from avtr_cli.evaluation.touch.reading import NAMES, UNITS, read_face
+from avtr_cli.render.gaussian.body_model import HEAD, LEFT_ARM, shipped_body
 from avtr_cli.streaming.engine import Engine
 
 
@@ -104,3 +108,22 @@ def test_a_sheet_has_to_be_a_picture(avtr, photo, tmp_path):
     code, out, err = avtr("eval", "interactions", photo, "--sheet", tmp_path / "a.jpg")
     assert (code, out) == (2, "")
     assert "a.jpg: name it .png" in err
+
+
+@pytest.mark.slow
+def test_a_whole_body_that_is_touched_keeps_its_bounds():
+    engine = Engine(load_preset("body", ["render.size=320"]))
+    numbers = evaluate_bodies(engine, shipped_folder("examples") / "figure_drawn.png", [1])
+    assert numbers.keys() == BODIES.keys()
+    broken = [name for name, bound in BODIES.items() if bound.met(numbers[name]) is False]
+    assert not broken
+    assert [name for name, value in numbers.items() if math.isnan(value)] == ["hand.kept_m"]  # both arms are free
+
+
+def test_what_is_in_a_body_is_told_from_what_is_beside_it():
+    model = shipped_body()
+    hand, head = model.on_hand & (model.vertex_limb == LEFT_ARM), model.vertex_limb == HEAD
+    assert deepest(model, model.mean, hand, head) == pytest.approx(-TOUCHING)
+    inside = model.mean.copy()
+    inside[hand] += model.mean[head].mean(0) - model.mean[hand].mean(0) + np.array([0.05, 0, 0], np.float32)
+    assert deepest(model, inside, hand, head) > 0.01

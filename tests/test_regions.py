@@ -240,3 +240,18 @@ def test_clicks_on_the_page_are_the_regions_and_what_it_writes_is_understood(por
         assert regions.at(*touch.place)[0][0] == name
         assert np.abs(np.subtract(touch.place, regions.centres[name])).max() < 0.01
     assert left == 2
+
+
+def test_an_arm_and_a_hand_are_so_to_their_edges():
+    """Beside the trunk nothing else is there: a click on a sleeve's edge must not be declined as one on the chest."""
+    regions = region_map(find_portrait(shipped_folder("examples") / "figure_drawn.png"))
+    for side in ("left", "right"):
+        names, (x, y) = set(), regions.centres[f"{side}_arm"]
+        across = np.linspace(-0.25, 0.25, 101)
+        outer = across[across > 0] if side == "left" else across[across < 0]
+        for shift in outer:
+            names |= {name for name, share in regions.at(float(np.clip(x + shift, 0, 1)), y) if share > 0.3}
+        assert names == {f"{side}_arm"}
+        hand = regions.centres[f"{side}_hand"]
+        below = {regions.at(hand[0], hand[1] + down) for down in np.linspace(0, 0.05, 11)}
+        assert {found[0][0] for found in below if found} == {f"{side}_hand"}

@@ -115,6 +115,7 @@ def main() -> None:
 
     _open_standard_streams()
     runtime.set_library_environment()
+    runtime.collect_garbage_seldom()
     signal.signal(signal.SIGTERM, _interrupt)
     if signal.getsignal(signal.SIGHUP) == signal.SIG_DFL:  # nohup makes us deaf to it
         signal.signal(signal.SIGHUP, _interrupt)

@@ -21,7 +21,7 @@ def body(
     size: Annotated[int, typer.Option(help="Longer side of the frames, px.", min=128, max=4096)] = 768,
     device: options.Device = None,
     threads: Annotated[int, typer.Option(help="CPU threads; 0 chooses.", min=0, max=64)] = 0,
-    sheet: Annotated[Path | None, typer.Option(help="Draw a row of pictures of each photo here (.png).")] = None,
+    sheet: Annotated[Path | None, typer.Option(help="Draw each photo at rest, from aside, acting here (.png).")] = None,
     report: options.NumbersFile = None,
     as_json: options.AsJson = False,
     quiet: options.Quiet = False,

@@ -22,12 +22,16 @@ def gestures(
     seeds: Annotated[int, typer.Option(help="How many, from --seed on.", min=1)] = 3,
     preset: options.PresetName = "body",
     settings: options.Settings = None,
+    minutes: Annotated[
+        float, typer.Option(help="Of the long call that the dialogues are repeated to; 0 leaves it out.", min=0, max=60)
+    ] = 10.0,
     weights: Annotated[Path | None, typer.Option(help="Weights of gestures to judge, not the shipped ones.")] = None,
     report: options.NumbersFile = None,
     as_json: options.AsJson = False,
 ) -> None:
-    """Judge arms and trunk on dialogues: beats against accents and chance, rest, speeds, hands out of the body."""
+    """Judge arms and trunk on dialogues: beats against accents, rest, speeds, hands out of the body, ten minutes."""
     from avtr_cli.audio.files import DialogueFiles
+    from avtr_cli.evaluation.motion.gesture_trials import TRIALS, trial_rows
     from avtr_cli.evaluation.motion.gesturing import GESTURES, gesture_rows
     from avtr_cli.evaluation.motion.takes import load_dialogue
     from avtr_cli.motion.body.generator import WithBody
@@ -41,7 +45,8 @@ def gestures(
         loaded += [one.heard_as(one.sound[1], one.sound[0]) for one in loaded]
     chosen = options.preset_of(preset, settings, None)
     generator = WithBody(LmfmGenerator(chosen.motion), chosen.body, weights or SHIPPED)
-    found = gesture_rows(generator, loaded, range(seed, seed + seeds))
+    chosen_seeds = range(seed, seed + seeds)
+    found = gesture_rows(generator, loaded, chosen_seeds) | trial_rows(generator, loaded, chosen_seeds, minutes)
     rows = {
         name: {
             "what": measure.what,
@@ -49,7 +54,7 @@ def gestures(
             **asdict(found[name]),
             "met": measure.met(found[name].value),
         }
-        for name, measure in GESTURES.items()
+        for name, measure in (GESTURES | TRIALS).items()
         if name in found
     }
     lines = [_line(name, row) for name, row in rows.items()]

@@ -12,7 +12,7 @@ from avtr_cli.cli.measured import tell_numbers
 from avtr_cli.core.errors import ConfigError
 
 if TYPE_CHECKING:
-    from avtr_cli.core.arrays import Sound
+    from avtr_cli.core.arrays import Image, Sound
 
 
 def interactions(
@@ -23,6 +23,9 @@ def interactions(
     seeds: Annotated[int, typer.Option(help="How many, from --seed on; every other one has another word.", min=1)] = 2,
     seed: options.Seed = 0,
     size: Annotated[int, typer.Option(help="Side of the frames, px.", min=128)] = 320,
+    bodies: Annotated[
+        bool, typer.Option("--bodies", help="Judge whole people instead: shoulders that go back, hands at cheeks.")
+    ] = False,
     sheet: Annotated[
         Path | None, typer.Option(help="Draw every region in every tone here (.png), of the first photo.")
     ] = None,
@@ -41,6 +44,9 @@ def interactions(
     options.check_written({"--report": report, "--sheet": sheet}, (*photos, dialogue))
     for photo in photos:
         picture_size(photo)
+    if bodies:
+        _bodies(photos, range(seed, seed + seeds), size, sheet, report, as_json)
+        return
     sound = _sound(dialogue)
     engine = Engine(load_preset("default", [f"render.size={size}"]))
     found: list[clips.Clip] = []
@@ -52,12 +58,38 @@ def interactions(
     numbers |= exact.evaluate_bits(engine, photos[0], sound[:, : 3 * 16_000], seed)
     numbers |= exact.evaluate_folds(engine, photos[0])
     if sheet is not None:
-        _draw(sheet, engine, photos[0], seed)
+        from avtr_cli.evaluation.touch.sheet import sheet as drawn
+
+        _draw(sheet, drawn(engine, photos[0], seed))
     kept, measured = measures.kept_of(numbers)
     bounds = {name: {"what": bound.what, "needed": bound.needed} for name, bound in measures.BOUNDS.items()}
     told: dict[str, Any] = {"command": options.typed(), "photos": [str(photo) for photo in photos]}
     told |= {"clips": len(found), "bounds": bounds, "numbers": numbers, "kept": kept, "measured": measured, **more}
     tell_numbers(measures.table(numbers, more), told, report, as_json)
+
+
+def _bodies(
+    photos: list[Path], seeds: range, size: int, sheet: Path | None, report: Path | None, as_json: bool
+) -> None:
+    import sys
+
+    from avtr_cli.core.config import load_preset
+    from avtr_cli.evaluation.mesh.renderer import kept_share, renderer_table
+    from avtr_cli.evaluation.touch.bodies import BODIES, evaluate_bodies
+    from avtr_cli.evaluation.touch.body_sheet import body_sheet
+    from avtr_cli.streaming.engine import Engine
+
+    engine = Engine(load_preset("body", [f"render.size={size}"]))
+    results = {}
+    for photo in photos:
+        voice.note(str(photo))
+        results[photo.stem] = evaluate_bodies(engine, photo, seeds)
+    if sheet is not None:
+        _draw(sheet, body_sheet(engine, photos[0], seeds[0]))
+    kept, measured = kept_share(results, BODIES)
+    bounds = {name: {"what": bound.what, "needed": bound.needed} for name, bound in BODIES.items()}
+    told = {"command": options.typed(), "bounds": bounds, "photos": results, "kept": kept, "measured": measured}
+    tell_numbers(renderer_table(results, BODIES, voice.width(sys.stdout)), told, report, as_json)
 
 
 def _sound(dialogue: Path | None) -> Sound:
@@ -68,14 +100,13 @@ def _sound(dialogue: Path | None) -> Sound:
     return load_dialogue(DialogueFiles(dialogue=dialogue or shipped_folder("examples") / "dialogue.wav")).sound
 
 
-def _draw(path: Path, engine: Any, photo: Path, seed: int) -> None:
+def _draw(path: Path, picture: Image) -> None:
     import cv2
 
     from avtr_cli.core.errors import OutputError
     from avtr_cli.core.files import reason, replacing
-    from avtr_cli.evaluation.touch.sheet import sheet
 
-    data = cv2.imencode(".png", sheet(engine, photo, seed)[..., ::-1])[1].tobytes()
+    data = cv2.imencode(".png", picture[..., ::-1])[1].tobytes()
     try:
         with replacing(path) as partial:
             partial.write_bytes(data)

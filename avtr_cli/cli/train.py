@@ -181,6 +181,7 @@ def gestures(
     from tqdm import tqdm
 
     from avtr_cli.training import gestures as training
+    from avtr_cli.training.gesture_truth import RATES, UP, rates_of
 
     torch.set_num_threads(threads)
     hears = training.hearing_model(model)
@@ -198,6 +199,13 @@ def gestures(
     auc = training.accent_auc(heads.accent, judged)
     about = {"calls": str(calls), "accent_steps": str(accent_steps), "steps": str(steps), "seed": str(seed)}
     training.write_heads(heads, hears, out, {**about, "accent_auc": f"{auc:.3f}"})
+    rates = rates_of(corpus.truths())
+    for event, usual in RATES.items():
+        typer.echo(f"{event}: {rates[event]:.1f} a minute of own speech are taught, {usual:g} are usual")
+    typer.echo(
+        f"hands up: {rates['up']:.2f} of own speech, {UP:g} is usual; beats "
+        f"{rates['apex_ms']:.0f} ms after their accents, spread {rates['apex_sd_ms']:.0f} ms"
+    )
     typer.echo(f"accents ahead, of voices kept apart: AUC {auc:.3f}")
     for event, (expected, true) in counts.items():
         typer.echo(f"{event}: {expected:.0f} expected of them, {true:.0f} there are; odds corrected for it")

@@ -1,6 +1,6 @@
 """What motion has to know of a photo's arms: how long they are, how they rest, and where they may go.
 
-A renderer measures it and hands it on as the row `body` of `Identity.anatomy`, float64 (2, 25), left and right. All
+A renderer measures it and hands it on as the row `body` of `Identity.anatomy`, float64 (2, 34), left and right. All
 is in the chest's axes, x to the left, y down, z to the back; the right arm's is mirrored, as if it were a left one.
 Two bones reach a wrist in one way once the elbow's side is chosen, its `swivel`: 0 degrees below, 90 outside.
 """
@@ -34,6 +34,8 @@ class Arm:
     lever        (3,) metres from the middle of the spine's joints to the shoulder
     lowest       `up` at which a hand before the body still is in the picture
     depth        arm lengths that the trunk reaches before the shoulders, a hand's thickness included
+    cheek        (3,) metres from the shoulder to the skin of this side's cheek; outward (3,) unit: away from that skin
+    neck         (3,) metres from the shoulder to where the head turns
     """
 
     upper: float
@@ -50,6 +52,9 @@ class Arm:
     lever: Doubles
     lowest: float
     depth: float
+    cheek: Doubles
+    outward: Doubles
+    neck: Doubles
 
     @property
     def length(self) -> float:
@@ -57,11 +62,11 @@ class Arm:
         return self.upper + self.fore
 
     def row(self) -> Doubles:
-        """(24,): all of it in order."""
+        """(34,): all of it in order."""
         return np.concatenate([np.atleast_1d(np.asarray(getattr(self, one.name), np.float64)) for one in fields(self)])
 
 
-_SIZES = {"along": 3, "hinge": 3, "hand": 3, "rest": 4, "lever": 3}
+_SIZES = {"along": 3, "hinge": 3, "hand": 3, "rest": 4, "lever": 3, "cheek": 3, "outward": 3, "neck": 3}
 ROW = sum(_SIZES.get(one.name, 1) for one in fields(Arm))
 
 
@@ -139,7 +144,8 @@ MEAN_ARM = posed(
     Arm(
         upper=0.25, fore=0.24, along=np.zeros(3), hinge=np.zeros(3), bend=0.0, hand=np.array([1.0, 0.0, 0.0]),
         palm=0.2, rest=np.array([0.14, -0.95, 0.09, 10.0]), free=True, sits=False, pinned=False,
-        lever=np.array([0.17, -0.28, -0.02]), lowest=-1.0, depth=0.36,
+        lever=np.array([0.17, -0.28, -0.02]), lowest=-1.0, depth=0.36, cheek=np.array([-0.116, -0.201, -0.096]),
+        outward=np.array([0.83, 0.25, -0.5]), neck=np.array([-0.173, -0.125, 0.004]),
     )
 )  # fmt: skip
 """Of somebody who stands and lets the arms hang; for motion that nobody is drawn by."""

@@ -57,7 +57,7 @@ class Identity:
              keypoints: canonical_keypoints (21, 3), rotation (3, 3), expression (21, 3), scale (1,)
              controls: parted_lips (1,), the gap between the photo's own lips as a jawOpen weight; photo_smile (1,),
              how broadly the photo smiles, 0 .. 1
-             full: the same, and body (2, 25), how the photo's arms are (core/arms.py)
+             full: the same, and body (2, 34), how the photo's arms are (core/arms.py)
     person   a number of the photo's own, below 2^32: with one seed, two people do not move alike; 0 is nobody
     """
 

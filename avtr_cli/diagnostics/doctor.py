@@ -123,7 +123,7 @@ def _drawing_loops() -> Iterator[Check]:
 
     version = importlib.metadata.version("numba")
     try:
-        folder = Loops().folder
+        folder = Loops(touched=True).folder
         Splatter(1, 1)
     except Exception as error:
         said = str(error).splitlines()[0] if str(error) else type(error).__name__

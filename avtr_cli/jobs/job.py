@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from avtr_cli.audio.source import DialogueSource
     from avtr_cli.output.layout import Layout
 
+ENCODING = 2  # counted up with what encoders are told: pictures encoded otherwise cannot be joined to a job's own
+
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
@@ -131,7 +133,7 @@ class Job:
             "sound": [sha256(path) for path in self.sound.paths],
             "roles": [self.sound.solo, self.sound.avatar_channel, self.sound.start_s, self.sound.duration_s],
             "preset": settings,
-            "format": self.out.suffix.lower(),
+            "format": [self.out.suffix.lower(), ENCODING],
             "seed": self.seed,
             "face": self.face,
             "cues": [dataclasses.astuple(cue) for cue in self.cues],

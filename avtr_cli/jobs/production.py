@@ -234,8 +234,9 @@ class _Segment:
     def write(self, fed: FedChunk) -> None:
         for pixels in fed.pictures:
             if self._writer is None:
-                path = self._folder.video(self._index)
-                self._writer = SegmentWriter(path, pixels.shape, self._prepared.checked.form, self._prepared.label)
+                path, job = self._folder.video(self._index), self._prepared
+                kernels = job.job.preset.runtime.kernels
+                self._writer = SegmentWriter(path, pixels.shape, job.checked.form, job.label, kernels)
             self._writer.write(pixels)
         self._motions.append(fed.motions)
         self.count += fed.count

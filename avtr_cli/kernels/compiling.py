@@ -15,7 +15,7 @@ import os
 import platform
 import tempfile
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any, Generic, TypeVar, cast
 
@@ -38,7 +38,8 @@ Number = Any
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
-_OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
+_OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True}
+_INNER = _OPTIONS | {"no_cpython_wrapper": True}  # called by kernels alone: to be called by Python takes a tenth longer
 config: Any = numba.config
 _COMPLETE = ".complete"  # of a file for each module, written last: its kernels need no compilation
 _SOURCES = b"".join(
@@ -92,18 +93,18 @@ def kernel(signature: str) -> Callable[[Function], Kernel[Function]]:
 
 def helper(function: Function) -> Function:
     """A function for kernels to call; it becomes part of theirs, as handing it arrays would cost more than it does."""
-    compiled: Any = njit(forceinline=True, **_OPTIONS)
+    compiled: Any = njit(forceinline=True, **_INNER)
     return cast(Function, compiled(function))
 
 
 def passage(function: Function) -> Function:
     """A pass over many pixels, for kernels to call: not made part of theirs, which would compile it at every call."""
-    compiled: Any = njit(**_OPTIONS)
+    compiled: Any = njit(**_INNER)
     return cast(Function, compiled(function))
 
 
-def load(base: Path, tell: Callable[[str], None]) -> Path | None:
-    """Make every kernel ready whose module has been imported; at once where that was done before.
+def load(base: Path, tell: Callable[[str], None], only: Collection[str] | None = None) -> Path | None:
+    """Make every kernel ready whose module has been imported, or is named in `only`; at once where it was done before.
 
     They are kept in a folder below `base`, or NUMBA_CACHE_DIR where that is set. `tell` hears a sentence where they
     must be compiled, which takes some seconds. Returns the folder; None where it cannot be written, which costs a
@@ -114,7 +115,7 @@ def load(base: Path, tell: Callable[[str], None]) -> Path | None:
     with _lock:
         base = Path(config.CACHE_DIR or base)
         folder = _writable(base / _state())
-        wanting = [one for one in _kernels if not one.ready]
+        wanting = [one for one in _kernels if not one.ready and (only is None or one.plain.__module__ in only)]
         if wanting and folder is None:
             tell(f"{base}: cannot be written, so the drawing loops are compiled anew in every run")
         elif folder is not None and not all(_complete(one, folder).exists() for one in wanting):

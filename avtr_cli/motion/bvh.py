@@ -23,6 +23,7 @@ from avtr_cli.core.files import reason, replacing
 from avtr_cli.core.motion_space import ARKIT_BLENDSHAPES, CONTROLS, FULL
 from avtr_cli.core.rotation import turn_matrix, vector_of
 from avtr_cli.core.timing import FPS
+from avtr_cli.motion import skeleton_hand
 
 PLACES = {
     "Hips": (0, -0.065, -0.014), "Spine": (0, -0.144, 0.025), "Chest": (0, -0.285, 0.011),
@@ -31,7 +32,7 @@ PLACES = {
     "Leg": (0.142, 0.332, -0.037), "Foot": (0.180, 0.747, -0.016), "FootEnd": (0.188, 0.810, -0.140),
 }  # fmt: skip
 """m: joints of the mean adult of assets/body.npz, as it stands; those with a side are the left ones."""
-MIDDLE, FLOOR, HAND = (0, -0.232, 0.012), 0.818, 0.10  # m: of the spine's joints, as `Arm.lever` has it; wrist to roots
+MIDDLE, FLOOR = (0, -0.232, 0.012), 0.818  # m: of the spine's joints, as `Arm.lever` has it
 SPINE = {"Spine": 0.35, "Chest": 0.25, "UpperChest": 0.4}  # shares of its turn
 NECK = 0.66  # its share of the head's turn against the chest
 ARM = ("Shoulder", "Arm", "ForeArm", "Hand")  # collarbone, upper arm, forearm, hand
@@ -97,7 +98,11 @@ def skeleton(arms: tuple[Arm, Arm]) -> list[Joint]:
         axes = np.stack([fore, arm.hinge, np.cross(fore, arm.hinge)])
         chain = zip(ARM, (at["Shoulder"], shoulder, elbow, wrist), strict=True)
         joints += _chain(joints, side, "UpperChest", [(name, place * flip) for name, place in chain])
-        joints[-1] = joints[-1]._replace(end=(wrist + size * HAND * (arm.hand @ axes)) * flip)
+        hand = _hand_axes(arm.hand @ axes, _little(arm, fore))
+        for finger, points in zip(skeleton_hand.NAMES, wrist + size * skeleton_hand.joints() @ hand, strict=True):
+            called = [f"Hand{finger}{number}" for number in (1, 2, 3)]
+            joints += _chain(joints, side, f"{side}Hand", list(zip(called, points[:-1] * flip, strict=True)))
+            joints[-1] = joints[-1]._replace(end=points[-1] * flip)
     for side, flip in (("Left", 1.0), ("Right", MIRROR)):
         joints += _chain(joints, side, "Hips", [(name, at[name] * flip) for name in LEG])
         joints[-1] = joints[-1]._replace(end=at["FootEnd"] * flip)
@@ -115,6 +120,19 @@ def _forearm(arm: Arm) -> Vector:
     """Where the forearm points in the photo, (3,) unit."""
     fore: Vector = turn_matrix(arm.bend * arm.hinge) @ arm.along
     return fore
+
+
+def _little(arm: Arm, fore: Vector) -> Vector:
+    """(3,) unit: across the forearm to the little finger's side, in the photo."""
+    third = np.cross(fore, arm.hinge)
+    return np.asarray(np.cos(arm.palm) * third - np.sin(arm.palm) * np.cross(fore, third))
+
+
+def _hand_axes(along: Vector, little: Vector) -> Doubles:
+    """(3, 3) rows: along a left hand, out of its palm, to its little finger."""
+    aside = little - (little @ along) * along
+    aside = aside / np.linalg.norm(aside)
+    return np.stack([along, np.cross(aside, along), aside])
 
 
 def _hierarchy(joints: list[Joint], number: int, depth: int = 0) -> Iterator[str]:
@@ -173,6 +191,11 @@ def _turns(rows: Doubles, arms: tuple[Arm, Arm]) -> dict[str, Doubles]:
         flip = np.ones(3) if number == 0 else MIRROR
         of_arm = _arm_turns(own, arm, np.prod(flip) * flip, SHOULDERS_RISE * breath)
         turns |= {side + name: turn * np.outer(flip, flip) for name, turn in zip(ARM, of_arm, strict=True)}
+        axes = np.stack([(fore := _forearm(arm)), arm.hinge, np.cross(fore, arm.hinge)])
+        hand = _hand_axes(arm.hand @ axes, _little(arm, fore))
+        bent = hand.T @ skeleton_hand.turns(own[:, 8:]) @ hand * np.outer(flip, flip)
+        for finger, of_finger in zip(skeleton_hand.NAMES, np.moveaxis(bent, 1, 0), strict=True):
+            turns |= {f"{side}Hand{finger}{number + 1}": of_finger[:, number] for number in range(3)}
     return turns
 
 
@@ -182,8 +205,7 @@ def _arm_turns(own: Doubles, arm: Arm, sense: Vector, breath: Doubles) -> list[D
     `sense` (3,) mirrors the upper arm's turn where it is not.
     """
     fore = _forearm(arm)
-    third = np.cross(fore, arm.hinge)
-    little = np.cos(arm.palm) * third - np.sin(arm.palm) * np.cross(fore, third)
+    little = _little(arm, fore)
     palm = np.cross(little, fore)
     upper = turn_matrix(own[:, 1:4] * sense)
     lifted = SHRUG_TURNS * own[:, 0] + breath + lift(upper @ arm.along) - lift(arm.along)

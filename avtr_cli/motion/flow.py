@@ -46,7 +46,8 @@ def ar1_noise(uniform: Tensor, last: Tensor | None, correlation: float, limit: f
         if last is None:
             last = truncated_normal(u, -limit, limit)
         else:
-            last = c * last + s * truncated_normal(u, (-limit - c * last) / s, (limit - c * last) / s)
+            kept = c * last
+            last = kept + s * truncated_normal(u, (kept + limit) / -s, (kept - limit) / -s)
         rows.append(last)
     return torch.stack(rows, dim=-2)
 

@@ -20,11 +20,12 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from avtr_cli.core.arrays import Image, Sound
+from avtr_cli.core.arrays import Grey, Image, Sound
 from avtr_cli.core.errors import OutputError
 from avtr_cli.core.interruption import interruptible
 from avtr_cli.core.timing import FPS
-from avtr_cli.output import ffmpeg
+from avtr_cli.kernels.yuv_measures import planes_size
+from avtr_cli.output import ffmpeg, planes
 from avtr_cli.output.finished import Finished
 from avtr_cli.output.formats import Format
 from avtr_cli.output.label import Label
@@ -41,14 +42,22 @@ class SegmentWriter:
     `encode_cpu_ms` what the thread did for it.
     """
 
-    def __init__(self, path: Path, shape: tuple[int, ...], form: Format, label: Label | None = None):
+    def __init__(
+        self, path: Path, shape: tuple[int, ...], form: Format, label: Label | None = None, kernels: str = "auto"
+    ):
+        """For frames of `shape`, (H, W, 3), or (H, W, 4) where `form` keeps alpha; `kernels` as `runtime.kernels`."""
         self._label = label
         self.path, self.digests = path, bytearray()
         self.encode_ms, self.encode_cpu_ms = list[float](), list[float]()
         height, width, channels = shape
         path.unlink(missing_ok=True)  # the encoder of a killed run may still be writing to it
-        pixels = "rgba" if channels == 4 else "rgb24"
-        source = ["-f", "rawvideo", "-pix_fmt", pixels, "-s", f"{width}x{height}", "-r", str(FPS), "-i", "pipe:0"]
+        self._planes: tuple[planes.ToPlanes, Grey] | None = None  # how they are made, and where
+        source = ["-f", "rawvideo", "-pix_fmt", "rgba" if channels == 4 else "rgb24"]
+        if form.planar:
+            assert channels == 3, "such a format keeps no alpha"
+            self._planes = planes.converter(kernels), np.empty(planes_size(height, width), np.uint8)
+            source = ["-f", "rawvideo", "-pix_fmt", "yuv420p", *planes.TAGS]
+        source += ["-s", f"{width}x{height}", "-r", str(FPS), "-i", "pipe:0"]
         target = ["-an", *form.video, "-r", str(FPS), "-f", "matroska", path.name]
         self._pipe = ffmpeg.FramePipe([*source, *target], f"{path}: the video cannot be written", path.parent)
         self._free: queue.SimpleQueue[Image] = queue.SimpleQueue()
@@ -93,14 +102,21 @@ class SegmentWriter:
             if self._failure is None:
                 try:
                     began, had_done = time.perf_counter(), time.thread_time()
-                    view = buffer.data.cast("B")
-                    self._pipe.write(view)
-                    self.digests += hashlib.sha256(view).digest()
+                    self._pipe.write(self._to_encode(buffer).data.cast("B"))
+                    self.digests += hashlib.sha256(buffer.data).digest()
                     self.encode_ms.append((time.perf_counter() - began) * 1e3)
                     self.encode_cpu_ms.append((time.thread_time() - had_done) * 1e3)
                 except BaseException as failure:
                     self._failure = failure
             self._free.put(buffer)
+
+    def _to_encode(self, picture: Image) -> Image | Grey:
+        """What ffmpeg is given of a picture."""
+        if self._planes is None:
+            return picture
+        convert, into = self._planes
+        convert(picture, into)
+        return into
 
 
 def frames_hash(digests: bytes) -> str:

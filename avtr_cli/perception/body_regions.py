@@ -22,6 +22,7 @@ LIMBS = {"left": (11, 13, 15, (17, 19, 21)), "right": (12, 14, 16, (18, 20, 22))
 HIPS_SEEN = (23, 24)
 SEEN = 0.5  # visibility
 SHOULDER_REACH, ARM_REACH, HAND_REACH = 0.42, 0.30, 0.24  # EO around joints and bones
+BEYOND, SLEEVE = (0.05, 0.30), (1.0, 1.4)  # EO beside a shoulder from which an arm begins, and around its bones
 COLLAR_SHARE, COLLAR_BETWEEN = 0.62, (0.25, 0.80)  # of the way from chin to shoulders; EO
 WAIST_SHARE = 0.55  # of the way from the shoulders to the hips
 
@@ -60,6 +61,8 @@ def body_regions(of: Sheet, picture: Image, matte: Matte, pose: Pose | None) -> 
     scores["abdomen"] = 0.35 * outside * waist * (1 - hips)
     scores["legs"] = 0.40 * outside * hips
     if pose is not None:
+        of_trunk = 1 - _sleeves(of, pose)
+        scores |= {name: of_trunk * scores[name] for name in ("chest", "abdomen", "legs")}
         scores |= {name: outside * score for name, score in _limbs(of, pose, below).items()}
     return {name: np.asarray(score, np.float32) for name, score in scores.items()}
 
@@ -95,6 +98,26 @@ def _limbs(of: Sheet, pose: Pose, below: Floats) -> dict[str, Floats]:
             bones = [(wrist, finger) for finger in fingers]
             scores[f"{side}_hand"] = 1.3 * np.exp(-0.5 * (_along_bones(of, pose, bones) / HAND_REACH) ** 2)
     return scores
+
+
+def _sleeves(of: Sheet, pose: Pose) -> Floats:
+    """(h, w) in 0 .. 1: what lies farther out than the shoulder, and near its arm: no part of the trunk."""
+    high, wide = of.face.shape
+    y, x = np.ogrid[0:high, 0:wide]
+    found = np.zeros((high, wide), np.float32)
+    sides = list(LIMBS.values())
+    for (shoulder, elbow, wrist, fingers), (other, *_) in zip(sides, sides[::-1], strict=True):
+        if not _sees(pose, shoulder, elbow, other):
+            continue
+        at, out = pose.points[shoulder, :2], pose.points[shoulder, :2] - pose.points[other, :2]
+        out = out / max(float(np.hypot(*out)), 1.0)
+        beyond = np.asarray(((x - at[0]) * out[0] + (y - at[1]) * out[1]) / of.unit, np.float32)
+        bones = [(shoulder, elbow)]
+        if _sees(pose, wrist):
+            bones += [(elbow, wrist), *((wrist, finger) for finger in fingers)]
+        near = _step(SLEEVE[1] - _along_bones(of, pose, bones), 0, SLEEVE[1] - SLEEVE[0])
+        found = np.maximum(found, near * _step(beyond, *BEYOND))
+    return found
 
 
 def _sees(pose: Pose, *points: int) -> bool:

@@ -6,6 +6,7 @@ with a group of phrases; hands are up before the first accent, so that beats can
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +14,7 @@ import numpy as np
 from avtr_cli.audio.accents import RATE
 from avtr_cli.core.arrays import Doubles, Mask, Reals
 from avtr_cli.core.timing import FPS
-from avtr_cli.motion.body.events import BEATS, BETWEEN_BEATS, EVENTS, REFRACTORY
+from avtr_cli.motion.body.events import BEATS, BETWEEN_BEATS, EVENTS, LEAD, REFRACTORY
 from avtr_cli.motion.body.heads import STYLE
 from avtr_cli.training.prosody import Prosody, accent_strengths
 
@@ -22,16 +23,22 @@ RAISED, LONG_ENOUGH = 0.72, 1.2  # share of groups that hands are up for, and s 
 STRONG, STRONG_BEATS = 65, 0.5  # percentile of accents, and the share of those above it that get an emphatic beat
 BEATEN, LAST_S, LAST_PALMS = 0.85, 0.5, 0.28  # of the other accents; of those in a phrase's last s, palms turn up
 
+RATES = {"raise": 3.7, "stroke": 28.5, "emphatic": 4.9, "palmup": 1.9, "deictic": 0.2, "shift": 2.8}
+"""A minute of own speech: what the rules gave on the calls that they were made on."""
+UP = 0.59  # share of own speech with hands up, there
+NEAR_S = 0.6  # s of an accent within which a beat counts as its own
+
 Unit = tuple[float, float]
 
 
 @dataclass(frozen=True)
 class GestureTruth:
-    """starts bool (T, 8) in the order of EVENTS; up bool (T,): hands are in gesture space; accents bool (T,)."""
+    """starts bool (T, 8) in the order of EVENTS; bool (T,) each: up (hands are in gesture space), accents, speech."""
 
     starts: Mask
     up: Mask
     accents: Mask
+    speech: Mask
 
 
 def place_gestures(own: Prosody, partner: Prosody, frames: int, style: Reals, rng: np.random.Generator) -> GestureTruth:
@@ -153,7 +160,26 @@ def _laid_down(events: list[tuple[float, str]], own: Prosody, frames: int) -> Ge
         up[frame] = now
     accents = np.zeros(frames, bool)
     accents[[at for at in (own.accents * FPS).astype(int) if at < frames]] = True
-    return GestureTruth(starts, up, accents)
+    speech = np.interp(np.arange(frames) / FPS, np.arange(len(own.speech)) / RATE, own.speech) > 0.5
+    return GestureTruth(starts, up, accents, speech)
+
+
+def rates_of(truths: Sequence[GestureTruth]) -> dict[str, float]:
+    """How often each event begins in a minute of own speech, `up` as a share of it, and beats against their accents.
+
+    `apex_ms`, `apex_sd_ms`: of where beats should stop, LEAD frames after they begin, beside the nearest accent.
+    """
+    minutes = sum(int(truth.speech.sum()) for truth in truths) / FPS / 60
+    begun = np.sum([truth.starts.sum(0) for truth in truths], axis=0)
+    found = {event: float(begun[EVENTS.index(event)] / minutes) for event in EVENTS}
+    found["up"] = sum(int((truth.up & truth.speech).sum()) for truth in truths) / (60 * FPS * minutes)
+    rows, apart = [EVENTS.index(event) for event in BEATS], []
+    for truth in truths:
+        accents, beats = np.flatnonzero(truth.accents), np.flatnonzero(truth.starts[:, rows].any(1)) + LEAD
+        if len(accents):
+            apart += [int(beat - accents[np.abs(accents - beat).argmin()]) for beat in beats]
+    near = 1000 / FPS * np.array([one for one in apart if abs(one) < NEAR_S * FPS])
+    return found | {"apex_ms": float(near.mean()), "apex_sd_ms": float(near.std())}
 
 
 def draw_style(rng: np.random.Generator) -> Doubles:

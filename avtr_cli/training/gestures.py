@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
@@ -40,7 +40,7 @@ from avtr_cli.motion.lmfm.network import Lmfm
 from avtr_cli.training import augment
 from avtr_cli.training.conversation import Side, simulate
 from avtr_cli.training.dataset import since_starts
-from avtr_cli.training.gesture_truth import draw_style, place_gestures
+from avtr_cli.training.gesture_truth import GestureTruth, draw_style, place_gestures
 from avtr_cli.training.prosody import analyse
 from avtr_cli.training.speech import Utterance
 from avtr_cli.training.voices import load_utterances
@@ -53,9 +53,14 @@ WINDOW = 200  # frames that hazards are learned over at once
 
 @dataclass(frozen=True)
 class GestureCorpus:
-    """Sides of calls, arrays by name, (n, T, ...): encoded, flags, starts, up, accents, style (n, 3)."""
+    """Sides of calls, arrays by name, (n, T, ...): encoded, flags, starts, up, accents, speech, style (n, 3)."""
 
     arrays: Mapping[str, AnyArray]
+
+    def truths(self) -> list[GestureTruth]:
+        """What was placed on each side."""
+        names = [field.name for field in fields(GestureTruth)]
+        return [GestureTruth(*one) for one in zip(*(self.arrays[name] for name in names), strict=True)]
 
     def __len__(self) -> int:
         return len(self.arrays["starts"])
@@ -102,7 +107,8 @@ def heard_sides(call: tuple[Side, Side], rng: np.random.Generator, model: Lmfm) 
         truth = place_gestures(prosody[k], prosody[1 - k], frames, style, rng)
         yield {
             "encoded": encoded.numpy().astype(np.float16), "flags": flags.numpy().astype(np.float16),
-            "starts": truth.starts, "up": truth.up, "accents": truth.accents, "style": style.astype(np.float32),
+            "starts": truth.starts, "up": truth.up, "accents": truth.accents, "speech": truth.speech,
+            "style": style.astype(np.float32),
         }  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""A row of pictures to look at: one person at rest, from both sides, and the head as it speaks, blinks and turns."""
+"""Rows of pictures to look at: one person at rest, from both sides, the head as it speaks, blinks and turns; acting."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import numpy as np
 
 from avtr_cli.core.arrays import Image
 from avtr_cli.core.camera import FRONT
+from avtr_cli.evaluation.body.acting import ROWS, acted
 from avtr_cli.evaluation.body.stage import BodyStage
 
 HEIGHT = 300  # px
@@ -23,12 +24,13 @@ FACES: dict[str, dict[str, float]] = {
 }
 
 
-def sheet(stage: BodyStage) -> Image:
-    """uint8 (HEIGHT, w, 3): the photo, the person at rest and from YAWS, and FACES."""
+def sheet(stage: BodyStage) -> list[Image]:
+    """Rows, uint8 (HEIGHT, w, 3): the photo, the person at rest and from YAWS, and FACES; then those of `acting`."""
     bodies = [("photo", stage.photo), ("rest", stage.frame())]
     bodies += [(f"{yaw} deg", stage.frame(stage.around(yaw))) for yaw in YAWS]
     heads = [(name, stage.head(stage.frame(FRONT, **said))) for name, said in FACES.items()]
-    return np.concatenate([_cell(picture, name) for name, picture in (*bodies, *heads)], axis=1)
+    rows = [(*bodies, *heads), *(tuple(acted(stage, row)) for row in ROWS)]
+    return [np.concatenate([_cell(picture, name) for name, picture in row], axis=1) for row in rows]
 
 
 def stacked(rows: list[Image]) -> Image:

@@ -70,7 +70,7 @@ BOUNDS: dict[str, Measure] = {
 def evaluate_bodies(
     photos: Sequence[Path], device: torch.device, size: int, drawn: bool, say: Callable[[str], None] = lambda line: None
 ) -> tuple[dict[str, Numbers], list[Image]]:
-    """Every measure by photo name, and where `drawn` a row of pictures for each photo.
+    """Every measure by photo name, and where `drawn` rows of pictures of each photo.
 
     Raises PhotoError for a photo that shows no usable body.
     """
@@ -87,5 +87,5 @@ def evaluate_bodies(
             numbers |= check(stage)
         results[photo.stem] = {name: numbers[name] for name in BOUNDS}
         if drawn:
-            rows.append(sheet(stage))
+            rows += sheet(stage)
     return results, rows

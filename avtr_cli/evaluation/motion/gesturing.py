@@ -7,28 +7,21 @@ silences cut out: so neither their rate nor the pauses earn anything.
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 import numpy as np
-import torch
 from scipy.signal import butter, filtfilt, find_peaks
 
-from avtr_cli.audio.accents import RATE, heard_accents
+from avtr_cli.audio.accents import RATE
 from avtr_cli.core.arms import MEAN_ARM, Arm
-from avtr_cli.core.arrays import Doubles, Indices, Mask, Sound
-from avtr_cli.core.motion_space import BODY_CHANNELS, CONTROLS, FULL
-from avtr_cli.core.rotation import turn_matrix
+from avtr_cli.core.arrays import Doubles, Mask, Sound
+from avtr_cli.core.motion_space import BODY_CHANNELS
 from avtr_cli.core.timing import CHUNK_FRAMES, FPS, SAMPLE_RATE
-from avtr_cli.core.types import Identity
 from avtr_cli.evaluation.measure import Measure
-from avtr_cli.evaluation.motion.rollout import Unseen
+from avtr_cli.evaluation.motion.gesture_takes import BODY, GestureTake, chain, perform, wrists
 from avtr_cli.evaluation.motion.takes import Dialogue, Finding
-from avtr_cli.evaluation.motion.voice import hear
-from avtr_cli.motion.body.events import BEATS, EVENTS, LEAD
+from avtr_cli.motion.body.events import LEAD
 from avtr_cli.motion.body.generator import WithBody
-from avtr_cli.streaming.session import StreamingSession
 
 GESTURES: dict[str, Measure] = {
     "gesture.beats_on_accents": Measure("beats within 80 ms of an own accent, less chance", 0.15),
@@ -55,41 +48,9 @@ GESTURES: dict[str, Measure] = {
 
 NEAR_S, WITHIN_S = 0.08, 0.6
 SHIFTS, SHIFTED_S = 32, 3.3
-SETTLING = FPS  # frames after the own voice that still may move
 TRUNK = (0.155, 0.126)  # m: half the width, and how far it reaches before the shoulders' line
 ROUND, BREADTH = 0.028, 0.06  # m: a hand's half thickness; how near two hands' lines may come
-HAND_M, SHOULDER_M = 0.095, 0.17  # m: to the fingers' roots; from the middle to a shoulder
-_BODY = len(CONTROLS)
-_BEAT_ROWS = [EVENTS.index(event) for event in BEATS]
-
-
-@dataclass(frozen=True)
-class GestureTake:
-    """One side's gestures on one call.
-
-    values (T, 94), beats as frames, up (T,); own and partner (T,) who speaks; accents in seconds and speech (n,) at
-    100 Hz, of the voice that is judged against
-    """
-
-    values: Doubles
-    beats: Indices
-    up: Mask
-    own: Mask
-    partner: Mask
-    accents: Doubles
-    speech: Mask
-    arms: tuple[Arm, Arm]
-
-    @property
-    def speaking(self) -> Mask:
-        """(T,): own voice, hands up."""
-        return self.up & self.own
-
-    @property
-    def listening(self) -> Mask:
-        """(T,): the partner speaks, and the own voice has been still for a second."""
-        recent = np.convolve(self.own, np.ones(SETTLING), "full")[: len(self.own)] > 0
-        return self.partner & ~recent
+SHOULDER_M = 0.17  # m from the middle to a shoulder
 
 
 def gesture_rows(
@@ -112,47 +73,6 @@ def gesture_rows(
         one, other = (np.concatenate(part) for part in heights)
         found["gesture.seeds_r"] = Finding(float(np.corrcoef(one, other)[0, 1]))
     return found
-
-
-def perform(
-    generator: WithBody, sound: Sound, seed: int, arms: tuple[Arm, Arm], judged: Sound | None = None
-) -> GestureTake:
-    """A take of `sound` (2, n), held against the voices of `judged`."""
-    rows = torch.from_numpy(np.stack([arm.row() for arm in arms]))
-    identity = Identity(FULL, torch.zeros(len(FULL)), None, (0, 0), anatomy={"body": rows})
-    session = StreamingSession(identity, generator, Unseen(FULL), seed)
-    state, values, beats, up = generator.start(identity, seed), [], [], []
-    for window in itertools.chain(session.hear(sound), session.end()):
-        motion, state = generator.step(window, state)
-        values.append(motion.values.double().numpy())
-        since = state["body.since"].numpy()[_BEAT_ROWS]
-        begun = (window.index + 1) * CHUNK_FRAMES - since[since <= CHUNK_FRAMES].astype(int)
-        beats += begun.tolist()
-        up += [bool(state["body.up"].any())] * CHUNK_FRAMES
-    own, partner = hear(sound if judged is None else judged)
-    accents, speech = heard_accents((sound if judged is None else judged)[0])
-    count = len(own)
-    told = np.array(sorted(beat for beat in beats if beat < count), np.intp)
-    return GestureTake(
-        np.concatenate(values)[:count], told, np.array(up)[:count], own.active, partner.active, accents, speech, arms
-    )
-
-
-def wrists(take: GestureTake) -> Doubles:
-    """(T, 2, 3) m, left and right, beside their shoulders in the chest's axes: x to the left, y down, z to the back."""
-    return np.stack([_chain(take, side)[1] for side in (0, 1)], axis=1)
-
-
-def _chain(take: GestureTake, side: int) -> tuple[Doubles, Doubles, Doubles]:
-    """Elbow, wrist and the fingers' roots, (T, 3) m from the shoulder; a right arm's mirrored, as if it were left."""
-    arm, rows = take.arms[side], take.values[:, _BODY + 8 + 14 * side :][:, :14]
-    turn = turn_matrix(rows[:, 1:4] * (1 if side == 0 else np.array([1, -1, -1])))
-    along, hinge = turn @ arm.along, turn @ arm.hinge
-    bend = (arm.bend + rows[:, 4])[:, None]
-    fore = np.cos(bend) * along + np.sin(bend) * np.cross(hinge, along)
-    elbow = arm.upper * along
-    wrist = elbow + arm.fore * fore
-    return elbow, wrist, wrist + HAND_M * fore
 
 
 def _speed(take: GestureTake) -> Doubles:
@@ -250,7 +170,7 @@ def _speeds(takes: Sequence[GestureTake]) -> dict[str, Finding]:
     speed = np.concatenate([_speed(take) for take in takes])
     talking, listening = (np.concatenate([getattr(take, name) for take in takes]) for name in ("speaking", "listening"))
     own = np.concatenate([take.own for take in takes])
-    spine = slice(_BODY + BODY_CHANNELS.index("spinePitch"), _BODY + BODY_CHANNELS.index("spineRoll") + 1)
+    spine = slice(BODY + BODY_CHANNELS.index("spinePitch"), BODY + BODY_CHANNELS.index("spineRoll") + 1)
     trunk = np.concatenate(
         [np.degrees(np.linalg.norm(np.gradient(take.values[:, spine], axis=0), axis=1)) * FPS for take in takes]
     )
@@ -281,7 +201,7 @@ def _collisions(takes: Sequence[GestureTake]) -> dict[str, Finding]:
 
 def _in_trunk(take: GestureTake, side: int) -> Doubles:
     """(T,) m that a hand or forearm is in an upright column with the trunk's outline."""
-    elbow, wrist, hand = _chain(take, side)
+    elbow, wrist, hand = chain(take, side)
     lines = [(elbow, wrist, (0.5, 0.75, 1.0)), (wrist, hand, (0.5, 1.0))]
     points = [one + share * (other - one) for one, other, shares in lines for share in shares]
     depths = []
@@ -298,7 +218,7 @@ def _hands_apart(take: GestureTake) -> Doubles:
     shares = np.linspace(0, 1, 5)[:, None, None]
     lines = []
     for side in (0, 1):
-        _, wrist, hand = _chain(take, side)
+        _, wrist, hand = chain(take, side)
         line = wrist + shares * (hand - wrist) + np.array([SHOULDER_M, 0, 0])
         lines.append(line * (1 if side == 0 else np.array([-1.0, 1.0, 1.0])))
     apart: Doubles = np.linalg.norm(lines[0][:, None] - lines[1][None], axis=-1).min((0, 1))

@@ -18,18 +18,23 @@ from avtr_cli.core.arms import MEAN_ARM, Arm, arm_of
 from avtr_cli.core.arrays import Doubles, Floats, Sound
 from avtr_cli.core.breath import still_body
 from avtr_cli.core.config import BodyConfig
+from avtr_cli.core.interaction import Interaction
 from avtr_cli.core.motion_space import CONTROLS, FULL
 from avtr_cli.core.protocols import MotionGenerator, Voice, WholeCallGenerator, backend_of, is_touchable
+from avtr_cli.core.rotation import turn_matrix
 from avtr_cli.core.runtime import one_thread
 from avtr_cli.core.timing import CHUNK_FRAMES
 from avtr_cli.core.types import BODY_CUES, Asked, Cue, Identity, Motion, MotionState, Window
+from avtr_cli.motion.body.answers import Reach, reaches, trunk_answers
+from avtr_cli.motion.body.cheek import cheek_turned, reaches_cheek, to_cheek
 from avtr_cli.motion.body.deciding import NUMBERS, Clock, Hazards, Heard, decide, do_cues
 from avtr_cli.motion.body.hands import Hands, Manner
 from avtr_cli.motion.body.heads import BEFORE, HISTORY, MIXED, SHIPPED, STYLE, Heads, hearing_sha256, load_heads
 from avtr_cli.motion.body.plans import Plan
 from avtr_cli.motion.body.task import ARM, WRIST, rest_named, rest_of
-from avtr_cli.motion.body.to_body import to_body
+from avtr_cli.motion.body.to_body import MIRRORED, to_body, trunk_channels
 from avtr_cli.motion.body.torso import SHIFTED, SWAYS, Trunk, Voices, drift, shift_posture
+from avtr_cli.motion.interactions.memory import remembered
 from avtr_cli.motion.lmfm.generator import LmfmGenerator
 from avtr_cli.motion.lmfm.hearing import FLAGS
 from avtr_cli.motion.replay import Replay
@@ -41,6 +46,7 @@ _PREFIX, _STREAM = "body.", 0xB0D1  # of the state's names; tells these numbers 
 _ARMS = 2 * len(ARM)
 _SHIFT = slice(_ARMS, _ARMS + len(SHIFTED))
 _HEAD = [CONTROLS.index(name) for name in ("headPitch", "headYaw")]
+_TURNED = [*_HEAD, CONTROLS.index("headRoll")]
 
 
 class WithBody:
@@ -102,21 +108,30 @@ class WithBody:
         controls = motion.values.float().cpu()
         with torch.inference_mode(), one_thread():
             heard = self._heard(after)
-            rows, own = self._moved(window.index, own, heard, controls.double().numpy(), ours)
+            touches = remembered(after["touches"]) if "touches" in after else ()
+            rows, own = self._moved(window.index, own, heard, controls.double().numpy(), ours, touches)
         values = torch.cat([controls, torch.from_numpy(rows.astype(np.float32))], dim=1)
         return Motion(FULL, values, motion.first, motion.contacts), dict(after) | _named(own)
 
     def _moved(
-        self, index: int, own: dict[str, Tensor], heard: Heard | None, controls: Doubles, cues: Sequence[Cue]
-    ) -> tuple[Doubles, dict[str, Tensor]]:
+        self, index: int, own: dict[str, Tensor], heard: Heard | None, controls: Doubles, cues: Sequence[Cue],
+        touches: Sequence[Interaction] = (),
+    ) -> tuple[Doubles, dict[str, Tensor]]:  # fmt: skip
         """The body's columns of a chunk, (5, 36), and what is remembered after it."""
         hands, clock, trunk = self._remembered(own)
+        who, may = own["who"].tolist(), hands.free
+        answering: tuple[Reach, ...] = ()
+        if touches and self.config.liveliness:
+            answering = reaches(touches, [arm for arm in may if reaches_cheek(hands.arms[arm])], who)
         rng = np.random.default_rng([*own["who"].tolist(), index, _STREAM])
         numbers, normal = rng.random((CHUNK_FRAMES, NUMBERS)), rng.standard_normal((CHUNK_FRAMES, len(SWAYS) + 6))
         moving = [side for side in hands.free if self.config.liveliness and hands.arms[side].free]
         paths = own["drift"].numpy().copy()
         arms, torso = [], []
         for frame in range(CHUNK_FRAMES):
+            at = index * CHUNK_FRAMES + frame
+            busy = [one for one in answering if one.leaves <= at < one.over]
+            hands.free = tuple(arm for arm in may if all(arm != one.arm for one in busy)) if busy else may
             voices = Voices(0.0, 0.0)
             if heard is not None:
                 voices = Voices(float(heard.own[frame]), float(heard.partner[frame]))
@@ -124,12 +139,21 @@ class WithBody:
                     hands, clock, frame, heard, numbers[frame], self._manner, self.config.liveliness,
                     lambda drawn: shift_posture(hands.plan, _SHIFT, drawn, not hands.arms[0].sits),
                 )  # fmt: skip
-            do_cues(hands, clock, index * CHUNK_FRAMES + frame, cues, numbers[frame], self._manner)
+            do_cues(hands, clock, at, cues, numbers[frame], self._manner)
+            for one in busy:
+                if one.leaves == at:
+                    to_cheek(hands, one.arm, one.takes, one.stays, one.returns)
             row = hands.plan.step()
             arms.append(row[:_ARMS].reshape(2, len(ARM)))
             arms[-1][moving, WRIST] += drift(paths, normal[frame, len(SWAYS) :])[moving]
             head = controls[frame, _HEAD]
             torso.append(trunk.step(normal[frame, : len(SWAYS)], voices, row[_SHIFT], arms[-1], hands.rest, head))
+            if touches:
+                torso[-1] += trunk_answers(touches, at, who)
+                for arm in {one.arm for one in busy}:
+                    near = max(one.near(at) for one in busy if one.arm == arm)
+                    turned = _turned_head(controls[frame], torso[-1], arm)
+                    arms[-1][arm, WRIST] += near * cheek_turned(hands.arms[arm], turned)
             clock.tick(voices.own > 0.5)
         rows = to_body(np.stack(arms), np.stack(torso), hands.arms)
         return rows, {"who": own["who"], "arms": own["arms"]} | _told(hands, clock, trunk, paths)
@@ -189,6 +213,13 @@ def with_still_body(replay: Replay) -> Replay:
     """Controls that are there already, with a body that does nothing but breathe."""
     body = torch.from_numpy(still_body(0, replay.frames))
     return replay.in_space(FULL, torch.cat([replay.values[:, : len(CONTROLS)], body], dim=1))
+
+
+def _turned_head(controls: Doubles, torso: Doubles, arm: int) -> Doubles:
+    """(3, 3): how the head is turned against the chest, relative to the photo; of a right arm the mirror image."""
+    trunk = trunk_channels(torso[None])[0]
+    against = controls[_TURNED] - np.array([0.0, *trunk[2:4]]) - trunk[4:7]
+    return turn_matrix(against * (MIRRORED if arm else 1.0))
 
 
 def _arms(rows: Doubles) -> tuple[Arm, Arm]:

@@ -21,20 +21,26 @@ RECENT = 3  # frames that speed and acceleration are read from
 
 
 class Key(NamedTuple):
-    """Be at `target` (C,) after `frames`, and stay for `hold` more."""
+    """Be at `target` (C,) after `frames`, and stay for `hold` more; or pass it with `speed` (C,) a frame."""
 
     target: Doubles
     frames: float
     hold: float = 0.0
+    speed: Doubles | None = None
 
 
-def quintic(place: Doubles, speed: Doubles, acceleration: Doubles, target: Doubles, frames: int) -> Doubles:
-    """(frames, C): from `place` with `speed` and `acceleration`, per frame, to rest at `target`, the last row."""
+def quintic(
+    place: Doubles, speed: Doubles, acceleration: Doubles, target: Doubles, frames: int, end: Doubles | None = None
+) -> Doubles:
+    """(frames, C): from `place` with `speed` and `acceleration`, per frame, to `target`, the last row.
+
+    There it rests, or goes on with the speed `end` (C,).
+    """
     n, t = float(frames), np.arange(1, frames + 1)[:, None]
-    away = target - place
-    c3 = (20 * away - 12 * speed * n - 3 * acceleration * n * n) / (2 * n**3)
-    c4 = (-30 * away + 16 * speed * n + 3 * acceleration * n * n) / (2 * n**4)
-    c5 = (12 * away - 6 * speed * n - acceleration * n * n) / (2 * n**5)
+    away, end = target - place, np.zeros_like(place) if end is None else end
+    c3 = (20 * away - (12 * speed + 8 * end) * n - 3 * acceleration * n * n) / (2 * n**3)
+    c4 = (-30 * away + (16 * speed + 14 * end) * n + 3 * acceleration * n * n) / (2 * n**4)
+    c5 = (12 * away - 6 * (speed + end) * n - acceleration * n * n) / (2 * n**5)
     path: Doubles = place + speed * t + 0.5 * acceleration * t * t + c3 * t**3 + c4 * t**4 + c5 * t**5
     return path
 
@@ -63,9 +69,10 @@ class Plan:
         speed, acceleration = 1.5 * place - 2 * before + 0.5 * oldest, place - 2 * before + oldest
         pieces = []
         for key in keys:
-            path = quintic(place, speed, acceleration, key.target, max(int(key.frames), SHORTEST))
+            path = quintic(place, speed, acceleration, key.target, max(int(key.frames), SHORTEST), key.speed)
             pieces += [path, np.tile(path[-1], (int(key.hold), 1))]
-            place, speed, acceleration = path[-1], np.zeros_like(place), np.zeros_like(place)
+            still = np.zeros_like(place)
+            place, speed, acceleration = path[-1], still if key.speed is None else key.speed, still
         path = np.concatenate(pieces)[:LONGEST]
         self.ahead[:, columns] = place
         self.ahead[: len(path), columns] = path

@@ -21,7 +21,7 @@ MIRRORED = np.array([1.0, -1.0, -1.0])  # of a rotation vector
 
 def to_body(arms: Doubles, torso: Doubles, skeleton: tuple[Arm, Arm]) -> Doubles:
     """`arms` (T, 2, 10) of `task.ARM` and `torso` (T, 9) of `task.TORSO` -> (T, 36) of `motion_space.BODY_CHANNELS`."""
-    trunk = _trunk(torso)
+    trunk = trunk_channels(torso)
     turn = trunk[:, 4:7]  # of the chest against the hips
     parts = [trunk]
     for side, (arm, name) in enumerate(zip(skeleton, ("left", "right"), strict=True)):
@@ -38,8 +38,8 @@ def to_body(arms: Doubles, torso: Doubles, skeleton: tuple[Arm, Arm]) -> Doubles
     return np.concatenate(parts, axis=1)
 
 
-def _trunk(torso: Doubles) -> Doubles:
-    """(T, 8): hips, spine and breath."""
+def trunk_channels(torso: Doubles) -> Doubles:
+    """(T, 9) of `task.TORSO` -> (T, 8): hips, spine and breath of `motion_space.BODY_CHANNELS`."""
     of = {name: torso[:, column] for column, name in enumerate(TORSO)}
     roll = np.radians(of["hipRoll"])
     columns = [

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from scipy.spatial.transform import Rotation
 
 from avtr_cli.core.arrays import AnyArray, Doubles, Floats, Indices, Reals
 from avtr_cli.core.errors import WeightsError
@@ -106,6 +105,8 @@ def vertices(model: FlameModel, codes: Reals, head: bool = True) -> Floats:
 
 def _vertices(model: FlameModel, codes: Doubles, head: bool) -> Doubles:
     """Linear blend skinning, float64."""
+    from scipy.spatial.transform import Rotation  # a fifth of a second of loading, which most jobs do without
+
     count = len(codes)
     shaped = model.template + (codes[:, :EXPRESSION] @ model.expression.reshape(-1, EXPRESSION).T).reshape(
         count, VERTICES, 3

@@ -11,7 +11,6 @@ import pickle
 from typing import Any
 
 import numpy as np
-from scipy.sparse import csc_matrix
 
 from avtr_cli.core.arrays import AnyArray
 
@@ -113,6 +112,8 @@ def _plain(value: object) -> AnyArray | None:
     if isinstance(value, _Chumpy):
         value = vars(value).get("x")
     if isinstance(value, _Sparse):
+        from scipy.sparse import csc_matrix  # loaded where it is met alone
+
         parts = vars(value)
         shape = parts.get("_shape", parts.get("shape"))
         value = csc_matrix((parts["data"], parts["indices"], parts["indptr"]), shape).toarray()

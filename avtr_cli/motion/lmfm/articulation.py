@@ -64,20 +64,21 @@ def close_lips(mouth: Tensor, bilabial: Tensor, labiodental: Tensor, shut: Tenso
     jaw, upper, lower, stretch, funnel, pucker, tongue = mouth.unbind(-1)
     c, f = bilabial, labiodental
     jaw = jaw * (1 - 0.55 * c) * (1 - 0.3 * f)
-    parting = (1 - c) * (1 - 0.5 * f)
+    apart = 1 - c
+    parting = apart * (1 - 0.5 * f)
     closed = torch.maximum(torch.clamp(1.02 * c, max=1.0), torch.maximum(0.4 * f, shut))
     return {
         "jawOpen": jaw,
         "mouthClose": closed * jaw.clamp(min=SEAL_JAW),
-        "mouthUpperUp": upper * (1 - c) + 0.12 * f * (1 - c),
+        "mouthUpperUp": upper * apart + 0.12 * f * apart,
         "mouthLowerDown": lower * parting,
-        "mouthStretch": stretch * (1 - c),
+        "mouthStretch": stretch * apart,
         "mouthFunnel": funnel * (1 - 0.5 * c),
         "mouthPucker": pucker * (1 - 0.3 * c),
         "mouthPress": 0.3 * c,
         "mouthRoll": 0.15 * c,
-        "mouthRollLower": 0.15 * c + 0.42 * f * (1 - c),
-        "tongueOut": 0.4 * tongue * (1 - c),
+        "mouthRollLower": 0.15 * c + 0.42 * f * apart,
+        "tongueOut": 0.4 * tongue * apart,
     }
 
 
@@ -99,7 +100,7 @@ def compose(
     (T, 8); `parted` as in `from_photo`.
     """
     manner = manner or Manner()
-    controls = _Controls(face.new_zeros(face.shape[0], len(CONTROLS)))
+    controls = _Controls(face.new_zeros(face.shape[0]))
     f = dict(zip(FACE, face.unbind(-1), strict=True))
     for name, gain in TALK_GAINS.items():
         f[name] = gain * f[name]
@@ -113,8 +114,9 @@ def compose(
     x = g["gazeX"] * gaze - VOR * yaw / EYE_RANGE_DEGREES
     y = g["gazeY"] * gaze - VOR * pitch / EYE_RANGE_DEGREES
     _look(controls.put, x, y, g["blink"].clamp(0, 1), hanging)
-    controls.values[:, : _COLUMN["headPitch"]].clamp_(0, 1)
-    return controls.values
+    values = controls.together()
+    values[:, : _COLUMN["headPitch"]].clamp_(0, 1)
+    return values
 
 
 @dataclass(frozen=True)
@@ -132,13 +134,17 @@ class Manner:
 
 
 class _Controls:
-    """Controls (T, 58) that are filled channel by channel."""
+    """The channels of 58 controls, each (T,), `unset` until it is put."""
 
-    def __init__(self, values: Tensor):
-        self.values = values
+    def __init__(self, unset: Tensor):
+        self._channels, self._dtype = [unset] * len(CONTROLS), unset.dtype
+
+    def together(self) -> Tensor:
+        """(T, 58)."""
+        return torch.stack(self._channels, dim=1).to(self._dtype)
 
     def put(self, name: str, value: Tensor) -> None:
-        self.values[:, _COLUMN[name]] = value
+        self._channels[_COLUMN[name]] = value
 
     def both(self, name: str, left: Tensor, right: Tensor | None = None) -> None:
         """Both sides of the face alike, or each its own."""

@@ -124,7 +124,7 @@ class LmfmGenerator:
     ) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
         """Controls (5, 58), how far the own voice moves the mouth (5,), and the state after them but for touches."""
         model, config = self.model, self.config
-        rng = np.random.default_rng([*state["seed"].tolist(), window.index])
+        rng = np.random.default_rng(np.array([*state["seed"].tolist(), window.index], np.uint32))
         fresh = self._mel.of_window(torch.from_numpy(window.samples))
         features = torch.cat([state["features"], fresh], dim=1)
         heard = self._unheard or self._backend.hear(

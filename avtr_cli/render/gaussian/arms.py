@@ -14,7 +14,7 @@ import numpy as np
 from avtr_cli.core.arms import Arm, reach, swivel_of
 from avtr_cli.core.arrays import Doubles, Vector
 from avtr_cli.perception.body import ARMS, SEEN, SeenBody, crossed
-from avtr_cli.render.gaussian.body_model import LEFT_ARM, RIGHT_ARM, TRUNK, BodyModel
+from avtr_cli.render.gaussian.body_model import HEAD, LEFT_ARM, RIGHT_ARM, TRUNK, BodyModel
 from avtr_cli.render.gaussian.driving import SPINE
 from avtr_cli.render.gaussian.fitting import Lens
 from avtr_cli.render.gaussian.surface import View
@@ -33,6 +33,7 @@ THICKNESS = 0.065  # m of a hand, and a little air
 DEPTHS = (0.30, 0.80)  # arm lengths: the least and the most that is believed
 ON_HIPS, BENT = -0.6, 0.93  # `up` of a hand that rests on the hips; arm lengths to its wrist: farther away it hangs
 HELD, LARGE, SOLID = (0.05, 0.3), 0.012, 0.5  # units from a hand; square units of what it holds at least; of the matte
+CHEEK = {"L": 352, "R": 123}  # of the face's points
 LEVEL = 0.6  # of a thigh's direction downwards, below which somebody sits
 
 
@@ -80,7 +81,8 @@ def _measured(
         free=free, sits=_sits(model, placed, seen, side), pinned=False,
         lever=shoulder - _middle_of_spine(model, placed, chest) * flip,
         lowest=_lowest(placed[model.bone(f"upperarm01.{side}")], length, seen, lens),
-        depth=_depth(model, wrapped, chest, shoulder, length, flip),
+        depth=_depth(model, wrapped, chest, shoulder, length, flip), neck=place("neck02") - shoulder,
+        **_cheek(model, wrapped, chest, shoulder, flip, side),
     )  # fmt: skip
     along, forearm, hinge, bend = (found[0] for found in reach(arm, arm.rest[None, :3], arm.rest[3:]))
     third = np.cross(forearm, hinge)
@@ -159,6 +161,18 @@ def _depth(model: BodyModel, wrapped: Wrapped, chest: Doubles, shoulder: Vector,
     if not len(belly):
         return DEPTHS[0]
     return float(np.clip((shoulder[2] - belly[:, 2].min() + THICKNESS) / length, *DEPTHS))
+
+
+def _cheek(
+    model: BodyModel, wrapped: Wrapped, chest: Doubles, shoulder: Vector, flip: Vector, side: str
+) -> dict[str, Vector]:
+    """Where the cheek's skin is from the shoulder, and which way it faces."""
+    triangle = model.triangles[model.face_triangles[CHEEK[side]]]
+    corners = wrapped.posed[triangle].astype(np.float64) @ chest * flip
+    place = model.face_weights[CHEEK[side]].astype(np.float64) @ corners
+    head = (wrapped.posed[model.vertex_limb == HEAD].astype(np.float64) @ chest * flip).mean(0)
+    outward = _unit(np.cross(corners[1] - corners[0], corners[2] - corners[0]))
+    return {"cheek": place - shoulder, "outward": outward * (1 if outward @ (place - head) > 0 else -1)}
 
 
 def _unit(vector: Vector) -> Vector:

@@ -37,7 +37,7 @@ class BodyAvatar:
 
     heads, rest_skin  float64 (J, 3) and float32 (V, 3) at rest; `rest` the pose of the photo
     hands             what the left and the right hand become when they leave the photo's pose
-    arms              float64 (2, 25): what motion knows of them; holds: the sides, L and R, of hands that hold a thing
+    arms              float64 (2, 34): what motion knows of them; holds: the sides, L and R, of hands that hold a thing
     edges             intp (n,): Gaussians, loose ones first, at the person's edge, where the photo may show the wall:
                       seen from elsewhere they have colours from further inside, own_edges float32 (n, 3)
     pivot             float64 (3,) m: the middle of the body, about which a camera is walked
@@ -150,7 +150,7 @@ def _rest(model: BodyModel, heads: Doubles, fit: BodyFit, arms: tuple[Measured, 
     turned, _ = posed(model, heads, fit.turns, fit.shift)
     joints = model.joints_of(fit.shape).astype(np.float64)
     limbs = [
-        limb_of(model, turned, side, measured.axes, fingers_of(model, joints, fit.turns, side))
+        limb_of(model, turned, side, measured.axes, measured.arm.free, fingers_of(model, joints, fit.turns, side))
         for side, measured in zip(SIDES, arms, strict=True)
     ]
     return rest_of(model, heads, fit.turns, fit.shift, limbs, standing)

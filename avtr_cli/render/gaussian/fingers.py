@@ -8,19 +8,9 @@ import numpy as np
 import torch
 
 from avtr_cli.core.arrays import Doubles, Indices
+from avtr_cli.core.hand_shapes import RELAXED, SHAPES, THUMB_ACROSS, aside, flat, given
 from avtr_cli.core.rotation import vector_of
 from avtr_cli.render.gaussian.body_model import BodyModel
-
-THUMB, INDEX = 0, 1
-# Radians of root, middle and end joint for thumb, index, middle, ring and little finger.
-RELAXED = ((0.10, 0.15, 0.15), (0.20, 0.32, 0.20), (0.28, 0.38, 0.24), (0.34, 0.42, 0.26), (0.38, 0.45, 0.28))
-OPEN = ((-0.15, 0.0, 0.0), (-0.08, 0.02, 0.0), (-0.06, 0.03, 0.0), (-0.05, 0.04, 0.0), (-0.04, 0.06, 0.0))
-FIST = ((0.45, 0.5, 0.6), *((1.25, 1.5, 0.9),) * 4)
-POINTING = ((0.40, 0.45, 0.5), (0.05, 0.05, 0.02), (1.15, 1.4, 0.8), (1.25, 1.5, 0.9), (1.3, 1.5, 0.9))
-PINCH = ((0.35, 0.35, 0.3), (0.75, 0.75, 0.35), (0.45, 0.5, 0.3), (0.42, 0.45, 0.3), (0.42, 0.45, 0.3))
-SHAPES = (OPEN, POINTING, FIST, PINCH)  # in the order of the channels
-SPREAD = np.array([0.0, 0.16, 0.04, -0.08, -0.2])  # radians of each finger's root, to the index finger's side, at 1
-THUMB_OUT = 0.25  # radians at 1
 
 
 @dataclass(frozen=True)
@@ -39,15 +29,13 @@ class Fingers:
 
     def turned(self, shapes: Doubles, spread: float, thumb: float, relaxed: float) -> Doubles:
         """Rotation vectors (15, 3) of the weights `shapes` (4,) over a hand that is `relaxed`, 0 (the photo's) .. 1."""
-        given = shapes.clip(0, 1)
-        given = given / max(1.0, float(given.sum()))
-        left = 1 - float(given.sum())
-        curl = relaxed * left * _flat(RELAXED) + np.tensordot(given, np.stack([_flat(one) for one in SHAPES]), 1)
-        aside = np.zeros((5, 3))
-        aside[:, 0] = SPREAD * spread
-        aside[THUMB, 0] = THUMB_OUT * thumb
+        shares = given(shapes)
+        left = 1 - float(shares.sum())
+        curl = relaxed * left * flat(RELAXED) + np.tensordot(shares, np.stack([flat(one) for one in SHAPES]), 1)
+        roots = np.zeros((5, 3))
+        roots[:, 0] = aside(np.asarray(spread), np.asarray(thumb))
         own = (1 - relaxed) * left * self.photo
-        return np.asarray(own + curl[:, None] * self.curling + aside.reshape(-1)[:, None] * self.spreading)
+        return np.asarray(own + curl[:, None] * self.curling + roots.reshape(-1)[:, None] * self.spreading)
 
 
 def fingers_of(model: BodyModel, joints: Doubles, turns: Doubles, side: str) -> Fingers:
@@ -63,16 +51,12 @@ def fingers_of(model: BodyModel, joints: Doubles, turns: Doubles, side: str) -> 
     palm = np.cross(across, hand)
     curling = np.tile(across, (15, 1))
     inwards = _unit(middle - joints[0, bones[0]])
-    curling[:3] = np.cross(along[0], inwards) + 0.6 * across
+    curling[:3] = np.cross(along[0], inwards) + THUMB_ACROSS * across
     curling = _unit(curling - (curling * along).sum(1, keepdims=True) * along)
     towards_index = np.sign(np.cross(palm, hand) @ (index - little)) or 1.0
     spreading = np.tile(palm * towards_index, (15, 1))
     photo = vector_of(torch.from_numpy(turns[bones])).numpy()
     return Fingers(bones, photo, curling, spreading)
-
-
-def _flat(shape: tuple[tuple[float, ...], ...]) -> Doubles:
-    return np.array(shape).reshape(-1)
 
 
 def _unit(vectors: Doubles) -> Doubles:

@@ -21,6 +21,7 @@ SIDES = ("L", "R")
 PER_SIDE = 14
 UPPER_TWIST, FORE_TWIST = 0.4, 0.6  # shares of the twist that the upper half of each takes
 LEAVES = (0.15, 0.65)  # radians in all over which a hand leaves the photo's pose
+KEPT_LEAVES = (0.9, 1.5)  # of an arm that is not free: what keeps its hand in place while the trunk turns is less
 STRAIGHTEST = 0.9995  # of a leg's length
 
 
@@ -30,6 +31,7 @@ class Limb:
 
     along, hinge, fore (3,) unit: upper arm, the elbow's axis, forearm
     little, palm       (3,) unit: axes of the wrist; sign -1 for a right arm, which turns the other way
+    free               whether the arm gestures; one that is not only keeps its hand where the photo has it
     held               float64 (7, 3, 3): how collarbone, shoulder, the two bones of upper arm and forearm and the wrist
                        are turned against the chest
     """
@@ -40,6 +42,7 @@ class Limb:
     little: Vector
     palm: Vector
     sign: float
+    free: bool
     held: Doubles
     bones: tuple[int, ...]
     fingers: Fingers
@@ -48,11 +51,11 @@ class Limb:
 CHAIN = ("clavicle", "shoulder01", "upperarm01", "upperarm02", "lowerarm01", "lowerarm02", "wrist")
 
 
-def left_photo(row: Doubles) -> float:
-    """How far a hand has left the photo's pose, 0 .. 1, by its 14 channels."""
+def left_photo(row: Doubles, leaves: tuple[float, float] = LEAVES) -> float:
+    """How far a hand has left the photo's pose, 0 .. 1, by its 14 channels; `leaves` from and to which it does."""
     wrung = abs(row[4]) + abs(row[5]) + float(np.hypot(row[6], row[7])) + float(np.abs(row[8:12]).sum())
     far = float(np.linalg.norm(row[1:4])) + wrung
-    share = min(max((far - LEAVES[0]) / (LEAVES[1] - LEAVES[0]), 0.0), 1.0)
+    share = min(max((far - leaves[0]) / (leaves[1] - leaves[0]), 0.0), 1.0)
     return float(share * share * (3 - 2 * share))
 
 
@@ -61,7 +64,7 @@ def turn_arm(limb: Limb, row: Doubles, turns: Doubles, breath: float) -> float:
 
     `breath` are radians by which the collarbone rises besides.
     """
-    gone = left_photo(row)
+    gone = left_photo(row, LEAVES if limb.free else KEPT_LEAVES)
     if not row.any() and not breath:
         return gone
     collarbone, shoulder, upper, lower, fore, wrung, hand = limb.held
@@ -93,13 +96,15 @@ def _twist(vector: Vector, axis: Vector) -> float:
     return float(2 * np.arctan2(np.sin(angle / 2) * about, np.cos(angle / 2)))
 
 
-def limb_of(model: BodyModel, turned: Doubles, side: str, measured: Sequence[Vector], fingers: Fingers) -> Limb:
+def limb_of(
+    model: BodyModel, turned: Doubles, side: str, measured: Sequence[Vector], free: bool, fingers: Fingers
+) -> Limb:
     """An arm of a pose whose bones are `turned` (J, 3, 3); `measured` are the five axes in order."""
     bones = tuple(model.bone(f"{name}.{side}") for name in CHAIN)
     chest = turned[model.parents[bones[0]]]
     along, hinge, fore, little, palm = measured
     held = np.stack([chest.T @ turned[bone] for bone in bones])
-    return Limb(along, hinge, fore, little, palm, 1.0 if side == "L" else -1.0, held, bones, fingers)
+    return Limb(along, hinge, fore, little, palm, 1.0 if side == "L" else -1.0, free, held, bones, fingers)
 
 
 @dataclass(frozen=True)

@@ -168,6 +168,7 @@ class BodyRenderer:
             warnings=(*seen.doubts, *(HOLDS.format(SIDE_NAMES[side]) for side in avatar.holds)),
             anatomy={
                 "parted_lips": torch.tensor([parted_lips(face, unit)]),
+                "photo_smile": torch.tensor([face_of.mesh.calibration.smile]),
                 "body": torch.from_numpy(avatar.arms),
             },
             person=portrait.person,

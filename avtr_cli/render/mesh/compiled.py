@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,7 +18,7 @@ import numpy as np
 from avtr_cli.core.arrays import Doubles, Floats, Image, Indices
 from avtr_cli.core.folders import cache_folder
 from avtr_cli.core.logs import NOTICE
-from avtr_cli.kernels import compiling, contact, eyes, grid, mouth, picture, points, strips
+from avtr_cli.kernels import compiling, contact, eyes, grid, mouth, picture, points, strips, yuv
 from avtr_cli.render.mesh import mouth as mouth_parts
 from avtr_cli.render.mesh.contact import blood_shares
 from avtr_cli.render.mesh.controls import Controls
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+_EVERY_FRAME = [module.__name__ for module in (eyes, grid, mouth, picture, points, yuv)]
 KEPT = 4  # sizes of scratch memory, for each thread
 
 
@@ -56,12 +58,20 @@ class Scratch:
         self.gap, self.light, self.other = (np.empty(width * height, np.float32) for _ in range(3))
 
 
+def _load(only: Collection[str] | None = None) -> Path | None:
+    return compiling.load(cache_folder() / "kernels", lambda said: logger.log(NOTICE, said), only)
+
+
 class Loops:
     """Draws avatars by compiled loops, on `threads` threads."""
 
-    def __init__(self, threads: int = 1) -> None:
-        """Make the loops ready. Anything may be raised where Numba does not go with this NumPy, LLVM or CPU."""
-        self.folder = compiling.load(cache_folder() / "kernels", lambda said: logger.log(NOTICE, said))
+    def __init__(self, threads: int = 1, touched: bool = False) -> None:
+        """Make the loops ready, with the encoder's; those that draw contacts only where `touched`, else for the first.
+
+        Anything may be raised where Numba does not go with this NumPy, LLVM or CPU.
+        """
+        self._touched = touched
+        self.folder = _load(None if touched else _EVERY_FRAME)
         self._own = threading.local()
         self._threads = threads
         self._crew = ThreadPoolExecutor(self._threads - 1, "rows") if self._threads > 1 else None
@@ -73,6 +83,9 @@ class Loops:
 
         `touching` are the contacts of the frame, see `contact_table`.
         """
+        if touching is not None and not self._touched:
+            _load()
+            self._touched = True
         scratch = self._scratch(avatar, tables)
         self._find_nodes(avatar, tables, controls, scratch, touching)
         self._picture(avatar, tables, scratch, out)
