@@ -11,7 +11,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from avtr_cli.core.folders import cache_folder
-from avtr_cli.core.motion_space import ARKIT_BLENDSHAPES
 from avtr_cli.core.rotation import matrix_of
 from avtr_cli.core.shipped import asset
 from avtr_cli.kernels import skinning, triangles
@@ -20,11 +19,8 @@ from avtr_cli.render.gaussian.body_model import (
     COMPONENTS,
     LEFT_ARM,
     LEFT_EYE,
-    LOWER_TEETH,
     RIGHT_ARM,
     SKIN,
-    TONGUE,
-    UPPER_TEETH,
     BodyModel,
     shipped_body,
     transforms,
@@ -83,20 +79,6 @@ def test_face_points_lie_on_skin_and_left_ones_to_the_right_of_the_picture(body)
     assert places[152, 1] > places[10, 1] + 0.1  # chin below forehead
     mirrored = places[[263, 362, 291]] * [-1, 1, 1]
     np.testing.assert_allclose(places[[33, 133, 61]], mirrored, atol=0.006)
-
-
-def test_a_jaw_opens_with_its_teeth_and_its_tongue_and_without_the_upper_teeth(body):
-    opened = body.units[ARKIT_BLENDSHAPES.index("jawOpen")]
-    assert opened[body.part == LOWER_TEETH][:, 1].min() > 0.005
-    assert opened[body.part == TONGUE][:, 1].mean() > 0.005
-    assert np.abs(opened[body.part == UPPER_TEETH]).max() < 1e-6
-
-
-@pytest.mark.parametrize("unit", ARKIT_BLENDSHAPES)
-def test_every_unit_moves_something_and_none_moves_the_trunk(body, unit):
-    moved = np.linalg.norm(body.units[ARKIT_BLENDSHAPES.index(unit)], axis=1)
-    assert moved.max() > 0.0005
-    assert moved[body.mean[:, 1] > body.joints[0, body.bone("spine01"), 1]].max() < 1e-4
 
 
 def test_larger_people_are_taller_and_a_longer_arm_is_a_longer_arm(body):
@@ -159,14 +141,6 @@ def test_compiled_loops_pose_and_skin_as_the_plain_form(body, seed, size):
     skinning.skin(body.mean, body.carried_by, body.shares, maps, posed)
     expected = body.skinned(torch.from_numpy(body.mean).double(), torch.from_numpy(heads), *plain)
     np.testing.assert_allclose(posed, expected, atol=2e-5)
-
-
-def test_face_units_are_added_to_the_vertices_they_move_alone(body):
-    moving = np.flatnonzero(np.abs(body.units).max((0, 2)) > 0)
-    which, weights = np.array([17, 0]), np.array([0.6, -0.2], np.float32)
-    moved = np.empty_like(body.mean)
-    skinning.add_units(body.mean, which, weights, moving, np.ascontiguousarray(body.units[:, moving]), moved)
-    np.testing.assert_allclose(moved, body.mean + np.tensordot(weights, body.units[which], 1), atol=1e-6)
 
 
 def test_gaussians_on_a_triangle_stretch_with_it():

@@ -16,7 +16,7 @@ from avtr_cli.core.camera import FRONT, Camera, MovingCamera, Pinhole
 from avtr_cli.core.config import RenderConfig, load_preset
 from avtr_cli.core.errors import ConfigError, PhotoError
 from avtr_cli.core.motion_space import CONTROLS
-from avtr_cli.core.types import Identity, Motion
+from avtr_cli.core.types import Identity, Motion, Portrait
 from avtr_cli.jobs import production
 from avtr_cli.jobs.as_command import as_command
 from avtr_cli.jobs.job import Job
@@ -45,6 +45,14 @@ def engine() -> Engine:
 @pytest.fixture(scope="module")
 def identity(engine: Engine, photo: Path) -> Identity:
     return engine.avatar(photo)[1]
+
+
+@pytest.fixture(scope="module")
+def portrait_before_green(photo: Path) -> Portrait:
+    portrait = find_portrait(photo)
+    own, wall = portrait.matte[..., None], np.array([0, 255, 0], np.float32)
+    picture = np.rint(portrait.photo * own + wall * (1 - own)).astype(np.uint8)
+    return replace(portrait, photo=picture, matte=cv2.GaussianBlur(portrait.matte, (0, 0), 2))  # as networks see it
 
 
 def renderer(**settings) -> BodyRenderer:
@@ -98,6 +106,26 @@ def test_a_transparent_person_is_seen_from_anywhere(identity):
     assert frame.shape == (SIZE, SIZE, 4)
     assert frame[0, 0, 3] == 0
     assert (frame[..., 3] == 255).mean() > 0.2
+
+
+def test_edges_have_the_walls_colours_in_the_photos_own_view_alone(portrait_before_green):
+    drawer = renderer(breathing=0.0)
+    identity = drawer.prepare(portrait_before_green)
+    avatar, still = identity.kept.avatar, motion(drawer)
+
+    def green(frame: np.ndarray) -> int:
+        others = frame[..., ::2].max(2).astype(int)
+        return int((frame[..., 1] > others + 30).sum())
+
+    aside = drawer.camera(identity), renderer(camera="orbit:15").camera(identity)
+    before = drawer.draw(identity, still, aside[0])[0].copy()
+    side = drawer.draw(identity, still, aside[1])[0].copy()
+    assert len(avatar.edges) > 20
+    assert np.array_equal(drawer.draw(identity, still, aside[0])[0], before)
+    bare = replace(avatar, edges=avatar.edges[:0], own_edges=avatar.own_edges[:0])
+    other = replace(identity, kept=replace(identity.kept, avatar=bare))
+    assert np.array_equal(drawer.draw(other, still, aside[0])[0], before)
+    assert green(side) < 0.5 * green(drawer.draw(other, still, aside[1])[0])
 
 
 def test_a_moving_camera_passes_its_views_and_never_shows_the_photos_background(identity, tmp_path):

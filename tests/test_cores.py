@@ -1,12 +1,14 @@
-"""How many cores are counted: those that the process may use, and no more than its container pays for."""
+"""How many cores are counted, those that the process may use and its container pays for, and how many threads draw."""
 
 from __future__ import annotations
 
 import os
 
 import pytest
+import torch
 
 from avtr_cli.core import runtime
+from avtr_cli.render.table import RENDERERS
 
 
 @pytest.mark.parametrize(
@@ -28,3 +30,22 @@ def test_without_a_share_the_process_s_own_cores_count(monkeypatch, tmp_path, te
     monkeypatch.setattr(runtime, "CPU_QUOTA", path)
     monkeypatch.setattr(os, "sched_getaffinity", lambda pid: set(range(6)))
     assert runtime.cores() == 6
+
+
+@pytest.mark.parametrize(("cores", "light", "heavy"), [(1, 1, 1), (2, 1, 2), (3, 1, 2), (4, 2, 2), (64, 2, 2)])
+def test_heavy_drawing_has_a_second_thread_where_there_is_a_second_core(monkeypatch, cores, light, heavy):
+    threads = torch.get_num_threads()
+    monkeypatch.setattr(runtime, "cores", lambda: cores)
+    try:
+        assert (runtime.use_threads(), runtime.use_threads(heavy=True), runtime.use_threads(3, True)) == (
+            light,
+            heavy,
+            3,
+        )
+        assert torch.get_num_threads() == 3
+    finally:
+        torch.set_num_threads(threads)
+
+
+def test_bodies_alone_are_heavy():
+    assert [name for name, entry in RENDERERS.items() if entry.heavy] == ["body"]

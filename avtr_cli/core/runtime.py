@@ -73,14 +73,16 @@ def _quota() -> int:
         return 1 << 20
 
 
-def use_threads(threads: int = 0) -> int:
-    """Give torch `threads` CPU threads (0: one, or two where four cores are free); returns the number.
+def use_threads(threads: int = 0, heavy: bool = False) -> int:
+    """Give torch `threads` CPU threads; returns the number.
 
-    The encoder is a process of its own and takes a core; a second rendering thread only helps beside it.
+    0 chooses one, or two where four cores are free: the encoder is a process of its own and takes a core, and a second
+    rendering thread only helps beside it. Where drawing is `heavy`, the encoder has most of its core to spare, and two
+    cores are enough for two.
     """
     import torch
 
-    threads = threads or (2 if cores() >= 4 else 1)
+    threads = threads or (2 if cores() >= (2 if heavy else 4) else 1)
     torch.set_num_threads(threads)
     return threads
 

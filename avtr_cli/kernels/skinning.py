@@ -52,20 +52,6 @@ def chain(
             maps[j, row, 3] = aside
 
 
-@kernel("void(f4[:,::1], i8[::1], f4[::1], i8[::1], f4[:,:,::1], f4[:,::1])")
-def add_units(rest: Floats, which: Integers, weights: Floats, moving: Integers, units: Floats, moved: Floats) -> None:
-    """`rest` (V, 3) and the face units `which` times `weights`, into `moved`.
-
-    `units` (52, n, 3) are of the vertices `moving` (n,) alone.
-    """
-    moved[:] = rest
-    for j in range(which.shape[0]):
-        weight, unit = weights[j], units[which[j]]
-        for n in range(moving.shape[0]):
-            for axis in range(3):
-                moved[moving[n], axis] += weight * unit[n, axis]
-
-
 @kernel("void(f4[:,::1], i4[:,::1], f4[:,::1], f4[:,:,::1], f4[:,::1])")
 def skin(vertices: Floats, carried_by: Counts, shares: Floats, maps: Floats, posed: Floats) -> None:
     """Linear blend skinning of `vertices` (V, 3) into `posed`: bones (V, k) with `shares`, the largest first."""

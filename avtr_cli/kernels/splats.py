@@ -19,7 +19,7 @@ from avtr_cli.kernels.splat_measures import BEYOND, LARGEST, LEAST_ALPHA, LEAST_
 Shorts = NDArray[np.int16]
 
 TILE_WIDTH, TILE_HEIGHT = 8, 16  # px: a row of a tile is one vector of most CPUs
-BATCH = 32  # splats whose records are fetched together
+BATCH = 16  # splats whose records are fetched together
 RECORD = 16  # floats of a projected splat, one cache line
 MARGIN = 0.05  # px around a splat, for what rounding moves
 PLANES = 4 * TILE_WIDTH  # of a tile's row: what is still let through, red, green, blue
@@ -57,6 +57,7 @@ def project(
     least_y, most_y = -(centre_y / focal_y + beyond_y), (high - centre_y) / focal_y + beyond_y
     columns, rows = (width + TILE_WIDTH - 1) // TILE_WIDTH, (height + TILE_HEIGHT - 1) // TILE_HEIGHT
     seen = 0
+    known, tau, reach = F(-1), F(0), F(0)
     for i in range(means.shape[0]):
         opacity = opacities[i]
         if not (opacity >= F(LEAST_ALPHA) and opacity < F(np.inf)):
@@ -87,8 +88,9 @@ def project(
         d0, d1, d2 = p0 * q1 - p1 * q0, p0 * q2 - p2 * q0, p1 * q2 - p2 * q1
         area = d0 * d0 + d1 * d1 + d2 * d2 + blur * (xx + yy) + blur * blur
         xx, yy = xx + blur, yy + blur
-        tau = F(math.log(F(255) * opacity))
-        reach = min(F(REACH), F(math.sqrt(F(2) * max(tau, F(0)))))
+        if opacity != known:  # most have that of their neighbour
+            known, tau = opacity, F(math.log(F(255) * opacity))
+            reach = min(F(REACH), F(math.sqrt(F(2) * max(tau, F(0)))))
         half_x, half_y = reach * F(math.sqrt(xx)) + F(MARGIN), reach * F(math.sqrt(yy)) + F(MARGIN)
         if not (half_x < F(LARGEST) and half_y < F(LARGEST) and area > F(0)):
             continue
@@ -165,12 +167,15 @@ def list_tiles(spans: Shorts, order: Counts, seen: int, columns: int, ends: NDAr
 
 
 @helper
-def _add(sums: Floats, splat: Floats, left: Number, top: Number, rows: Number) -> None:
-    """One splat over a tile whose first pixel's centre is (`left`, `top`); a finished pixel's light is negative."""
+def _add(sums: Floats, splat: Floats, left: Number, top: Number, low: Number, high: Number) -> None:
+    """One splat over the rows `low` .. `high` of a tile whose first pixel's centre is (`left`, `top`).
+
+    A finished pixel's light is negative.
+    """
     x, y, half = splat[0] - left, splat[1] - top, splat[10]
     across, both, down = splat[2], splat[3], splat[4]
     opacity, tau, red, green, blue = splat[5], splat[6], splat[7], splat[8], splat[9]
-    first, last = int(np.ceil(max(y - half, F(0)))), int(np.floor(min(y + half, F(rows - 1)))) + 1
+    first, last = int(np.ceil(max(y - half, F(low)))), int(np.floor(min(y + half, F(high - 1)))) + 1
     for i in range(first, last):
         dy = y - F(i)
         row = sums[i]
@@ -197,14 +202,12 @@ def _add(sums: Floats, splat: Floats, left: Number, top: Number, rows: Number) -
 
 
 @helper
-def _finished(sums: Floats) -> bool:
-    """Whether no pixel of a tile lets anything through any more."""
+def _alive(row: Floats) -> bool:
+    """Whether any pixel of a tile's row still lets something through."""
     living = 0
-    for i in range(TILE_HEIGHT):
-        row = sums[i]
-        for k in range(TILE_WIDTH):
-            living += 1 if row[k] > F(0) else 0
-    return living == 0
+    for k in range(TILE_WIDTH):
+        living += 1 if row[k] > F(0) else 0
+    return living > 0
 
 
 @kernel("void(f4[:,::1], i4[::1], i8[::1], i8, i8, f4[:,::1], f4[:,::1], f4[:,:,::1])")
@@ -234,6 +237,7 @@ def blend(
                 row[k] = F(1) if i < rows and k < wide else F(-1)
             for k in range(TILE_WIDTH, PLANES):
                 row[k] = F(0)
+        low, high = 0, rows
         while at < end:
             # Records are copied first: these loads overlap, while the blending would wait for each in turn.
             count = min(BATCH, end - at)
@@ -242,9 +246,13 @@ def blend(
                 for k in range(11):
                     into[k] = source[k]
             for n in range(count):
-                _add(sums, near[n], F(left) + F(0.5), F(top) + F(0.5), rows)
+                _add(sums, near[n], F(left) + F(0.5), F(top) + F(0.5), low, high)
             at += count
-            if _finished(sums):
+            while low < high and not _alive(sums[low]):
+                low += 1
+            while low < high and not _alive(sums[high - 1]):
+                high -= 1
+            if low == high:
                 break
         for i in range(rows):
             row = sums[i]

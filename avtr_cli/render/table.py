@@ -25,6 +25,7 @@ class RendererEntry:
     make: Callable[[Preset, torch.device], Renderer]
     space: MotionSpace
     ignores: tuple[str, ...]  # fields of RenderConfig: one that does nothing would mislead, so it is refused
+    heavy: bool = False  # on a CPU a frame takes most of its 40 ms: see `runtime.use_threads`
 
 
 def _mesh(preset: Preset, device: torch.device) -> Renderer:
@@ -49,7 +50,7 @@ _BODY = ("camera", "framing", "shadow")
 _PUBLISHED = ("region", "driving", "eyes_open", "lips_open", "close_lips")
 RENDERERS = {
     "mesh": RendererEntry(_mesh, CONTROLS, (*_PUBLISHED, *_BODY)),
-    "body": RendererEntry(_body, FULL, (*_PUBLISHED, "relight")),
+    "body": RendererEntry(_body, FULL, (*_PUBLISHED, "relight"), heavy=True),
     "liveportrait": RendererEntry(_liveportrait, KEYPOINTS, ("breathing", "relight", *_BODY)),
 }
 

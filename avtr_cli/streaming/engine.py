@@ -56,11 +56,11 @@ class Engine:
         preset = preset or Preset()
         began = time.perf_counter()
         self.preset = preset
-        self.threads = runtime.use_threads(preset.runtime.threads)
+        renderer = RENDERERS[preset.render.renderer]
+        self.threads = runtime.use_threads(preset.runtime.threads, renderer.heavy)
         self.device = runtime.choose_device(preset.runtime.device)
         self.precision = runtime.precision_on(self.device, preset.runtime.precision)
         runtime.check_runtime(preset.runtime, self.device)
-        renderer = RENDERERS[preset.render.renderer]
         self.generator = motion_generator(preset, renderer.space, self.device)
         self.renderer = renderer.make(preset, self.device)  # last: it may go on loading in a thread
         self._avatars: OrderedDict[tuple[str, int | None], Made] = OrderedDict()

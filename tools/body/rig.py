@@ -1,6 +1,6 @@
 """MakeHuman's default rig with the bones that talking needs: heads and tails, and which bones carry which vertex.
 
-Bones of the face, toes and breasts are left out, and what they carry goes to their parent: a face moves by its units.
+Bones of the face, toes and breasts are left out, and what they carry goes to their parent: no bone moves a face.
 """
 
 from __future__ import annotations

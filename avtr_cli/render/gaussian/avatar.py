@@ -6,20 +6,20 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from avtr_cli.core.arrays import Doubles, Floats, Image, Indices, Mask
+from avtr_cli.core.arrays import Doubles, Floats, Image, Indices, Labels, Mask
 from avtr_cli.core.camera import Pinhole
 from avtr_cli.core.packing import MADE_ANEW
 from avtr_cli.kernels import skinning
 from avtr_cli.perception.body import ANKLES, SeenBody
 from avtr_cli.render.gaussian.arms import Measured, measure_arms
-from avtr_cli.render.gaussian.body_model import LEFT_EYE, RIGHT_EYE, BodyModel, shipped_body
+from avtr_cli.render.gaussian.body_model import BodyModel, shipped_body
 from avtr_cli.render.gaussian.driving import Moves, Rest, posed, rest_of
 from avtr_cli.render.gaussian.fingers import fingers_of
 from avtr_cli.render.gaussian.fitting import BodyFit, Lens
 from avtr_cli.render.gaussian.gaussians import Gaussians
 from avtr_cli.render.gaussian.lifting import LEAST_MATTE, Riding, parted_lips, ride
 from avtr_cli.render.gaussian.limbs import SIDES, limb_of
-from avtr_cli.render.gaussian.loose import Loose, loosen
+from avtr_cli.render.gaussian.loose import DARKER, Loose, loosen
 from avtr_cli.render.gaussian.painting import SOLID, paint
 from avtr_cli.render.gaussian.splatting import Splatter
 from avtr_cli.render.gaussian.surface import Surface, bone_maps
@@ -36,9 +36,10 @@ class BodyAvatar:
     """All that moves, and what stands behind.
 
     heads, rest_skin  float64 (J, 3) and float32 (V, 3) at rest; `rest` the pose of the photo
-    moving, units     vertices that face units move, and float32 (52, n, 3) how
     hands             what the left and the right hand become when they leave the photo's pose
     arms              float64 (2, 34): what motion knows of them; holds: the sides, L and R, of hands that hold a thing
+    edges             intp (n,): Gaussians, loose ones first, at the person's edge, where the photo may show the wall:
+                      seen from elsewhere they have colours from further inside, own_edges float32 (n, 3)
     pivot             float64 (3,) m: the middle of the body, about which a camera is walked
     camera            the photo's; plate uint8 (H, W, 3): the photo without the person
     """
@@ -47,13 +48,13 @@ class BodyAvatar:
     heads: Doubles
     rest: Rest
     rest_skin: Floats
-    moving: Indices
-    units: Floats
     riding: Riding
     loose: Loose
     hands: tuple[Swap, Swap]
     arms: Doubles
     holds: tuple[str, ...]
+    edges: Indices
+    own_edges: Floats
     pivot: Doubles
     camera: Pinhole
     plate: Image
@@ -73,14 +74,25 @@ class Scratch:
 
     def __init__(self, avatar: BodyAvatar):
         count = len(avatar)
-        self.skin, self.posed = np.empty_like(avatar.rest_skin), np.empty_like(avatar.rest_skin)
+        self.posed = np.empty_like(avatar.rest_skin)
         self.means, self.axes = np.empty((count, 3), np.float32), np.empty((count, 3, 3), np.float32)
         parts: tuple[Riding | Loose, ...] = (*(hand.painted for hand in avatar.hands), avatar.loose, avatar.riding)
         self.opacities = np.concatenate([part.opacities for part in parts])
-        self.own_colours = np.concatenate([part.colours for part in parts])
-        self.colours = self.own_colours.copy()
+        in_front = np.concatenate([part.colours for part in parts])
+        aside = in_front.copy()
+        aside[avatar.painted + avatar.edges] = avatar.own_edges
+        self._own = {True: in_front, False: aside}
+        self._front, self.colours = True, in_front.copy()
         self.means[:], self.axes[:] = avatar.pivot, 0
         self.moved = (0.0, 0.0)  # hands, as `opacities` have them
+
+    def own_colours(self, front: bool) -> Floats:
+        """Those at rest, seen from the photo's own place or from elsewhere; `colours` are these if they were others."""
+        own = self._own[front]
+        if front != self._front:
+            np.copyto(self.colours, own)
+            self._front = front
+        return own
 
 
 def pinhole(lens: Lens, width: int, height: int) -> Pinhole:
@@ -93,7 +105,8 @@ def make_avatar(
 ) -> BodyAvatar:
     """The person that is `seen` in `photo`, uint8 (H, W, 3), before `plate` of the same size: some seconds.
 
-    `own` tells that the plate will stand behind it; else its edges keep free of the plate's colours.
+    `own` tells that the plate will stand behind it, where it is seen from the photo's own place; else its edges keep
+    free of the plate's colours.
     """
     surface = Surface(model)
     height, width = seen.matte.shape
@@ -107,24 +120,28 @@ def make_avatar(
     arms = measure_arms(model, wrapped, turned, placed, seen, fit.lens, view)
     riding = ride(model, surface, wrapped, seen, painted, fit.lens, view)
     loose = loosen(model, wrapped, maps, seen, painted.clean, fit.lens, view, teeth, LEAST_MATTE)
-    moving = np.flatnonzero((np.abs(model.units).max((0, 2)) > 0) & ~np.isin(model.part, (LEFT_EYE, RIGHT_EYE)))
     avatar = BodyAvatar(
         fit=fit,
         heads=wrapped.heads,
         rest=_rest(model, wrapped.heads, fit, arms, seen.sees(*ANKLES)),
         rest_skin=wrapped.rest,
-        moving=moving,
-        units=np.ascontiguousarray(model.units[:, moving]),
         riding=riding,
         loose=loose,
         hands=swap_hands(model, surface, wrapped, painted, fit.lens, view, loose, riding),
         arms=np.stack([measured.arm.row() for measured in arms]),
         holds=tuple(side for side, measured in zip(SIDES, arms, strict=True) if measured.holds and side in seen.hands),
+        edges=np.zeros(0, np.intp),
+        own_edges=np.zeros((0, 3), np.float32),
         pivot=wrapped.posed.mean(0).astype(np.float64),
         camera=pinhole(fit.lens, width, height),
         plate=plate,
         model=model,
     )
+    origin = np.concatenate([loose.origin, riding.origin])
+    edges = np.flatnonzero((origin >= 0) & painted.rim.reshape(-1)[origin])
+    own_edges = painted.inner.reshape(-1, 3)[origin[edges]]
+    own_edges[(edges < len(loose.rest)) & (photo_pixels(avatar)[0][edges] < 0)] *= DARKER
+    avatar = replace(avatar, edges=edges, own_edges=own_edges)
     return _corrected(avatar, picture, np.ones_like(seen.matte) if own else (seen.matte > SOLID).astype(np.float32))
 
 
@@ -143,9 +160,7 @@ def pose(avatar: BodyAvatar, moves: Moves, scratch: Scratch, front: bool = False
     """The avatar's Gaussians as `moves` have them, in the memory of `scratch`; without its back where `front`."""
     model, riding, loose = avatar.model, avatar.riding, avatar.loose
     maps = bone_maps(model, avatar.heads, moves.turns, moves.shift)
-    which = np.flatnonzero(moves.weights)
-    skinning.add_units(avatar.rest_skin, which, moves.weights[which], avatar.moving, avatar.units, scratch.skin)
-    skinning.skin(scratch.skin, model.carried_by, model.shares, maps, scratch.posed)
+    skinning.skin(avatar.rest_skin, model.carried_by, model.shares, maps, scratch.posed)
     begin = avatar.painted
     n = begin + len(loose.rest)
     end = n + (riding.front if front else len(riding.on))
@@ -187,7 +202,7 @@ def _fade(avatar: BodyAvatar, moved: tuple[float, float], scratch: Scratch) -> N
 
 def at_rest(avatar: BodyAvatar) -> Moves:
     """No moves: the photo's pose."""
-    return Moves(np.zeros(len(avatar.units), np.float32), avatar.rest.turns, avatar.rest.shift)
+    return Moves(avatar.rest.turns, avatar.rest.shift)
 
 
 def _corrected(avatar: BodyAvatar, photo: Floats, trusted: Floats) -> BodyAvatar:
@@ -199,16 +214,19 @@ def _corrected(avatar: BodyAvatar, photo: Floats, trusted: Floats) -> BodyAvatar
     splatter = Splatter(height, width, LOW_PASS)
     scratch = Scratch(avatar)
     gaussians = pose(avatar, at_rest(avatar), scratch, front=True)
-    pixels = np.concatenate([avatar.loose.pixels, avatar.riding.pixels])
+    pixels, sides = photo_pixels(avatar)
     own = np.flatnonzero(pixels >= 0)
     own = own[_nearest(gaussians, own, pixels, splatter, avatar.camera)]
+    shown, of_four = pixels[own], sides[own] == 2
     opacities, colours = gaussians.opacities, gaussians.colours
     behind = avatar.plate.astype(np.float32) / 255
     for _ in range(CORRECTIONS):
         drawn, covered = splatter.splat(gaussians, avatar.camera)
         wrong = photo - (drawn + (1 - covered[..., None]) * behind)
-        added = CORRECTED * wrong.reshape(-1, 3)[pixels[own]] * opacities[own, None]
-        added *= trusted.reshape(-1)[pixels[own], None]
+        wrong = (wrong * trusted[..., None]).reshape(-1, 3)
+        added = wrong[shown]
+        added[of_four] = np.mean([wrong[shown[of_four] + at] for at in (0, 1, width, width + 1)], axis=0)
+        added *= CORRECTED * opacities[own, None]
         colours[own] = (colours[own] + added).clip(0, 1)
     n, colours = len(avatar.loose.rest), scratch.colours[avatar.painted :]
     return replace(
@@ -216,6 +234,12 @@ def _corrected(avatar: BodyAvatar, photo: Floats, trusted: Floats) -> BodyAvatar
         loose=replace(avatar.loose, colours=colours[:n].copy()),
         riding=replace(avatar.riding, colours=colours[n:].copy()),
     )
+
+
+def photo_pixels(avatar: BodyAvatar) -> tuple[Indices, Labels]:
+    """Of all but painted Gaussians, loose ones first: `pixels` and `sides` as `Riding` has them."""
+    pixels = np.concatenate([avatar.loose.pixels, avatar.riding.pixels])
+    return pixels, np.concatenate([np.ones(len(avatar.loose.pixels), np.uint8), avatar.riding.sides])
 
 
 def _nearest(gaussians: Gaussians, own: Indices, pixels: Indices, splatter: Splatter, camera: Pinhole) -> Mask:

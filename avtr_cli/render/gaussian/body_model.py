@@ -36,7 +36,6 @@ class BodyModel:
 
     mean           float32 (V, 3): the mean adult
     changes        float32 (S, V, 3) of the shape's numbers: what one standard deviation, or one local change, adds
-    units          float32 (52, V, 3): what the ARKit blendshapes add, in the order of the controls
     triangles      int32 (T, 3), seen from outside counter-clockwise
     part           uint8 (V,): SKIN .. TONGUE
     bones          J names, each after its parent's; parents has -1 for the root
@@ -50,7 +49,6 @@ class BodyModel:
 
     mean: Floats
     changes: Floats
-    units: Floats
     triangles: Whole
     part: Labels
     bones: tuple[str, ...]
@@ -167,7 +165,6 @@ def shipped_body() -> BodyModel:
     return BodyModel(
         mean=held["mean"],
         changes=held["changes"].astype(np.float32),
-        units=held["units"].astype(np.float32),
         triangles=held["triangles"].astype(np.int32),
         part=held["part"],
         bones=tuple(map(str, held["bones"])),

@@ -1,7 +1,7 @@
-"""One row of motion into what the body does: face units, rotations of its bones, a shift, how far hands have moved.
+"""One row of motion into what the body does: rotations of its bones, a shift, how far hands have moved.
 
-The face moves by its units; the head turns from the neck up, each bone its share, and stays where the controls have it
-however the chest turns; eyeballs turn in their sockets. All is relative to the photo's pose.
+The head turns from the neck up, each bone its share, and stays where the controls have it however the chest turns. All
+is relative to the photo's pose. Lips, lids and gaze are colour, and drawn elsewhere: see expression.py.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from avtr_cli.core.arrays import Doubles, Floats
+from avtr_cli.core.arrays import Doubles
 from avtr_cli.core.breath import CHEST_RISES, SHOULDERS_RISE
 from avtr_cli.core.motion_space import ARKIT_BLENDSHAPES, CONTROLS, FULL
 from avtr_cli.core.rotation import matrix_of, turn_matrix
@@ -22,10 +22,8 @@ from avtr_cli.render.gaussian.limbs import PER_SIDE, SIDES, Leg, Limb, leg_of, s
 UNITS = len(ARKIT_BLENDSHAPES)
 HEAD_SHARES = {"neck01": 0.22, "neck02": 0.22, "neck03": 0.22, "head": 0.34}
 FURTHEST = np.radians([22.0, 32.0, 22.0])  # pitch, yaw, roll to which commands lead; exactly up to 70 % of it
-LOOK = np.array([0.45, -0.55])  # radians of pitch and yaw for a look of 1 downwards and to the right of the picture
 METRES = 0.092  # of a head's shift of 1: the distance of the outer corners of the eyes
 STANDING = 0.3  # share of a shift where the feet are seen: they would slide
-NARROWEST, WIDEST = -0.3, 1.2  # weights of face units: below 0 the opposite is drawn
 SPINE = {"spine05": 0.15, "spine04": 0.2, "spine03": 0.25, "spine02": 0.2, "spine01": 0.2}  # shares of its turn
 FURTHEST_TRUNK = np.radians([12.0, 6.0, 22.0, 26.0, 12.0])  # of hips' turn and tilt, and of the spine
 FURTHEST_HIPS = 0.08  # m
@@ -35,12 +33,11 @@ ARMS = BODY + 8
 
 @dataclass(frozen=True)
 class Moves:
-    """What one frame does: weights float32 (52,) of the face units, `turns` float64 (J, 3, 3), `shift` (3,) m.
+    """What one frame does: `turns` float64 (J, 3, 3) of the bones, `shift` (3,) m of the whole body.
 
     moved  (2,) in 0 .. 1: how far the left and the right hand have left the photo's pose
     """
 
-    weights: Floats
     turns: Doubles
     shift: Doubles
     moved: tuple[float, float] = (0.0, 0.0)
@@ -94,12 +91,9 @@ def read_moves(model: BodyModel, rest: Rest, row: Doubles, breathing: float) -> 
         if not row[ARMS:].any():
             for side, sign in (("L", -1), ("R", 1)):
                 vectors[f"clavicle.{side}"] = np.array([0, 0, sign * SHOULDERS_RISE * breath])
-    for side, name in (("L", "Left"), ("R", "Right")):
-        vectors[f"eye.{side}"] = _look(row, name)
     bones = [model.bone(name) for name in vectors]
     told = np.array(list(vectors.values()))
     turned = np.einsum("nij,nj->ni", rest.against[bones], told)
-    turned[-2:] = told[-2:]  # eyes: in the head's own axes
     turns[bones] = matrix_of(torch.from_numpy(turned)).numpy() @ turns[bones]
     if spine.any():
         for name, share in SPINE.items():
@@ -115,8 +109,7 @@ def read_moves(model: BodyModel, rest: Rest, row: Doubles, breathing: float) -> 
         turns[0] = turns[0] @ turn_matrix(hips)
     if rest.legs and (shift != rest.shift).any():
         _stand(model, rest, turns, shift)
-    weights = row[:UNITS].clip(NARROWEST, WIDEST).astype(np.float32)
-    return Moves(weights, turns, shift, (moved[0], moved[1]))
+    return Moves(turns, shift, (moved[0], moved[1]))
 
 
 def _limited(values: Doubles, first: int) -> Doubles:
@@ -133,18 +126,6 @@ def _stand(model: BodyModel, rest: Rest, turns: Doubles, shift: Doubles) -> None
         turned = turns[0] @ turns[pelvis]
         at = root + turns[0] @ (rest.heads[pelvis] - rest.heads[0])
         stand(leg, at + turned @ (rest.heads[leg.bones[0]] - rest.heads[pelvis]), turned, turns)
-
-
-def _look(row: Doubles, side: str) -> Doubles:
-    """The rotation vector of one eye, in the head's axes."""
-
-    def weight(name: str) -> float:
-        return float(row[CONTROLS.index(f"eyeLook{name}{side}")])
-
-    outward = weight("Out") - weight("In")
-    across = outward if side == "Left" else -outward
-    down, right = (min(max(v, -1.0), 1.0) for v in (weight("Down") - weight("Up"), across))
-    return np.array([LOOK[0] * down, LOOK[1] * right, 0.0])
 
 
 def _soft_limit(vector: Doubles) -> Doubles:

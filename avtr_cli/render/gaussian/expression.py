@@ -13,13 +13,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
-from avtr_cli.core.arrays import Doubles, Floats, Image, Indices
+from avtr_cli.core.arrays import Doubles, Floats, Indices
 from avtr_cli.core.camera import Pinhole
 from avtr_cli.core.config import RenderConfig
 from avtr_cli.core.motion_space import ARKIT_BLENDSHAPES, CONTROLS
 from avtr_cli.core.types import Identity, Motion, Portrait
+from avtr_cli.kernels import tinting
 from avtr_cli.kernels.mixing import REACH, TAPS, unmix
-from avtr_cli.render.gaussian.avatar import LOW_PASS, BodyAvatar, Scratch, at_rest, pose
+from avtr_cli.render.gaussian.avatar import LOW_PASS, BodyAvatar, Scratch, at_rest, photo_pixels, pose
 from avtr_cli.render.gaussian.splatting import Splatter
 from avtr_cli.render.mesh.renderer import Avatar, MeshRenderer
 
@@ -77,25 +78,16 @@ class Expressions:
         still[len(ARKIT_BLENDSHAPES) :] = 0
         motion = Motion(CONTROLS, torch.from_numpy(still[None].astype(np.float32)), frame)
         drawn = self._mesh.draw(_identity(face.mesh), motion)[0]
-        changed = np.moveaxis(_part(drawn, face).astype(np.float32) - _part(face.mesh.still, face), 2, 0)
-        rows = np.flatnonzero(changed.any((0, 2)))
-        if not len(rows):
-            np.copyto(colours, own)
-            return
-        if face.mixing.size:
-            part = slice(max(rows[0] - REACH, 0), rows[-1] + 1 + REACH)
+        left, top, right, bottom = face.box
+        changed = np.empty((3, bottom - top, right - left), np.float32)
+        first, end = tinting.differ(drawn, face.mesh.still, left, top, changed)
+        if face.mixing.size and end:
+            part = slice(max(first - REACH, 0), end + REACH)
             wanted = np.ascontiguousarray(changed[:, part])
             found, shown = np.empty_like(wanted), np.empty_like(wanted)
             unmix(wanted, np.ascontiguousarray(face.mixing[:, part]), ROUNDS, found, shown)
-            changed = np.ascontiguousarray(changed)
             changed[:, part] = found
-        for channel, change in enumerate(changed.reshape(3, -1)):
-            colours[face.which, channel] = own[face.which, channel] + change[face.at] / np.float32(255)
-
-
-def _part(picture: Image, face: Face) -> Image:
-    left, top, right, bottom = face.box
-    return picture[top:bottom, left:right]
+        tinting.tint(face.which, face.at, changed.reshape(3, -1), own, colours)
 
 
 def _identity(mesh: Avatar) -> Identity:
@@ -132,13 +124,16 @@ def _pixels(avatar: BodyAvatar) -> Indices:
 
     What lies just below is tinted too: it shows through.
     """
-    own = np.concatenate([avatar.loose.pixels, avatar.riding.pixels])
+    own, sides = photo_pixels(avatar)
     scratch = Scratch(avatar)
     pose(avatar, at_rest(avatar), scratch)
     means = scratch.means[-len(own) :]
     pixels = np.where(own >= 0, own, nearest_pixels(avatar.camera, means))
-    depth = np.full(avatar.camera.size[0] * avatar.camera.size[1], np.inf)
-    np.minimum.at(depth, own[own >= 0], means[own >= 0, 2])
+    width, height = avatar.camera.size
+    depth = np.full(width * height, np.inf)
+    for at in (0, 1, width, width + 1):
+        which = np.flatnonzero((own >= 0) & ((sides == 2) | (at == 0)))
+        np.minimum.at(depth, own[which] + at, means[which, 2])
     return np.where(means[:, 2] < depth[pixels] + BELOW, pixels, -1)
 
 

@@ -1,7 +1,8 @@
 """A wrapped body and its photo into Gaussians that ride on it: the photo's own pixels, and what the photo hides.
 
-Three kinds. *Pixels*: one Gaussian for each pixel of the person on the mesh, so that the pose of the photo gives the
-photo back. *Underlay*: every fourth of them again, wider, a little deeper, so that stretched skin shows no lattice.
+Three kinds. *Pixels*: one Gaussian for each pixel of the person on the mesh, and one for four where they show nothing
+fine (`plain.py`), so that the pose of the photo gives the photo back. *Underlay*: every fourth of them again, or every
+sixteenth, wider, a little deeper, so that stretched skin shows no lattice.
 *Hidden*: samples of the surface that the photo does not show, mouth and lids among them, sunk below the pixels beside
 them. What lies beside the mesh is in `loose.py`.
 """
@@ -13,7 +14,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from avtr_cli.core.arrays import Doubles, Floats, Indices, Mask, Matte, Picture
+from avtr_cli.core.arrays import Doubles, Floats, Indices, Labels, Mask, Matte, Picture
 from avtr_cli.perception.body import SeenBody
 from avtr_cli.render.gaussian.body_model import (
     HEAD,
@@ -29,12 +30,13 @@ from avtr_cli.render.gaussian.body_model import (
 )
 from avtr_cli.render.gaussian.fitting import Lens
 from avtr_cli.render.gaussian.painting import Painted
+from avtr_cli.render.gaussian.plain import Fours, plain_fours
 from avtr_cli.render.gaussian.surface import Surface, View, unit
 from avtr_cli.render.gaussian.wrapping import Wrapped
 
 LEAST_MATTE = 0.05  # of a pixel that becomes a Gaussian
 MOST_OPAQUE = 0.97
-PIXEL, UNDERLAY = 0.45, 1.5  # px: standard deviations
+PIXEL, UNDERLAY, WIDE_UNDERLAY = 0.45, 1.5, 2.4  # px: standard deviations
 LEAST_SLOPE = 0.3  # cosine to the view beyond which a pixel's Gaussian is stretched no more
 FLAT, HIDDEN_FLAT = 0.0006, 0.0008  # m along the normal
 BELOW = 0.003  # m under the pixels
@@ -49,7 +51,7 @@ NEAR_FACE = 0.006  # m to a point of the face
 INNER_LIPS = (78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308, 324, 318, 402, 317, 14, 87, 178, 88, 95)
 PARTED = 2.2  # px between lips that show teeth
 AWAY = 0.35  # cosine to the view beyond which skin of the body looks away for good
-ARRAYS = ("on", "corners", "above", "form", "opacities", "colours", "pixels", "origin")
+ARRAYS = ("on", "corners", "above", "form", "opacities", "colours", "pixels", "sides", "origin")
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,7 @@ class Riding:
     on, corners, above, form  int32 (n,), float32 (n, 3), (n,), (n, 3, 3)
     opacities, colours        float32 (n,), (n, 3)
     pixels                    intp (n,): which pixel of the photo, row by row, one is; -1 for none
+    sides                     uint8 (n,): of how many pixels a side: 2 where one is of four, `pixels` the upper left
     origin                    intp (n,): the pixel that one was made of, also of what lies below; -1 of what is hidden
     front                     how many, the first, are ever seen from about where the photo was taken
     """
@@ -70,6 +73,7 @@ class Riding:
     opacities: Floats
     colours: Floats
     pixels: Indices
+    sides: Labels
     origin: Indices
     front: int
 
@@ -87,42 +91,75 @@ def ride(
 ) -> Riding:
     """All three kinds, on the wrapped body as the photo has it."""
     on_mesh = view.shown & (seen.matte > LEAST_MATTE) & ~parted_lips(seen)
-    pixels = _pixels(surface, wrapped, seen, painted.clean, lens, view, on_mesh)
-    even = np.zeros_like(on_mesh)
+    fours = plain_fours(model, surface, wrapped.posed, seen.matte, painted.clean, lens, view, on_mesh)
+    pixels = _pixels(surface, wrapped, seen, painted.clean, lens, view, on_mesh & ~fours.covered)
+    larger = _fours(surface, wrapped, painted.clean, lens, view, fours)
+    even, plain = np.zeros_like(on_mesh), np.zeros_like(on_mesh)
     even[::2, ::2] = True
+    plain[1:, 1:] = fours.sixteen[:-1, :-1]  # the middle, nearly
+    even &= on_mesh & (seen.matte > 0.9) & (cv2.dilate(plain.astype(np.uint8), np.ones((4, 4), np.uint8)) == 0)
     soft = cv2.GaussianBlur(painted.clean, (0, 0), SOFT)
-    below = _pixels(surface, wrapped, seen, soft, lens, view, on_mesh & even & (seen.matte > 0.9), underlay=True)
+    below = _pixels(surface, wrapped, seen, soft, lens, view, even, UNDERLAY)
+    wide = _pixels(surface, wrapped, seen, soft, lens, view, plain, WIDE_UNDERLAY)
     hidden = _hidden(model, surface, wrapped, seen, painted, lens)
-    parts = (pixels, below, hidden)
+    parts = (pixels, larger, below, wide, hidden)
     arrays = {name: np.ascontiguousarray(np.concatenate([getattr(part, name) for part in parts])) for name in ARRAYS}
-    front = len(pixels.on) + len(below.on) + hidden.front
+    front = sum(part.front for part in parts)
     return Riding(**arrays, front=front)
 
 
 def _pixels(
     surface: Surface, wrapped: Wrapped, seen: SeenBody, colours: Picture, lens: Lens, view: View, which: Mask,
-    underlay: bool = False,
+    underlay: float = 0,
 ) -> Riding:  # fmt: skip
-    """Gaussians of the pixels `which` (H, W) that the mesh lies under; seen from the photo's camera they are round."""
+    """Gaussians of the pixels `which` (H, W) that the mesh lies under, or of an `underlay` of so many px."""
     y, x = np.nonzero(which)
     on = view.which[y, x]
-    normals = unit(surface.facing(wrapped.posed)[on])
-    rays = unit(np.column_stack([(x - lens.x) / lens.focal, (y - lens.y) / lens.focal, np.ones(len(x))]))
-    slope = np.abs((normals * rays).sum(1)).clip(LEAST_SLOPE, 1)
-    size = view.depth[y, x] / lens.focal * (UNDERLAY if underlay else PIXEL)
-    axes = flat_axes(normals, rays, size, size / slope, np.full(len(x), FLAT))
+    size = view.depth[y, x] / lens.focal * (underlay or PIXEL)
     opacities = np.full(len(x), HIDDEN_OPAQUE) if underlay else MOST_OPAQUE * seen.matte[y, x].clip(0, MOST_OPAQUE)
     return Riding(
         on,
         view.weights[y, x],
         np.full(len(x), -BELOW if underlay else 0.0, np.float32),
-        in_triangles(surface, wrapped.posed, on, normals, axes),
+        _round(surface, wrapped.posed, on, _rays(lens, x, y), size),
         opacities.astype(np.float32),
         colours[y, x],
         np.full(len(x), -1, np.intp) if underlay else y * seen.matte.shape[1] + x,
+        np.ones(len(x), np.uint8),
         y * seen.matte.shape[1] + x,
         len(x),
     )
+
+
+def _fours(surface: Surface, wrapped: Wrapped, colours: Picture, lens: Lens, view: View, fours: Fours) -> Riding:
+    """Gaussians of squares of four pixels."""
+    y, x = fours.y, fours.x
+    size = view.depth[y, x] / lens.focal * 2 * PIXEL
+    pixels = y * colours.shape[1] + x
+    return Riding(
+        fours.on,
+        fours.corners,
+        fours.above,
+        _round(surface, wrapped.posed, fours.on, _rays(lens, x + 0.5, y + 0.5), size),
+        np.full(len(x), MOST_OPAQUE**2, np.float32),
+        (0.25 * (colours[y, x] + colours[y, x + 1] + colours[y + 1, x] + colours[y + 1, x + 1])).astype(np.float32),
+        pixels,
+        np.full(len(x), 2, np.uint8),
+        pixels,
+        len(x),
+    )
+
+
+def _rays(lens: Lens, x: Indices | Doubles, y: Indices | Doubles) -> Floats:
+    return unit(np.column_stack([(x - lens.x) / lens.focal, (y - lens.y) / lens.focal, np.ones(len(x))]))
+
+
+def _round(surface: Surface, posed: Floats, on: Whole, rays: Floats, size: Floats) -> Floats:
+    """Forms (n, 3, 3) of Gaussians on the triangles `on` that are round, `size` m, seen along `rays`."""
+    normals = unit(surface.facing(posed)[on])
+    slope = np.abs((normals * rays).sum(1)).clip(LEAST_SLOPE, 1)
+    axes = flat_axes(normals, rays, size, size / slope, np.full(len(on), FLAT))
+    return in_triangles(surface, posed, on, normals, axes)
 
 
 def flat_axes(normals: Floats, towards: Floats, across: Floats, along: Floats, thick: Doubles) -> Doubles:
@@ -175,6 +212,7 @@ def _hidden(
         np.full(len(on), HIDDEN_OPAQUE, np.float32),
         colours,
         np.full(len(on), -1, np.intp),
+        np.ones(len(on), np.uint8),
         np.full(len(on), -1, np.intp),
         int((~away[on]).sum()),
     )

@@ -32,6 +32,7 @@ from avtr_cli.render.gaussian.surface import Surface, View, unit
 from avtr_cli.render.gaussian.wrapping import Wrapped
 
 SOLID = 0.97  # of the matte: nothing of the background shines through
+RIM = (2, 0.015)  # px, units: how far inside its edge the matte may still be wrong
 TOUCHES = 0.008  # m behind what a pixel shows, at which a vertex is still seen there
 FACES = 0.05  # cosine to the view at which skin is still seen
 RINGS = 4  # of neighbours around what is seen that are no hair
@@ -54,6 +55,7 @@ class Painted:
     """Colours of the skin.
 
     clean    float32 (H, W, 3): the photo with the person's own colours where the background shines through
+    inner    float32 (H, W, 3): the same with those from further inside along the body's edge; rim bool (H, W): where
     colours  float32 (V, 3)
     hands    float32 (2, 3): of the left and the right hand as a whole
     sleeves  what is known of the arms; arms float32 (V, 3): their colours, also where the photo shows something else
@@ -61,6 +63,8 @@ class Painted:
     """
 
     clean: Picture
+    inner: Picture
+    rim: Mask
     colours: Floats
     hands: Floats
     sleeves: Sleeves
@@ -73,7 +77,12 @@ def paint(
     model: BodyModel, surface: Surface, wrapped: Wrapped, seen: SeenBody, photo: Picture, lens: Lens, view: View
 ) -> Painted:
     """Colours of all vertices. `photo` is float32 (H, W, 3) in 0 .. 1, `view` what it shows of the wrapped body."""
-    clean = _clean(photo, seen.matte)
+    clean, narrow = _clean(photo, seen.matte, 1)
+    limb_there = np.where(view.shown, model.vertex_limb[model.triangles[np.maximum(view.which, 0), 0]], 255)
+    inner, rim = _clean(photo, seen.matte, max(RIM[0], round(RIM[1] * seen.unit)))
+    of_head, of_hands = _thin_parts(model, view)
+    inner = np.where((of_head | of_hands)[..., None], clean, inner)
+    rim = np.where(of_head, narrow, rim & ~of_hands)
     height, width = seen.matte.shape
     places = lens.project(wrapped.posed)
     inside = (places >= 0).all(1) & (places < [width, height]).all(1)
@@ -90,10 +99,9 @@ def paint(
     near = shown.astype(np.float32)
     for _ in range(RINGS):
         near = np.maximum(near, surface.beside @ near > 0)
-    limb_there = np.where(view.shown, model.vertex_limb[model.triangles[np.maximum(view.which, 0), 0]], 255)
     behind = ~shown & (limb_there[y, x] == model.vertex_limb) & (facing < FACES) & inside & solid[y, x] & own
     behind &= (model.vertex_limb != HEAD) & (model.vertex_limb != NECK)
-    colours = np.where((shown | behind)[:, None], clean[y, x] * np.where(behind, BACK, 1)[:, None], 0).astype(
+    colours = np.where((shown | behind)[:, None], inner[y, x] * np.where(behind, BACK, 1)[:, None], 0).astype(
         np.float32
     )
     known = shown | behind
@@ -109,7 +117,7 @@ def paint(
     _paint_limbs(model, colours, shown, skin, hands)
     arms = _arm_colours(surface, model, colours, shown & (sleeves.inside[y, x] > INSIDE), sleeves)
     _paint_inside(model, colours, shown, skin)
-    return Painted(clean, colours.clip(0, 1), hands, sleeves, arms, visible, near > 0.5)
+    return Painted(clean, inner, rim, colours.clip(0, 1), hands, sleeves, arms, visible, near > 0.5)
 
 
 def skin_colour(picture: Picture, face: Points) -> Colour:
@@ -119,20 +127,30 @@ def skin_colour(picture: Picture, face: Points) -> Colour:
     return np.asarray(np.median(picture[y, x], axis=0))
 
 
-def _clean(photo: Picture, matte: Matte) -> Picture:
-    """The photo, but with the nearest colour well inside the person wherever the matte is not solid."""
+def _clean(photo: Picture, matte: Matte, edge: int) -> tuple[Picture, Mask]:
+    """The photo with the nearest colour well inside the person up to `edge` px inside the solid matte; and where."""
     solid = (matte > SOLID).astype(np.uint8)
-    inner = cv2.erode(solid, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (5, 5)))
+    inner = cv2.erode(solid, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * edge + 3, 2 * edge + 3)))
     if not inner.any():
-        return photo
+        return photo, np.zeros(matte.shape, bool)
     _, labels = cv2.distanceTransformWithLabels(np.uint8(1) - inner, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
     y, x = np.nonzero(inner)
     place = np.zeros((labels.max() + 1, 2), np.intp)
     place[labels[y, x]] = np.column_stack([y, x])
     nearest = place[labels]
-    own = cv2.erode(solid, np.ones((3, 3), np.uint8)) > 0
+    own = cv2.erode(solid, np.ones((2 * edge + 1, 2 * edge + 1), np.uint8)) > 0
     cleaned: Picture = np.where(own[..., None], photo, photo[nearest[..., 0], nearest[..., 1]])
-    return cleaned
+    return cleaned, ~own
+
+
+def _thin_parts(model: BodyModel, view: View) -> tuple[Mask, Mask]:
+    """bool (H, W) each: pixels that are nearest to the mesh's head, whose hair is thin, and to its hands."""
+    first = model.triangles[np.maximum(view.which, 0), 0]
+    limb = model.vertex_limb[first]
+    head, hands = view.shown & ((limb == HEAD) | (limb == NECK)), view.shown & model.on_hand[first]
+    parts = (head, hands, view.shown & ~head & ~hands)
+    nearest = np.argmin([cv2.distanceTransform((~of).astype(np.uint8), cv2.DIST_L2, 5) for of in parts], axis=0)
+    return nearest == 0, nearest == 1
 
 
 def _hair(clean: Picture, solid: Mask, face: Points, on_head: Mask) -> Colour:

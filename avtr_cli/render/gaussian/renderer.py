@@ -26,6 +26,7 @@ from avtr_cli.core.errors import AvtrError, ConfigError, PhotoError
 from avtr_cli.core.folders import cache_folder
 from avtr_cli.core.logs import NOTICE
 from avtr_cli.core.motion_space import CONTROLS, FULL, speaks_controls
+from avtr_cli.core.runtime import one_thread
 from avtr_cli.core.types import Identity, Motion, Portrait
 from avtr_cli.core.viewpoint import parse_views, view_at
 from avtr_cli.kernels import compiling
@@ -36,7 +37,7 @@ from avtr_cli.perception.topology import OUTER_EYE_CORNERS
 from avtr_cli.render.composite import BLUR, OWN, STUDIO, background, is_transparent
 from avtr_cli.render.gaussian.avatar import LOW_PASS, BodyAvatar, Scratch, at_rest, make_avatar, pose
 from avtr_cli.render.gaussian.body_model import shipped_body
-from avtr_cli.render.gaussian.driving import UNITS, Rest, read_moves
+from avtr_cli.render.gaussian.driving import Rest, read_moves
 from avtr_cli.render.gaussian.expression import Expressions, Face
 from avtr_cli.render.gaussian.fingers import Fingers
 from avtr_cli.render.gaussian.fitting import BodyFit, Lens, fit_body
@@ -145,6 +146,7 @@ class BodyRenderer:
         memory: _Memory = self._own.__dict__.setdefault("memory", _Memory())
         return memory
 
+    @one_thread()  # whose sums are the same however many threads draw
     def prepare(self, portrait: Portrait) -> Identity:
         """Everything that depends on the photo alone: some seconds. Raises PhotoError where it shows no body."""
         picture, seen = looked_at(portrait, self._longest)
@@ -235,11 +237,11 @@ class BodyRenderer:
                 "or the motion model's weights (avtr weights verify)"
             )
         rows[:, list(kept.still)] = 0
+        own = scratch.own_colours(front)
         for number, row in enumerate(rows):
             frame, controls, first = motion.first + number, row[: len(CONTROLS)], kept.avatar.painted
-            colours = (scratch.colours[first:], scratch.own_colours[first:])
+            colours = (scratch.colours[first:], own[first:])
             self._expressions.lay_on(kept.face, controls, frame, *colours)
-            row[:UNITS] = 0  # the face is drawn so, and not shaped
             moves = read_moves(kept.avatar.model, kept.avatar.rest, row, self.config.breathing)
             yield pose(kept.avatar, moves, scratch, front)
 

@@ -99,7 +99,7 @@ def _painted(
     return Riding(
         on, corners, np.where(on_hand[on], 0, -BELOW).astype(np.float32),
         in_triangles(surface, wrapped.posed, on, normals, axes), np.full(len(on), HIDDEN_OPAQUE, np.float32),
-        colours.astype(np.float32), nowhere, nowhere, len(on),
+        colours.astype(np.float32), nowhere, np.ones(len(on), np.uint8), nowhere, len(on),
     )  # fmt: skip
 
 

@@ -1,0 +1,42 @@
+"""What an expression changes of a photo, laid on Gaussians as colour: two passes, each over what it needs alone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from avtr_cli.kernels.compiling import Bytes, Floats, Integers, Number, kernel
+
+F: Any = np.float32
+
+
+@kernel("UniTuple(i8, 2)(u1[:,:,::1], u1[:,:,::1], i8, i8, f4[:,:,::1])")
+def differ(drawn: Bytes, still: Bytes, left: int, top: int, changed: Floats) -> tuple[int, int]:
+    """`drawn` less `still`, both (H, W, 3), into `changed` (3, h, w) of the box at (`left`, `top`), of 255.
+
+    Returns the first row of the box in which anything differs, and the one after the last; twice 0 where nothing does.
+    """
+    height, width = changed.shape[1], changed.shape[2]
+    begins, ends = 0, 0
+    for i in range(height):
+        new, old = drawn[top + i], still[top + i]
+        differs: Number = 0
+        for k in range(3):
+            line = changed[k, i]
+            for j in range(width):
+                apart = np.int32(new[left + j, k]) - np.int32(old[left + j, k])
+                line[j] = F(apart)
+                differs |= apart
+        if differs != 0:
+            begins, ends = (begins if ends else i), i + 1
+    return begins, ends
+
+
+@kernel("void(i8[::1], i8[::1], f4[:,::1], f4[:,::1], f4[:,::1])")
+def tint(which: Integers, at: Integers, changed: Floats, own: Floats, colours: Floats) -> None:
+    """`colours` (m, 3) of the Gaussians `which` (n,): their `own`, and what `changed` (3, h w), of 255, `at` them."""
+    for n in range(which.shape[0]):
+        one, place = which[n], at[n]
+        for k in range(3):
+            colours[one, k] = own[one, k] + changed[k, place] / F(255)
