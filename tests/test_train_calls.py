@@ -20,6 +20,7 @@ from avtr_cli.motion.gestures import EVENTS
 from avtr_cli.motion.lmfm.articulation import FACE, MOUTH
 from avtr_cli.motion.lmfm.network import Lmfm
 from avtr_cli.perception.template import rotation_matrix, template
+from avtr_cli.perception.topology import CHIN, INNER_LOWER_LIP, OUTER_LOWER_LIP
 from avtr_cli.render.mesh.face_points import face_displacements
 from avtr_cli.training import objective
 from avtr_cli.training.calls import face68
@@ -235,7 +236,8 @@ def test_a_video_beside_is_read_by_our_own_perception(tmp_path, monkeypatch):
     video = folder / "improvised/dev/0000/0006/V03_S0001_I00000001_P0002.mp4"
     video.write_bytes(b"a video, which a stand-in watches")
     points = np.tile(100 * template().points + (300, 200, 0), (FRAMES, 1, 1))
-    points[60:90, [14, 17, 84, 314, 87, 317], 1] += 20  # the mouth opens
+    lower = [*INNER_LOWER_LIP[1:-1], *OUTER_LOWER_LIP[1:-1], CHIN, 148, 149, 176, 199, 200, 377, 378, 400, 18, 83, 313]
+    points[60:90, lower, 1] += 20  # the mouth opens: lip and chin go down
     points[100:140] = np.nan  # and the face is lost
 
     def watched(path: Path) -> Seen:
