@@ -25,11 +25,13 @@ def euler(velocity: Velocity, noise: Tensor, steps: int) -> Tensor:
 
 def truncated_normal(uniform: Tensor, low: Tensor | float, high: Tensor | float) -> Tensor:
     """N(0, 1) cut to [low, high], by its inverse distribution function at `uniform` in [0, 1)."""
-    root = 2**0.5
-    a = 0.5 + 0.5 * torch.erf(torch.as_tensor(low) / root)
-    b = 0.5 + 0.5 * torch.erf(torch.as_tensor(high) / root)
-    p = (a + (b - a) * uniform).clamp(1e-6, 1 - 1e-6)
-    return torch.erfinv(2 * p - 1) * root
+    return _between(uniform, *(0.5 + 0.5 * torch.erf(torch.as_tensor(end) / 2**0.5) for end in (low, high)))
+
+
+def _between(uniform: Tensor, low: Tensor, high: Tensor) -> Tensor:
+    """The normal draw whose distribution function is `uniform` of the way from `low` to `high`."""
+    p = (low + (high - low) * uniform).clamp(1e-6, 1 - 1e-6)
+    return torch.erfinv(2 * p - 1) * 2**0.5
 
 
 def ar1_noise(uniform: Tensor, last: Tensor | None, correlation: float, limit: float) -> Tensor:
@@ -40,6 +42,7 @@ def ar1_noise(uniform: Tensor, last: Tensor | None, correlation: float, limit: f
     """
     s = (1 + correlation**2) ** -0.5
     c = correlation * s
+    ends = uniform.new_tensor([[limit], [-limit]])
     rows = []
     for t in range(uniform.shape[-2]):
         u = uniform[..., t, :]
@@ -47,7 +50,8 @@ def ar1_noise(uniform: Tensor, last: Tensor | None, correlation: float, limit: f
             last = truncated_normal(u, -limit, limit)
         else:
             kept = c * last
-            last = kept + s * truncated_normal(u, (kept + limit) / -s, (kept - limit) / -s)
+            low, high = (0.5 + 0.5 * torch.erf((kept.unsqueeze(-2) + ends) / -s / 2**0.5)).unbind(-2)
+            last = kept + s * _between(u, low, high)
         rows.append(last)
     return torch.stack(rows, dim=-2)
 

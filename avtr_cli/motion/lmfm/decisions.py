@@ -26,6 +26,8 @@ _HELD_LOOK = 30  # frames that a look on cue is kept
 _STRESSED, _ANSWERED = 5, 75  # frames
 _GAZE = EVENTS.index("gaze")
 _IS_GAZE = np.arange(len(EVENTS)) == _GAZE
+_STRESSES = [EVENTS.index(event) for event in ("accent", "turn")]
+_ANSWERS = [EVENTS.index(event) for event in ("nod", "brow", "smile")]
 _AWAY = 0.12  # gaze units from which the eyes are off the partner; they come back, and sooner than they left
 _RETURN_ODDS = 4.0
 
@@ -110,10 +112,7 @@ def occasions(own_voice: AnyArray, partner_voice: AnyArray, frames: int) -> Doub
         now = len(own_voice) - frames + frame
         own = own_voice[max(0, now - _STRESSED) :].max()
         heard = max(own, partner_voice[max(0, now - _ANSWERED) : now + 1].max())
-        for event in ("accent", "turn"):
-            out[frame, EVENTS.index(event)] = own
-        for event in ("nod", "brow", "smile"):
-            out[frame, EVENTS.index(event)] = heard
+        out[frame, _STRESSES], out[frame, _ANSWERS] = own, heard
     return out
 
 

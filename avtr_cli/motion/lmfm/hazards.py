@@ -30,7 +30,7 @@ class HazardHead:
         self._bias: Floats = person.numpy() @ of_person + first.bias.detach().numpy()
         self._last: Floats = last.weight.detach().T.contiguous().numpy()
         self._last_bias: Floats = last.bias.detach().numpy()
-        self._lives = np.repeat(np.array(HALF_LIVES, np.float32), len(EVENTS))
+        self._lives = np.array(HALF_LIVES, np.float32)[:, None]
         self._guidance = np.float32(guidance)
 
     @property
@@ -43,7 +43,7 @@ class HazardHead:
         known = memory @ self._of_memory + self._bias
 
         def hazards(frame: int, since: Floats) -> tuple[Doubles, Doubles]:
-            ages = np.exp(-np.tile(since.astype(np.float32), len(HALF_LIVES)) / self._lives)
+            ages = np.exp(-since.astype(np.float32) / self._lives).reshape(-1)
             hidden = known[:, frame] + ages @ self._of_ages
             out = _gelu(hidden) @ self._last + self._last_bias
             logits, cells = out[0, : len(EVENTS)], out[0, len(EVENTS) :]

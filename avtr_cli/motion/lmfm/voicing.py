@@ -7,6 +7,7 @@ left it and comes back over seconds, so that a listener's head is calm. Causal, 
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -58,11 +59,13 @@ def let_through(face: Tensor, presence: Tensor, held: Tensor) -> tuple[Tensor, T
     """
     shown = face.clone()
     shown[:, _TALK] *= presence.unsqueeze(-1)
-    told = face[:, _HEAD].to(held)
-    for frame, present in enumerate(presence.tolist()):
-        held = held + gain(present) * (told[frame] - held) - leak(present) * held
-        shown[frame, _HEAD] = held.to(face)
-    return shown, held
+    told, left = face[:, _HEAD].double().numpy(), held.numpy()
+    passed = []
+    for present, there in zip(presence.tolist(), told, strict=True):
+        left = left + gain(present) * (there - left) - leak(present) * left
+        passed.append(left)
+    shown[:, _HEAD] = torch.from_numpy(np.stack(passed)).to(face)
+    return shown, torch.from_numpy(left)
 
 
 def gain(presence: float) -> float:
