@@ -63,6 +63,8 @@ class LmfmGenerator:
         self.weights_files: tuple[Path, ...] = (checkpoint or SHIPPED,)
         self.model, self.about = load_lmfm(self.weights_files[0])
         self._person = person_vector(config)
+        with torch.no_grad(), one_thread():
+            self._centre = self.model.face_centre(self._person)  # where this person's face rests
         self._manner = manner_of(config)
         self._mel = LogMel()
         trained = (config.noise_correlation, config.noise_limit) == (NOISE_CORRELATION, NOISE_LIMIT)
@@ -84,7 +86,7 @@ class LmfmGenerator:
         """The state before the first chunk. Of `identity` it takes who that is, and how far lips are parted."""
         model, width = self.model, self.model.shape.width
         with torch.no_grad(), one_thread():
-            rest = -model.face_centre(self._person) / model.face_sd  # zero controls: the photo
+            rest = -self._centre / model.face_sd  # zero controls: the photo
             silence = model.hearing.of_silence()[:, None].expand(2, PAST_FRAMES, width)
         parted, smile = (identity.anatomy.get(name) if identity else None for name in ("parted_lips", "photo_smile"))
         pending = decisions.Pending.empty()
@@ -148,7 +150,7 @@ class LmfmGenerator:
         closures = ramp(said[:, :2], _OPEN_BELOW, _SHUT_ABOVE)
         activity = ramp(said[:, 2], _STILL_BELOW, _SPEAKS_ABOVE)
         gate, presence, voiced = voicing.follow(activity, state["voicing"])
-        meant = face * model.face_sd + model.face_centre(self._person)
+        meant = face * model.face_sd + self._centre
         shown, held = voicing.let_through(meant, presence, state["held"])
         values = compose(
             model.mouth_from_z(_SPREAD * mouth), closures[:, 0], closures[:, 1], gate, presence,
