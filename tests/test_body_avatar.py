@@ -250,7 +250,7 @@ def test_each_control_moves_its_part_of_the_face(renderer, identity, seen, contr
 )
 def test_a_head_goes_where_the_controls_say(renderer, identity, control, axis, sign):
     avatar = identity.kept.avatar
-    memory = renderer._memory().of(avatar)
+    (memory,) = renderer._memory().of(avatar, 1)
 
     def nose() -> np.ndarray:
         return face_places(avatar.model, memory.posed)[NOSE_TIP].copy()

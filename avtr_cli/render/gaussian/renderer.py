@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -87,21 +88,40 @@ class Kept:
     face: Face
 
 
+Posed = tuple[Gaussians, Scratch]
+"""The whole person in a frame, and the memory that it lies in."""
+
+
+@torch.inference_mode()
+def _next(posed: Iterator[Posed]) -> Posed | None:
+    return next(posed, None)
+
+
 class _Memory:
     """One thread's: of avatars and of frames, the latest KEPT."""
 
     def __init__(self) -> None:
-        self.scratch: list[tuple[BodyAvatar, Scratch]] = []
+        self.scratch: list[tuple[BodyAvatar, list[Scratch]]] = []
         self.splatters: dict[tuple[int, int], Splats] = {}
         self.backdrop: tuple[int, tuple[Any, ...], Image, Image] | None = None  # of a plate, as a camera sees it
+        self.crew: ThreadPoolExecutor | None = None
 
-    def of(self, avatar: BodyAvatar) -> Scratch:
-        """For the Gaussians of an avatar."""
+    def of(self, avatar: BodyAvatar, count: int) -> list[Scratch]:
+        """For the Gaussians of an avatar in `count` frames at once."""
         found = next((scratch for known, scratch in self.scratch if known is avatar), None)
         if found is None:
-            found = Scratch(avatar)
+            found = []
             self.scratch = [*self.scratch[1 - KEPT :], (avatar, found)]
-        return found
+        found += [Scratch(avatar) for _ in range(count - len(found))]
+        return found[:count]
+
+    def one_ahead(self, posed: Iterator[Posed]) -> Iterator[Posed]:
+        """The same, each worked out by a thread of its own while the one before is drawn."""
+        self.crew = self.crew or ThreadPoolExecutor(1, "poses")
+        under_way = self.crew.submit(_next, posed)
+        while (one := under_way.result()) is not None:
+            under_way = self.crew.submit(_next, posed)
+            yield one
 
     def for_size(self, width: int, height: int, device: torch.device, kernels: str) -> Splats:
         """For frames of a size."""
@@ -208,11 +228,13 @@ class BodyRenderer:
         view = kept.avatar.camera.seen_by(camera)
         width, height = view.size
         splatter = self._memory().for_size(width, height, self._device, self._wanted_kernels)
-        scratch, front = self._memory().of(kept.avatar), not camera.turned
+        front, together = not camera.turned, 2 if torch.get_num_threads() > 1 else 1
         behind = self._behind(kept, camera, view)
         floor = None if front and self.config.background in (OWN, BLUR) else kept.floor
         frames = np.empty((len(motion.values), height, width, 4 if self.transparent else 3), np.uint8)
-        for number, gaussians in enumerate(self._posed(identity, motion, scratch, front)):
+        posed = self._posed(identity, motion, self._memory().of(kept.avatar, together), front)
+        ahead = self._memory().one_ahead(posed) if together > 1 and len(frames) > 1 else posed
+        for number, (gaussians, scratch) in enumerate(ahead):
             splatter.splat(gaussians, view)
             if self.transparent:
                 splatter.cut_out(frames[number])
@@ -225,9 +247,13 @@ class BodyRenderer:
     def gaussians(self, identity: Identity, motion: Motion) -> Iterator[Gaussians]:
         """The whole person in each frame of `motion`, valid until the next. Raises AvtrError as `draw`."""
         kept: Kept = identity.kept
-        yield from self._posed(identity, motion, self._memory().of(kept.avatar))
+        for gaussians, _ in self._posed(identity, motion, self._memory().of(kept.avatar, 1)):
+            yield gaussians
 
-    def _posed(self, identity: Identity, motion: Motion, scratch: Scratch, front: bool = False) -> Iterator[Gaussians]:
+    def _posed(
+        self, identity: Identity, motion: Motion, scratches: Sequence[Scratch], front: bool = False
+    ) -> Iterator[Posed]:
+        """Each frame in the next of `scratches`, where it stays until that one's turn comes again."""
         kept: Kept = identity.kept
         rows = _whole(motion)
         if not np.isfinite(rows).all():
@@ -237,13 +263,14 @@ class BodyRenderer:
                 "or the motion model's weights (avtr weights verify)"
             )
         rows[:, list(kept.still)] = 0
-        own = scratch.own_colours(front)
         for number, row in enumerate(rows):
+            scratch = scratches[number % len(scratches)]
+            own = scratch.own_colours(front)
             frame, controls, first = motion.first + number, row[: len(CONTROLS)], kept.avatar.painted
             colours = (scratch.colours[first:], own[first:])
             self._expressions.lay_on(kept.face, controls, frame, *colours)
             moves = read_moves(kept.avatar.model, kept.avatar.rest, row, self.config.breathing)
-            yield pose(kept.avatar, moves, scratch, front)
+            yield pose(kept.avatar, moves, scratch, front), scratch
 
     def _behind(self, kept: Kept, camera: Camera, view: Pinhole) -> Image:
         """What stands behind the person as `view` of `camera` has it: from elsewhere no photo's own background."""
