@@ -30,6 +30,7 @@ JAW_KNEE, JAW_SLOPE = 0.50, 0.5  # of an opening that talk hardly ever has: abov
 POSTURE_GAIN = 1.15  # brings the head's speed at rest to 1.5-3 deg/s
 TALK_GAINS = {"talkPitch": 0.91, "talkYaw": 0.84, "talkRoll": 1.05, "talkY": 1.1, "talkBrow": 1.65}
 """Factors of what the weights say, by which spreads over seven seeds are those of people's tracks."""
+_GAINS = [TALK_GAINS.get(name, 1.0) for name in FACE]
 VOR = 1.0  # share of a head turn that the eyes take back to stay on the camera
 BROW_PER_DEGREE = 0.05  # brow weight a degree: brows rise as the head goes up (r -.3 in people's tracks)
 BROW_INNER, BROW_OUTER, BROW_DOWN = 0.75, 1.0, 0.7  # of a raise as one: more within would look worried
@@ -101,9 +102,7 @@ def compose(
     """
     manner = manner or Manner()
     controls = _Controls(face.new_zeros(face.shape[0]))
-    f = dict(zip(FACE, face.unbind(-1), strict=True))
-    for name, gain in TALK_GAINS.items():
-        f[name] = gain * f[name]
+    f = dict(zip(FACE, (face * face.new_tensor(_GAINS)).unbind(-1), strict=True))
     g = dict(zip(CURVES, curves.unbind(-1), strict=True))
     lips = _speak(controls, mouth, bilabial, labiodental, activity, manner.face, parted)
     pitch, yaw = _turn_head(controls, f, g, manner.head)
@@ -134,7 +133,7 @@ class Manner:
 
 
 class _Controls:
-    """The channels of 58 controls, each (T,), `unset` until it is put."""
+    """The channels of 58 controls, each (T,), `unset` until it is put; weights are brought into [0, 1] together."""
 
     def __init__(self, unset: Tensor):
         self._channels, self._dtype = [unset] * len(CONTROLS), unset.dtype
@@ -187,13 +186,13 @@ def _show_mood(
     corners = (f["smile"] + f["talkSmile"] + g["smile"]) * expressiveness + smile
     side = f["smileSide"] * expressiveness
     rounding = 1 - 0.6 * pucker  # pursed lips cannot smile widely
-    controls.both("mouthSmile", (corners + side).clamp(min=0) * rounding, (corners - side).clamp(min=0) * rounding)
-    controls.both("mouthFrown", (f["frown"] * expressiveness - 0.7 * corners.clamp(max=0)).clamp(min=0))
+    controls.both("mouthSmile", (corners + side) * rounding, (corners - side) * rounding)
+    controls.both("mouthFrown", f["frown"] * expressiveness - 0.7 * corners.clamp(max=0))
     controls.both("mouthDimple", 0.3 * corners.clamp(min=0))
     controls.both("cheekSquint", 0.5 * corners.clamp(min=0))
-    controls.put("mouthLeft", (f["mouthSide"] * expressiveness).clamp(min=0))
-    controls.put("mouthRight", (-f["mouthSide"] * expressiveness).clamp(min=0))
-    controls.both("eyeSquint", (f["squint"] * expressiveness + 0.35 * corners.clamp(min=0)).clamp(min=0))
+    controls.put("mouthLeft", f["mouthSide"] * expressiveness)
+    controls.put("mouthRight", -f["mouthSide"] * expressiveness)
+    controls.both("eyeSquint", f["squint"] * expressiveness + 0.35 * corners.clamp(min=0))
 
 
 def _raise_brows(
@@ -208,10 +207,10 @@ def _raise_brows(
     raised = gain * (g["brow"] + f["talkBrow"]) + with_head
     side = gain * f["browSide"]
     inner = manner.face * f["browInner"] + INNER_ALONE * gain * f["talkInner"] + BROW_INNER * raised
-    controls.put("browInnerUp", inner.clamp(min=0))
+    controls.put("browInnerUp", inner)
     outer = manner.face * f["browOuter"] + BROW_OUTER * raised
-    controls.both("browOuterUp", (outer + side).clamp(min=0), (outer - side).clamp(min=0))
-    controls.both("browDown", (manner.face * f["browDown"] - BROW_DOWN * raised).clamp(min=0))
+    controls.both("browOuterUp", outer + side, outer - side)
+    controls.both("browDown", manner.face * f["browDown"] - BROW_DOWN * raised)
     return raised
 
 
@@ -245,11 +244,13 @@ def _turn_head(
 
 def _look(put: Callable[[str, Tensor], None], x: Tensor, y: Tensor, blink: Tensor, hanging: Tensor) -> None:
     """Gaze to the look weights and the lids that follow it; +x is the picture's left, the subject's right."""
-    put("eyeLookOutRight", x.clamp(min=0))
-    put("eyeLookInLeft", x.clamp(min=0))
-    put("eyeLookInRight", (-x).clamp(min=0))
-    put("eyeLookOutLeft", (-x).clamp(min=0))
+    aside, up = -x, -y
+    lids = blink + (0.25 * y.clamp(min=0) + hanging) * (1 - blink)
+    put("eyeLookOutRight", x)
+    put("eyeLookInLeft", x)
+    put("eyeLookInRight", aside)
+    put("eyeLookOutLeft", aside)
     for side in ("Left", "Right"):
-        put("eyeLookDown" + side, y.clamp(min=0))
-        put("eyeLookUp" + side, (-y).clamp(min=0))
-        put("eyeBlink" + side, (blink + (0.25 * y.clamp(min=0) + hanging) * (1 - blink)).clamp(0, 1))
+        put("eyeLookDown" + side, y)
+        put("eyeLookUp" + side, up)
+        put("eyeBlink" + side, lids)
