@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -119,9 +119,12 @@ class _Memory:
         """The same, each worked out by a thread of its own while the one before is drawn."""
         self.crew = self.crew or ThreadPoolExecutor(1, "poses")
         under_way = self.crew.submit(_next, posed)
-        while (one := under_way.result()) is not None:
-            under_way = self.crew.submit(_next, posed)
-            yield one
+        try:
+            while (one := under_way.result()) is not None:
+                under_way = self.crew.submit(_next, posed)
+                yield one
+        finally:
+            wait([under_way])  # whoever gives up between finds nobody at work in this memory
 
     def for_size(self, width: int, height: int, device: torch.device, kernels: str) -> Splats:
         """For frames of a size."""
