@@ -22,6 +22,8 @@ from hypothesis import settings  # noqa: E402
 
 if TYPE_CHECKING:
     from avtr_cli.core.config import Preset
+    from avtr_cli.motion.body.generator import WithBody
+    from avtr_cli.motion.lmfm.generator import LmfmGenerator
     from avtr_cli.streaming.engine import Engine
 
 ENGINES_KEPT = 4
@@ -52,6 +54,23 @@ def local_certificate(tmp_path_factory: pytest.TempPathFactory) -> None:
 def kept_avatars_of_the_tests(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Avatars that a test or a command of a test prepares wait for the others, and are none of the developer's."""
     os.environ["AVTR_AVATARS"] = str(tmp_path_factory.getbasetemp() / "avatars")
+
+
+@pytest.fixture(scope="session")
+def head_generator() -> LmfmGenerator:
+    """The embedded motion model, by its defaults."""
+    from avtr_cli.core.config import MotionConfig
+    from avtr_cli.motion.lmfm.generator import LmfmGenerator
+
+    return LmfmGenerator(MotionConfig())
+
+
+@pytest.fixture(scope="session")
+def body_generator(head_generator: LmfmGenerator) -> WithBody:
+    """The same, with arms and a trunk."""
+    from avtr_cli.motion.body.generator import WithBody
+
+    return WithBody(head_generator)
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from avtr_cli.core.arms import MEAN_ARM, Arm, arm_of, posed, reach
 from avtr_cli.core.breath import still_body
-from avtr_cli.core.config import BodyConfig, MotionConfig
+from avtr_cli.core.config import BodyConfig
 from avtr_cli.core.errors import ConfigError, WeightsError
 from avtr_cli.core.motion_space import BODY_CHANNELS, CONTROLS, FULL, speaks_controls
 from avtr_cli.core.rotation import turn_matrix
@@ -25,23 +25,12 @@ from avtr_cli.motion.body.plans import Key, Plan, quintic
 from avtr_cli.motion.body.task import FRONT, HOME, OUT, REACH, UP, WRIST, rest_of, within_reach
 from avtr_cli.motion.body.to_body import to_body
 from avtr_cli.motion.bridges.table import bridged
-from avtr_cli.motion.lmfm.generator import LmfmGenerator
 from avtr_cli.motion.replay import Replay
 from avtr_cli.streaming.session import StreamingSession
 from tests.sounds import heard as hear
 from tests.sources import ROOT
 
 ARMS = (MEAN_ARM, posed(replace(MEAN_ARM, upper=0.28, fore=0.2, rest=np.array([0.3, -0.6, 0.5, 40.0]))))
-
-
-@pytest.fixture(scope="module")
-def inner() -> LmfmGenerator:
-    return LmfmGenerator(MotionConfig())
-
-
-@pytest.fixture(scope="module")
-def generator(inner: LmfmGenerator) -> WithBody:
-    return WithBody(inner)
 
 
 def dialogue(seconds: float) -> np.ndarray:
@@ -62,8 +51,8 @@ class Unseen:
         return np.empty((0, 0, 0, 3), np.uint8)
 
 
-def performed(generator: WithBody, sound: np.ndarray, *, seed: int = 0, cues=(), cut: int = 16_000, arms=()):
-    session = StreamingSession(somebody(*arms), generator, Unseen(), seed)
+def performed(body_generator: WithBody, sound: np.ndarray, *, seed: int = 0, cues=(), cut: int = 16_000, arms=()):
+    session = StreamingSession(somebody(*arms), body_generator, Unseen(), seed)
     session.ask(cues)
     pushed = [session.stream(sound[:, at : at + cut]) for at in range(0, sound.shape[1], cut)]
     return torch.cat([chunk.motion.values for part in (*pushed, session.stream_tail()) for chunk in part]).numpy()
@@ -191,29 +180,31 @@ def test_every_gesture_moves_the_hands_and_leaves_them_where_they_belong(event):
     assert np.abs(np.diff(path[..., WRIST], n=2, axis=0)).max() < 0.06
 
 
-def test_what_is_heard_in_other_cuts_gives_the_same_bits_and_other_seeds_other_gestures(generator):
+def test_what_is_heard_in_other_cuts_gives_the_same_bits_and_other_seeds_other_gestures(body_generator):
     sound = dialogue(3.0)
-    values = performed(generator, sound)
-    assert (performed(generator, sound, cut=1_777) == values).all()
+    values = performed(body_generator, sound)
+    assert (performed(body_generator, sound, cut=1_777) == values).all()
     assert values.shape == (75, 94)
     assert np.isfinite(values).all()
-    assert (performed(generator, sound, seed=1)[:, 58:] != values[:, 58:]).any()
+    assert (performed(body_generator, sound, seed=1)[:, 58:] != values[:, 58:]).any()
 
 
-def test_the_face_moves_as_it_does_without_a_body(generator, inner):
+def test_the_face_moves_as_it_does_without_a_body(body_generator, head_generator):
     sound = dialogue(1.0)
     session = StreamingSession(
-        Identity(CONTROLS, torch.zeros(58), None, (0, 0)), inner, type("Unseen", (Unseen,), {"space": CONTROLS})()
+        Identity(CONTROLS, torch.zeros(58), None, (0, 0)),
+        head_generator,
+        type("Unseen", (Unseen,), {"space": CONTROLS})(),
     )
     chunks = [*session.stream(sound), *session.stream_tail()]
     alone = torch.cat([chunk.motion.values for chunk in chunks]).numpy()
-    assert (performed(generator, sound)[:, :58] == alone).all()
+    assert (performed(body_generator, sound)[:, :58] == alone).all()
 
 
-def test_a_session_that_is_saved_between_goes_on_with_the_same_gesture(generator, tmp_path):
+def test_a_session_that_is_saved_between_goes_on_with_the_same_gesture(body_generator, tmp_path):
     sound, cue = dialogue(2.4), Cue(8, "wave")
-    whole = performed(generator, sound, cues=[cue])
-    one, other = (StreamingSession(somebody(), generator, Unseen()) for _ in range(2))
+    whole = performed(body_generator, sound, cues=[cue])
+    one, other = (StreamingSession(somebody(), body_generator, Unseen()) for _ in range(2))
     one.ask([cue])
     first = [*one.stream(sound[:, :20_000])]
     one.save(tmp_path / "state")
@@ -223,28 +214,30 @@ def test_a_session_that_is_saved_between_goes_on_with_the_same_gesture(generator
 
 
 @pytest.mark.parametrize("name", ["wave", "open_hands", "point"])
-def test_cues_move_the_arms_and_let_them_rest_again(generator, name):
+def test_cues_move_the_arms_and_let_them_rest_again(body_generator, name):
     silent = np.zeros((2, 16_000 * 5), np.float32)
-    still, moved = performed(generator, silent), performed(generator, silent, cues=[Cue(5, name)])
+    still, moved = performed(body_generator, silent), performed(body_generator, silent, cues=[Cue(5, name)])
     apart = np.abs(moved - still)[:, 66:].max(1)
     assert (moved[:5] == still[:5]).all()
     assert apart[25] > 0.5
     assert apart[-1] < 0.05
 
 
-def test_arms_that_are_not_free_stay_unless_they_are_asked_for(generator, inner):
+def test_arms_that_are_not_free_stay_unless_they_are_asked_for(body_generator, head_generator):
     silent, held = np.zeros((2, 16_000 * 2), np.float32), replace(MEAN_ARM, free=False)
-    wave = performed(generator, silent, cues=[Cue(0, "wave")], arms=(MEAN_ARM, held))
+    wave = performed(body_generator, silent, cues=[Cue(0, "wave")], arms=(MEAN_ARM, held))
     assert np.abs(wave[:, 67:72]).max() > 0.5
     assert np.abs(wave[:, 81:86]).max() < 0.1
-    right = performed(WithBody(inner, BodyConfig(arms="right")), silent, cues=[Cue(0, "wave")], arms=(MEAN_ARM, held))
+    right = performed(
+        WithBody(head_generator, BodyConfig(arms="right")), silent, cues=[Cue(0, "wave")], arms=(MEAN_ARM, held)
+    )
     assert np.abs(right[:, 81:86]).max() > 0.5
 
 
-def test_nobody_gestures_in_silence_nor_without_liveliness(generator, inner):
+def test_nobody_gestures_in_silence_nor_without_liveliness(body_generator, head_generator):
     silent = np.zeros((2, 16_000 * 6), np.float32)
-    assert np.abs(performed(generator, silent)[:, [70, 84]]).max() < 0.4  # elbows: at most a rub
-    calm = WithBody(inner, BodyConfig(liveliness=0))
+    assert np.abs(performed(body_generator, silent)[:, [70, 84]]).max() < 0.4  # elbows: at most a rub
+    calm = WithBody(head_generator, BodyConfig(liveliness=0))
     assert np.abs(performed(calm, dialogue(3.0))[:, [70, 84]]).max() < 1e-6
 
 
@@ -293,16 +286,18 @@ def test_motion_files_of_heads_and_bodies_drive_each_other():
     assert (back.values == head.values).all()
 
 
-def test_cues_of_a_body_are_refused_where_there_is_none(inner):
+def test_cues_of_a_body_are_refused_where_there_is_none(head_generator):
     identity = Identity(CONTROLS, torch.zeros(58), None, (0, 0))
-    session = StreamingSession(identity, inner, type("Unseen", (Unseen,), {"space": CONTROLS})())
+    session = StreamingSession(identity, head_generator, type("Unseen", (Unseen,), {"space": CONTROLS})())
     with pytest.raises(ConfigError, match=r"'wave' is for a whole body.*--preset body"):
         session.ask([Cue(0, "wave")])
 
 
-def test_the_shipped_gestures_follow_the_shipped_hearing(inner):
+def test_the_shipped_gestures_follow_the_shipped_hearing(head_generator):
     _, about = load_heads(SHIPPED)
-    assert about["hearing"] == hearing_sha256(inner.model.hearing), "run avtr train gestures after training a hearing"
+    assert about["hearing"] == hearing_sha256(head_generator.model.hearing), (
+        "run avtr train gestures after training a hearing"
+    )
     assert SHIPPED.stat().st_size < 400_000
 
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from avtr_cli.core.arms import MEAN_ARM, posed
-from avtr_cli.core.config import BodyConfig, MotionConfig
+from avtr_cli.core.config import BodyConfig
 from avtr_cli.core.interaction import TONES, WORDS, Interaction
 from avtr_cli.core.motion_space import FULL
 from avtr_cli.core.regions import REGIONS
@@ -19,7 +19,6 @@ from avtr_cli.motion.body.cheek import ALONG_HAND, OFF_SKIN, at_cheek, cheek_tur
 from avtr_cli.motion.body.generator import WithBody
 from avtr_cli.motion.body.task import HOME, TORSO, rest_of
 from avtr_cli.motion.body.to_body import to_body
-from avtr_cli.motion.lmfm.generator import LmfmGenerator
 from avtr_cli.render.gaussian.limbs import KEPT_LEAVES, left_photo
 from avtr_cli.streaming.session import StreamingSession
 from tests.test_body_motion import Unseen, dialogue, performed, somebody, wrist
@@ -28,16 +27,6 @@ TWIST, LEAN = TORSO.index("twist"), TORSO.index("lean")
 LEFT, RIGHT = 0, 1
 SIDES = {"left": LEFT, "right": RIGHT}
 SEED = (1, 0)
-
-
-@pytest.fixture(scope="module")
-def inner() -> LmfmGenerator:
-    return LmfmGenerator(MotionConfig())
-
-
-@pytest.fixture(scope="module")
-def generator(inner: LmfmGenerator) -> WithBody:
-    return WithBody(inner)
 
 
 def touch(region: str, do: str, frame: int = 10, **more: object) -> Interaction:
@@ -120,9 +109,9 @@ def test_a_cheek_goes_along_with_the_head():
     assert np.linalg.norm(cheek_turned(MEAN_ARM, quarter)) * MEAN_ARM.length > 0.1
 
 
-def test_a_slap_brings_the_hand_up_and_down_again_and_untouched_frames_keep_their_bits(generator):
+def test_a_slap_brings_the_hand_up_and_down_again_and_untouched_frames_keep_their_bits(body_generator):
     asked = [touch("left_cheek", "slap", 12)]
-    still, moved = performed(generator, silent(7)), performed(generator, silent(7), cues=asked)
+    still, moved = performed(body_generator, silent(7)), performed(body_generator, silent(7), cues=asked)
     assert (moved[:12] == still[:12]).all()
     arm = moved[:, 66:80]
     heights = np.array([wrist(row, MEAN_ARM, LEFT)[1] for row in arm])
@@ -134,24 +123,24 @@ def test_a_slap_brings_the_hand_up_and_down_again_and_untouched_frames_keep_thei
     assert np.abs(np.diff(places, n=2, axis=0)).max() < 0.06  # arm lengths a frame^2: nothing jerks
 
 
-def test_arms_that_may_not_move_stay_when_the_cheek_is_hit(generator, inner):
+def test_arms_that_may_not_move_stay_when_the_cheek_is_hit(body_generator, head_generator):
     asked, held = [touch("left_cheek", "slap", 5)], replace(MEAN_ARM, free=False)
     for made in (
-        performed(generator, silent(3), cues=asked, arms=(held, MEAN_ARM)),
-        performed(WithBody(inner, BodyConfig(liveliness=0)), silent(3), cues=asked),
-        performed(WithBody(inner, BodyConfig(arms="none")), silent(3), cues=asked),
-        performed(WithBody(inner, BodyConfig(arms="right")), silent(3), cues=asked),
+        performed(body_generator, silent(3), cues=asked, arms=(held, MEAN_ARM)),
+        performed(WithBody(head_generator, BodyConfig(liveliness=0)), silent(3), cues=asked),
+        performed(WithBody(head_generator, BodyConfig(arms="none")), silent(3), cues=asked),
+        performed(WithBody(head_generator, BodyConfig(arms="right")), silent(3), cues=asked),
     ):
         assert max(wrist(row, MEAN_ARM, LEFT)[1] for row in made[:, 66:80]) < -0.8
         assert np.abs(np.diff(made[:, FULL.index("spineYaw")])).max() > 0  # the trunk does answer
 
 
-def test_touches_in_speech_give_the_same_bits_in_other_cuts_and_after_a_save(generator, tmp_path):
+def test_touches_in_speech_give_the_same_bits_in_other_cuts_and_after_a_save(body_generator, tmp_path):
     sound = dialogue(3.0)
     asked = [touch("right_cheek", "punch", 7), touch("left_shoulder", "push", 31), touch("left_cheek", "slap", 44)]
-    whole = performed(generator, sound, cues=asked)
-    assert (performed(generator, sound, cues=asked, cut=1_777) == whole).all()
-    one, other = (StreamingSession(somebody(), generator, Unseen()) for _ in range(2))
+    whole = performed(body_generator, sound, cues=asked)
+    assert (performed(body_generator, sound, cues=asked, cut=1_777) == whole).all()
+    one, other = (StreamingSession(somebody(), body_generator, Unseen()) for _ in range(2))
     one.ask(asked)
     first = [*one.stream(sound[:, :22_000])]
     one.save(tmp_path / "state")
@@ -159,12 +148,12 @@ def test_touches_in_speech_give_the_same_bits_in_other_cuts_and_after_a_save(gen
     rest = [*other.stream(sound[:, 22_000:]), *other.stream_tail()]
     made = np.concatenate([chunk.motion.values.numpy() for chunk in (*first, *rest)])
     assert (made == whole).all()
-    assert (performed(generator, sound, cues=asked, seed=3)[20:, 58:] != whole[20:, 58:]).any()
+    assert (performed(body_generator, sound, cues=asked, seed=3)[20:, 58:] != whole[20:, 58:]).any()
 
 
-def test_a_second_touch_takes_the_hand_on_from_where_it_is(generator):
+def test_a_second_touch_takes_the_hand_on_from_where_it_is(body_generator):
     asked = [touch("left_cheek", "slap", 5), touch("left_cheek", "punch", 22)]
-    made = performed(generator, silent(8), cues=asked)
+    made = performed(body_generator, silent(8), cues=asked)
     places = np.stack([wrist(row, MEAN_ARM, LEFT) for row in made[:, 66:80]])
     assert np.abs(np.diff(places, n=2, axis=0)).max() < 0.08
     assert places[-1, 1] < -0.9
