@@ -192,6 +192,9 @@ def test_the_command_learns_a_table_from_a_portrait_that_acts(avtr, tmp_path):
     assert made.basis.shape[0] == 2 * len(solver.LOOKED_AT) * (2 * solver.CONTEXT + 1)
     assert len(made.nets) == len(solver.NETS)
     assert np.isfinite(made.of(face(3))).all()
+    before = table.read_bytes()
+    code, _, said = avtr("train", "solver", PORTRAIT, "-o", table)
+    assert (code, f"{table}: exists already" in said, table.read_bytes() == before) == (5, True, True)
 
 
 @pytest.mark.slow

@@ -236,9 +236,11 @@ def solver(
     """Learn what `avtr train import` reads faces by, from renders of our own whose controls are known."""
     from tqdm import tqdm
 
+    from avtr_cli.cli.options import check_written
     from avtr_cli.training.people.learning import learn
     from avtr_cli.training.people.solver import write
 
+    check_written({"-o": out}, photos)
     with tqdm(total=lessons * len(photos), unit="lesson", disable=None) as bar:
         made = learn(photos, seconds, lessons, seed, size, lambda done, _: bar.update(done - bar.n) and None)
     write(made, out)
