@@ -121,12 +121,15 @@ def test_a_plan_that_is_interrupted_goes_on_with_the_speed_it_has():
 
 
 def test_a_quintic_begins_and_ends_with_the_speed_that_it_is_given_and_passes_on_smoothly():
-    place, speed, bend = np.zeros(1), np.full(1, 0.02), np.full(1, -0.003)
-    path = np.concatenate([place[None], quintic(place, speed, bend, np.ones(1), 400, np.full(1, 0.05))])[:, 0]
+    begins = np.array([[0.0], [0.02], [-0.003]])
+    places, speeds, bends = quintic(begins, np.ones(1), 400, np.full(1, 0.05))[..., 0]
+    path = np.concatenate([[0.0], places])
     assert path[-1] == pytest.approx(1)
     assert path[1] - path[0] == pytest.approx(0.02, abs=2e-3)
     assert np.diff(path, n=2)[:2] == pytest.approx(-0.003, abs=3e-4)
     assert path[-1] - path[-2] == pytest.approx(0.05, abs=1e-3)
+    assert np.allclose((path[2:] - path[:-2]) / 2, speeds[:-1], atol=1e-4)
+    assert np.allclose(np.diff(path, n=2), bends[:-1], atol=1e-4)
     plan = Plan.resting(np.zeros(1))
     plan.lead(slice(0, 1), [Key(np.ones(1), 20, speed=np.full(1, 0.06)), Key(np.full(1, 1.4), 20)])
     rows = np.array([0.0, 0.0, *(plan.step()[0] for _ in range(60))])
@@ -137,28 +140,53 @@ def test_a_quintic_begins_and_ends_with_the_speed_that_it_is_given_and_passes_on
 
 @settings(max_examples=40)
 @given(seed=st.integers(0, 2**31))
+def test_a_new_gesture_takes_over_place_speed_and_acceleration_of_the_one_that_it_interrupts(seed):
+    """Read off the frames alone: a polynomial of the fifth degree through six frames of either piece, at the join."""
+    rng, plan, steps = np.random.default_rng(seed), Plan.resting(np.zeros(3)), []
+    plan.lead(slice(0, 3), [Key(rng.normal(0, 0.3, 3), 12)])
+    for _ in range(12):
+        through = int(rng.integers(0, 6))
+        path = [plan.now, *(plan.step() for _ in range(through))]
+        would = plan.copy()
+        path += [would.step() for _ in range(6 - through)]
+        plan.lead(slice(0, 3), [Key(rng.normal(0, 0.3, 3), int(rng.integers(6, 14)))])
+        goes = plan.copy()
+        taken = [plan.now, *(goes.step() for _ in range(6))]
+        for order in (0, 1, 2):
+            before, after = _derivative(path, through, order), _derivative(taken, 0, order)
+            steps.append(np.abs(before - after).max())
+    assert max(steps) < 1e-9
+
+
+def _derivative(path: list[np.ndarray], at: int, order: int) -> np.ndarray:
+    frames = np.arange(6.0) - at
+    powers = np.linalg.solve(np.vander(frames, increasing=True), np.stack(path[:6]))
+    return powers[order] * (2 if order == 2 else 1)
+
+
+@settings(max_examples=40)
+@given(seed=st.integers(0, 2**31))
 def test_gestures_that_interrupt_each_other_join_in_place_speed_and_bend(seed):
     rng = np.random.default_rng(seed)
     rest = np.stack([rest_of(MEAN_ARM)] * 2)
     hands = Hands(Plan.resting(np.concatenate([rest.ravel(), np.zeros(4)])), (MEAN_ARM, MEAN_ARM), rest, rest.copy())
-    rows, joins = [hands.plan.now[:20]] * 2, []
+    steps = []
     begin(hands, "raise", rng.random(NUMBERS), Manner())
     for _ in range(12):
         for _ in range(int(rng.integers(deciding.BETWEEN_BEATS, 24))):
-            rows.append(hands.plan.step()[:20])
-        joins.append(len(rows))
-        begin(
-            hands,
-            str(rng.choice(["stroke", "emphatic", "palmup", "deictic", *BODY_CUES])),
-            rng.random(NUMBERS),
-            Manner(),
-        )
-    wrists = np.stack(rows).reshape(-1, 2, 10)[..., WRIST]
-    bends = np.diff(wrists, n=2, axis=0)
-    assert np.abs(bends).max() < 0.07  # arm lengths a frame, twice
-    steps = np.abs(np.diff(bends, axis=0)).max((1, 2))
-    at = np.concatenate([np.arange(join - 3, join + 1) for join in joins if join < len(rows) - 1])
-    assert steps[at[at < len(steps)]].max(initial=0) < 0.07  # no more than twice the most inside of a piece
+            hands.plan.step()
+        before, planned = hands.plan.last.copy(), hands.plan.ahead[0].copy()
+        event = str(rng.choice(["stroke", "emphatic", "palmup", "deictic", *BODY_CUES]))
+        begin(hands, event, rng.random(NUMBERS), Manner())
+        goes = hands.plan.copy()
+        path = np.stack([before[0], *(goes.step() for _ in range(5))])  # no piece of a gesture is shorter than five
+        speeds, bends = before[1], before[2]
+        for column in np.flatnonzero((hands.plan.ahead[0] != planned).any(0)[:20]):
+            if (np.abs(path[1:-1, column] - path[-1, column]) < 1e-12).any():
+                continue  # stays, or holds at once
+            powers = np.linalg.solve(np.vander(np.arange(6.0), increasing=True), path[:, column])
+            steps.append((abs(powers[1] - speeds[column]), abs(2 * powers[2] - bends[column])))
+    assert np.abs(np.array(steps)).max() < 1e-6
 
 
 @pytest.mark.parametrize("event", ["stroke", "emphatic", "palmup", "deictic", "rest", "adaptor", *BODY_CUES])
@@ -272,7 +300,7 @@ def test_raised_hands_go_down_soon_after_the_last_word():
     assert told == ("rest",)
     assert frame == deciding.GIVEN_UP
     assert not hands.raised
-    assert (hands.plan.ahead[-1, columns(0)] == rest[0]).all()
+    assert (hands.plan.end[columns(0)] == rest[0]).all()
 
 
 def test_motion_files_of_heads_and_bodies_drive_each_other():

@@ -102,7 +102,7 @@ def _hands(
         region = f"{name}_cheek"
         if region not in regions.centres:
             continue
-        arm = (model.vertex_limb == (LEFT_ARM, RIGHT_ARM)[side]) & _below_elbow(model, "LR"[side])
+        arm = (model.vertex_limb == (LEFT_ARM, RIGHT_ARM)[side]) & below_elbow(model, "LR"[side])
         hand, cheek = arm & model.on_hand, model.triangles[model.face_triangles[CHEEK["LR"[side]]]]
         for word in SLAPPED:
             touch = regions.touched(TOUCHED_AT, word, *regions.centre(region))
@@ -169,7 +169,7 @@ def deepest(model: BodyModel, vertices: Floats, limb: Mask, into: Mask) -> float
     return float(-((beside * normals[nearest[near]]).sum(1)).min())
 
 
-def _below_elbow(model: BodyModel, side: str) -> Mask:
+def below_elbow(model: BodyModel, side: str) -> Mask:
     """bool (V,): forearm and hand."""
     of = np.array([name.endswith(f".{side}") and not name.startswith("upperarm") for name in model.bones])
     return np.asarray(of[model.main_bone])

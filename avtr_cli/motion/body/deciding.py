@@ -22,6 +22,7 @@ from avtr_cli.motion.body.heads import SINCE_LONGEST
 NUMBERS = 2 * len(EVENTS) + 2 * drawing.NUMBERS  # uniform numbers that one frame takes
 LEVELS = (0.22, 0.50)  # between which the level lies that the chance of an accent has to cross
 PALMS_UP, EMPHATIC, SURE = 0.07, 0.30, 0.6  # shares of beats; emphatic ones where the chance is at least so
+POINTS = 0.01  # share of beats: no hazard, since those hear the partner too, who moves nobody's beats
 KEPT = 0.92  # of the beats of somebody average
 SPEAKS = 0.3  # of the voice flag, from which there is something to beat to
 GIVEN_UP = 30  # frames of own silence after which hands go down: a raised hand must not hang in the air
@@ -108,10 +109,7 @@ def decide(
         drawing.begin(hands, "adaptor", drawn, manner)
         start("adaptor")
     elif up and clock.risen >= SETTLED and max(own, voice_in_chunk) >= SPEAKS:
-        beat = _beat(clock, float(heard.accent[frame]), later, manner)
-        if not beat and chance[_ROW["deictic"]] < hazard[_ROW["deictic"]] and _rested(clock):
-            beat = "deictic"
-        if beat:
+        if beat := _beat(clock, float(heard.accent[frame]), later, manner):
             drawing.begin(hands, beat, drawn, manner)
             start(beat)
     return tuple(begun)
@@ -129,13 +127,15 @@ def _rested(clock: Clock) -> bool:
 
 
 def _beat(clock: Clock, accent: float, numbers: Doubles, manner: Manner) -> str:
-    """Which beat begins, if any."""
+    """Which beat begins, if any: by the own voice alone."""
     level, kind, large, kept = numbers[:4]
     low, high = LEVELS
     if not _rested(clock) or accent <= low + (high - low) * level or kept >= KEPT * np.exp(0.2 * manner.lively):
         return ""
     if kind < PALMS_UP:
         return "palmup" if clock.since[_ROW["palmup"]] >= REFRACTORY["palmup"] else "stroke"
+    if kind < PALMS_UP + POINTS:
+        return "deictic" if clock.since[_ROW["deictic"]] >= REFRACTORY["deictic"] else "stroke"
     if accent >= SURE and large < EMPHATIC * np.exp(0.2 * manner.size):
         return "emphatic" if clock.since[_ROW["emphatic"]] >= REFRACTORY["emphatic"] else "stroke"
     return "stroke"

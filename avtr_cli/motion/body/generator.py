@@ -163,7 +163,7 @@ class WithBody:
         arms = _arms(told["arms"])
         free = tuple(side for side, arm in enumerate(arms) if self._may_move(side, arm))
         up = [bool(one) for one in told["up"]]
-        hands = Hands(Plan(told["plan"], told["recent"]), arms, self._rest(arms), told["home"], free, up)
+        hands = Hands(Plan(told["plan"], told["last"]), arms, self._rest(arms), told["home"], free, up)
         clock = Clock(told["since"], *map(int, told["clock"]))
         return hands, clock, Trunk(told["sway"], told["levels"], float(told["breath"][0]))
 
@@ -233,7 +233,7 @@ def _named(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
 def _told(hands: Hands, clock: Clock, trunk: Trunk, drifting: Doubles) -> dict[str, Tensor]:
     """What is remembered, as tensors of their own."""
     arrays = {
-        "plan": hands.plan.ahead, "recent": hands.plan.recent, "home": hands.home, "up": np.array(hands.up),
+        "plan": hands.plan.ahead, "last": hands.plan.last, "home": hands.home, "up": np.array(hands.up),
         "since": clock.since, "clock": np.array([clock.quiet, clock.talked, clock.risen]), "sway": trunk.sway,
         "levels": trunk.levels, "breath": np.array([trunk.breath]), "drift": drifting,
     }  # fmt: skip

@@ -127,7 +127,7 @@ def _home(manner: Manner) -> Doubles:
 
 def _rest(hands: Hands, drawn: _Drawn, manner: Manner, strength: float) -> None:
     for arm in (LEFT, RIGHT):
-        planned = hands.plan.ahead[-1, columns(arm)]
+        planned = hands.plan.end[columns(arm)]
         if hands.up[arm] or np.abs(planned[WRIST] - hands.rest[arm, WRIST]).max() > DOWN:
             hands.lead_to_rest(arm, drawn(arm, 14, 24) * manner.slow)
 

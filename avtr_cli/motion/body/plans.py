@@ -17,7 +17,6 @@ from avtr_cli.core.arrays import Doubles
 
 LONGEST = 100  # frames that are planned
 SHORTEST = 3  # frames of a piece
-RECENT = 3  # frames that speed and acceleration are read from
 
 
 class Key(NamedTuple):
@@ -29,61 +28,72 @@ class Key(NamedTuple):
     speed: Doubles | None = None
 
 
-def quintic(
-    place: Doubles, speed: Doubles, acceleration: Doubles, target: Doubles, frames: int, end: Doubles | None = None
-) -> Doubles:
-    """(frames, C): from `place` with `speed` and `acceleration`, per frame, to `target`, the last row.
+def quintic(begins: Doubles, target: Doubles, frames: int, end: Doubles | None = None) -> Doubles:
+    """(3, frames, C): place, speed and acceleration, per frame, on the way from `begins` (3, C), all three, to `target`.
 
     There it rests, or goes on with the speed `end` (C,).
     """
+    place, speed, acceleration = begins
     n, t = float(frames), np.arange(1, frames + 1)[:, None]
     away, end = target - place, np.zeros_like(place) if end is None else end
     c3 = (20 * away - (12 * speed + 8 * end) * n - 3 * acceleration * n * n) / (2 * n**3)
     c4 = (-30 * away + (16 * speed + 14 * end) * n + 3 * acceleration * n * n) / (2 * n**4)
     c5 = (12 * away - 6 * (speed + end) * n - acceleration * n * n) / (2 * n**5)
-    path: Doubles = place + speed * t + 0.5 * acceleration * t * t + c3 * t**3 + c4 * t**4 + c5 * t**5
-    return path
+    return np.stack([
+        place + speed * t + 0.5 * acceleration * t**2 + c3 * t**3 + c4 * t**4 + c5 * t**5,
+        speed + acceleration * t + 3 * c3 * t**2 + 4 * c4 * t**3 + 5 * c5 * t**4,
+        acceleration + 6 * c3 * t + 12 * c4 * t**2 + 20 * c5 * t**3,
+    ])  # fmt: skip
 
 
 @dataclass
 class Plan:
-    """`ahead` (LONGEST, C) of the frames to come, after which the last row stays, and `recent` (RECENT, C)."""
+    """`ahead` (3, LONGEST, C): place, speed and acceleration of the frames to come, after which the last place stays.
+
+    `last` (3, C) are those of the frame that was last. They are the pieces' own, not differences of frames, so that a
+    plan which is interrupted goes on with the very acceleration that it had.
+    """
 
     ahead: Doubles
-    recent: Doubles
+    last: Doubles
 
     @classmethod
     def resting(cls, at: Doubles) -> Plan:
         """To stay at `at` (C,)."""
-        return cls(np.tile(at, (LONGEST, 1)), np.tile(at, (RECENT, 1)))
+        last = np.stack([at, np.zeros_like(at), np.zeros_like(at)])
+        return cls(np.repeat(last[:, None], LONGEST, axis=1), last)
 
     @property
     def now(self) -> Doubles:
         """(C,): the frame that was last."""
-        now: Doubles = self.recent[-1]
+        now: Doubles = self.last[0]
         return now
+
+    @property
+    def end(self) -> Doubles:
+        """(C,): where it leads at last."""
+        end: Doubles = self.ahead[0, -1]
+        return end
 
     def lead(self, columns: slice, keys: Sequence[Key]) -> None:
         """From the next frame on, `columns` follow the `keys`; what was planned for them is given up."""
-        oldest, before, place = self.recent[:, columns]
-        speed, acceleration = 1.5 * place - 2 * before + 0.5 * oldest, place - 2 * before + oldest
-        pieces = []
+        at, pieces = self.last[:, columns], []
         for key in keys:
-            path = quintic(place, speed, acceleration, key.target, max(int(key.frames), SHORTEST), key.speed)
-            pieces += [path, np.tile(path[-1], (int(key.hold), 1))]
-            still = np.zeros_like(place)
-            place, speed, acceleration = path[-1], still if key.speed is None else key.speed, still
-        path = np.concatenate(pieces)[:LONGEST]
-        self.ahead[:, columns] = place
-        self.ahead[: len(path), columns] = path
+            path = quintic(at, key.target, max(int(key.frames), SHORTEST), key.speed)
+            at = np.stack([path[0, -1], np.zeros_like(at[0]) if key.speed is None else key.speed, np.zeros_like(at[0])])
+            path[:, -1] = at
+            pieces += [path, np.repeat(at[:, None], int(key.hold), axis=1)]
+        path = np.concatenate(pieces, axis=1)
+        assert path.shape[1] <= LONGEST
+        self.ahead[:, :, columns] = at[:, None]
+        self.ahead[:, : path.shape[1], columns] = path
 
     def step(self) -> Doubles:
         """(C,): the next frame."""
-        row: Doubles = self.ahead[0].copy()
-        self.ahead = np.concatenate([self.ahead[1:], self.ahead[-1:]])
-        self.recent = np.concatenate([self.recent[1:], row[None]])
-        return row
+        self.last = self.ahead[:, 0].copy()
+        self.ahead = np.concatenate([self.ahead[:, 1:], self.ahead[:, -1:]], axis=1)
+        return self.last[0].copy()
 
     def copy(self) -> Plan:
         """Another, that may be led elsewhere."""
-        return Plan(self.ahead.copy(), self.recent.copy())
+        return Plan(self.ahead.copy(), self.last.copy())
