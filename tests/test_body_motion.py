@@ -91,7 +91,7 @@ def test_an_arm_comes_through_its_anatomy_as_it_was():
 @given(seed=st.integers(0, 2**31))
 def test_joints_bring_a_wrist_where_it_is_wanted(seed):
     rng = np.random.default_rng(seed)
-    wanted = np.stack([within_reach(HOME + rng.normal(0, 0.1, 10), arm.depth, arm.lowest) for arm in ARMS])
+    wanted = np.stack([with_room(HOME + rng.normal(0, 0.1, 10), arm) for arm in ARMS])
     channels = to_body(wanted[None], np.zeros((1, 9)), ARMS)[0, 8:].reshape(2, 14)
     for side, arm in enumerate(ARMS):
         assert np.abs(wrist(channels[side], arm, side) - wanted[side, WRIST]).max() < 1e-6

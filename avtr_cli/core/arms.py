@@ -1,6 +1,6 @@
 """What motion has to know of a photo's arms: how long they are, how they rest, and where they may go.
 
-A renderer measures it and hands it on as the row `body` of `Identity.anatomy`, float64 (2, 34), left and right. All
+A renderer measures it and hands it on as the row `body` of `Identity.anatomy`, float64 (2, 70), left and right. All
 is in the chest's axes, x to the left, y down, z to the back; the right arm's is mirrored, as if it were a left one.
 Two bones reach a wrist in one way once the elbow's side is chosen, its `swivel`: 0 degrees below, 90 outside.
 """
@@ -15,6 +15,7 @@ from avtr_cli.core.arrays import Doubles
 
 BELOW, BESIDE = np.array([0.0, 1.0, 0.25]), np.array([1.0, 0.0, 0.35])  # where an elbow of swivel 0 and 90 degrees is
 STRAIGHTEST, MOST_BENT = 0.9995, 2.5  # of the arm's length; radians of the elbow
+LEVELS = np.array([0.15, 0.4, 0.65, 0.9, 1.15])  # arm lengths below the shoulder, at which the trunk is measured
 SHRUG_TURNS = 0.3  # radians of the collarbone for a shrug of 1: about 45 mm
 LIFTED_BY, LIFTED_FROM = 0.28, -0.6  # of the collarbone by the upper arm's height above it, radians
 
@@ -32,10 +33,14 @@ class Arm:
     free         whether it may gesture; sits: whether somebody sits
     pinned       whether its hand keeps its place while the trunk moves, as on thighs, in pockets and beside hips
     lever        (3,) metres from the middle of the spine's joints to the shoulder
-    lowest       `up` at which a hand before the body still is in the picture
     depth        arm lengths that the trunk reaches before the shoulders, a hand's thickness included
     cheek        (3,) metres from the shoulder to the skin of this side's cheek; outward (3,) unit: away from that skin
     neck         (3,) metres from the shoulder to where the head turns
+    tips         metres from the wrist to the tips of stretched fingers
+    camera       (12,) of a (3, 4): metres from the shoulder, and a 1, into the camera's axes
+    box          (4,) what the frame shows there: the least and the most x over z, and y over z
+    trunk        (20,) of a (5, 4): the outline of trunk and thighs at LEVELS: x and z of its middle, half its width and
+                 depth, metres from the shoulder
     """
 
     upper: float
@@ -50,23 +55,47 @@ class Arm:
     sits: bool
     pinned: bool
     lever: Doubles
-    lowest: float
     depth: float
     cheek: Doubles
     outward: Doubles
     neck: Doubles
+    tips: float
+    camera: Doubles
+    box: Doubles
+    trunk: Doubles
 
     @property
     def length(self) -> float:
         """Metres from shoulder to wrist of the straight arm."""
         return self.upper + self.fore
 
+    @property
+    def edges(self) -> list[tuple[Doubles, float]]:
+        """The picture's four, as unit vectors (3,) into it and metres that the shoulder is inside of each."""
+        rows = self.camera.reshape(3, 4)
+        least_x, most_x, least_y, most_y = self.box
+        planes = [rows[0] - least_x * rows[2], most_x * rows[2] - rows[0]]
+        planes += [rows[1] - least_y * rows[2], most_y * rows[2] - rows[1]]
+        return [(plane[:3] / far, float(plane[3] / far)) for plane in planes if (far := np.linalg.norm(plane[:3]))]
+
+    def trunk_at(self, below: Doubles) -> Doubles:
+        """(4, ...) of `trunk`, so many metres `below` (...) the shoulder."""
+        at = np.interp(below / self.length, LEVELS, np.arange(len(LEVELS)))
+        above = np.minimum(at.astype(int), len(LEVELS) - 2)
+        share = smooth_step(at - above)[..., None]
+        outlines = self.trunk.reshape(len(LEVELS), 4)
+        found: Doubles = (1 - share) * outlines[above] + share * outlines[above + 1]
+        return np.moveaxis(found, -1, 0)
+
     def row(self) -> Doubles:
-        """(34,): all of it in order."""
+        """(70,): all of it in order."""
         return np.concatenate([np.atleast_1d(np.asarray(getattr(self, one.name), np.float64)) for one in fields(self)])
 
 
-_SIZES = {"along": 3, "hinge": 3, "hand": 3, "rest": 4, "lever": 3, "cheek": 3, "outward": 3, "neck": 3}
+_SIZES = {
+    "along": 3, "hinge": 3, "hand": 3, "rest": 4, "lever": 3, "cheek": 3, "outward": 3, "neck": 3, "camera": 12, "box": 4,
+    "trunk": 20,
+}  # fmt: skip
 ROW = sum(_SIZES.get(one.name, 1) for one in fields(Arm))
 
 
@@ -80,6 +109,11 @@ def arm_of(row: Doubles) -> Arm:
         told[one.name] = row[at : at + size] if size else float(row[at])
         at += size or 1
     return Arm(**told | {name: bool(told[name]) for name in ("free", "sits", "pinned")})  # type: ignore[arg-type]
+
+
+def in_frame(rows: Doubles, box: Doubles) -> Doubles:
+    """(2, 70) of both arms, of which the picture shows `box` (4,)."""
+    return np.stack([replace(arm_of(row), box=box).row() for row in rows])
 
 
 def place_of(wrists: Doubles) -> Doubles:
@@ -134,6 +168,13 @@ def unit(vectors: Doubles) -> Doubles:
     return made
 
 
+def smooth_step(share: Doubles) -> Doubles:
+    """0 .. 1 over 0 .. 1, at rest with no bend at both ends."""
+    within = share.clip(0, 1)
+    made: Doubles = within**3 * (10 - 15 * within + 6 * within**2)
+    return made
+
+
 def posed(arm: Arm) -> Arm:
     """`arm` with the axes and the bend of the elbow that its rest has."""
     along, _, hinge, bend = reach(arm, arm.rest[None, :3], arm.rest[3:])
@@ -144,8 +185,10 @@ MEAN_ARM = posed(
     Arm(
         upper=0.25, fore=0.24, along=np.zeros(3), hinge=np.zeros(3), bend=0.0, hand=np.array([1.0, 0.0, 0.0]),
         palm=0.2, rest=np.array([0.14, -0.95, 0.09, 10.0]), free=True, sits=False, pinned=False,
-        lever=np.array([0.17, -0.28, -0.02]), lowest=-1.0, depth=0.36, cheek=np.array([-0.116, -0.201, -0.096]),
-        outward=np.array([0.83, 0.25, -0.5]), neck=np.array([-0.173, -0.125, 0.004]),
+        lever=np.array([0.17, -0.28, -0.02]), depth=0.36, cheek=np.array([-0.116, -0.201, -0.096]),
+        outward=np.array([0.83, 0.25, -0.5]), neck=np.array([-0.173, -0.125, 0.004]), tips=0.185,
+        camera=np.array([1.0, 0, 0, 0.17, 0, 1, 0, 0, 0, 0, 1, 2.5]), box=np.array([-1.0, 1, -1, 1]),
+        trunk=np.tile([-0.17, 0.0, 0.15, 0.12], len(LEVELS)),
     )
 )  # fmt: skip
 """Of somebody who stands and lets the arms hang; for motion that nobody is drawn by."""

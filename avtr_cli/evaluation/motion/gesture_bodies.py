@@ -22,13 +22,13 @@ from avtr_cli.evaluation.measure import Measure
 from avtr_cli.evaluation.motion.takes import Dialogue
 from avtr_cli.evaluation.touch.bodies import below_elbow, deepest, skin
 from avtr_cli.render.gaussian.avatar import BodyAvatar
-from avtr_cli.render.gaussian.body_model import LEFT_ARM, RIGHT_ARM, TRUNK
+from avtr_cli.render.gaussian.body_model import LEFT_ARM, LEFT_LEG, RIGHT_ARM, RIGHT_LEG, TRUNK
 from avtr_cli.streaming.engine import Engine
 from avtr_cli.streaming.windows import Windows
 
 FITTED: dict[str, Measure] = {
-    "fitted.in_trunk": Measure("share of frames with hand or forearm more than 1 cm in the trunk", None, 0.01),
-    "fitted.in_trunk_m": Measure("the deepest, more than at rest, m"),
+    "fitted.in_trunk": Measure("share of frames with a hand or forearm 1 cm deeper in trunk or thighs than at rest", None, 0.01),
+    "fitted.in_trunk_m": Measure("the deepest of that, m"),
     "fitted.rest_in_trunk_m": Measure("the deepest at rest, as the photo was fitted, m"),
     "fitted.hand_in_hand": Measure("share of frames with a hand off its rest in which hands are in each other", None, 0.005),
     "fitted.hand_in_hand_m": Measure("the deepest of that, m; below 0: as near as they come"),
@@ -87,18 +87,18 @@ class _Seen:
         avatar: BodyAvatar = identity.kept.avatar
         self.identity, self.model, self.still = identity, avatar.model, still
         self.view = _front(engine, identity)
-        self.trunk = self.model.vertex_limb == TRUNK
+        self.trunk = np.isin(self.model.vertex_limb, (TRUNK, LEFT_LEG, RIGHT_LEG))
         limbs = [self.model.vertex_limb == limb for limb in (LEFT_ARM, RIGHT_ARM)]
         self.arms = [limb & below_elbow(self.model, side) for limb, side in zip(limbs, "LR", strict=True)]
         self.hands = [limb & self.model.on_hand for limb in limbs]
 
     def numbers(self, acted: Sequence[Acted]) -> dict[str, float]:
-        at_rest = max(self._in_trunk(self.still))
+        at_rest = np.array(self._in_trunk(self.still))
         deep, together, cut, sunk = [], [], [], []
         for one in acted:
             frames = range(0, len(one.motion.values), EVERY)
             for frame, posed in zip(frames, skin(self.identity, one.motion, frames), strict=True):
-                deep.append(max(self._in_trunk(posed)))
+                deep.append((np.array(self._in_trunk(posed)) - at_rest.clip(0)).max())
                 off = [self._off(posed, hand) > OFF_REST_M for hand in self.hands]
                 if any(off):
                     together.append(deepest(self.model, posed, *self.hands))
@@ -108,8 +108,8 @@ class _Seen:
                         sunk.append(max(below for _, below in beyond) > SUNK)
         return {
             "fitted.in_trunk": _mean(np.array(deep) > DEEP_M),
-            "fitted.in_trunk_m": max(deep) - max(at_rest, 0.0),
-            "fitted.rest_in_trunk_m": at_rest,
+            "fitted.in_trunk_m": float(max(deep)),
+            "fitted.rest_in_trunk_m": float(at_rest.max()),
             "fitted.hand_in_hand": _mean(np.array(together) > 0),
             "fitted.hand_in_hand_m": max(together, default=math.nan),
             "fitted.beside_picture": _mean(np.array(cut)),

@@ -13,7 +13,7 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from avtr_cli.core.arms import arm_of
-from avtr_cli.core.arrays import Doubles, Floats, Mask
+from avtr_cli.core.arrays import Doubles, Floats, Indices, Mask
 from avtr_cli.core.interaction import Interaction
 from avtr_cli.core.motion_space import ARKIT_BLENDSHAPES
 from avtr_cli.core.regions import RegionMap
@@ -26,7 +26,7 @@ from avtr_cli.motion.body.answers import reaches
 from avtr_cli.motion.body.cheek import reaches_cheek
 from avtr_cli.render.gaussian.arms import CHEEK
 from avtr_cli.render.gaussian.avatar import BodyAvatar
-from avtr_cli.render.gaussian.body_model import HEAD, LEFT_ARM, NECK, RIGHT_ARM, TRUNK, BodyModel
+from avtr_cli.render.gaussian.body_model import HEAD, LEFT_ARM, NECK, RIGHT_ARM, TRUNK, BodyModel, Whole
 from avtr_cli.render.gaussian.driving import Moves, posed, read_moves
 from avtr_cli.render.gaussian.surface import bone_maps
 from avtr_cli.streaming.engine import Engine
@@ -46,6 +46,7 @@ BODIES: dict[str, Measure] = {
 SOON, LATER = round(0.4 * FPS), 6 * FPS  # frames after the touch
 EVERY = 3  # frames of which skin is looked at
 SLAPPED = ("slap", "punch")  # words after which a hand surely goes to the cheek
+TOGETHER = 6  # points whose winding number is asked for at once
 TOUCHING = 0.06  # m from the skin beyond which nothing can be in it
 SIDES = ("left", "right")
 
@@ -152,7 +153,11 @@ def skin(identity: Identity, motion: Motion, frames: Sequence[int]) -> Iterator[
 
 
 def deepest(model: BodyModel, vertices: Floats, limb: Mask, into: Mask) -> float:
-    """Metres that the vertices `limb` are in those of `into` at most; below 0: as near as they come, to -TOUCHING."""
+    """Metres that the vertices `limb` are in those of `into` at most; below 0: as near as they come, to -TOUCHING.
+
+    What is nearest to the rim, where the limbs of `into` are cut off, says nothing: there is no inside. As skin has
+    folds, the surface has to go around a point, by its winding number, for that to be in it.
+    """
     triangles = model.triangles[into[model.triangles].all(1)]
     corners = vertices[triangles].astype(np.float64)
     facing = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
@@ -162,11 +167,37 @@ def deepest(model: BodyModel, vertices: Floats, limb: Mask, into: Mask) -> float
     normals = normals[into] / np.maximum(np.linalg.norm(normals[into], axis=1, keepdims=True), 1e-12)
     places, points = vertices[into].astype(np.float64), vertices[limb].astype(np.float64)
     away, nearest = cKDTree(places).query(points, distance_upper_bound=TOUCHING)
-    near = np.isfinite(away)
+    rim = np.append(np.isin(np.flatnonzero(into), _rim(triangles)), True)
+    near = np.isfinite(away) & ~rim[nearest]
     if not near.any():
         return -TOUCHING
-    beside = points[near] - places[nearest[near]]
-    return float(-((beside * normals[nearest[near]]).sum(1)).min())
+    points, nearest = points[near], nearest[near]
+    depths = -((points - places[nearest]) * normals[nearest]).sum(1)
+    deeper = np.argsort(-depths)[: int((depths > 0).sum())]
+    for first in range(0, len(deeper), TOGETHER):
+        asked = deeper[first : first + TOGETHER]
+        inside = _winding(points[asked], corners) > 0.5
+        if inside.any():
+            return float(depths[asked[inside.argmax()]])
+    return float(depths[depths <= 0].max(initial=-TOUCHING))
+
+
+def _winding(points: Doubles, corners: Doubles) -> Doubles:
+    """(n,): how often triangles (T, 3, 3) go around `points` (n, 3). Van Oosterom & Strackee 1983; Jacobson 2013."""
+    a, b, c = (corners[None, :, k] - points[:, None] for k in range(3))
+    la, lb, lc = (np.linalg.norm(one, axis=-1) for one in (a, b, c))
+    sine = (a * np.cross(b, c)).sum(-1)
+    cosine = la * lb * lc + (a * b).sum(-1) * lc + (b * c).sum(-1) * la + (c * a).sum(-1) * lb
+    turns: Doubles = np.arctan2(sine, cosine).sum(1) / (2 * np.pi)
+    return turns
+
+
+def _rim(triangles: Whole) -> Indices:
+    """The vertices of edges that only one of `triangles` (T, 3) has."""
+    edges = np.sort(triangles[:, [0, 1, 1, 2, 2, 0]].reshape(-1, 2), axis=1).astype(np.int64)
+    keys, times = np.unique((edges[:, 0] << 32) + edges[:, 1], return_counts=True)
+    once = keys[times == 1]
+    return np.unique(np.concatenate([once >> 32, once & 0xFFFFFFFF]))
 
 
 def below_elbow(model: BodyModel, side: str) -> Mask:

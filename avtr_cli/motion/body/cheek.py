@@ -92,7 +92,7 @@ def _passed(of: Arm, low: Doubles, high: Doubles) -> Doubles | None:
         return None
     passed = 0.5 * (low + high)
     passed[WRIST], passed[OPEN:], passed[FLEX] = BEFORE, high[OPEN:], 0.0
-    return within_reach(passed, of.depth, -1.0)
+    return within_reach(passed, of.depth)
 
 
 def cheek_turned(arm: Arm, turn: Doubles) -> Doubles:

@@ -41,6 +41,7 @@ from avtr_cli.motion.replay import Replay
 
 logger = logging.getLogger(__name__)
 
+LYING = 0.4  # of how hands drift, where they lie on something
 LIVELY_A_STEP = 2.0  # of style, for a `body.liveliness` of 1 more
 _PREFIX, _STREAM = "body.", 0xB0D1  # of the state's names; tells these numbers from all others of a seed
 _ARMS = 2 * len(ARM)
@@ -127,6 +128,7 @@ class WithBody:
         numbers, normal = rng.random((CHUNK_FRAMES, NUMBERS)), rng.standard_normal((CHUNK_FRAMES, len(SWAYS) + 6))
         moving = [side for side in hands.free if self.config.liveliness and hands.arms[side].free]
         paths = own["drift"].numpy().copy()
+        lie = np.array([[LYING if arm.pinned else 1.0] for arm in hands.arms])
         arms, torso = [], []
         for frame in range(CHUNK_FRAMES):
             at = index * CHUNK_FRAMES + frame
@@ -145,7 +147,7 @@ class WithBody:
                     to_cheek(hands, one.arm, one.takes, one.stays, one.returns)
             row = hands.plan.step()
             arms.append(row[:_ARMS].reshape(2, len(ARM)))
-            arms[-1][moving, WRIST] += drift(paths, normal[frame, len(SWAYS) :])[moving]
+            arms[-1][moving, WRIST] += (lie * drift(paths, normal[frame, len(SWAYS) :]))[moving]
             head = controls[frame, _HEAD]
             torso.append(trunk.step(normal[frame, : len(SWAYS)], voices, row[_SHIFT], arms[-1], hands.rest, head))
             if touches:

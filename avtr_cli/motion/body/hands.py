@@ -6,7 +6,7 @@ the start of a beat to its end are short, so that the hand stops on the accent, 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -14,7 +14,8 @@ import numpy as np
 from avtr_cli.core.arms import Arm
 from avtr_cli.core.arrays import Doubles
 from avtr_cli.motion.body.plans import Key, Plan
-from avtr_cli.motion.body.task import ARM, FLEX, FRONT, HOME, OPEN, OUT, POINT, SUPIN, SWIVEL, UP, WRIST, within_reach
+from avtr_cli.motion.body.room import with_room
+from avtr_cli.motion.body.task import ARM, FLEX, FRONT, HOME, OPEN, OUT, POINT, SUPIN, SWIVEL, UP, WRIST
 
 NUMBERS = 16  # uniform numbers that one gesture takes
 LEFT, RIGHT = 0, 1
@@ -66,17 +67,16 @@ class Hands:
         return self.plan.now[columns(arm)]
 
     def lead(self, arm: int, *keys: Key) -> None:
-        """Along `keys`, whose targets are first brought within reach."""
-        of = self.arms[arm]
-        kept = [Key(within_reach(key.target, of.depth, of.lowest), key.frames, key.hold) for key in keys]
-        self.plan.lead(columns(arm), kept)
+        """Along `keys`, whose targets are first brought where the hand has room."""
+        self.plan.lead(columns(arm), self._kept(arm, keys))
 
     def lead_to_rest(self, arm: int, frames: float, *before: Key) -> None:
         """Along the keys `before`, then back to where it rests."""
-        of = self.arms[arm]
-        kept = [Key(within_reach(key.target, of.depth, of.lowest), key.frames, key.hold) for key in before]
-        self.plan.lead(columns(arm), [*kept, Key(self.rest[arm].copy(), frames)])
+        self.plan.lead(columns(arm), [*self._kept(arm, before), Key(self.rest[arm].copy(), frames)])
         self.up[arm] = False
+
+    def _kept(self, arm: int, keys: Sequence[Key]) -> list[Key]:
+        return [Key(with_room(key.target, self.arms[arm]), key.frames, key.hold) for key in keys]
 
 
 def columns(arm: int) -> slice:
@@ -229,6 +229,9 @@ def _wave(hands: Hands, drawn: _Drawn, manner: Manner, strength: float) -> None:
     target[OUT], target[UP], target[FRONT] = 0.42, 0.10, 0.38
     target[SWIVEL], target[SUPIN], target[FLEX] = 38.0, -75.0, -8.0
     target[OPEN] = 1.0
+    outmost = target.copy()
+    outmost[OUT] += 0.13 * strength
+    target[WRIST] += (with_room(outmost, hands.arms[arm]) - outmost)[WRIST]  # that all of it is in the picture
     keys = [Key(target, 16, 0)]
     for turn in range(6):
         moved = target.copy()

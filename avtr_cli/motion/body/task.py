@@ -58,17 +58,17 @@ def rest_named(name: str) -> Doubles:
     return np.array([[*arm, 0.0, 0.0, 0.0, 0.0] for arm in RESTS[name]])
 
 
-def within_reach(target: Doubles, depth: float, lowest: float) -> Doubles:
-    """`target` (10,) where a gesture may lead: within the arm's limits, before the trunk and in the picture.
+def within_reach(target: Doubles, depth: float) -> Doubles:
+    """`target` (10,) where a gesture may lead: within the arm's limits and before the trunk.
 
-    `depth` is how far the trunk reaches before the shoulders, `lowest` the least `up` that is seen; in arm lengths.
+    `depth` is how far that reaches before the shoulders, in arm lengths.
     """
     kept = target.copy()
     for channel, (low, high) in LIMITS.items():
         kept[channel] = min(max(kept[channel], low), high)
     kept[OPEN:] = kept[OPEN:].clip(0, 1)
     kept[OUT] = max(kept[OUT], INMOST)
-    kept[UP] = max(kept[UP], LOWEST, lowest)
+    kept[UP] = max(kept[UP], LOWEST)
     reach = float(np.linalg.norm(kept[WRIST]))
     if reach > REACH:
         kept[WRIST] *= REACH / reach

@@ -9,12 +9,13 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from avtr_cli.core.arms import Arm, across, place_of, reach, unit
+from avtr_cli.core.arms import Arm, place_of
 from avtr_cli.core.arrays import Doubles
 from avtr_cli.core.rotation import vector_of
-from avtr_cli.motion.body.task import FLEX, OPEN, SUPIN, SWIVEL, TORSO, UP, WRIST
+from avtr_cli.motion.body.chain import Chain, chain_of, near_rest, turned
+from avtr_cli.motion.body.room import off_trunk
+from avtr_cli.motion.body.task import OPEN, TORSO, UP, WRIST
 
-NEAR_REST = 0.22  # arm lengths within which a hand still is bent as in the photo, or kept in its place
 SHRUGS_FROM, SHRUGS = -0.55, 0.35  # `up` from which shoulders rise with the hands, and how far by the arm length
 MIRRORED = np.array([1.0, -1.0, -1.0])  # of a rotation vector
 
@@ -26,8 +27,11 @@ def to_body(arms: Doubles, torso: Doubles, skeleton: tuple[Arm, Arm]) -> Doubles
     parts = [trunk]
     for side, (arm, name) in enumerate(zip(skeleton, ("left", "right"), strict=True)):
         rows = arms[:, side].copy()
+        of_arm = turn if side == 0 else turn * MIRRORED
         if arm.pinned:
-            rows[:, WRIST] = _kept_in_place(rows[:, WRIST], turn if side == 0 else turn * MIRRORED, arm)
+            rows[:, WRIST] = _kept_in_place(rows, of_arm, arm)
+        if arm.free:
+            rows[:, WRIST] = off_trunk(rows, arm, of_arm)
         shrug = torso[:, TORSO.index(f"{name}Shrug")] + SHRUGS * (rows[:, UP] - max(arm.rest[1], SHRUGS_FROM)).clip(
             0, 0.5
         )
@@ -49,57 +53,40 @@ def trunk_channels(torso: Doubles) -> Doubles:
     return np.stack(columns, axis=1)
 
 
-def _kept_in_place(wrists: Doubles, turn: Doubles, arm: Arm) -> Doubles:
+def _kept_in_place(rows: Doubles, turn: Doubles, arm: Arm) -> Doubles:
     """Wrists (T, 3) near their rest as they must be for the hands to stay there while the chest turns by `turn`."""
     rest = place_of(arm.rest[None, :3]) * arm.length
     shifted = rest - np.cross(turn, arm.lever[None])  # small turns
     there = shifted - np.cross(turn, shifted)  # in the chest's axes
     wanted = place_of(there / arm.length)
-    away = np.linalg.norm(wrists - arm.rest[:3], axis=1, keepdims=True)
-    kept: Doubles = wrists + np.exp(-((away / NEAR_REST) ** 4)) * (wanted - arm.rest[:3])
+    kept: Doubles = rows[:, WRIST] + near_rest(rows, arm) * (wanted - arm.rest[:3])
     return kept
 
 
 def _joints(rows: Doubles, arm: Arm) -> Doubles:
     """(T, 7): the upper arm's turn, the elbow, the forearm, the wrist's two."""
-    along, fore, hinge, bend = reach(arm, rows[:, WRIST], rows[:, SWIVEL])
-    frames, photo = _frames(along, hinge), _frames(arm.along[None], arm.hinge[None])
-    turn = frames @ photo.transpose(0, 2, 1)
-    shoulder = vector_of(torch.from_numpy(turn)).numpy()
-    turned_in = -(np.radians(rows[:, SUPIN]) - arm.palm)
-    turned_in = (turned_in + np.pi) % (2 * np.pi) - np.pi
-    wrist = _wrist(rows, arm, fore, hinge, turned_in)
-    return np.concatenate([shoulder, (bend - arm.bend)[:, None], turned_in[:, None], wrist], axis=1)
+    chain = chain_of(rows, arm)
+    frames, photo = _frames(chain.along, chain.hinge), _frames(arm.along[None], arm.hinge[None])
+    shoulder = vector_of(torch.from_numpy(frames @ photo.transpose(0, 2, 1))).numpy()
+    bend = (chain.bend - arm.bend)[:, None]
+    return np.concatenate([shoulder, bend, chain.turned_in[:, None], _wrist(chain, arm)], axis=1)
 
 
-def _wrist(rows: Doubles, arm: Arm, fore: Doubles, hinge: Doubles, turned_in: Doubles) -> Doubles:
+def _wrist(chain: Chain, arm: Arm) -> Doubles:
     """(T, 2): the wrist's turns that bend a hand, carried along so far, as it should be; near rest as in the photo."""
-    third = np.cross(fore, hinge)
-    carried = arm.hand[0] * fore + _turned(arm.hand[1] * hinge + arm.hand[2] * third, fore, turned_in)
-    flex = np.radians(rows[:, FLEX])[:, None]
-    wanted = unit(np.cos(flex) * fore + np.sin(flex) * across(np.array([0.0, 1.0, 0.0]) + 0 * fore, fore))
-    axis = np.cross(carried, wanted)
+    axis = np.cross(chain.carried, chain.wanted)
     sine = np.linalg.norm(axis, axis=1, keepdims=True)
-    angle = np.arctan2(sine, (carried * wanted).sum(1, keepdims=True))
+    angle = np.arctan2(sine, (chain.carried * chain.wanted).sum(1, keepdims=True))
     vector = axis / np.maximum(sine, 1e-9) * angle
-    little = _turned(third, fore, turned_in - arm.palm)  # to the little finger's side
-    away = np.linalg.norm(rows[:, WRIST] - arm.rest[:3], axis=1, keepdims=True)
-    share = 1 - np.exp(-((away / NEAR_REST) ** 4))
-    palm = np.cross(little, fore)
-    return np.asarray(share * np.stack([(vector * little).sum(1), (vector * palm).sum(1)], axis=1))
+    little = turned(np.cross(chain.fore, chain.hinge), chain.fore, chain.turned_in - arm.palm)  # to its finger's side
+    palm = np.cross(little, chain.fore)
+    return np.asarray(chain.share * np.stack([(vector * little).sum(1), (vector * palm).sum(1)], axis=1))
 
 
 def _hand(rows: Doubles) -> Doubles:
     """(T, 6): four shapes, spread and thumb."""
     shapes = rows[:, OPEN:].clip(0, 1)
     return np.concatenate([shapes, 0.6 * shapes[:, :1], shapes[:, :1]], axis=1)
-
-
-def _turned(vectors: Doubles, about: Doubles, angle: Doubles) -> Doubles:
-    """`vectors` (T, 3) at right angles to unit axes `about`, turned by `angle` (T,)."""
-    cosine, sine = np.cos(angle)[:, None], np.sin(angle)[:, None]
-    turned: Doubles = cosine * vectors + sine * np.cross(about, vectors)
-    return turned
 
 
 def _frames(first: Doubles, second: Doubles) -> Doubles:

@@ -10,11 +10,13 @@ from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
+from scipy.spatial import cKDTree
 
-from avtr_cli.core.arms import Arm, reach, swivel_of
+from avtr_cli.core.arms import LEVELS, Arm, reach, swivel_of
 from avtr_cli.core.arrays import Doubles, Vector
+from avtr_cli.core.camera import Pinhole
 from avtr_cli.perception.body import ARMS, SEEN, SeenBody, crossed
-from avtr_cli.render.gaussian.body_model import HEAD, LEFT_ARM, RIGHT_ARM, TRUNK, BodyModel
+from avtr_cli.render.gaussian.body_model import HEAD, LEFT_ARM, LEFT_LEG, RIGHT_ARM, RIGHT_LEG, TRUNK, BodyModel
 from avtr_cli.render.gaussian.driving import SPINE
 from avtr_cli.render.gaussian.fitting import Lens
 from avtr_cli.render.gaussian.surface import View
@@ -32,8 +34,10 @@ SIDEWAYS = 0.2  # m from the middle likewise
 THICKNESS = 0.065  # m of a hand, and a little air
 DEPTHS = (0.30, 0.80)  # arm lengths: the least and the most that is believed
 ON_HIPS, BENT = -0.6, 0.93  # `up` of a hand that rests on the hips; arm lengths to its wrist: farther away it hangs
+TOUCHES = 0.01  # m between a hand's skin and the body's
 HELD, LARGE, SOLID = (0.05, 0.3), 0.012, 0.5  # units from a hand; square units of what it holds at least; of the matte
 CHEEK = {"L": 352, "R": 123}  # of the face's points
+BAND, OUTLINE, THINNEST = 0.1, 3.0, 0.08  # arm lengths; percentiles; m: of an outline, how high, where, and the least
 LEVEL = 0.6  # of a thigh's direction downwards, below which somebody sits
 
 
@@ -80,10 +84,12 @@ def _measured(
         rest=np.array([*(wrist - shoulder) / length * [1, -1, -1], _swivel(elbow - shoulder, wrist - elbow, towards)]),
         free=free, sits=_sits(model, placed, seen, side), pinned=False,
         lever=shoulder - _middle_of_spine(model, placed, chest) * flip,
-        lowest=_lowest(placed[model.bone(f"upperarm01.{side}")], length, seen, lens),
         depth=_depth(model, wrapped, chest, shoulder, length, flip), neck=place("neck02") - shoulder,
-        **_cheek(model, wrapped, chest, shoulder, flip, side),
+        tips=_tips(model, wrapped, side), trunk=_trunk(model, wrapped, chest, shoulder, length, flip),
+        camera=np.column_stack([chest * flip, placed[model.bone(f"upperarm01.{side}")]]).ravel(),
+        box=box_of(_frame(seen, lens)), **_cheek(model, wrapped, chest, shoulder, flip, side),
     )  # fmt: skip
+    lowest = _lowest(placed[model.bone(f"upperarm01.{side}")], length, seen, lens)
     along, forearm, hinge, bend = (found[0] for found in reach(arm, arm.rest[None, :3], arm.rest[3:]))
     third = np.cross(forearm, hinge)
     hand = _unit(place(f"finger3-1.{side}") - wrist)
@@ -91,8 +97,8 @@ def _measured(
     palm = float(np.arctan2(-thumb @ hinge, -thumb @ third))
     arm = replace(
         arm, along=along, hinge=hinge, bend=float(bend), palm=palm,
-        hand=np.array([hand @ forearm, hand @ hinge, hand @ third]), free=arm.free and arm.lowest < HIGHEST,
-        pinned=arm.sits or not arm.free or _lies_on_hips(arm),
+        hand=np.array([hand @ forearm, hand @ hinge, hand @ third]), free=arm.free and lowest < HIGHEST,
+        pinned=arm.sits or not arm.free or _lies_on_hips(arm) or _touches(model, wrapped, side),
     )  # fmt: skip
     little = np.cos(palm) * third - np.sin(palm) * np.cross(forearm, third)
     axes = tuple(axis * flip for axis in (along, hinge, forearm, little, np.cross(little, forearm)))
@@ -141,6 +147,13 @@ def _lies_on_hips(arm: Arm) -> bool:
     return bool(arm.rest[1] < ON_HIPS and np.linalg.norm(arm.rest[:3]) < BENT)
 
 
+def _touches(model: BodyModel, wrapped: Wrapped, side: str) -> bool:
+    """Whether the hand lies on trunk or thighs, or in a pocket."""
+    body = np.isin(model.vertex_limb, (TRUNK, LEFT_LEG, RIGHT_LEG))
+    hand = model.on_hand & (model.vertex_limb == (LEFT_ARM if side == "L" else RIGHT_ARM))
+    return bool(cKDTree(wrapped.posed[body]).query(wrapped.posed[hand])[0].min() < TOUCHES)
+
+
 def _middle_of_spine(model: BodyModel, placed: Doubles, chest: Doubles) -> Vector:
     middle = sum(share * placed[model.bone(bone)] for bone, share in SPINE.items())
     return np.asarray(middle @ chest)
@@ -161,6 +174,38 @@ def _depth(model: BodyModel, wrapped: Wrapped, chest: Doubles, shoulder: Vector,
     if not len(belly):
         return DEPTHS[0]
     return float(np.clip((shoulder[2] - belly[:, 2].min() + THICKNESS) / length, *DEPTHS))
+
+
+def _tips(model: BodyModel, wrapped: Wrapped, side: str) -> float:
+    """From the wrist to the farthest of the hand, at rest, where fingers are stretched."""
+    hand = model.on_hand & (model.vertex_limb == (LEFT_ARM if side == "L" else RIGHT_ARM))
+    return float(np.linalg.norm(wrapped.rest[hand] - wrapped.heads[model.bone(f"wrist.{side}")], axis=1).max())
+
+
+def _trunk(model: BodyModel, wrapped: Wrapped, chest: Doubles, shoulder: Vector, length: float, flip: Vector) -> Vector:
+    """The outline of trunk and thighs at LEVELS, as `Arm.trunk` has it."""
+    body = np.isin(model.vertex_limb, (TRUNK, LEFT_LEG, RIGHT_LEG))
+    places = wrapped.posed[body].astype(np.float64) @ chest * flip - shoulder
+    outlines = []
+    for level in LEVELS * length:
+        found = places[np.abs(places[:, 1] - level) < BAND * length]
+        if len(found):
+            low, high = np.percentile(found[:, [0, 2]], [OUTLINE, 100 - OUTLINE], axis=0)
+            outlines.append([*(low + high) / 2, *np.maximum(high - low, 2 * THINNEST) / 2])
+        else:
+            outlines.append(outlines[-1])
+    return np.array(outlines).ravel()
+
+
+def box_of(view: Pinhole) -> Vector:
+    """(4,): what a frame shows, as `Arm.box` has it."""
+    ends = [((0.0, size) - np.full(2, centre)) / focal for size, centre, focal in zip(view.size, view.centre_px, view.focal_px)]
+    return np.concatenate(ends)
+
+
+def _frame(seen: SeenBody, lens: Lens) -> Pinhole:
+    height, width = seen.matte.shape
+    return Pinhole((lens.focal, lens.focal), (lens.x + 0.5, lens.y + 0.5), (width, height))
 
 
 def _cheek(

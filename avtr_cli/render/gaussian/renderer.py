@@ -19,6 +19,7 @@ import cv2
 import numpy as np
 import torch
 
+from avtr_cli.core.arms import in_frame
 from avtr_cli.core.arrays import Doubles, Frames, Image, Matte
 from avtr_cli.core.breath import still_body
 from avtr_cli.core.camera import FRONT, Camera, MovingCamera, Pinhole
@@ -36,6 +37,7 @@ from avtr_cli.perception.coverings import coverings
 from avtr_cli.perception.crop import apply, resample
 from avtr_cli.perception.topology import OUTER_EYE_CORNERS
 from avtr_cli.render.composite import BLUR, OWN, STUDIO, background, is_transparent
+from avtr_cli.render.gaussian.arms import box_of
 from avtr_cli.render.gaussian.avatar import LOW_PASS, BodyAvatar, Scratch, at_rest, make_avatar, pose
 from avtr_cli.render.gaussian.body_model import shipped_body
 from avtr_cli.render.gaussian.driving import Rest, read_moves
@@ -43,7 +45,7 @@ from avtr_cli.render.gaussian.expression import Expressions, Face
 from avtr_cli.render.gaussian.fingers import Fingers
 from avtr_cli.render.gaussian.fitting import BodyFit, Lens, fit_body
 from avtr_cli.render.gaussian.floor import Floor, cast, floor_of
-from avtr_cli.render.gaussian.framing import MOST_LIFTED, OWN_SHARE, WHOLE, Framing, framings, with_view
+from avtr_cli.render.gaussian.framing import CLOSE, MOST_LIFTED, OWN_SHARE, WHOLE, Framing, framings, with_view
 from avtr_cli.render.gaussian.gaps import without_gaps
 from avtr_cli.render.gaussian.gaussians import Gaussians
 from avtr_cli.render.gaussian.lifting import Riding
@@ -182,20 +184,27 @@ class BodyRenderer:
         covered = coverings(portrait.photo, portrait.landmarks)
         still = [*(_MOUTH if covered.mouth_hidden else ()), *(k for side in covered.eyes for k in _EYES[side])]
         face_of = self._expressions.prepare(portrait, avatar)
-        behind = background(wanted, plate)
+        behind, shown = background(wanted, plate), framings(avatar)
         return Identity(
             space=FULL,
             neutral=torch.zeros(len(FULL)),
-            kept=Kept(avatar, behind, tuple(still), framings(avatar), _floor(avatar), face_of),
+            kept=Kept(avatar, behind, tuple(still), shown, _floor(avatar), face_of),
             size=(width, height),
             warnings=(*seen.doubts, *(HOLDS.format(SIDE_NAMES[side]) for side in avatar.holds)),
             anatomy={
                 "parted_lips": torch.tensor([parted_lips(face, unit)]),
                 "photo_smile": torch.tensor([face_of.mesh.calibration.smile]),
-                "body": torch.from_numpy(avatar.arms),
+                "body": torch.from_numpy(self._arms(avatar, shown)),
             },
             person=portrait.person,
         )
+
+    def _arms(self, avatar: BodyAvatar, shown: dict[str, Framing]) -> Doubles:
+        """What motion knows of the arms, and of the frame, in which hands have to stay; a head's shows none."""
+        framing = shown.get(self.config.framing)
+        if framing is None or self.config.framing in (WHOLE, CLOSE):
+            return avatar.arms
+        return in_frame(avatar.arms, box_of(avatar.camera.seen_by(framing.seen(avatar.camera, self.config.size))))
 
     def revived(self, identity: Identity) -> Identity:
         """As `KeepsAvatars.revived`."""
