@@ -18,11 +18,14 @@ from avtr_cli.core.motion_space import BODY_CHANNELS, CONTROLS, FULL, speaks_con
 from avtr_cli.core.rotation import turn_matrix
 from avtr_cli.core.types import BODY_CUES, Cue, Identity
 from avtr_cli.motion.body import deciding
+from avtr_cli.motion.body.chain import chain_of, hand_points
+from avtr_cli.motion.body.events import BEATS
 from avtr_cli.motion.body.generator import WithBody
 from avtr_cli.motion.body.hands import NUMBERS, Hands, Manner, begin, columns
 from avtr_cli.motion.body.heads import SHIPPED, hearing_sha256, load_heads
 from avtr_cli.motion.body.plans import Key, Plan, quintic
-from avtr_cli.motion.body.task import FRONT, HOME, OUT, REACH, UP, WRIST, rest_of, within_reach
+from avtr_cli.motion.body.room import _inside, off_trunk, with_room
+from avtr_cli.motion.body.task import FRONT, HOME, LOWEST, OUT, REACH, UP, WRIST, rest_of, within_reach
 from avtr_cli.motion.body.to_body import to_body
 from avtr_cli.motion.bridges.table import bridged
 from avtr_cli.motion.replay import Replay
@@ -99,14 +102,77 @@ def test_joints_bring_a_wrist_where_it_is_wanted(seed):
 
 @settings(max_examples=50)
 @given(seed=st.integers(0, 2**31))
-def test_no_target_is_out_of_reach_in_the_trunk_or_out_of_the_picture(seed):
-    target = within_reach(HOME + np.random.default_rng(seed).normal(0, 1, 10), 0.36, -0.5)
-    again = within_reach(target, 0.36, -0.5)
-    assert target[UP] >= -0.51
+def test_no_target_is_out_of_reach_or_in_the_trunk(seed):
+    target = within_reach(HOME + np.random.default_rng(seed).normal(0, 1, 10), 0.36)
+    again = within_reach(target, 0.36)
+    assert target[UP] >= LOWEST - 0.01
     assert np.linalg.norm(target[WRIST]) <= REACH + 0.36
     if (aside := max(0.14 + target[OUT], 0)) < 0.42 and target[UP] < 0.1:
         assert target[FRONT] >= 0.36 * np.sqrt(1 - (aside / 0.42) ** 2) - 1e-9
     assert np.abs(again - target).max() < 0.2
+
+
+def tips_of(row: np.ndarray, arm: Arm) -> np.ndarray:
+    """Wrist and finger tips, m from the shoulder."""
+    return hand_points(chain_of(row[None], arm), row[None], arm, np.array([[0.0, 0.0], [1.0, 0.0]]))[:, 0]
+
+
+NARROW = replace(MEAN_ARM, box=np.array([-0.16, 0.19, -0.3, 0.16]))
+
+
+@settings(max_examples=50)
+@given(seed=st.integers(0, 2**31), narrow=st.booleans())
+def test_all_of_a_hand_that_gestures_is_in_the_picture_and_on_its_own_side(seed, narrow):
+    arm, rng = NARROW if narrow else MEAN_ARM, np.random.default_rng(seed)
+    row = with_room(HOME + rng.normal(0, [0.2, 0.2, 0.2, 8, 30, 8, 0.3, 0.2, 0, 0]), arm)
+    for point in tips_of(row, arm):
+        assert point[0] + arm.lever[0] > 0.02  # the other hand, mirrored, cannot be met
+        x, y, z = arm.camera.reshape(3, 4) @ np.append(point, 1.0)
+        assert arm.box[0] < x / z < arm.box[1]
+        assert arm.box[2] < y / z < arm.box[3]
+
+
+@pytest.mark.parametrize("event", BODY_CUES)
+@pytest.mark.parametrize("arm", [MEAN_ARM, NARROW])
+def test_no_cue_leads_hands_out_of_the_picture_but_at_its_lower_edge(event, arm):
+    rest = np.stack([rest_of(arm)] * 2)
+    hands = Hands(Plan.resting(np.concatenate([rest.ravel(), np.zeros(4)])), (arm, arm), rest, rest.copy())
+    begin(hands, event, np.random.default_rng(1).random(NUMBERS), Manner(), 1.5)
+    for row in (hands.plan.step()[:20].reshape(2, 10) for _ in range(80)):
+        for side in (0, 1):
+            for point in tips_of(row[side], arm):
+                x, y, z = arm.camera.reshape(3, 4) @ np.append(point, 1.0)
+                assert arm.box[0] < x / z < arm.box[1]
+                assert arm.box[2] < y / z
+
+
+POCKETS = posed(replace(MEAN_ARM, rest=np.array([-0.1, -0.85, 0.1, 20.0]), pinned=True))
+
+
+def test_a_hand_leaves_its_pocket_outwards_and_rests_in_it_to_the_bit():
+    arm, turn = POCKETS, np.zeros((1, 3))
+    rest = rest_of(arm)[None]
+    assert (off_trunk(rest, arm, turn) == rest[:, WRIST]).all()
+    deep = _inside(rest, arm, turn)[0].max()
+    assert deep > 0.03
+    for share in np.linspace(0, 1, 21):
+        row = rest + share * (with_room(HOME, arm) - rest)
+        pushed = row.copy()
+        pushed[:, WRIST] = off_trunk(row, arm, turn)
+        inside = _inside(pushed, arm, turn)[0].max()
+        assert inside < deep + 1e-9
+        if np.linalg.norm(row[0, WRIST] - arm.rest[:3]) > 0.3:
+            assert inside < 0.01
+
+
+def test_a_hand_beside_the_hips_gives_way_when_they_come_and_so_smoothly():
+    arm = posed(replace(MEAN_ARM, rest=np.array([0.02, -0.95, 0.05, 10.0])))
+    rest = rest_of(arm)[None]
+    turns = np.array([[0.0, 0.0, 0.12]]) * np.linspace(-1, 1, 81)[:, None]
+    moved = np.concatenate([off_trunk(rest, arm, turn[None]) for turn in turns]) - rest[:, WRIST]
+    assert 0.02 < np.abs(moved).max() < 0.25
+    assert np.abs(moved).min(0).max() < 1e-3  # to the one side they go away from it
+    assert np.abs(np.diff(moved, n=2, axis=0)).max() < 2e-3
 
 
 def test_a_plan_that_is_interrupted_goes_on_with_the_speed_it_has():
@@ -286,6 +352,24 @@ def test_beats_need_hands_that_are_up_a_voice_and_an_accent():
 
     assert begun(True, 0.9, 0.9) == ("stroke",)
     assert begun(False, 0.9, 0.9) == begun(True, 0.0, 0.9) == begun(True, 0.9, 0.1) == ()
+
+
+def test_beats_and_pointing_hear_the_own_voice_alone():
+    """Hazards, which hear the partner too, may be anything: the same frames beat, in the same way."""
+    rest, rng, told = np.stack([rest_of(MEAN_ARM)] * 2), np.random.default_rng(3), []
+    numbers, accents = rng.random((3000, deciding.NUMBERS)), rng.random(3000)
+    for partner, hazard in ((0.0, 0.0), (1.0, 0.3)):
+        begun = []
+        for frame in range(3000):
+            plan = Plan.resting(np.concatenate([rest.ravel(), np.zeros(4)]))
+            hands = Hands(plan, ARMS, rest, rest.copy(), up=[True, True])
+            clock = deciding.Clock(np.full(8, 90, np.float32), 0, 0, deciding.RISEN - 1)
+            five = heard(1.0, partner, accents[frame], hazard)
+            events = deciding.decide(hands, clock, 0, five, numbers[frame], Manner(), 1.0, lambda drawn: None)
+            begun.append([event for event in events if event in BEATS])
+        told.append(begun)
+    assert told[0] == told[1]
+    assert ["deictic"] in told[0]
 
 
 def test_raised_hands_go_down_soon_after_the_last_word():

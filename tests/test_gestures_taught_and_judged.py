@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
+from scipy.spatial import ConvexHull
 
 from avtr_cli.core.arms import MEAN_ARM
-from avtr_cli.evaluation.motion.gesture_takes import GestureTake, wrists
+from avtr_cli.evaluation.motion.gesture_takes import GestureTake, chain, tips, wrists
 from avtr_cli.evaluation.motion.gesturing import _accents, _collisions
+from avtr_cli.evaluation.touch.bodies import deepest
 from avtr_cli.motion.body.events import EVENTS, LEAD
+from avtr_cli.motion.body.task import HOME, OUT, SUPIN, SWIVEL
+from avtr_cli.motion.body.to_body import to_body
 from avtr_cli.training.gesture_truth import place_gestures
 from avtr_cli.training.prosody import Prosody
 
@@ -65,3 +71,32 @@ def test_a_hand_in_the_trunk_is_seen_and_one_that_hangs_is_not():
     inside.values[:, 58 + 8 + 1 : 58 + 8 + 4] = [0.0, 0.0, 0.75]  # the left arm swung to the middle
     assert wrists(inside)[0, 0, 0] < wrists(taken([]))[0, 0, 0] - 0.2
     assert _collisions([inside])["gesture.in_trunk"].value == 1
+
+
+def test_fingers_that_cross_are_seen_though_their_roots_do_not_meet():
+    arms = np.stack([[HOME, HOME]])
+    apart = arms.copy()
+    arms[..., OUT], arms[..., SUPIN], arms[..., SWIVEL] = -0.13, 0, 60
+    judged = []
+    for rows in (arms, apart):
+        take = taken([])
+        take.values[:, 58:] = to_body(rows.repeat(len(take.own), 0), np.zeros((len(take.own), 9)), take.arms)
+        judged.append(_collisions([take])["gesture.hand_in_hand"].value)
+        hand = tips(take, 0) - chain(take, 0)[1]
+        assert np.allclose(np.linalg.norm(hand, axis=1), MEAN_ARM.tips)
+    assert judged == [1.0, 0.0]
+
+
+def test_skin_is_in_other_skin_where_it_goes_around_it_and_a_rim_is_no_inside():
+    corners = np.array([[x, y, z] for x in (0, 1) for y in (0, 1) for z in (0, 1)], float) * 0.1
+    hull = ConvexHull(corners)
+    faces = np.array([
+        one if np.cross(*(corners[one][1:] - corners[one][0])) @ plane[:3] > 0 else one[::-1]
+        for one, plane in zip(hull.simplices, hull.equations, strict=True)
+    ])  # fmt: skip
+    for point, deep in (([0.02, 0.02, 0.02], 0.02), ([-0.01, 0.05, 0.02], -0.01)):
+        vertices = np.concatenate([corners, [point]]).astype(np.float32)
+        box, hand = np.arange(9) < 8, np.arange(9) == 8
+        found = deepest(SimpleNamespace(triangles=faces), vertices, hand, box)
+        assert (found > 0) == (deep > 0)
+        assert deepest(SimpleNamespace(triangles=faces[2:]), vertices, hand, box) <= max(found, 0)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
-from avtr_cli.core.arrays import Doubles
+from avtr_cli.core.arrays import Doubles, Indices
 
 BELOW, BESIDE = np.array([0.0, 1.0, 0.25]), np.array([1.0, 0.0, 0.35])  # where an elbow of swivel 0 and 90 degrees is
 STRAIGHTEST, MOST_BENT = 0.9995, 2.5  # of the arm's length; radians of the elbow
@@ -80,8 +80,8 @@ class Arm:
 
     def trunk_at(self, below: Doubles) -> Doubles:
         """(4, ...) of `trunk`, so many metres `below` (...) the shoulder."""
-        at = np.interp(below / self.length, LEVELS, np.arange(len(LEVELS)))
-        above = np.minimum(at.astype(int), len(LEVELS) - 2)
+        at: Doubles = np.interp(below / self.length, LEVELS, np.arange(float(len(LEVELS))))
+        above: Indices = np.minimum(at.astype(np.intp), len(LEVELS) - 2)
         share = smooth_step(at - above)[..., None]
         outlines = self.trunk.reshape(len(LEVELS), 4)
         found: Doubles = (1 - share) * outlines[above] + share * outlines[above + 1]
@@ -93,8 +93,8 @@ class Arm:
 
 
 _SIZES = {
-    "along": 3, "hinge": 3, "hand": 3, "rest": 4, "lever": 3, "cheek": 3, "outward": 3, "neck": 3, "camera": 12, "box": 4,
-    "trunk": 20,
+    "along": 3, "hinge": 3, "hand": 3, "rest": 4, "lever": 3, "cheek": 3, "outward": 3, "neck": 3, "camera": 12,
+    "box": 4, "trunk": 20,
 }  # fmt: skip
 ROW = sum(_SIZES.get(one.name, 1) for one in fields(Arm))
 

@@ -27,13 +27,13 @@ from avtr_cli.streaming.engine import Engine
 from avtr_cli.streaming.windows import Windows
 
 FITTED: dict[str, Measure] = {
-    "fitted.in_trunk": Measure("share of frames with a hand or forearm 1 cm deeper in trunk or thighs than at rest", None, 0.01),
+    "fitted.in_trunk": Measure("share of frames, an arm 1 cm deeper in trunk or thighs than at rest", None, 0.01),
     "fitted.in_trunk_m": Measure("the deepest of that, m"),
     "fitted.rest_in_trunk_m": Measure("the deepest at rest, as the photo was fitted, m"),
-    "fitted.hand_in_hand": Measure("share of frames with a hand off its rest in which hands are in each other", None, 0.005),
+    "fitted.hand_in_hand": Measure("share of frames with a hand off its rest, hands in each other", None, 0.005),
     "fitted.hand_in_hand_m": Measure("the deepest of that, m; below 0: as near as they come"),
-    "fitted.beside_picture": Measure("share of frames, hand off its rest, with more of it cut off by sides or top", None, 0.01),
-    "fitted.below_picture": Measure("share of frames with raised hands in which a third of one is below the picture", None, 0.05),
+    "fitted.beside_picture": Measure("share of frames with a hand off its rest, cut off by sides or top", None, 0.01),
+    "fitted.below_picture": Measure("share of frames with raised hands, a third of one below the picture", None, 0.05),
 }  # fmt: skip
 """Needed bounds are judgements. A photo whose arms do not move has no number of the last four."""
 
@@ -53,7 +53,9 @@ class Acted:
     risen: Mask
 
 
-def evaluate_fitted(engine: Engine, photo: Path, dialogues: Sequence[Dialogue], seeds: Sequence[int]) -> dict[str, float]:
+def evaluate_fitted(
+    engine: Engine, photo: Path, dialogues: Sequence[Dialogue], seeds: Sequence[int]
+) -> dict[str, float]:
     """Numbers by the names of FITTED, of one photo, its cues included; NaN for what it lacks. Raises PhotoError."""
     _, identity = engine.avatar(photo)
     acted = [act(engine, identity, one.sound, seed) for one in dialogues for seed in seeds]

@@ -96,3 +96,19 @@ def chain(take: GestureTake, side: int) -> tuple[Doubles, Doubles, Doubles]:
     elbow = arm.upper * along
     wrist = elbow + arm.fore * fore
     return elbow, wrist, wrist + HAND_M * fore
+
+
+def tips(take: GestureTake, side: int) -> Doubles:
+    """(T, 3) m: the finger tips of a stretched hand, as `chain` tells places, bent at the wrist as it is."""
+    arm, rows = take.arms[side], take.values[:, BODY + 8 + PER_ARM * side :][:, :PER_ARM]
+    fore = np.cos(arm.bend) * arm.along + np.sin(arm.bend) * np.cross(arm.hinge, arm.along)
+    third = np.cross(fore, arm.hinge)
+    little = np.cos(arm.palm) * third - np.sin(arm.palm) * np.cross(fore, third)
+    bent = turn_matrix(rows[:, 6:7] * little + rows[:, 7:8] * np.cross(little, fore))
+    hand = bent @ (arm.hand[0] * fore + arm.hand[1] * arm.hinge + arm.hand[2] * third)
+    whole = turn_matrix(rows[:, 1:4] * (1 if side == 0 else np.array([1, -1, -1])))
+    for turns in (rows[:, 5:6] * fore, rows[:, 4:5] * arm.hinge):
+        hand = (turn_matrix(turns) @ hand[..., None])[..., 0]
+    _, wrist, _ = chain(take, side)
+    found: Doubles = wrist + arm.tips * (whole @ hand[..., None])[..., 0]
+    return found

@@ -18,7 +18,7 @@ from avtr_cli.core.arrays import Doubles, Mask, Sound
 from avtr_cli.core.motion_space import BODY_CHANNELS
 from avtr_cli.core.timing import CHUNK_FRAMES, FPS, SAMPLE_RATE
 from avtr_cli.evaluation.measure import Measure
-from avtr_cli.evaluation.motion.gesture_takes import BODY, GestureTake, chain, perform, wrists
+from avtr_cli.evaluation.motion.gesture_takes import BODY, GestureTake, chain, perform, tips, wrists
 from avtr_cli.evaluation.motion.takes import Dialogue, Finding
 from avtr_cli.motion.body.events import LEAD
 from avtr_cli.motion.body.generator import WithBody
@@ -40,7 +40,7 @@ GESTURES: dict[str, Measure] = {
     "gesture.wrist_listening": Measure("m/s, median of the faster wrist while listening", 0.008, 0.03),
     "gesture.trunk_listening": Measure("deg/s of the trunk while listening", 0.5, 3),
     "gesture.in_trunk": Measure("share of frames with hand or forearm more than 1 cm in the trunk", None, 0.0),
-    "gesture.hand_in_hand": Measure("share of frames with hands up that pass through each other", None, 0.005),
+    "gesture.hand_in_hand": Measure("share of frames with hands up in each other, to the finger tips", None, 0.005),
     "gesture.border_ratio": Measure("second differences of the wrists at chunk borders / inside", 0.8, 1.2),
     "gesture.seeds_r": Measure("correlation of the wrists' heights of two seeds", None, 0.6),
 }
@@ -214,12 +214,12 @@ def _in_trunk(take: GestureTake, side: int) -> Doubles:
 
 
 def _hands_apart(take: GestureTake) -> Doubles:
-    """(T,) m between the two hands' lines."""
-    shares = np.linspace(0, 1, 5)[:, None, None]
+    """(T,) m between the two hands' lines, from the wrists to the finger tips."""
+    shares = np.linspace(0, 1, 8)[:, None, None]
     lines = []
     for side in (0, 1):
-        _, wrist, hand = chain(take, side)
-        line = wrist + shares * (hand - wrist) + np.array([SHOULDER_M, 0, 0])
+        _, wrist, _ = chain(take, side)
+        line = wrist + shares * (tips(take, side) - wrist) + np.array([SHOULDER_M, 0, 0])
         lines.append(line * (1 if side == 0 else np.array([-1.0, 1.0, 1.0])))
     apart: Doubles = np.linalg.norm(lines[0][:, None] - lines[1][None], axis=-1).min((0, 1))
     return apart

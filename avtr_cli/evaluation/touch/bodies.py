@@ -197,7 +197,8 @@ def _rim(triangles: Whole) -> Indices:
     edges = np.sort(triangles[:, [0, 1, 1, 2, 2, 0]].reshape(-1, 2), axis=1).astype(np.int64)
     keys, times = np.unique((edges[:, 0] << 32) + edges[:, 1], return_counts=True)
     once = keys[times == 1]
-    return np.unique(np.concatenate([once >> 32, once & 0xFFFFFFFF]))
+    rim: Indices = np.unique(np.concatenate([once >> 32, once & 0xFFFFFFFF]))
+    return rim
 
 
 def below_elbow(model: BodyModel, side: str) -> Mask:

@@ -69,7 +69,7 @@ def forearm_points(chain: Chain, rows: Doubles, arm: Arm, shares: Doubles) -> Do
 
 
 def hand_points(chain: Chain, rows: Doubles, arm: Arm, places: Doubles) -> Doubles:
-    """(P, T, 3) metres from the shoulder: `places` (P, 2) of the hand, shares of its length along it and to its thumb."""
+    """(P, T, 3) metres from the shoulder: `places` (P, 2) of the hand, shares of its length along it, to its thumb."""
     wrist, hand = place_of(rows[:, WRIST]) * arm.length, chain.hand
     thumb = -unit(across(turned(np.cross(chain.fore, chain.hinge), chain.fore, chain.turned_in - arm.palm), hand))
     sides = places[:, :1, None] * hand + places[:, 1:, None] * thumb

@@ -108,10 +108,12 @@ def decide(
     elif not up and max(own, voice_in_chunk) < 0.5 and chance[_ROW["adaptor"]] < hazard[_ROW["adaptor"]]:
         drawing.begin(hands, "adaptor", drawn, manner)
         start("adaptor")
-    elif up and clock.risen >= SETTLED and max(own, voice_in_chunk) >= SPEAKS:
-        if beat := _beat(clock, float(heard.accent[frame]), later, manner):
-            drawing.begin(hands, beat, drawn, manner)
-            start(beat)
+    elif (
+        up and clock.risen >= SETTLED and max(own, voice_in_chunk) >= SPEAKS
+        and (beat := _beat(clock, float(heard.accent[frame]), later, manner))
+    ):  # fmt: skip
+        drawing.begin(hands, beat, drawn, manner)
+        start(beat)
     return tuple(begun)
 
 

@@ -20,6 +20,7 @@ from avtr_cli.motion.body.task import ARM, FLEX, FRONT, HOME, OPEN, OUT, POINT, 
 NUMBERS = 16  # uniform numbers that one gesture takes
 LEFT, RIGHT = 0, 1
 PER_ARM = len(ARM)
+NARROW = 0.3  # arm lengths that a wave has to go inwards for its swing to shrink by all
 DOWN = 0.02  # arm lengths from its rest within which a hand is down
 
 
@@ -231,11 +232,14 @@ def _wave(hands: Hands, drawn: _Drawn, manner: Manner, strength: float) -> None:
     target[OPEN] = 1.0
     outmost = target.copy()
     outmost[OUT] += 0.13 * strength
-    target[WRIST] += (with_room(outmost, hands.arms[arm]) - outmost)[WRIST]  # that all of it is in the picture
+    inwards = (with_room(outmost, hands.arms[arm]) - outmost)[WRIST]
+    target[WRIST] += inwards  # that all of it is in the picture, if with less of a swing, as the face is near
+    swing = strength * max(1.0 - float(np.abs(inwards).max()) / NARROW, 0.4)
+    target[OUT] += 0.13 * (strength - swing)
     keys = [Key(target, 16, 0)]
     for turn in range(6):
         moved = target.copy()
-        moved[OUT] += (0.13 if turn % 2 == 0 else -0.10) * strength
+        moved[OUT] += (0.13 if turn % 2 == 0 else -0.10) * swing
         keys.append(Key(moved, 6.5))
     hands.lead_to_rest(arm, 20, *keys)
 

@@ -29,7 +29,7 @@ class Key(NamedTuple):
 
 
 def quintic(begins: Doubles, target: Doubles, frames: int, end: Doubles | None = None) -> Doubles:
-    """(3, frames, C): place, speed and acceleration, per frame, on the way from `begins` (3, C), all three, to `target`.
+    """(3, frames, C): place, speed and acceleration, per frame, from `begins` (3, C), all three, to `target`.
 
     There it rests, or goes on with the speed `end` (C,).
     """
@@ -92,7 +92,8 @@ class Plan:
         """(C,): the next frame."""
         self.last = self.ahead[:, 0].copy()
         self.ahead = np.concatenate([self.ahead[:, 1:], self.ahead[:, -1:]], axis=1)
-        return self.last[0].copy()
+        row: Doubles = self.last[0].copy()
+        return row
 
     def copy(self) -> Plan:
         """Another, that may be led elsewhere."""

@@ -199,8 +199,8 @@ def _trunk(model: BodyModel, wrapped: Wrapped, chest: Doubles, shoulder: Vector,
 
 def box_of(view: Pinhole) -> Vector:
     """(4,): what a frame shows, as `Arm.box` has it."""
-    ends = [((0.0, size) - np.full(2, centre)) / focal for size, centre, focal in zip(view.size, view.centre_px, view.focal_px)]
-    return np.concatenate(ends)
+    size, centre, focal = (np.array(one, np.float64) for one in (view.size, view.centre_px, view.focal_px))
+    return np.asarray(np.stack([-centre / focal, (size - centre) / focal], axis=1).ravel())
 
 
 def _frame(seen: SeenBody, lens: Lens) -> Pinhole:
