@@ -170,8 +170,8 @@ def unit(vectors: Doubles) -> Doubles:
 
 def smooth_step(share: Doubles) -> Doubles:
     """0 .. 1 over 0 .. 1, at rest with no bend at both ends."""
-    within = share.clip(0, 1)
-    made: Doubles = within**3 * (10 - 15 * within + 6 * within**2)
+    within: Doubles = share.clip(0.0, 1.0)
+    made: Doubles = within**3 * (10.0 - 15.0 * within + 6.0 * within**2)
     return made
 
 

@@ -19,12 +19,12 @@ from avtr_cli.motion.body.heads import STYLE
 from avtr_cli.training.prosody import Prosody, accent_strengths
 
 PHRASE, PAUSE, HELD = 0.5, 0.8, 1.2  # s: of a phrase at least; of a pause within what is told; that hands stay up over
-RAISED, LONG_ENOUGH = 0.97, 7.8  # share of long groups that hands are up for, and s from which they are long
-COMES = (-0.2, 1.2)  # s after a group's start between which hands rise
-STRONG, STRONG_BEATS = 65, 0.33  # percentile of accents, and the share of those above it that get an emphatic beat
-BEATEN, LAST_S, LAST_PALMS = 0.71, 0.5, 0.30  # of the other accents; of those in a phrase's last s, palms turn up
-LATE_S, LARGE_LATE_S = 0.037, 0.042  # spread of a beat around its accent; of a large one
-POINTED = 0.05  # share of groups in which somebody points
+RAISED, LONG_ENOUGH = 0.72, 1.2  # share of groups that hands are up for, and s over which it is reached
+SINK = 0.15  # share of long groups in which they sink in between
+STRONG, STRONG_BEATS = 65, 0.27  # percentile of accents, and the share of those above it that get an emphatic beat
+BEATEN, LAST_S, LAST_PALMS = 0.58, 0.5, 0.22  # of the other accents; of those in a phrase's last s, palms turn up
+LATE_S, LARGE_LATE_S = 0.033, 0.04  # spread of a beat around its accent; of a large one
+POINTED = 0.04  # share of groups in which somebody points
 SHIFTED, ANSWERED, UNASKED_S = 0.12, 0.04, 145.0  # share of own groups and of the partner's that posture shifts with; s
 APART_S = 8.0  # from one shift to the next at least: who has just moved stays
 
@@ -70,22 +70,22 @@ def _groups(prosody: Prosody, pause: float = PAUSE) -> list[list[Unit]]:
 
 
 def _raises(own: Prosody, lively: float, rng: np.random.Generator) -> tuple[list[Unit], list[tuple[float, str]]]:
-    """When hands are up, and the events that begin and end it: for what takes long, not for every answer."""
+    """When hands are up, and the events that begin and end it: hands stay up over short pauses."""
     raised: list[Unit] = []
     events = []
     for group in _groups(own, HELD):
         start, end = group[0][0], group[-1][1]
-        share = min(0.97, RAISED * float(np.exp(0.2 * lively)) * (1 - np.exp(-(((end - start) / LONG_ENOUGH) ** 3))))
+        share = min(0.95, RAISED * float(np.exp(0.35 * lively)) * (1 - np.exp(-(end - start) / LONG_ENOUGH)))
         if end - start < PAUSE or rng.random() > share:
             continue
         accents = own.accents[(own.accents > start - 0.05) & (own.accents < end)]
-        first = start + rng.uniform(*COMES)
+        first = start + rng.uniform(-0.2, 0.35)
         if len(accents) and rng.random() < 0.5:
             first = max(start - 0.25, accents[0] - rng.uniform(0.5, 0.75))
         last = end + rng.uniform(0.05, 0.5)
         begin = max(first, raised[-1][1] + 0.4 if raised else first)
         while begin < last - 0.6:  # in a long group they may sink in between
-            until = last if rng.random() < 0.85 else min(last, begin + rng.lognormal(np.log(5.0), 0.5))
+            until = last if rng.random() > SINK else min(last, begin + rng.lognormal(np.log(5.0), 0.5))
             raised.append((begin, until))
             events += [(begin, "raise"), (until, "rest")]
             begin = until + rng.uniform(1.0, 2.5)
