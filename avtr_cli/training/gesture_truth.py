@@ -18,15 +18,10 @@ from avtr_cli.motion.body.events import BEATS, BETWEEN_BEATS, EVENTS, LEAD, REFR
 from avtr_cli.motion.body.heads import STYLE
 from avtr_cli.training.prosody import Prosody, accent_strengths
 
-PHRASE, PAUSE, HELD = 0.5, 0.8, 1.2  # s: of a phrase at least; of a pause within what is told; that hands stay up over
+PHRASE, PAUSE = 0.5, 0.8  # s: of a phrase at least; of a pause that a gesture unit goes on over
 RAISED, LONG_ENOUGH = 0.72, 1.2  # share of groups that hands are up for, and s over which it is reached
-SINK = 0.15  # share of long groups in which they sink in between
-STRONG, STRONG_BEATS = 65, 0.27  # percentile of accents, and the share of those above it that get an emphatic beat
-BEATEN, LAST_S, LAST_PALMS = 0.58, 0.5, 0.22  # of the other accents; of those in a phrase's last s, palms turn up
-LATE_S, LARGE_LATE_S = 0.033, 0.04  # spread of a beat around its accent; of a large one
-POINTED = 0.04  # share of groups in which somebody points
-SHIFTED, ANSWERED, UNASKED_S = 0.12, 0.04, 145.0  # share of own groups and of the partner's that posture shifts with; s
-APART_S = 8.0  # from one shift to the next at least: who has just moved stays
+STRONG, STRONG_BEATS = 65, 0.5  # percentile of accents, and the share of those above it that get an emphatic beat
+BEATEN, LAST_S, LAST_PALMS = 0.85, 0.5, 0.28  # of the other accents; of those in a phrase's last s, palms turn up
 
 RATES = {"raise": 3.7, "stroke": 28.5, "emphatic": 4.9, "palmup": 1.9, "deictic": 0.2, "shift": 2.8}
 """A minute of own speech: what the rules gave on the calls that they were made on."""
@@ -56,13 +51,13 @@ def place_gestures(own: Prosody, partner: Prosody, frames: int, style: Reals, rn
     return _laid_down(events, own, frames)
 
 
-def _groups(prosody: Prosody, pause: float = PAUSE) -> list[list[Unit]]:
-    """Phrases that belong together: pauses between them are shorter than `pause` s."""
+def _groups(prosody: Prosody) -> list[list[Unit]]:
+    """Phrases that one gesture unit can span: pauses between them are short."""
     groups: list[list[Unit]] = []
     for start, end, feedback, _ in prosody.units:
         if feedback or end - start <= PHRASE:
             continue
-        if groups and start - groups[-1][-1][1] < pause:
+        if groups and start - groups[-1][-1][1] < PAUSE:
             groups[-1].append((start, end))
         else:
             groups.append([(start, end)])
@@ -70,10 +65,10 @@ def _groups(prosody: Prosody, pause: float = PAUSE) -> list[list[Unit]]:
 
 
 def _raises(own: Prosody, lively: float, rng: np.random.Generator) -> tuple[list[Unit], list[tuple[float, str]]]:
-    """When hands are up, and the events that begin and end it: hands stay up over short pauses."""
+    """When hands are up, and the events that begin and end it."""
     raised: list[Unit] = []
     events = []
-    for group in _groups(own, HELD):
+    for group in _groups(own):
         start, end = group[0][0], group[-1][1]
         share = min(0.95, RAISED * float(np.exp(0.35 * lively)) * (1 - np.exp(-(end - start) / LONG_ENOUGH)))
         if end - start < PAUSE or rng.random() > share:
@@ -85,7 +80,7 @@ def _raises(own: Prosody, lively: float, rng: np.random.Generator) -> tuple[list
         last = end + rng.uniform(0.05, 0.5)
         begin = max(first, raised[-1][1] + 0.4 if raised else first)
         while begin < last - 0.6:  # in a long group they may sink in between
-            until = last if rng.random() > SINK else min(last, begin + rng.lognormal(np.log(5.0), 0.5))
+            until = last if rng.random() < 0.6 else min(last, begin + rng.lognormal(np.log(5.0), 0.5))
             raised.append((begin, until))
             events += [(begin, "raise"), (until, "rest")]
             begin = until + rng.uniform(1.0, 2.5)
@@ -108,13 +103,13 @@ def _beats(
         if not up(accent - 0.2):
             continue
         if any(0 < end - accent < LAST_S for end in ends) and rng.random() < LAST_PALMS:
-            events.append((accent - 0.24 + rng.normal(0, LARGE_LATE_S), "palmup"))
+            events.append((accent - 0.24 + rng.normal(0, 0.03), "palmup"))
         elif strength >= strong and rng.random() < STRONG_BEATS * np.exp(0.2 * manner["size"]):
-            events.append((accent - 0.24 + rng.normal(0, LARGE_LATE_S), "emphatic"))
+            events.append((accent - 0.24 + rng.normal(0, 0.03), "emphatic"))
         elif rng.random() < min(0.96, BEATEN * np.exp(0.25 * manner["lively"])):
-            events.append((accent - 0.20 + rng.normal(0, LATE_S), "stroke"))
+            events.append((accent - 0.20 + rng.normal(0, 0.025), "stroke"))
     for group in _groups(own):
-        if rng.random() < POINTED and up(group[0][0] + 0.5):
+        if rng.random() < 0.07 and up(group[0][0] + 0.5):
             events.append((group[0][0] + rng.uniform(0.35, 0.6), "deictic"))
     return events
 
@@ -124,17 +119,14 @@ def _shifts(
 ) -> list[tuple[float, str]]:
     """Of posture, at the beginnings of what both say, and in between."""
     oftener = float(np.exp(0.3 * posture))
-    wanted = [group[0][0] + rng.normal(-0.15, 0.2) for group in _groups(own) if rng.random() < SHIFTED * oftener]
-    wanted += [group[0][0] + rng.uniform(0.3, 1.2) for group in _groups(partner) if rng.random() < ANSWERED * oftener]
-    second = rng.exponential(UNASKED_S / oftener)
+    events = [(group[0][0] + rng.normal(-0.15, 0.2), "shift") for group in _groups(own) if rng.random() < 0.3 * oftener]
+    events += [
+        (group[0][0] + rng.uniform(0.3, 1.2), "shift") for group in _groups(partner) if rng.random() < 0.14 * oftener
+    ]
+    second = rng.exponential(40)
     while second < seconds:
-        wanted.append(second)
-        second += rng.exponential(UNASKED_S / oftener)
-    events, last = [], -APART_S
-    for second in sorted(wanted):
-        if second - last >= APART_S:
-            events.append((second, "shift"))
-            last = second
+        events.append((second, "shift"))
+        second += rng.exponential(45 / oftener)
     return events
 
 
