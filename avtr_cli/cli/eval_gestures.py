@@ -35,7 +35,7 @@ def gestures(
 ) -> None:
     """Judge arms and trunk on dialogues: beats against accents, rest, speeds, hands out of the body, ten minutes."""
     from avtr_cli.audio.files import DialogueFiles
-    from avtr_cli.evaluation.motion.gesture_bodies import FITTED, evaluate_fitted
+    from avtr_cli.evaluation.body.fitted import FITTED, evaluate_fitted
     from avtr_cli.evaluation.motion.gesture_trials import TRIALS, trial_rows
     from avtr_cli.evaluation.motion.gesturing import GESTURES, gesture_rows
     from avtr_cli.evaluation.motion.takes import load_dialogue
