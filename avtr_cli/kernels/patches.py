@@ -19,7 +19,6 @@ F: Any = np.float32
 U: Any = np.uint32
 REACH = 3  # px from a patch's middle to its edge
 SIDE = 2 * REACH + 1
-SHRINKS = F(0.5)  # of the radius of a random search from one try to the next
 
 
 @helper
@@ -29,7 +28,8 @@ def _unlike(
 ) -> Number:  # fmt: skip
     """The mean square difference of the patches at (y, x) and (v, u), or any number from `least` on.
 
-    The other may be made lighter or darker in each colour by `lighter` at most; what is `far` away costs more.
+    The other may be made lighter or darker in each colour by `lighter` at most; what is `far` away costs more. A pixel
+    counts as it is trusted (H, W), that in the middle at least a little.
     """
     height, width = trust.shape
     away_y, away_x = F(abs(v - y)), F(abs(u - x))
@@ -59,10 +59,10 @@ def _random(state: Number) -> Number:
     return state
 
 
-@kernel("void(f4[:,:,::1], f4[:,:,::1], f4[:,::1], u1[:,::1], u1[:,::1], i4[:,:,::1], f4[:,::1], i8, i8, f4, f4[::1])")
+@kernel("void(f4[:,:,::1], f4[:,:,::1], f4[:,::1], u1[:,::1], u1[:,::1], i4[:,:,::1], f4[:,::1], i8, f4, f4[::1])")
 def measure(
     picture: Floats, means: Floats, trust: Floats, wanted: Bytes, good: Bytes, near: Counts, off: Floats,
-    number: int, radius: int, lighter: float, far: Floats,
+    number: int, lighter: float, far: Floats,
 ) -> None:  # fmt: skip
     """How unlike the patches `near` are, into `off`; where one is none of `good` (H, W), another is drawn."""
     height, width = trust.shape
@@ -125,10 +125,9 @@ def match(
             near[y, x, 0], near[y, x, 1], off[y, x] = v, u, least
 
 
-@kernel("void(f4[:,:,::1], f4[:,:,::1], u1[:,::1], u1[:,::1], i4[:,:,::1], f4[:,::1], f4, f4, f4[:,:,::1])")
+@kernel("void(f4[:,:,::1], f4[:,:,::1], u1[:,::1], i4[:,:,::1], f4[:,::1], f4, f4, f4[:,:,::1])")
 def vote(
-    picture: Floats, means: Floats, hole: Bytes, wanted: Bytes, near: Counts, off: Floats, lighter: float, soft: float,
-    filled: Floats,
+    picture: Floats, means: Floats, hole: Bytes, near: Counts, off: Floats, lighter: float, soft: float, filled: Floats,
 ) -> None:  # fmt: skip
     """Each pixel of the `hole` into `filled`: the mean of what all patches over it say, the alike ones counting most.
 
