@@ -116,7 +116,8 @@ class _Level:
         self.means = self.filled
         deep = cv2.distanceTransform(self.hole, cv2.DIST_L2, 5)
         believed = (DOUBTED ** (deep * 96 / longest)).clip(LEAST_TRUST, 1)
-        self.trust = (believed * (hole | size.source)).astype(np.float32)
+        self.asked = (hole | size.source).astype(np.float32)
+        self.trust = (believed * self.asked).astype(np.float32)
         self.told_far, self.far = far, (np.array(far) / longest).astype(np.float32)
         self.near = np.full((*hole.shape, 2), -1, np.int32) if near is None else near
         self.off = np.zeros(hole.shape, np.float32)
@@ -129,7 +130,9 @@ class _Level:
             self.vote(SOFT)
 
     def _search(self, sweeps: int, radius: int) -> None:
-        self.means = cv2.blur(self.filled, (patches.SIDE, patches.SIDE))
+        square = (patches.SIDE, patches.SIDE)
+        share = np.maximum(cv2.blur(self.asked, square), 1e-6)
+        self.means = cv2.blur(self.filled * self.asked[..., None], square) / share[..., None]
         arrays = self.filled, self.means, self.trust, self.wanted, self.good, self.near, self.off
         patches.measure(*arrays, self.number, LIGHTER, self.far)
         for _ in range(sweeps):

@@ -1,21 +1,23 @@
 """A wrapped body and its photo into Gaussians that ride on it: the photo's own pixels, and what the photo hides.
 
-Three kinds. *Pixels*: one Gaussian for each pixel of the person on the mesh, and one for four where they show nothing
+Four kinds. *Pixels*: one Gaussian for each pixel of the person on the mesh, and one for four where they show nothing
 fine (`plain.py`), so that the pose of the photo gives the photo back. *Underlay*: every fourth of them again, or every
 sixteenth, wider, a little deeper, so that stretched skin shows no lattice.
+*Beneath*: the body where an arm hides it, as wide as four pixels.
 *Hidden*: samples of the surface that the photo does not show, mouth and lids among them, sunk below the pixels beside
 them. What lies beside the mesh is in `loose.py`.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 
 from avtr_cli.core.arrays import Doubles, Floats, Indices, Labels, Mask, Matte, Picture
 from avtr_cli.perception.body import SeenBody
+from avtr_cli.render.gaussian.beneath import Beneath
 from avtr_cli.render.gaussian.body_model import (
     HEAD,
     LEFT_EYE,
@@ -29,14 +31,14 @@ from avtr_cli.render.gaussian.body_model import (
     Whole,
 )
 from avtr_cli.render.gaussian.fitting import Lens
-from avtr_cli.render.gaussian.painting import Painted
+from avtr_cli.render.gaussian.painting import TOUCHES, Painted
 from avtr_cli.render.gaussian.plain import Fours, plain_fours
 from avtr_cli.render.gaussian.surface import Surface, View, unit
 from avtr_cli.render.gaussian.wrapping import Wrapped
 
 LEAST_MATTE = 0.05  # of a pixel that becomes a Gaussian
 MOST_OPAQUE = 0.97
-PIXEL, UNDERLAY, WIDE_UNDERLAY = 0.45, 1.5, 2.4  # px: standard deviations
+PIXEL, UNDERLAY, WIDE_UNDERLAY, BENEATH = 0.45, 1.5, 2.4, 1.3  # px: standard deviations
 LEAST_SLOPE = 0.3  # cosine to the view beyond which a pixel's Gaussian is stretched no more
 FLAT, HIDDEN_FLAT = 0.0006, 0.0008  # m along the normal
 BELOW = 0.003  # m under the pixels
@@ -89,7 +91,7 @@ def parted_lips(seen: SeenBody) -> Mask:
 def ride(
     model: BodyModel, surface: Surface, wrapped: Wrapped, seen: SeenBody, painted: Painted, lens: Lens, view: View
 ) -> Riding:
-    """All three kinds, on the wrapped body as the photo has it."""
+    """All four kinds, on the wrapped body as the photo has it."""
     on_mesh = view.shown & (seen.matte > LEAST_MATTE) & ~parted_lips(seen)
     fours = plain_fours(model, surface, wrapped.posed, seen.matte, painted.clean, lens, view, on_mesh)
     pixels = _pixels(surface, wrapped, seen, painted.clean, lens, view, on_mesh & ~fours.covered)
@@ -101,8 +103,9 @@ def ride(
     soft = cv2.GaussianBlur(painted.clean, (0, 0), SOFT)
     below = _pixels(surface, wrapped, seen, soft, lens, view, even, UNDERLAY)
     wide = _pixels(surface, wrapped, seen, soft, lens, view, plain, WIDE_UNDERLAY)
+    beneath = _beneath(surface, wrapped, seen, painted, lens)
     hidden = _hidden(model, surface, wrapped, seen, painted, lens)
-    parts = (pixels, larger, below, wide, hidden)
+    parts = (pixels, larger, below, wide, beneath, hidden)
     arrays = {name: np.ascontiguousarray(np.concatenate([getattr(part, name) for part in parts])) for name in ARRAYS}
     front = sum(part.front for part in parts)
     return Riding(**arrays, front=front)
@@ -129,6 +132,16 @@ def _pixels(
         y * seen.matte.shape[1] + x,
         len(x),
     )
+
+
+def _beneath(surface: Surface, wrapped: Wrapped, seen: SeenBody, painted: Painted, lens: Lens) -> Riding:
+    """Gaussians of every fourth pixel where an arm hides the body; no pixel of the photo is theirs."""
+    even = np.zeros(seen.matte.shape, bool)
+    even[::2, ::2] = True
+    hidden = painted.beneath
+    which = even & hidden.shown & (seen.matte > LEAST_MATTE)
+    made = _pixels(surface, wrapped, seen, hidden.picture, lens, hidden.view, which, BENEATH)
+    return replace(made, origin=np.full(len(made.on), -1, np.intp))
 
 
 def _fours(surface: Surface, wrapped: Wrapped, colours: Picture, lens: Lens, view: View, fours: Fours) -> Riding:
@@ -197,7 +210,8 @@ def _hidden(
     away &= model.vertex_limb[triangles[:, 0]] > NECK  # what turns shows its back
     random = np.random.default_rng(0)
     on, corners = samples(area / spacing**2 * wanted, away, random)
-    within = _within(seen.matte, lens.project((wrapped.posed[triangles[on]] * corners[..., None]).sum(1)))
+    places = (wrapped.posed[triangles[on]] * corners[..., None]).sum(1)
+    within = _within(seen.matte, lens.project(places)) & ~_lies_beneath(painted.beneath, lens, places)
     on, corners = on[within], corners[within]
     colours = (painted.colours[triangles[on]] * corners[..., None]).sum(1)
     colours = (colours * (1 + NOISE * random.standard_normal((len(on), 1)))).clip(0, 1).astype(np.float32)
@@ -235,6 +249,16 @@ def _within(matte: Matte, places: Floats) -> Mask:
     inside = (x >= 0) & (x < width) & (y >= 0) & (y < height)
     kept: Mask = ~inside | somebody[y.clip(0, height - 1), x.clip(0, width - 1)]
     return kept
+
+
+def _lies_beneath(beneath: Beneath, lens: Lens, places: Floats) -> Mask:
+    """Which `places` (n, 3) m are of the body's front where an arm hides it."""
+    height, width = beneath.view.which.shape
+    x, y = np.rint(lens.project(places)).astype(int).T
+    inside = (x >= 0) & (x < width) & (y >= 0) & (y < height)
+    x, y = x.clip(0, width - 1), y.clip(0, height - 1)
+    near = np.abs(places[:, 2] - beneath.view.depth[y, x]) < TOUCHES
+    return np.asarray(inside & beneath.shown[y, x] & near)
 
 
 def _spacing(model: BodyModel, wrapped: Wrapped, lens: Lens) -> Floats:

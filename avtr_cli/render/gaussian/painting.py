@@ -13,6 +13,7 @@ import numpy as np
 
 from avtr_cli.core.arrays import Colour, Floats, Mask, Matte, Picture, Points
 from avtr_cli.perception.body import SeenBody
+from avtr_cli.render.gaussian.beneath import Beneath, beneath_arms
 from avtr_cli.render.gaussian.body_model import (
     HEAD,
     LEFT_ARM,
@@ -60,6 +61,7 @@ class Painted:
     hands    float32 (2, 3): of the left and the right hand as a whole
     sleeves  what is known of the arms; arms float32 (V, 3): their colours, also where the photo shows something else
     visible  bool (V,): seen by the photo's camera; near (V,): or almost
+    beneath  the body where an arm hides it
     """
 
     clean: Picture
@@ -71,6 +73,7 @@ class Painted:
     arms: Floats
     visible: Mask
     near: Mask
+    beneath: Beneath
 
 
 def paint(
@@ -94,17 +97,22 @@ def paint(
     on_arm = (model.vertex_limb == LEFT_ARM) | (model.vertex_limb == RIGHT_ARM)
     shown = visible & solid[y, x]
     sleeves = tell_sleeves(model, wrapped, view, clean, (x, y), shown, skin, seen.unit, seen.matte)
-    own = on_arm | ~sleeves.stray.any(0)[y, x]
+    armless = surface.seen(wrapped.posed, lens, width, height, ~on_arm[model.triangles].all(1))
+    beneath = beneath_arms(model, view, armless, sleeves, clean, seen.matte, seen.unit)
+    own = on_arm | ~beneath.zone.any(0)[y, x]
     shown, visible = shown & own, visible & own
     near = shown.astype(np.float32)
     for _ in range(RINGS):
         near = np.maximum(near, surface.beside @ near > 0)
-    behind = ~shown & (limb_there[y, x] == model.vertex_limb) & (facing < FACES) & inside & solid[y, x] & own
-    behind &= (model.vertex_limb != HEAD) & (model.vertex_limb != NECK)
-    colours = np.where((shown | behind)[:, None], inner[y, x] * np.where(behind, BACK, 1)[:, None], 0).astype(
-        np.float32
-    )
-    known = shown | behind
+    of_body = ~on_arm & (model.vertex_limb != HEAD) & (model.vertex_limb != NECK)
+    limb_beneath = np.where(armless.shown, model.vertex_limb[model.triangles[np.maximum(armless.which, 0), 0]], 255)
+    there = np.where(on_arm, limb_there[y, x], limb_beneath[y, x])
+    behind = ~shown & (there == model.vertex_limb) & (facing < FACES) & inside & solid[y, x] & (on_arm | of_body)
+    under = of_body & ~shown & inside & (facing > FACES) & (wrapped.posed[:, 2] < armless.depth[y, x] + TOUCHES)
+    under &= beneath.shown[y, x]
+    own_colours = np.where((of_body & beneath.shown[y, x])[:, None], beneath.picture[y, x], inner[y, x])
+    known = shown | behind | under
+    colours = np.where(known[:, None], own_colours * np.where(behind, BACK, 1)[:, None], 0).astype(np.float32)
     scalp = (model.vertex_limb == HEAD) & ~shown & (model.part == SKIN) & (near < 0.5) & (wrapped.from_face > 0.03)
     hair = _hair(clean, solid, seen.face, limb_there == HEAD)
     colours[scalp] = HAIR * hair
@@ -112,12 +120,12 @@ def paint(
     mirrored = ~known & shown[model.mirror]
     colours[mirrored] = MIRRORED * colours[model.mirror[mirrored]]
     known |= mirrored
-    _spread(surface, model, colours, known, shown)
+    _spread(surface, model, colours, known, shown | under)
     hands = _hand_colours(model, colours, shown, skin, sleeves)
     _paint_limbs(model, colours, shown, skin, hands)
     arms = _arm_colours(surface, model, colours, shown & (sleeves.inside[y, x] > INSIDE), sleeves)
     _paint_inside(model, colours, shown, skin)
-    return Painted(clean, inner, rim, colours.clip(0, 1), hands, sleeves, arms, visible, near > 0.5)
+    return Painted(clean, inner, rim, colours.clip(0, 1), hands, sleeves, arms, visible, near > 0.5, beneath)
 
 
 def skin_colour(picture: Picture, face: Points) -> Colour:

@@ -118,20 +118,21 @@ def _fading(model: BodyModel, view: View, painted: Painted, loose: Loose, riding
     """The avatar's own Gaussians of the hand, of the arm where they are not like it, beside it, and astray."""
     hand = np.array([name.startswith(("wrist", "finger", "metacarpal")) for name in model.bones])
     ours, sleeves = model.limb == limb, painted.sleeves
-    stray = sleeves.stray[0 if limb == LEFT_ARM else 1].reshape(-1)
+    stray, zone = (where[0 if limb == LEFT_ARM else 1].reshape(-1) for where in (sleeves.stray, painted.beneath.zone))
     near = cv2.distanceTransform((~view.shown).astype(np.uint8), cv2.DIST_L2, 5).reshape(-1)
     beside: Mask = near[loose.origin] < FRINGE
     carrier = loose.carried_by[:, 0]
     rings = _ring_of_bones(model, sleeves)
     odd = np.abs(loose.colours - rings[carrier]).sum(-1) > UNLIKE
     nearer = _nearer(model, view, limb).reshape(-1)[loose.origin]
-    of_loose = (ours[carrier] & (hand[carrier] | beside | odd)) | stray[loose.origin] | (~ours[carrier] & nearer)
+    of_loose = ours[carrier] & (hand[carrier] | beside | odd | stray[loose.origin])
+    of_loose |= ~ours[carrier] & (nearer | zone[loose.origin])
     first = model.triangles[riding.on, 0]
     on_arm, seen = model.vertex_limb[first] == limb, riding.origin >= 0
     unlike = np.abs(riding.colours - sleeves.ring[first]).sum(-1) > UNLIKE
     edge = seen & (sleeves.inside.reshape(-1)[riding.origin] < AT_EDGE)
     of_riding = on_arm & (sleeves.along[first] > FROM) & (model.on_hand[first] | unlike | edge | ~seen)
-    of_riding |= ~on_arm & seen & stray[riding.origin]
+    of_riding |= ~on_arm & seen & zone[riding.origin]
     found: Indices = np.concatenate([np.flatnonzero(of_loose), len(loose.rest) + np.flatnonzero(of_riding)]).astype(
         np.intp
     )
