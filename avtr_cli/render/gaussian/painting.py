@@ -28,7 +28,8 @@ from avtr_cli.render.gaussian.body_model import (
     BodyModel,
 )
 from avtr_cli.render.gaussian.fitting import Lens
-from avtr_cli.render.gaussian.sleeves import INSIDE, Sleeves, like_colour, tell_sleeves
+from avtr_cli.render.gaussian.hand_colours import hand_colours, like_skin
+from avtr_cli.render.gaussian.sleeves import INSIDE, Sleeves, tell_sleeves
 from avtr_cli.render.gaussian.surface import Surface, View, unit
 from avtr_cli.render.gaussian.wrapping import Wrapped
 
@@ -39,9 +40,6 @@ FACES = 0.05  # cosine to the view at which skin is still seen
 RINGS = 4  # of neighbours around what is seen that are no hair
 BACK, MIRRORED, HAIR, OTHER_HAND = 0.93, 0.95, 0.9, 0.96  # how much darker guesses are than what they are taken from
 SPREAD, SMOOTHED, ARMS_SMOOTHED = 250, 25, 4  # steps
-SKIN_SHADES, SKIN_LIGHT = 0.08, (0.5, 1.25)  # L1 of red, green and blue's shares, and brightness, that skin differs by
-NEAR_WRIST = (1.4, 1.9)  # of `Sleeves.along`
-IN_SHADE = 0.85  # of the other hand's brightness, below which one hand takes its colour
 UNLIKE = 0.30  # L1 by which a guess on a limb may differ from the limb
 SEEN_SKIN = (50, 280, 205, 425, 151, 9, 195)  # points on cheeks, forehead and nose
 LIMB_BONES = tuple(f"{part}{k}" for part in ("upperarm", "lowerarm", "upperleg", "lowerleg") for k in ("01", "02"))
@@ -121,7 +119,7 @@ def paint(
     colours[mirrored] = MIRRORED * colours[model.mirror[mirrored]]
     known |= mirrored
     _spread(surface, model, colours, known, shown | under)
-    hands = _hand_colours(model, colours, shown, skin, sleeves)
+    hands = hand_colours(model, skin, sleeves, seen, clean)
     _paint_limbs(model, colours, shown, skin, hands)
     arms = _arm_colours(surface, model, colours, shown & (sleeves.inside[y, x] > INSIDE), sleeves)
     _paint_inside(model, colours, shown, skin)
@@ -198,36 +196,9 @@ def _arm_colours(surface: Surface, model: BodyModel, colours: Floats, sure: Mask
     return np.asarray(arms, np.float32)
 
 
-def _hand_colours(model: BodyModel, colours: Floats, shown: Mask, skin: Colour, sleeves: Sleeves) -> Floats:
-    """(2, 3): the forearm's where that is bare, else the median of the hand, or about the face's where none is seen."""
-    like_skin, found = _like_skin(colours, skin), []
-    for arm in (LEFT_ARM, RIGHT_ARM):
-        hand = model.on_hand & (model.vertex_limb == arm)
-        bare, any_shown = hand & shown & like_skin, hand & shown
-        colour = np.median(colours[bare], axis=0) if bare.sum() > 15 else 0.95 * skin
-        if any_shown.sum() > 15 and bare.sum() < 0.15 * any_shown.sum():  # a glove
-            colour = np.median(colours[any_shown], axis=0)
-        forearm = (model.vertex_limb == arm) & (sleeves.along > NEAR_WRIST[0]) & (sleeves.along < NEAR_WRIST[1])
-        bare_arm = np.median(sleeves.ring[forearm], axis=0)
-        found.append(bare_arm if _like_skin(np.stack([bare_arm, colour]), skin).all() else colour)
-    light = [float(colour.mean()) for colour in found]
-    for number in (0, 1):  # a hand in the shade of a hip would look like another person's
-        least = max(IN_SHADE * light[1 - number], IN_SHADE**2 * float(skin.mean()))
-        if light[number] < least and _like_skin(found[1 - number][None], skin)[0]:
-            found[number] = found[1 - number]
-        elif light[number] < least and _like_skin(found[number][None], skin)[0]:
-            found[number] = 0.9 * skin
-    hands: Floats = np.stack(found).astype(np.float32)
-    return hands
-
-
-def _like_skin(colours: Floats | Colour, skin: Colour) -> Mask:
-    return like_colour(colours, skin, SKIN_SHADES, SKIN_LIGHT)
-
-
 def _paint_limbs(model: BodyModel, colours: Floats, shown: Mask, skin: Colour, hands: Floats) -> None:
     """Unseen sides of hands, arms and legs as their seen ones: what lies behind a bare forearm may be a white skirt."""
-    like_skin = _like_skin(colours, skin)
+    skinny = like_skin(colours, skin)
     for arm, of_hand in zip((LEFT_ARM, RIGHT_ARM), hands, strict=True):
         colours[model.on_hand & (model.vertex_limb == arm) & ~shown] = OTHER_HAND * of_hand
     for bone in (model.bone(f"{name}.{side}") for name in LIMB_BONES for side in "LR"):
@@ -235,7 +206,7 @@ def _paint_limbs(model: BodyModel, colours: Floats, shown: Mask, skin: Colour, h
         known = limb & shown
         if known.sum() < 12:
             continue
-        bare = known & like_skin
+        bare = known & skinny
         colour = np.median(colours[bare if bare.sum() > max(8, 0.25 * known.sum()) else known], axis=0)
         colours[limb & ~shown & (np.abs(colours - colour).sum(-1) > UNLIKE)] = 0.95 * colour
 
