@@ -179,7 +179,8 @@ def pose(avatar: BodyAvatar, moves: Moves, scratch: Scratch, front: bool = False
 def _carry(model: BodyModel, scratch: Scratch, riding: Riding, columns: slice) -> None:
     """The first of `riding` along with the skin, into `columns` of the scratch's means and axes."""
     count = columns.stop - columns.start
-    arrays = (riding.on[:count], riding.corners[:count], riding.above[:count], riding.form[:count])
+    whole = (riding.on, riding.corners, riding.above, riding.form, riding.longest)
+    arrays = (array[:count] for array in whole)
     skinning.carry(scratch.posed, model.triangles, *arrays, scratch.means[columns], scratch.axes[columns])
 
 

@@ -12,8 +12,9 @@ import cv2
 import numpy as np
 
 from avtr_cli.core.arrays import Labels, Mask, Matte, Picture
-from avtr_cli.render.gaussian.body_model import LEFT_ARM, NECK, RIGHT_ARM, BodyModel
+from avtr_cli.render.gaussian.body_model import LEFT_ARM, LEFT_LEG, NECK, RIGHT_ARM, RIGHT_LEG, TRUNK, BodyModel
 from avtr_cli.render.gaussian.completion import complete
+from avtr_cli.render.gaussian.gaps import WIDEST, lies_between
 from avtr_cli.render.gaussian.sleeves import ARMS, Sleeves
 from avtr_cli.render.gaussian.surface import View
 from avtr_cli.render.gaussian.wrapping import BESIDE_ARM, BESIDE_HAND
@@ -21,6 +22,7 @@ from avtr_cli.render.gaussian.wrapping import BESIDE_ARM, BESIDE_HAND
 FROM, BARE = 0.45, 1.85  # of `Sleeves.along`: where an arm begins to leave the body, and its hand
 SURE = 0.9  # of the matte
 AROUND = 0.6  # units beside what is hidden that are asked
+BODY = (TRUNK, LEFT_LEG, RIGHT_LEG)
 FAR = (0.6, 0.15)  # see `complete`: a belt is as high on either side
 
 
@@ -30,11 +32,13 @@ class Beneath:
 
     zone     bool (2, H, W): pixels that are the left or the right arm's, or so near that they may be;
              before the head none
+    between  bool (2, H, W): pixels between that arm and the body, on neither
     view     what the photo would show of the body without arms
     picture  float32 (H, W, 3), 0 .. 1: the person with `zone` made up of the rest
     """
 
     zone: Mask
+    between: Mask
     view: View
     picture: Picture
 
@@ -50,13 +54,16 @@ def beneath_arms(
     """Of a body that `view` shows; `clean` is the photo with the person's own colours, `unit` px as `SeenBody.unit`."""
     head = without_arms.shown & (model.vertex_limb[model.triangles[np.maximum(without_arms.which, 0), 0]] <= NECK)
     zone = np.stack([_zone(model, view, sleeves, number, unit) & ~head for number in (0, 1)])
+    limb = np.where(view.shown, model.vertex_limb[model.triangles[np.maximum(view.which, 0), 0]].astype(int), -1)
+    body = np.isin(limb, BODY)
+    between = np.stack([lies_between(limb == arm, body, WIDEST * unit) & (limb < 0) for arm in ARMS])
     hidden = zone.any(0) & without_arms.shown
     picture = clean.copy()
     if hidden.any():
         ours = (matte > SURE) & ~zone.any(0) & (_nearest(model, view) == 0)
         box = _around(hidden, round(AROUND * unit))
         picture[box] = complete(clean[box], hidden[box], ours[box], FAR)
-    return Beneath(zone, without_arms, picture)
+    return Beneath(zone, between, without_arms, picture)
 
 
 def _zone(model: BodyModel, view: View, sleeves: Sleeves, number: int, unit: float) -> Mask:

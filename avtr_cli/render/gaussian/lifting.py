@@ -41,6 +41,7 @@ MOST_OPAQUE = 0.97
 PIXEL, UNDERLAY, WIDE_UNDERLAY, BENEATH = 0.45, 1.5, 2.4, 1.3  # px: standard deviations
 LEAST_SLOPE = 0.3  # cosine to the view beyond which a pixel's Gaussian is stretched no more
 FLAT, HIDDEN_FLAT = 0.0006, 0.0008  # m along the normal
+LONGER = 2.5  # times as long as in the photo a Gaussian may become where the skin stretches
 BELOW = 0.003  # m under the pixels
 SOFT = 1.2  # px by which the underlay is blurred
 SPACING = {  # m between hidden Gaussians
@@ -53,14 +54,14 @@ NEAR_FACE = 0.006  # m to a point of the face
 INNER_LIPS = (78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308, 324, 318, 402, 317, 14, 87, 178, 88, 95)
 PARTED = 2.2  # px between lips that show teeth
 AWAY = 0.35  # cosine to the view beyond which skin of the body looks away for good
-ARRAYS = ("on", "corners", "above", "form", "opacities", "colours", "pixels", "sides", "origin")
+ARRAYS = ("on", "corners", "above", "form", "longest", "opacities", "colours", "pixels", "sides", "origin")
 
 
 @dataclass(frozen=True)
 class Riding:
-    """n Gaussians on triangles; see `kernels/skinning.carry` for the first four.
+    """n Gaussians on triangles; see `kernels/skinning.carry` for the first five.
 
-    on, corners, above, form  int32 (n,), float32 (n, 3), (n,), (n, 3, 3)
+    on, corners, above, form, longest  int32 (n,), float32 (n, 3), (n,), (n, 3, 3), (n,)
     opacities, colours        float32 (n,), (n, 3)
     pixels                    intp (n,): which pixel of the photo, row by row, one is; -1 for none
     sides                     uint8 (n,): of how many pixels a side: 2 where one is of four, `pixels` the upper left
@@ -72,6 +73,7 @@ class Riding:
     corners: Floats
     above: Floats
     form: Floats
+    longest: Floats
     opacities: Floats
     colours: Floats
     pixels: Indices
@@ -124,7 +126,7 @@ def _pixels(
         on,
         view.weights[y, x],
         np.full(len(x), -BELOW if underlay else 0.0, np.float32),
-        _round(surface, wrapped.posed, on, _rays(lens, x, y), size),
+        *_round(surface, wrapped.posed, on, _rays(lens, x, y), size),
         opacities.astype(np.float32),
         colours[y, x],
         np.full(len(x), -1, np.intp) if underlay else y * seen.matte.shape[1] + x,
@@ -153,7 +155,7 @@ def _fours(surface: Surface, wrapped: Wrapped, colours: Picture, lens: Lens, vie
         fours.on,
         fours.corners,
         fours.above,
-        _round(surface, wrapped.posed, fours.on, _rays(lens, x + 0.5, y + 0.5), size),
+        *_round(surface, wrapped.posed, fours.on, _rays(lens, x + 0.5, y + 0.5), size),
         np.full(len(x), MOST_OPAQUE**2, np.float32),
         (0.25 * (colours[y, x] + colours[y, x + 1] + colours[y + 1, x] + colours[y + 1, x + 1])).astype(np.float32),
         pixels,
@@ -167,8 +169,8 @@ def _rays(lens: Lens, x: Indices | Doubles, y: Indices | Doubles) -> Floats:
     return unit(np.column_stack([(x - lens.x) / lens.focal, (y - lens.y) / lens.focal, np.ones(len(x))]))
 
 
-def _round(surface: Surface, posed: Floats, on: Whole, rays: Floats, size: Floats) -> Floats:
-    """Forms (n, 3, 3) of Gaussians on the triangles `on` that are round, `size` m, seen along `rays`."""
+def _round(surface: Surface, posed: Floats, on: Whole, rays: Floats, size: Floats) -> tuple[Floats, Floats]:
+    """`form` and `longest` of Gaussians on the triangles `on` that are round, `size` m, seen along `rays`."""
     normals = unit(surface.facing(posed)[on])
     slope = np.abs((normals * rays).sum(1)).clip(LEAST_SLOPE, 1)
     axes = flat_axes(normals, rays, size, size / slope, np.full(len(on), FLAT))
@@ -185,15 +187,15 @@ def flat_axes(normals: Floats, towards: Floats, across: Floats, along: Floats, t
     return np.stack([sideways * across[:, None], upwards * along[:, None], normals * thick[:, None]], -1)
 
 
-def in_triangles(surface: Surface, posed: Floats, on: Whole, normals: Floats, axes: Doubles) -> Floats:
-    """`axes` (n, 3, 3) in the frames of their triangles: two edges and the normal."""
+def in_triangles(surface: Surface, posed: Floats, on: Whole, normals: Floats, axes: Doubles) -> tuple[Floats, Floats]:
+    """`axes` (n, 3, 3) in the frames of their triangles, two edges and the normal; how long they may become (n,)."""
     a, b, c = (posed[surface.triangles[on, corner]].astype(np.float64) for corner in range(3))
     frames = np.stack([b - a, c - a, normals], -1)
     flat = np.abs(np.linalg.det(frames)) < 1e-14
     frames[flat] = 1e-3 * np.eye(3)
     form: Floats = np.linalg.solve(frames, axes).astype(np.float32)
     form[flat] = 0
-    return form
+    return form, (LONGER * np.linalg.norm(axes, axis=1).max(1)).astype(np.float32)
 
 
 def _hidden(
@@ -222,7 +224,7 @@ def _hidden(
         on,
         corners,
         (-SUNK - SUNK_SPACINGS * apart * beside[on]).astype(np.float32),
-        in_triangles(surface, wrapped.posed, on, normals, axes),
+        *in_triangles(surface, wrapped.posed, on, normals, axes),
         np.full(len(on), HIDDEN_OPAQUE, np.float32),
         colours,
         np.full(len(on), -1, np.intp),

@@ -100,7 +100,7 @@ def _painted(
     nowhere = np.full(len(on), -1, np.intp)
     return Riding(
         on, corners, np.where(on_hand[on], 0, -BELOW).astype(np.float32),
-        in_triangles(surface, wrapped.posed, on, normals, axes), np.full(len(on), HIDDEN_OPAQUE, np.float32),
+        *in_triangles(surface, wrapped.posed, on, normals, axes), np.full(len(on), HIDDEN_OPAQUE, np.float32),
         colours.astype(np.float32), nowhere, np.ones(len(on), np.uint8), nowhere, len(on),
     )  # fmt: skip
 
@@ -120,14 +120,17 @@ def _fading(model: BodyModel, view: View, painted: Painted, loose: Loose, riding
     """The avatar's own Gaussians of the hand, of the arm where they are not like it, beside it, and astray."""
     hand = np.array([name.startswith(("wrist", "finger", "metacarpal")) for name in model.bones])
     ours, sleeves = model.limb == limb, painted.sleeves
-    stray, zone = (where[0 if limb == LEFT_ARM else 1].reshape(-1) for where in (sleeves.stray, painted.beneath.zone))
+    beneath = painted.beneath
+    stray, zone, between = (
+        where[0 if limb == LEFT_ARM else 1].reshape(-1) for where in (sleeves.stray, beneath.zone, beneath.between)
+    )
     near = cv2.distanceTransform((~view.shown).astype(np.uint8), cv2.DIST_L2, 5).reshape(-1)
     beside: Mask = near[loose.origin] < FRINGE
     carrier = loose.carried_by[:, 0]
     rings = _ring_of_bones(model, sleeves)
     odd = np.abs(loose.colours - rings[carrier]).sum(-1) > UNLIKE
     nearer = _nearer(model, view, limb).reshape(-1)[loose.origin]
-    of_loose = ours[carrier] & (hand[carrier] | beside | odd | stray[loose.origin])
+    of_loose = ours[carrier] & (hand[carrier] | beside | odd | (stray | between)[loose.origin])
     of_loose |= ~ours[carrier] & (nearer | zone[loose.origin])
     first = model.triangles[riding.on, 0]
     on_arm, seen = model.vertex_limb[first] == limb, riding.origin >= 0
