@@ -206,7 +206,7 @@ def _hidden(
     inside = np.isin(model.part[triangles[:, 0]], (UPPER_TEETH, LOWER_TEETH, TONGUE))
     inside |= (model.masks["inside_mouth"][triangles] > 0.5).any(1)  # expressions draw it: see expression.py
     facing, spacing = surface.facing(wrapped.posed), _spacing(model, wrapped, lens)
-    area = np.linalg.norm(facing, axis=1) / 2
+    area = np.maximum(*(np.linalg.norm(surface.facing(one), axis=1) / 2 for one in (wrapped.posed, wrapped.rest)))
     wanted = ~painted.visible[triangles].all(1) & ~inside
     away = (unit(facing) * unit(wrapped.posed[triangles].mean(1))).sum(1) > AWAY
     away &= model.vertex_limb[triangles[:, 0]] > NECK  # what turns shows its back

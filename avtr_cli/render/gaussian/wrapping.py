@@ -18,10 +18,10 @@ from avtr_cli.kernels import skinning
 from avtr_cli.perception.body import SeenBody
 from avtr_cli.render.gaussian.body_model import (
     HEAD,
-    LEFT_ARM,
     LEFT_EYE,
     LOWER_TEETH,
     NECK,
+    RIGHT_ARM,
     RIGHT_EYE,
     SKIN,
     TONGUE,
@@ -47,7 +47,7 @@ LIKE, LIKE_SOFT, LIKE_FAR = (
     0.35,
 )  # vertices whose edge is seen, m: what the edge behind a hand is guessed from
 INWARDS, OUTWARDS = 0.08, 0.16  # units by which the outline looks for the matte's edge
-LEAST, MOST, MOST_LIMB = -0.03, 0.09, 0.06  # m by which it moves
+LEAST, MOST, MOST_LEG = -0.03, 0.09, 0.06  # m by which it moves
 FIRM, FOLLOWED = 0.6, 0.8  # share of the outline in the spread, and of the spread that is followed
 BLOCKS = np.array([0, 0, 0, 1, 2, 3, 3])  # of limbs: head and trunk, each arm, legs
 BODY = (0, 3)  # of BLOCKS: what arms hang beside
@@ -142,7 +142,7 @@ def _to_outline(
     outside = (matte <= 0.5).astype(np.uint8)
     inside = cv2.distanceTransform(solid, cv2.DIST_L2, 5) - cv2.distanceTransform(outside, cv2.DIST_L2, 5)
     free = 1 - locked
-    limits = np.where(model.vertex_limb >= LEFT_ARM, MOST_LIMB, MOST)
+    limits = np.where(model.vertex_limb > RIGHT_ARM, MOST_LEG, MOST)
     for _ in range(ROUNDS):
         normals = surface.normals(posed)
         which, offset = _offsets(model, surface, posed, normals, lens, inside, size, locked)
