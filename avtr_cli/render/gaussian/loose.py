@@ -12,10 +12,12 @@ import cv2
 import numpy as np
 from scipy.spatial import cKDTree
 
-from avtr_cli.core.arrays import Doubles, Floats, Indices, Mask, Picture
+from avtr_cli.core.arrays import Doubles, Floats, Indices, Labels, Mask, Picture
 from avtr_cli.perception.body import SeenBody
+from avtr_cli.render.gaussian.body_model import TRUNK as TRUNK_LIMB
 from avtr_cli.render.gaussian.body_model import UPPER_TEETH, BodyModel, Whole
 from avtr_cli.render.gaussian.fitting import Lens
+from avtr_cli.render.gaussian.hair import follows_head
 from avtr_cli.render.gaussian.surface import View, blended
 from avtr_cli.render.gaussian.wrapping import BLOCKS, Wrapped
 
@@ -29,6 +31,7 @@ FRONT, BACK = 0.5, 1.5  # px across: standard deviations
 DEEP, LEAST_DEEP = 0.25, 0.6  # of the thickness, px: so that the sheets close seen from the side
 DARKER, OPAQUE, SOLID = 0.9, 0.97, 0.9
 TRUNK, LEGS = 0, 3  # of BLOCKS
+HANGS, HANGS_BY, HANGS_SOFT = 0.3, 40, 8.0  # of the matte that may be hair; px of the outline that carry it; px
 
 
 @dataclass(frozen=True)
@@ -69,6 +72,8 @@ def loosen(
     for k in range(NEIGHBOURS):
         own += weights[:, k, None] * shares[which[:, k]]
         depth += weights[:, k] * view.depth[edge_y, edge_x][which[:, k]]
+    _hang(model, own, shares, follows_head(model, view, clean, seen.matte > HANGS, seen.face)[y, x], (y, x),
+          (edge_y, edge_x), model.vertex_limb[carriers])  # fmt: skip
     tooth = teeth[y, x] & view.shown[y, x]
     own[tooth] = 0
     own[tooth, model.bone("head")] = 1
@@ -103,6 +108,27 @@ def loosen(
         np.concatenate([y * view.which.shape[1] + x, np.full(int(even.sum()), -1)]).astype(np.intp),
         (y[both] * view.which.shape[1] + x[both]).astype(np.intp),
     )
+
+
+def _hang(
+    model: BodyModel, own: Floats, shares: Floats, head: Floats, pixels: tuple[Indices, Indices],
+    edge: tuple[Indices, Indices], limb: Labels,
+) -> None:  # fmt: skip
+    """Give what `own` (n, J) has of hair its share of the `head` (n,), and the rest to the trunk's outline near by.
+
+    `shares` (e, J) and `limb` (e,) are those of the outline's pixels `edge`.
+    """
+    hair, trunk = np.flatnonzero(head >= 0), np.flatnonzero(limb == TRUNK_LIMB)
+    if not len(hair) or not len(trunk):
+        return
+    places = np.column_stack([axis[hair] for axis in pixels])
+    far, near = cKDTree(np.column_stack([axis[trunk] for axis in edge])).query(places, k=min(HANGS_BY, len(trunk)))
+    far, near = far.reshape(len(hair), -1), trunk[near.reshape(len(hair), -1)]
+    weights = 1 / (far + HANGS_SOFT) ** 2
+    weights /= weights.sum(1, keepdims=True)
+    body = (weights[..., None] * shares[near]).sum(1)
+    own[hair] = (1 - head[hair, None]) * body
+    own[hair, model.bone("head")] += head[hair]
 
 
 def _at_rest(maps: Floats, places: Doubles, across: Doubles, deep: Doubles) -> tuple[Floats, Floats]:

@@ -28,6 +28,7 @@ from avtr_cli.render.gaussian.body_model import (
     BodyModel,
 )
 from avtr_cli.render.gaussian.fitting import Lens
+from avtr_cli.render.gaussian.hair import hair_colour
 from avtr_cli.render.gaussian.hand_colours import hand_colours, like_skin
 from avtr_cli.render.gaussian.sleeves import INSIDE, Sleeves, tell_sleeves
 from avtr_cli.render.gaussian.surface import Surface, View, unit
@@ -112,7 +113,9 @@ def paint(
     known = shown | behind | under
     colours = np.where(known[:, None], own_colours * np.where(behind, BACK, 1)[:, None], 0).astype(np.float32)
     scalp = (model.vertex_limb == HEAD) & ~shown & (model.part == SKIN) & (near < 0.5) & (wrapped.from_face > 0.03)
-    hair = _hair(clean, solid, seen.face, limb_there == HEAD)
+    hair = hair_colour(clean, solid, seen.face)
+    if hair is None:
+        hair = np.median(clean[solid & (limb_there == HEAD)], axis=0) if scalp.any() else skin
     colours[scalp] = HAIR * hair
     known |= scalp
     mirrored = ~known & shown[model.mirror]
@@ -157,20 +160,6 @@ def _thin_parts(model: BodyModel, view: View) -> tuple[Mask, Mask]:
     parts = (head, hands, view.shown & ~head & ~hands)
     nearest = np.argmin([cv2.distanceTransform((~of).astype(np.uint8), cv2.DIST_L2, 5) for of in parts], axis=0)
     return nearest == 0, nearest == 1
-
-
-def _hair(clean: Picture, solid: Mask, face: Points, on_head: Mask) -> Colour:
-    """The median colour above the forehead; of the head where nothing is seen there."""
-    height, width = solid.shape
-    top, up = face[10, :2], face[10, :2] - face[152, :2]
-    up = up / np.linalg.norm(up)
-    wide = float(np.linalg.norm(face[454, :2] - face[234, :2]))
-    y, x = np.mgrid[:height, :width].astype(np.float32)
-    above = (x - top[0]) * up[0] + (y - top[1]) * up[1] > 0.08 * wide
-    hair = solid & above & (np.hypot(x - top[0], y - top[1]) < 0.9 * wide)
-    if hair.sum() <= 20:
-        hair = solid & on_head
-    return np.asarray(np.median(clean[hair], axis=0)) if hair.any() else np.full(3, 0.3)
 
 
 def _spread(surface: Surface, model: BodyModel, colours: Floats, known: Mask, shown: Mask) -> None:
