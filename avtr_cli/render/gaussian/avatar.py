@@ -119,7 +119,7 @@ def make_avatar(
     turned, placed = posed(model, wrapped.heads, fit.turns, fit.shift)
     arms = measure_arms(model, wrapped, turned, placed, seen, fit.lens, view)
     riding = ride(model, surface, wrapped, seen, painted, fit.lens, view)
-    loose = loosen(model, wrapped, maps, seen, painted.clean, fit.lens, view, teeth, LEAST_MATTE)
+    loose = loosen(model, wrapped, maps, seen, painted, fit.lens, view, teeth, LEAST_MATTE)
     avatar = BodyAvatar(
         fit=fit,
         heads=wrapped.heads,

@@ -37,6 +37,7 @@ AT_EDGE = 2.0  # px from an arm's outline within which the photo's pixels may be
 SKIN_NOISE = 0.012  # of a hand's colour
 NAILS = 1.08  # times the hand's colour
 SLEEVE = (0.012, 0.03)  # m from the wrist along the hand over which the photo's colours become the hand's
+TORN = 0.02  # share that an arm has in what lies between it and the body, from which that goes when the arm leaves
 FRINGE = 3.5  # px beside an arm whose pixels fade too: they would hang in the air as threads
 FLOOR, LIT, LIGHT = 0.86, 0.20, np.array([-0.25, -0.6, -0.76])  # Lambert's: brightness, and from where
 OPACITY_LEFT = 1e-3  # below which a Gaussian is not drawn
@@ -130,8 +131,9 @@ def _fading(model: BodyModel, view: View, painted: Painted, loose: Loose, riding
     rings = _ring_of_bones(model, sleeves)
     odd = np.abs(loose.colours - rings[carrier]).sum(-1) > UNLIKE
     nearer = _nearer(model, view, limb).reshape(-1)[loose.origin]
-    of_loose = ours[carrier] & (hand[carrier] | beside | odd | (stray | between)[loose.origin])
-    of_loose |= ~ours[carrier] & (nearer | zone[loose.origin])
+    torn = (ours[loose.carried_by] & (loose.shares > TORN)).any(1) & between[loose.origin]
+    of_loose = ours[carrier] & (hand[carrier] | beside | odd | stray[loose.origin])
+    of_loose |= torn | (~ours[carrier] & (nearer | zone[loose.origin]))
     first = model.triangles[riding.on, 0]
     on_arm, seen = model.vertex_limb[first] == limb, riding.origin >= 0
     unlike = np.abs(riding.colours - sleeves.ring[first]).sum(-1) > UNLIKE
