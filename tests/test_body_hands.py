@@ -13,7 +13,7 @@ from avtr_cli.perception.pose import Pose
 from avtr_cli.render.gaussian.body_model import COMPONENTS, shipped_body
 from avtr_cli.render.gaussian.hand_colours import hand_colours
 from avtr_cli.render.gaussian.hand_size import SEEN_LONGER, USUAL, _beside_face, with_own_hands
-from avtr_cli.render.gaussian.sleeves import Sleeves
+from avtr_cli.render.gaussian.sleeves import Sleeves, _rings
 
 SKIN, CLOTH, GREY = np.array([0.8, 0.6, 0.5]), np.array([0.1, 0.15, 0.4]), np.array([0.4, 0.42, 0.45])
 HEIGHT, WIDTH = 80, 100
@@ -129,3 +129,13 @@ def test_a_hand_that_is_nearer_only_looks_large():
     near = seen(L=hand(75, 1.4 * FACE_TALL))
     got = _beside_face(model, with_own_hands(model, shape, placed(0.8), near))
     assert got == pytest.approx(0.8 * 1.4 * SEEN_LONGER, abs=0.01)
+
+
+@pytest.mark.parametrize(("sleeve", "cuff", "kept"), [(SKIN, [0.9, 0.9, 0.95], False), (CLOTH, [0.9, 0.9, 0.95], True)])
+def test_a_skirt_beside_a_bare_wrist_is_no_cuff_and_a_cuff_is_one(sleeve, cuff, kept):
+    along = np.linspace(0, 2, 400)
+    seen_there = np.where((along > 1.8)[:, None], cuff, sleeve)
+    every = np.ones(400, bool)
+    rings = _rings(along.astype(np.float32), seen_there.astype(np.float32), every, every, SKIN)
+    np.testing.assert_allclose(rings[-1], cuff if kept else sleeve, atol=1e-3)
+    np.testing.assert_allclose(rings[200], sleeve, atol=1e-3)

@@ -19,7 +19,7 @@ ANY_LIGHT = (0.3, 2.2)  # the same of a hand that was found: it may be in the su
 BONES = tuple((0 if k % 4 == 1 else k - 1, k) for k in range(1, 21))  # of a hand's points
 ALONG = (0.1, 0.3, 0.5, 0.7, 0.9)  # of each bone, that is looked at
 ENOUGH, GLOVED = 15, 0.25  # samples; share of skin among those of a hand, below which it has a glove
-AS_LIT, MOST_LIT = 1.0, 1.45  # of the face's brightness that a hand has at least; times its own at most
+AS_LIT, MOST_LIT = 1.0, 1.7  # of the face's brightness that a hand has at least; times its own at most
 FACES = 0.5  # share of the face's hue in a hand's
 BARE_WRIST, WRIST_LIT = (1.4, 1.9), 1.2  # of `Sleeves.along`; times as bright as a bare forearm a hand is at most
 IN_SHADE = 0.85  # of the other hand's brightness, below which one hand takes its colour

@@ -17,7 +17,6 @@ from avtr_cli.render.gaussian.fitting import Lens
 from avtr_cli.render.gaussian.lifting import (
     HIDDEN_FLAT,
     HIDDEN_OPAQUE,
-    NOISE,
     WIDTH,
     Riding,
     flat_axes,
@@ -34,7 +33,7 @@ SPACING, ARM_SPACING, FINEST = 0.003, 0.0045, 0.7  # m between Gaussians of hand
 FROM = 0.45  # of `Sleeves.along`: nearer to the shoulder the photo's own arm stays
 BELOW = 0.002  # m that a painted arm lies under the photo's
 AT_EDGE = 2.0  # px from an arm's outline within which the photo's pixels may be the background's
-SKIN_NOISE = 0.012  # of a hand's colour
+GRAIN = 0.012  # of the colour
 NAILS = 1.08  # times the hand's colour
 SLEEVE = (0.012, 0.03)  # m from the wrist along the hand over which the photo's colours become the hand's
 TORN = 0.02  # share that an arm has in what lies between it and the body, from which that goes when the arm leaves
@@ -93,8 +92,7 @@ def _painted(
     wanted = np.linalg.norm(facing, axis=1) / 2 / spacing**2 * (on_hand | of_arm)
     on, corners = samples(wanted, np.zeros(len(triangles), bool), random)
     colours = (_colours(model, wrapped, painted, limb)[triangles[on]] * corners[..., None]).sum(1)
-    grain = np.where(on_hand[on], SKIN_NOISE, NOISE)[:, None]
-    colours = (colours * (1 + grain * random.standard_normal((len(on), 1)))).clip(0, 1)
+    colours = (colours * (1 + GRAIN * random.standard_normal((len(on), 1)))).clip(0, 1)
     normals, wide = unit(facing[on]), WIDTH * spacing[on]
     up = np.tile(np.array([0, 0, 1], np.float32), (len(on), 1))
     axes = flat_axes(normals, up, wide, wide, np.full(len(on), HIDDEN_FLAT))
