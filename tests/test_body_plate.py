@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from avtr_cli.core.folders import cache_folder
 from avtr_cli.kernels import compiling
-from avtr_cli.render.gaussian.completion import complete as complete_from
+from avtr_cli.render.completion import complete as complete_from
 from avtr_cli.render.gaussian.plate import FAR, behind_person
 
 

@@ -12,8 +12,8 @@ import cv2
 import numpy as np
 
 from avtr_cli.core.arrays import Labels, Mask, Matte, Picture
+from avtr_cli.render.completion import complete
 from avtr_cli.render.gaussian.body_model import LEFT_ARM, LEFT_LEG, NECK, RIGHT_ARM, RIGHT_LEG, TRUNK, BodyModel
-from avtr_cli.render.gaussian.completion import complete
 from avtr_cli.render.gaussian.gaps import WIDEST, lies_between
 from avtr_cli.render.gaussian.sleeves import ARMS, Sleeves
 from avtr_cli.render.gaussian.surface import View

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from avtr_cli.core.arrays import Image, Matte
-from avtr_cli.render.gaussian.completion import complete
+from avtr_cli.render.completion import complete
 
 HIDES = 0.1  # of the matte: what lies behind such pixels is made up
 MARGIN, FADES = 7, (2, 5)  # px around them likewise; px from the matte at which the photo comes back, and over which

@@ -7,15 +7,18 @@ which smooth colours know nothing.
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
 from avtr_cli.core.arrays import Floats, Mask, Picture
-from avtr_cli.kernels import patches
+from avtr_cli.core.folders import cache_folder
+from avtr_cli.core.logs import NOTICE
+from avtr_cli.kernels import compiling, patches
 from avtr_cli.kernels.compiling import Counts
-from avtr_cli.render.split import fill_hole
+from avtr_cli.render.filling import fill_hole
 
 SMALLEST, THIN = 40, 4  # px: a side of the smallest picture; half the width of a hole that is thin enough to begin with
 ROUNDS = (8, 5, 3, 2)  # of searching and voting, from the smallest size on; the last for all larger ones
@@ -26,7 +29,13 @@ SOFT, SOFT_LAST = 0.3, 0.1  # see `patches.vote`
 DOUBTED = 0.85  # per 96th of the picture: how much less a guess is believed, the deeper it is in the hole
 LEAST_TRUST = 0.02
 LAYERED = 6  # times as far, aside, as up and down that smooth colours go on
+logger = logging.getLogger(__name__)
 FEW = 60  # patches outside below which a size has nothing to copy
+
+
+def ready() -> None:
+    """Have the loops at hand; needed once before `complete`. Anything may be raised where Numba does not work."""
+    compiling.load(cache_folder() / "kernels", lambda said: logger.log(NOTICE, said), {patches.__name__})
 
 
 def complete(picture: Picture, hole: Mask, source: Mask, far: tuple[float, float]) -> Picture:
