@@ -52,10 +52,10 @@ def _liveliness(picture: Picture, where: Mask, unit: float) -> float:
 
 def _in_patches(smooth: Picture, hidden: Mask, hole: Mask) -> Picture:
     """`hole` filled with patches of what is not `hidden`; the rest is left smooth."""
-    from avtr_cli.render.completion import complete, ready  # they need Numba, and time to load
+    from avtr_cli.render.completion import QUICK, complete, ready  # they need Numba, and time to load
 
     ready()
-    filled: Picture = 255 * complete(smooth / 255, hole, ~hidden, FAR)
+    filled: Picture = 255 * complete(smooth / 255, hole, ~hidden, FAR, QUICK)
     return filled
 
 

@@ -21,9 +21,7 @@ from avtr_cli.kernels.compiling import Counts
 from avtr_cli.render.filling import fill_hole
 
 SMALLEST, THIN = 40, 4  # px: a side of the smallest picture; half the width of a hole that is thin enough to begin with
-ROUNDS = (8, 5, 3, 2)  # of searching and voting, from the smallest size on; the last for all larger ones
-SWEEPS = (4, 3, 2, 2)
-FINEST_ROUNDS, FINEST_SWEEPS, FINEST_RADIUS = 1, 2, 2  # at the photo's own size, where only neighbours are asked
+FINEST_RADIUS = 2  # px: at the picture's own size only neighbours are asked
 LIGHTER = 0.04  # of 1: by which a patch may be made lighter or darker to suit
 SOFT, SOFT_LAST = 0.3, 0.1  # see `patches.vote`
 DOUBTED = 0.85  # per 96th of the picture: how much less a guess is believed, the deeper it is in the hole
@@ -33,12 +31,30 @@ logger = logging.getLogger(__name__)
 FEW = 60  # patches outside below which a size has nothing to copy
 
 
+@dataclass(frozen=True)
+class Effort:
+    """How long to search: rounds of searching and voting, and sweeps in each, at the smallest size, the next, and so on.
+
+    The last is for all larger ones; `finest` for the picture's own size.
+    """
+
+    rounds: tuple[int, ...] = (8, 5, 3, 2)
+    sweeps: tuple[int, ...] = (4, 3, 2, 2)
+    finest: tuple[int, int] = (1, 2)
+
+
+THOROUGH, QUICK = Effort(), Effort((6, 4, 2, 1), (3, 2, 2, 1), (1, 1))
+"""Quick takes half as long; wide holes are a little rougher in their middle."""
+
+
 def ready() -> None:
     """Have the loops at hand; needed once before `complete`. Anything may be raised where Numba does not work."""
     compiling.load(cache_folder() / "kernels", lambda said: logger.log(NOTICE, said), {patches.__name__})
 
 
-def complete(picture: Picture, hole: Mask, source: Mask, far: tuple[float, float]) -> Picture:
+def complete(
+    picture: Picture, hole: Mask, source: Mask, far: tuple[float, float], effort: Effort = THOROUGH
+) -> Picture:
     """`picture` float32 (H, W, 3), 0 .. 1, with the pixels of `hole` (H, W) made up of patches of `source` alone.
 
     What is in neither is not asked. `far` is what a patch costs, as a square of a colour, that is as far up or down,
@@ -54,11 +70,11 @@ def complete(picture: Picture, hole: Mask, source: Mask, far: tuple[float, float
     for number, size in enumerate(sizes):
         level = _Level(size, far) if level is None else level.finer(size)
         finest = number == len(sizes) - 1 and number > 0
-        at = min(number, len(ROUNDS) - 1)
+        at = min(number, len(effort.rounds) - 1)
         if finest:
-            level.work(FINEST_ROUNDS, FINEST_SWEEPS, FINEST_RADIUS)
+            level.work(*effort.finest, FINEST_RADIUS)
         else:
-            level.work(ROUNDS[at], SWEEPS[at], max(size.hole.shape))
+            level.work(effort.rounds[at], effort.sweeps[at], max(size.hole.shape))
     assert level is not None
     level.vote(SOFT_LAST)
     return level.filled.clip(0, 1)
