@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from avtr_cli.core.arrays import Floats
 from avtr_cli.core.config import RenderConfig
 from avtr_cli.core.motion_space import CONTROLS
 from avtr_cli.evaluation.mesh import face as renderer_face
@@ -16,7 +17,7 @@ from avtr_cli.evaluation.mesh import picture as renderer_picture
 from avtr_cli.evaluation.mesh import workings as renderer_workings
 from avtr_cli.evaluation.mesh.lip_band import LipBand
 from avtr_cli.evaluation.mesh.renderer import BOUNDS, kept_share, renderer_table
-from avtr_cli.evaluation.mesh.studio import Studio
+from avtr_cli.evaluation.mesh.studio import Studio, command
 from avtr_cli.perception.portrait import find_portrait
 from avtr_cli.perception.template import template
 from avtr_cli.perception.topology import CHIN, EYES, INNER_LOWER_LIP, INNER_UPPER_LIP, MOUTH_CORNERS
@@ -176,6 +177,21 @@ def test_a_smiling_photo_speaks_with_less_of_its_smile():
     row[CONTROLS.index("jawOpen")] = 0.5
     assert read_controls(row, 0, 0, smiling).weights[smile] < -0.3
     assert read_controls(row, 0, 0, UNCALIBRATED).weights[smile] == 0
+
+
+def test_a_smiling_photo_s_mouth_keeps_its_width_from_one_syllable_to_the_next():
+    smiling = Calibration(np.eye(3), smile=1.0)
+    stretch, pucker = SHAPES.index("mouthStretchLeft"), SHAPES.index("mouthPucker")
+
+    def weights(**wanted: float) -> Floats:
+        return read_controls(command(**wanted), 0, 0, smiling).weights
+
+    half, wide = weights(jawOpen=0.12, mouthUpperUp=0.3, mouthLowerDown=0.3), weights(jawOpen=0.6)
+    assert half[stretch] == pytest.approx(wide[stretch], abs=0.1)
+    assert wide[stretch] < -0.3
+    rounded = weights(jawOpen=0.1, mouthPucker=1.0)  # narrow enough by itself
+    assert rounded[stretch] == 0
+    assert rounded[pucker] == 1
 
 
 def test_a_picture_without_a_face_leaves_everything_uncalibrated():

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 
+from avtr_cli.core.arrays import Points
 from avtr_cli.core.motion_space import CONTROLS
 from avtr_cli.core.shipped import shipped_folder
 from avtr_cli.kernels import thinplate
@@ -28,7 +29,16 @@ from avtr_cli.render.mesh import teeth
 from avtr_cli.render.mesh.controls import read_controls, seal_weights
 from avtr_cli.render.mesh.field import FieldBasis, displacement, prepare_field
 from avtr_cli.render.mesh.inverse import invert, lips_in_frame, mend_folds, residual
-from avtr_cli.render.mesh.shapes import JAW_DROP, LOWER, SHAPES, UPPER, agree_where_shared, layer_points, shape_deltas
+from avtr_cli.render.mesh.shapes import (
+    JAW_DROP,
+    LOWER,
+    SHAPES,
+    UPPER,
+    agree_where_shared,
+    layer_points,
+    lip_thickness,
+    shape_deltas,
+)
 from avtr_cli.render.mesh.stage import Stage, crop_stage
 from avtr_cli.render.split import _grown, fill_hole, oversample, split_layers
 
@@ -99,6 +109,33 @@ def test_the_seals_close_what_jaw_and_photo_open():
     top = points[upper, 1] + sum(w * deltas[UPPER, SHAPES.index(n), upper, 1] for n, w in weights.items())
     bottom = points[lower, 1] + sum(w * deltas[LOWER, SHAPES.index(n), lower, 1] for n, w in weights.items())
     assert (bottom - top < 0.02).all()
+
+
+def pursed(head: Points) -> tuple[float, float, float]:
+    """Width of the mouth and thickness of both lips of a pursed `head`, in shares of those at rest."""
+    deltas = shape_deltas(head)[:, SHAPES.index("mouthPucker")]
+    moved = head.copy()
+    for layer, lip in ((UPPER, OUTER_UPPER_LIP + INNER_UPPER_LIP), (LOWER, OUTER_LOWER_LIP + INNER_LOWER_LIP)):
+        moved[list(lip)] = (head + deltas[layer])[list(lip)]
+    wide, wider = (float(np.ptp(of[list(MOUTH_CORNERS), 0])) for of in (moved, head))
+    return wide / wider, *(now / was for now, was in zip(lip_thickness(moved), lip_thickness(head), strict=True))
+
+
+def test_pursed_lips_are_narrow_and_full_and_the_more_so_the_wider_and_thinner_they_were():
+    usual = template().points.copy()
+    wide = usual.copy()
+    lips = [*OUTER_UPPER_LIP, *OUTER_LOWER_LIP, *INNER_UPPER_LIP, *INNER_LOWER_LIP]
+    wide[lips, 0] *= 1.25
+    thin = usual.copy()
+    for outer, inner in ((OUTER_UPPER_LIP, INNER_UPPER_LIP), (OUTER_LOWER_LIP, INNER_LOWER_LIP)):
+        thin[list(outer), 1] = 0.5 * (thin[list(outer), 1] + thin[list(inner), 1])
+    width, upper, lower = pursed(usual)
+    assert 0.5 < width < 0.7
+    assert 1.15 < upper < 1.6
+    assert 1.1 < lower < 1.5
+    assert pursed(wide)[0] < width - 0.03
+    assert pursed(thin)[1] > upper + 0.3
+    assert pursed(thin)[2] > lower + 0.2
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from avtr_cli.evaluation.motion.face import lip_aperture
 from avtr_cli.motion import gestures
 from avtr_cli.motion.gestures import CURVES
 from avtr_cli.motion.lmfm import decisions, person, voicing
-from avtr_cli.motion.lmfm.articulation import FACE, MOUTH, Manner, compose, from_photo
+from avtr_cli.motion.lmfm.articulation import FACE, MOUTH, MOUTH_GAINS, Manner, compose, from_photo
 from avtr_cli.motion.lmfm.checkpoint import SHIPPED
 from avtr_cli.motion.lmfm.generator import LmfmGenerator
 
@@ -60,6 +60,17 @@ def column(name):
 def test_lips_close_at_a_bilabial_however_expressive_the_face(expressiveness):
     values = spoken(bilabial=torch.ones(10), manner=Manner(face=expressiveness))
     assert lip_aperture(values.numpy()).max() < 0.0
+
+
+def test_lips_go_wider_and_narrower_than_the_weights_say_and_never_beyond_what_is_drawn():
+    said = torch.tensor([0.4 if name in MOUTH_GAINS else 0.0 for name in MOUTH])
+    values = spoken(mouth=said.expand(10, -1).clone())
+    for name, gain in MOUTH_GAINS.items():
+        drawn = f"mouth{name.title()}"
+        column = CONTROLS.index(drawn if drawn in CONTROLS.channels else f"{drawn}Left")
+        assert values[:, column].numpy() == pytest.approx(0.4 * gain)
+        assert gain > 1
+    assert float(spoken(mouth=torch.ones(10, len(MOUTH))).max()) <= 1
 
 
 def test_a_silent_avatar_has_its_mouth_exactly_at_rest():

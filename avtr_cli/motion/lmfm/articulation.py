@@ -31,6 +31,9 @@ POSTURE_GAIN = 1.15  # brings the head's speed at rest to 1.5-3 deg/s
 TALK_GAINS = {"talkPitch": 0.91, "talkYaw": 0.84, "talkRoll": 1.05, "talkY": 1.1, "talkBrow": 1.65}
 """Factors of what the weights say, by which spreads over seven seeds are those of people's tracks."""
 _GAINS = [TALK_GAINS.get(name, 1.0) for name in FACE]
+MOUTH_GAINS = {"stretch": 1.35, "pucker": 1.15}
+"""The same for what makes the mouth wide or narrow: of what hearing does not tell, a mean is learned, which is flat."""
+_MOUTH_GAINS = [MOUTH_GAINS.get(name, 1.0) for name in MOUTH]
 VOR = 1.0  # share of a head turn that the eyes take back to stay on the camera
 BROW_PER_DEGREE = 0.05  # brow weight a degree: brows rise as the head goes up (r -.3 in people's tracks)
 BROW_INNER, BROW_OUTER, BROW_DOWN = 0.75, 1.0, 0.7  # of a raise as one: more within would look worried
@@ -161,7 +164,7 @@ def _speak(
     parted: float,
 ) -> dict[str, Tensor]:
     """The mouth's open shapes with the closures on top; returns what `close_lips` made of them."""
-    open_mouth = mouth.clamp(0, 1)
+    open_mouth = (mouth * mouth.new_tensor(_MOUTH_GAINS)).clamp(0, 1)
     jaw, shut = from_photo(soft_jaw(open_mouth[:, 0] * expressiveness), parted)
     open_mouth = open_mouth * (activity * expressiveness).unsqueeze(-1)
     open_mouth[:, 0] = jaw * activity

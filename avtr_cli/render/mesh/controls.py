@@ -24,15 +24,22 @@ FURTHEST = (18.0, 26.0, 20.0)
 CAMERA_DISTANCE = 7.0  # EO from the camera to the head: about 65 cm, as on a video call
 BREATH_HZ = 0.23  # about 14 breaths a minute
 BREATH_LIFT = 0.016  # EO that the shoulders rise from the mean
-# What a photo's own broad smile gives up while it speaks: of the smile, and of the gap between its lips.
-SPEAKING_SMILE, SPEAKING_TEETH = 0.65, 0.1
+# What a photo's own broad smile gives up while it speaks: of the smile, of its width, and of the gap between its lips.
+SPEAKING_SMILE, SPEAKING_STRETCH, SPEAKING_TEETH = 0.65, 0.45, 0.1
+# A mouth speaks by so much for a weight of each: in full at an opening that is common in speech, for a smile that came
+# back between two syllables would make the mouth wider and narrower all the time.
+SPEAKS = {"jawOpen": 4.0, "mouthUpperUp": 0.5, "mouthLowerDown": 0.5, "mouthFunnel": 1.5, "mouthPucker": 1.5}
+SPEAKS_SHUT = 3.0  # the same for mouthClose
 PURSED = 0.9  # share of the photo's gap between the lips that a full pucker closes
 _JAW_DRIVEN = [SHAPES.index("jawOpen"), SHAPES.index("sealJaw")]
 _BROWS = [index for index, name in enumerate(SHAPES) if name.startswith(("brow", "cheekSquint"))]
 _SMILES = [SHAPES.index("mouthSmileLeft"), SHAPES.index("mouthSmileRight")]
+_STRETCHES = [SHAPES.index("mouthStretchLeft"), SHAPES.index("mouthStretchRight")]
+_SPEAKS = np.array(
+    [next((by for name, by in SPEAKS.items() if shape.startswith(name)), 0.0) for shape in SHAPES], np.float32
+)
 _PUCKER = SHAPES.index("mouthPucker")
 _SEAL_PHOTO = SHAPES.index("sealPhoto")
-_ROUNDING = [SHAPES.index("mouthFunnel"), SHAPES.index("mouthPucker")]
 
 
 _TURN, _SHIFT, _NEAR, _FAR = math.pi, 4.0, -2.0, 50.0  # radians; EO aside, towards the camera and away from it
@@ -118,10 +125,10 @@ def read_controls(
 def _temper_photo(weights: Floats, mouth_close: float, photo_smile: float) -> None:
     """The photo's own mouth taken back: pursed lips meet, and a smile neither grins nor gapes through speech."""
     smiles = weights[_SMILES]
-    rounded = float(np.clip(weights[_ROUNDING], 0, 1).sum())
-    speaking = min(1.0, 2.5 * max(float(weights[_JAW_DRIVEN[0]]), 0.0) + rounded + 2 * max(mouth_close, 0.0))
+    speaking = min(1.0, float(_SPEAKS @ np.clip(weights, 0, 1)) + SPEAKS_SHUT * max(mouth_close, 0.0))
     relaxed = photo_smile * speaking
     weights[_SMILES] = np.where(smiles > 0, smiles * (1 - 0.35 * photo_smile), smiles) - SPEAKING_SMILE * relaxed
+    weights[_STRETCHES] -= SPEAKING_STRETCH * relaxed * (1 - min(max(float(weights[_PUCKER]), 0.0), 1.0))
     # Lips that are pursed meet, though the photo has them parted, unless the jaw parts them.
     pursed = PURSED * step(float(weights[_PUCKER]), 0.2, 0.8) * (1 - step(float(weights[_JAW_DRIVEN[0]]), 0.0, 0.35))
     weights[_SEAL_PHOTO] = max(float(weights[_SEAL_PHOTO]), SPEAKING_TEETH * relaxed, pursed)

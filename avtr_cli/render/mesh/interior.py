@@ -162,9 +162,9 @@ def look(interior: Interior, geometry: Geometry, controls: Controls) -> Look:
         lower_light=1.0 if own_lower else 1 + BARED_LIT * bared,  # the photo's own are lit already
         upper_edge=0.0 if own_upper else interior.upper_lip + UPPER_TEETH_DOWN + UPPER_TEETH_MORE * opened,
         # Rounded lips stand in front of the teeth and shade them. The photo's own teeth are shown as they were lit.
-        upper_dark=0.34 if own_upper else 0.28,
-        upper_lit=0.99 if own_upper else 0.62,
-        shaded=0.20 * rounded,
+        upper_dark=0.34 if own_upper else 0.30,
+        upper_lit=0.99 if own_upper else 0.67,
+        shaded=(0.45 if own_upper else 0.28) * rounded,
     )
 
 
@@ -208,7 +208,8 @@ def draw_interior(
 def _bared(controls: Controls) -> float:
     """0 .. 1: how far the lower lip is drawn off its teeth."""
     weights = controls.weights
-    return step(float(weights[LOWERED].mean() + STRETCH_BARES * weights[STRETCHED].mean()), 0.0, BARED)
+    stretched = max(float(weights[STRETCHED].mean()), 0.0)
+    return step(float(weights[LOWERED].mean()) + STRETCH_BARES * stretched, 0.0, BARED)
 
 
 def _ambient(gap: Tensor, reach: int) -> Tensor:

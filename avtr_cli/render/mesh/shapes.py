@@ -42,6 +42,11 @@ JAW_DROP = 0.36  # EO that the lower lip's centre falls at jawOpen 1: 33 mm
 BROW_PEAKS = (105, 334)  # the highest points of their upper edges
 LAYERS = UPPER, LOWER = 0, 1
 RAISE = 1.22  # times the travel of the brows that ARKit's own head has: people raise them by up to a tenth of an EO
+ROUND_WIDTH = 0.32  # EO between the corners of pursed lips
+ROUNDED_BY = (0.34, 0.45)  # share of a mouth's width that pursing takes, at least and at most
+LIPS = (0.068, 0.10)  # EO: how thick the upper and the lower lip are on most faces
+LIPS_EVERT = (0.015, 0.085)  # EO off the lip line: what stays, and what is turned out in full, as lips are pursed
+THIN_LIPS_FILL = 0.6  # of what thinner lips lack comes back then
 SEAL_SHARES = (0.28, 0.72)  # of a gap that the upper and the lower lip close
 
 _JAW_CORNER = 0.36  # where both lips meet: the same share in both tables
@@ -207,20 +212,34 @@ def _jaw(author: _Author) -> None:
 
 
 def _rounding(author: _Author) -> None:
-    my = author.mouth_y
+    my, head = author.mouth_y, author.head
     # An elliptic opening, and the whole mouth narrowed alike: a parabola, or less at the corners, makes a diamond.
     bow = np.clip(1 - np.clip(np.abs(author.x) / author.mouth_half, 0, 1.3) ** 2, 0, 1) ** 0.6
     level = 1 - smoothstep(np.abs(author.x), 0.9 * author.mouth_half, 2.9 * author.mouth_half)
-    fuller = np.exp(-0.5 * ((np.abs(author.y - my) - 0.10) / 0.06) ** 2 - 0.5 * (author.x / 0.2) ** 2)
-    for shape, narrow, apart, forward, thick in (
-        ("mouthPucker", 0.40, 0.0, -0.10, 0.022),
-        ("mouthFunnel", 0.22, 0.050, -0.09, 0.015),
+    off = np.abs(author.y - my)
+    everted = smoothstep(off, *LIPS_EVERT) * np.exp(-0.5 * (np.clip(off - 0.10, 0, None) / 0.07) ** 2)
+    everted *= np.exp(-0.5 * (author.x / 0.24) ** 2)
+    # Who laughs in the photo has a wider mouth to round, and lips drawn thin.
+    wide = float(np.ptp(head[list(MOUTH_CORNERS), 0]))
+    narrower = float(np.clip(1 - ROUND_WIDTH / wide, *ROUNDED_BY)) * wide / (2 * author.mouth_half)
+    thin = [float(np.clip(usual - own, -0.02, 0.03)) for usual, own in zip(LIPS, lip_thickness(head), strict=True)]
+    for shape, share, apart, forward, thick in (
+        ("mouthPucker", 1.0, 0.0, -0.10, (0.030, 0.026)),
+        ("mouthFunnel", 0.55, 0.050, -0.09, (0.020, 0.017)),
     ):
-        author.along(shape, 0, -narrow * author.x * level * author.window(0, my, 9, 0.22))
+        author.along(shape, 0, -share * narrower * author.x * level * author.window(0, my, 9, 0.22))
         author.along(shape, 2, forward * author.window(0, my, 0.36, 0.20))
-        parting = apart * bow * author.window(0, my, 0.4, 0.16) + thick * fuller
-        author.along(shape, 1, -parting, (UPPER,))
-        author.along(shape, 1, parting, (LOWER,))
+        parting = apart * bow * author.window(0, my, 0.4, 0.16)
+        for layer, upwards in ((UPPER, -1), (LOWER, 1)):
+            fuller = thick[layer] + share * THIN_LIPS_FILL * thin[layer]
+            author.along(shape, 1, upwards * (parting + fuller * everted), (layer,))
+
+
+def lip_thickness(head: Points) -> tuple[float, float]:
+    """Upper and lower lip at the middle, EO, from the inner to the outer edge."""
+    outer, inner = head[list(OUTER_LIP_CENTRES)], head[list(LIP_CENTRES)]
+    upper, lower = np.linalg.norm((outer - inner)[:, :2], axis=1)
+    return float(upper), float(lower)
 
 
 def _mouth_sides(author: _Author) -> None:
@@ -236,7 +255,7 @@ def _mouth_sides(author: _Author) -> None:
         author.move(f"mouthSmile{side}", (sign * 0.03, -0.045, -0.02), cheek)
         author.move(f"mouthSmile{side}", (0, -0.022, 0), author.window(sign * 0.1, my - 0.07, 0.13, 0.07), (UPPER,))
         author.move(f"mouthFrown{side}", (sign * 0.01, 0.075, 0), pull)
-        author.move(f"mouthStretch{side}", (sign * 0.10, 0.025, 0.04), pull)
+        author.move(f"mouthStretch{side}", (sign * 0.10, 0.0, 0.04), pull)
         author.move(f"mouthDimple{side}", (sign * 0.06, -0.02, 0.05), author.window(cx + sign * 0.02, cy, 0.13, 0.10))
         author.move(f"mouth{side}", (sign * 0.09, 0, 0), author.window(0, my, 0.34, 0.22))
 
@@ -310,7 +329,7 @@ def _seals(author: _Author) -> None:
     jaw_gap = author.deltas[LOWER, jaw, lower, 1] - author.deltas[UPPER, jaw, upper, 1]
     photo_gap = np.clip(head[lower, 1] - head[upper, 1], 0, None)
     # A little more than the gap, so that the lips of a parted mouth really meet.
-    photo_gap = photo_gap * 1.04 + 0.012 * (photo_gap > 0.01)
+    photo_gap = photo_gap * 1.07 + 0.012 * (photo_gap > 0.01)
     beneath = np.exp(-0.5 * (np.clip(author.y - average[LIP_CENTRES[1], 1], 0, None) / 0.17) ** 2)
     above = np.exp(-0.5 * (np.clip(average[LIP_CENTRES[0], 1] - author.y, 0, None) / 0.10) ** 2)
     for shape, gap in (("sealJaw", jaw_gap), ("sealPhoto", photo_gap)):

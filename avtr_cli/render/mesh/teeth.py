@@ -40,7 +40,7 @@ def drawn_row(upper: bool, skin: Colour, per_eo: float, softness: float, saturat
     """
     light = float(skin @ LUMA) / 255
     enamel = ENAMEL * (0.25 + 0.75 * light_cast(skin))
-    enamel = enamel / float(enamel @ LUMA) * min(0.20 + 0.72 * light, 0.86)
+    enamel = enamel / float(enamel @ LUMA) * min(0.24 + 0.75 * light, 0.90)
     gums = GUMS * np.clip(0.25 + 0.7 * light, 0.2, 1.0)
     enamel, gums = (np.full(3, c @ LUMA) * (1 - saturation) + c * saturation for c in (enamel, gums))
     coverage, shade = _outlines(UPPER_TEETH if upper else LOWER_TEETH, upper, per_eo)

@@ -138,7 +138,7 @@ def _mouth(seen: _Seen, gate: Doubles) -> tuple[Floats, Floats]:
         "pucker": seen["mouthPucker"] / (1 - 0.3 * closed) / through,
         "tongue": np.zeros(len(jaw)),
     }
-    mouth = np.column_stack([shapes[name] for name in MOUTH])
+    mouth = np.column_stack([shapes[name] / articulation.MOUTH_GAINS.get(name, 1.0) for name in MOUTH])
     _bridge(mouth, closed > _HIDDEN)
     shown = _ramp(gate, *_SHOWN)[:, None]
     mouth = shown * mouth + (1 - shown) * TARGETS[SILENCE].shape
