@@ -21,11 +21,13 @@ from avtr_cli.render.gaussian.beneath import Beneath
 from avtr_cli.render.gaussian.body_model import (
     HEAD,
     LEFT_EYE,
+    LEFT_LEG,
     LOWER_TEETH,
-    NECK,
     RIGHT_EYE,
+    RIGHT_LEG,
     SKIN,
     TONGUE,
+    TRUNK,
     UPPER_TEETH,
     BodyModel,
     Whole,
@@ -209,7 +211,7 @@ def _hidden(
     area = np.maximum(*(np.linalg.norm(surface.facing(one), axis=1) / 2 for one in (wrapped.posed, wrapped.rest)))
     wanted = ~painted.visible[triangles].all(1) & ~inside
     away = (unit(facing) * unit(wrapped.posed[triangles].mean(1))).sum(1) > AWAY
-    away &= model.vertex_limb[triangles[:, 0]] > NECK  # what turns shows its back
+    away &= np.isin(model.vertex_limb[triangles[:, 0]], (TRUNK, LEFT_LEG, RIGHT_LEG))  # what turns shows its back
     random = np.random.default_rng(0)
     on, corners = samples(area / spacing**2 * wanted, away, random)
     places = (wrapped.posed[triangles[on]] * corners[..., None]).sum(1)
