@@ -43,6 +43,7 @@ MOST_OPAQUE = 0.97
 PIXEL, UNDERLAY, WIDE_UNDERLAY, BENEATH = 0.45, 1.5, 2.4, 1.3  # px: standard deviations
 LEAST_SLOPE = 0.3  # cosine to the view beyond which a pixel's Gaussian is stretched no more
 FLAT, HIDDEN_FLAT = 0.0006, 0.0008  # m along the normal
+EVEN = 1 / 1.2207440846057596 ** np.arange(1, 4)  # steps that fill a cube evenly: Roberts 2018, "R3"
 LONGER = 2.5  # times as long as in the photo a Gaussian may become where the skin stretches
 BELOW = 0.003  # m under the pixels
 SOFT = 1.2  # px by which the underlay is blurred
@@ -212,13 +213,12 @@ def _hidden(
     wanted = ~painted.visible[triangles].all(1) & ~inside
     away = (unit(facing) * unit(wrapped.posed[triangles].mean(1))).sum(1) > AWAY
     away &= np.isin(model.vertex_limb[triangles[:, 0]], (TRUNK, LEFT_LEG, RIGHT_LEG))  # what turns shows its back
-    random = np.random.default_rng(0)
-    on, corners = samples(area / spacing**2 * wanted, away, random)
+    on, corners, grain = samples(area / spacing**2 * wanted, away, np.random.default_rng(0))
     places = (wrapped.posed[triangles[on]] * corners[..., None]).sum(1)
     within = _within(seen.matte, lens.project(places)) & ~_lies_beneath(painted.beneath, lens, places)
-    on, corners = on[within], corners[within]
+    on, corners, grain = on[within], corners[within], grain[within]
     colours = (painted.colours[triangles[on]] * corners[..., None]).sum(1)
-    colours = (colours * (1 + NOISE * random.standard_normal((len(on), 1)))).clip(0, 1).astype(np.float32)
+    colours = (colours * (1 + NOISE * grain)).clip(0, 1).astype(np.float32)
     beside = painted.visible[triangles].any(1) | (painted.near[triangles].any(1) & skin)
     normals, apart, upwards = unit(facing[on]), spacing[on], np.tile(np.array([0, 0, 1], np.float32), (len(on), 1))
     axes = flat_axes(normals, upwards, WIDTH * apart, WIDTH * apart, np.full(len(on), HIDDEN_FLAT))
@@ -236,13 +236,22 @@ def _hidden(
     )
 
 
-def samples(wanted: Floats, last: Mask, random: np.random.Generator) -> tuple[Whole, Floats]:
-    """Triangles (n,), `wanted` (T,) times each, those of `last` at the end, and weights (n, 3) of a place on each."""
-    count = np.floor(wanted + random.random(len(wanted))).astype(int)
+def samples(wanted: Floats, last: Mask, random: np.random.Generator) -> tuple[Whole, Floats, Doubles]:
+    """Triangles (n,), `wanted` (T,) times each, those of `last` at the end; weights (n, 3) of a place on each; grain.
+
+    Places of one triangle are spread evenly, and follow from the triangle alone: what else is wanted moves none. Grain
+    (n, 1) is of mean 0 and variance 1.
+    """
+    start = random.random((4, len(wanted)))
+    count = np.floor(wanted + start[3]).astype(int)
     order = np.argsort(last, kind="stable").astype(np.int32)
     on = np.repeat(order, count[order])
-    far, along = np.sqrt(random.random(len(on))), random.random(len(on))
-    return on, np.column_stack([1 - far, far * (1 - along), far * along]).astype(np.float32)
+    many = count[order]
+    which = np.arange(len(on)) - np.repeat(np.cumsum(many) - many, many)  # of its triangle
+    spread = (start[:3, on] + np.outer(EVEN, which)) % 1
+    far, along = np.sqrt(spread[0]), spread[1]
+    corners = np.column_stack([1 - far, far * (1 - along), far * along]).astype(np.float32)
+    return on, corners, np.sqrt(12) * (spread[2][:, None] - 0.5)
 
 
 def _within(matte: Matte, places: Floats) -> Mask:
