@@ -303,8 +303,9 @@ def test_other_backgrounds_stand_behind_the_person(portrait, seen, small, config
 
 def test_what_is_left_out_of_the_front_view_is_not_seen_there(renderer, identity):
     avatar = identity.kept.avatar
-    assert avatar.riding.front < len(avatar.riding.on)
-    whole = replace(avatar, riding=replace(avatar.riding, front=len(avatar.riding.on)))
+    every = len(avatar.riding.on)
+    assert avatar.riding.front < avatar.riding.turning < every
+    whole = replace(avatar, riding=replace(avatar.riding, front=every, turning=every))
     other = replace(identity, kept=replace(identity.kept, avatar=whole))
     for controls in ({}, {"headYaw": 0.4, "jawOpen": 0.5}, {"headYaw": -0.4, "eyeBlinkLeft": 1.0}):
         apart = np.abs(drawn(renderer, identity, **controls).astype(int) - drawn(renderer, other, **controls))

@@ -93,11 +93,12 @@ def test_what_an_expression_changes_becomes_colour_where_it_is_and_nothing_else(
 
 
 def test_samples_of_a_triangle_are_spread_evenly_and_are_its_own():
-    wanted, last = np.array([400.0, 0.0, 30.5, 7.0]), np.array([True, False, False, False])
+    wanted, last = np.array([400.0, 0.0, 30.5, 7.0]), np.array([2, 0, 1, 0], np.uint8)
     on, corners, grain = samples(wanted, last, np.random.default_rng(0))
     assert np.bincount(on, minlength=4).tolist()[:2] == [400, 0]
     assert 30 <= (on == 2).sum() <= 31
     assert (on[-400:] == 0).all()
+    assert (on[:7] == 3).all()
     np.testing.assert_allclose(corners.sum(1), 1, atol=1e-6)
     assert (corners > -1e-6).all()
     first = corners[on == 0]

@@ -20,14 +20,14 @@ from avtr_cli.perception.body import SeenBody
 from avtr_cli.render.gaussian.beneath import Beneath
 from avtr_cli.render.gaussian.body_model import (
     HEAD,
+    LEFT_ARM,
     LEFT_EYE,
-    LEFT_LEG,
     LOWER_TEETH,
+    NECK,
+    RIGHT_ARM,
     RIGHT_EYE,
-    RIGHT_LEG,
     SKIN,
     TONGUE,
-    TRUNK,
     UPPER_TEETH,
     BodyModel,
     Whole,
@@ -69,7 +69,8 @@ class Riding:
     pixels                    intp (n,): which pixel of the photo, row by row, one is; -1 for none
     sides                     uint8 (n,): of how many pixels a side: 2 where one is of four, `pixels` the upper left
     origin                    intp (n,): the pixel that one was made of, also of what lies below; -1 of what is hidden
-    front                     how many, the first, are ever seen from about where the photo was taken
+    front, turning            how many, the first, are ever seen from about where the photo was taken while the arms
+                              keep to their pose; and at all: arms that turn show their backs
     """
 
     on: Whole
@@ -83,6 +84,7 @@ class Riding:
     sides: Labels
     origin: Indices
     front: int
+    turning: int
 
 
 def parted_lips(seen: SeenBody) -> Mask:
@@ -112,8 +114,8 @@ def ride(
     hidden = _hidden(model, surface, wrapped, seen, painted, lens)
     parts = (pixels, larger, below, wide, beneath, hidden)
     arrays = {name: np.ascontiguousarray(np.concatenate([getattr(part, name) for part in parts])) for name in ARRAYS}
-    front = sum(part.front for part in parts)
-    return Riding(**arrays, front=front)
+    front, turning = sum(part.front for part in parts), sum(part.turning for part in parts)
+    return Riding(**arrays, front=front, turning=turning)
 
 
 def _pixels(
@@ -135,6 +137,7 @@ def _pixels(
         np.full(len(x), -1, np.intp) if underlay else y * seen.matte.shape[1] + x,
         np.ones(len(x), np.uint8),
         y * seen.matte.shape[1] + x,
+        len(x),
         len(x),
     )
 
@@ -164,6 +167,7 @@ def _fours(surface: Surface, wrapped: Wrapped, colours: Picture, lens: Lens, vie
         pixels,
         np.full(len(x), 2, np.uint8),
         pixels,
+        len(x),
         len(x),
     )
 
@@ -212,8 +216,9 @@ def _hidden(
     area = np.maximum(*(np.linalg.norm(surface.facing(one), axis=1) / 2 for one in (wrapped.posed, wrapped.rest)))
     wanted = ~painted.visible[triangles].all(1) & ~inside
     away = (unit(facing) * unit(wrapped.posed[triangles].mean(1))).sum(1) > AWAY
-    away &= np.isin(model.vertex_limb[triangles[:, 0]], (TRUNK, LEFT_LEG, RIGHT_LEG))  # what turns shows its back
-    on, corners, grain = samples(area / spacing**2 * wanted, away, np.random.default_rng(0))
+    limb = model.vertex_limb[triangles[:, 0]]
+    last = np.where(away & (limb > NECK), np.where(np.isin(limb, (LEFT_ARM, RIGHT_ARM)), 1, 2), 0).astype(np.uint8)
+    on, corners, grain = samples(area / spacing**2 * wanted, last, np.random.default_rng(0))
     places = (wrapped.posed[triangles[on]] * corners[..., None]).sum(1)
     within = _within(seen.matte, lens.project(places)) & ~_lies_beneath(painted.beneath, lens, places)
     on, corners, grain = on[within], corners[within], grain[within]
@@ -232,14 +237,15 @@ def _hidden(
         np.full(len(on), -1, np.intp),
         np.ones(len(on), np.uint8),
         np.full(len(on), -1, np.intp),
-        int((~away[on]).sum()),
+        int((last[on] == 0).sum()),
+        int((last[on] < 2).sum()),
     )
 
 
-def samples(wanted: Floats, last: Mask, random: np.random.Generator) -> tuple[Whole, Floats, Doubles]:
-    """Triangles (n,), `wanted` (T,) times each, those of `last` at the end; weights (n, 3) of a place on each; grain.
+def samples(wanted: Floats, last: Labels, random: np.random.Generator) -> tuple[Whole, Floats, Doubles]:
+    """Triangles (n,), `wanted` (T,) times each; weights (n, 3) of a place on each; and grain.
 
-    Places of one triangle are spread evenly, and follow from the triangle alone: what else is wanted moves none. Grain
+    Those with a larger `last` (T,) stand later. Places of one triangle are spread evenly, and follow from the triangle alone: what else is wanted moves none. Grain
     (n, 1) is of mean 0 and variance 1.
     """
     start = random.random((4, len(wanted)))

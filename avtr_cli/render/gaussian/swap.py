@@ -89,7 +89,7 @@ def _painted(
     spacing = np.maximum(np.where(on_hand, SPACING, ARM_SPACING), FINEST * pixel)
     facing = surface.facing(wrapped.posed)
     wanted = np.linalg.norm(facing, axis=1) / 2 / spacing**2 * (on_hand | of_arm)
-    on, corners, grain = samples(wanted, np.zeros(len(triangles), bool), np.random.default_rng(1 + number))
+    on, corners, grain = samples(wanted, np.zeros(len(triangles), np.uint8), np.random.default_rng(1 + number))
     colours = (_colours(model, wrapped, painted, limb)[triangles[on]] * corners[..., None]).sum(1)
     colours = (colours * (1 + GRAIN * grain)).clip(0, 1)
     normals, wide = unit(facing[on]), WIDTH * spacing[on]
@@ -99,7 +99,7 @@ def _painted(
     return Riding(
         on, corners, np.where(on_hand[on], 0, -BELOW).astype(np.float32),
         *in_triangles(surface, wrapped.posed, on, normals, axes), np.full(len(on), HIDDEN_OPAQUE, np.float32),
-        colours.astype(np.float32), nowhere, np.ones(len(on), np.uint8), nowhere, len(on),
+        colours.astype(np.float32), nowhere, np.ones(len(on), np.uint8), nowhere, len(on), len(on),
     )  # fmt: skip
 
 
