@@ -245,8 +245,8 @@ def _hidden(
 def samples(wanted: Floats, last: Labels, random: np.random.Generator) -> tuple[Whole, Floats, Doubles]:
     """Triangles (n,), `wanted` (T,) times each; weights (n, 3) of a place on each; and grain.
 
-    Those with a larger `last` (T,) stand later. Places of one triangle are spread evenly, and follow from the triangle alone: what else is wanted moves none. Grain
-    (n, 1) is of mean 0 and variance 1.
+    Those with a larger `last` (T,) stand later. Places of one triangle are spread evenly, and follow from the triangle
+    alone: what else is wanted moves none. Grain (n, 1) is of mean 0 and variance 1.
     """
     start = random.random((4, len(wanted)))
     count = np.floor(wanted + start[3]).astype(int)
