@@ -56,7 +56,8 @@ class Identity:
     anatomy  what motion models and bridges may know of the person, by name, on the renderer's device:
              keypoints: canonical_keypoints (21, 3), rotation (3, 3), expression (21, 3), scale (1,)
              controls: parted_lips (1,), the gap between the photo's own lips as a jawOpen weight; photo_smile (1,),
-             how broadly the photo smiles, 0 .. 1
+             how broadly the photo smiles, 0 .. 1; open_eyes (1,), the eyeWide weight that opens eyes
+             which the photo has shut, else 0
              full: the same, and body (2, 34), how the photo's arms are (core/arms.py)
     person   a number of the photo's own, below 2^32: with one seed, two people do not move alike; 0 is nobody
     """

@@ -5,6 +5,7 @@ from __future__ import annotations
 from avtr_cli.core.arrays import Image, Points
 from avtr_cli.perception.coverings import Covered, coverings
 from avtr_cli.perception.landmarks import face_height
+from avtr_cli.perception.lids import hanging_lids
 from avtr_cli.perception.template import Pose, unlikeness
 from avtr_cli.perception.topology import FACE_OVAL
 from avtr_cli.perception.upright import UNLIKE_FACE
@@ -29,7 +30,10 @@ def doubts(photo: Image, points: Points, pose: Pose) -> list[str]:
             f"the face is cut off by the picture's {' and '.join(sides)} border; a photo with the whole head in it "
             "looks better"
         )
-    told += _about_coverings(coverings(photo, points))
+    covered = coverings(photo, points)
+    told += _about_coverings(covered)
+    if hanging_lids(points) > 0 and not (covered.eyes or covered.dark_glasses):
+        told.append("the eyes are nearly shut, and are opened by guess; a photo with open eyes looks better")
     if unlikeness(points, pose) > UNLIKE_FACE:
         told.append("this may not be a person's face; lips, lids and teeth are made for people")
     return told

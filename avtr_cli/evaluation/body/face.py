@@ -7,9 +7,10 @@ import numpy as np
 from avtr_cli.evaluation.body.stage import BodyStage, Numbers
 from avtr_cli.evaluation.mesh.studio import distance
 from avtr_cli.evaluation.stats import correlation
+from avtr_cli.perception.lids import eye_opening
 from avtr_cli.perception.template import fit_pose
 from avtr_cli.perception.topology import MOUTH_CORNERS
-from avtr_cli.render.mesh.calibration import eye_opening, lip_gap
+from avtr_cli.render.mesh.calibration import lip_gap
 
 SEEN_OPEN = 0.12  # EAR of eyes that are open enough to be shut
 POSES: tuple[dict[str, float], ...] = (

@@ -15,9 +15,10 @@ from avtr_cli.core.arrays import Image, Points
 from avtr_cli.evaluation.mesh.lip_band import LipBand
 from avtr_cli.evaluation.mesh.studio import AXES, Numbers, Studio, distance
 from avtr_cli.evaluation.stats import correlation
+from avtr_cli.perception.lids import eye_opening
 from avtr_cli.perception.template import fit_pose
 from avtr_cli.perception.topology import CHIN, EYES, FOREHEAD, MOUTH_CORNERS
-from avtr_cli.render.mesh.calibration import eye_distance, eye_opening, lip_gap
+from avtr_cli.render.mesh.calibration import eye_distance, lip_gap
 from avtr_cli.render.mesh.shapes import JAW_DROP
 
 HAIR_STRIP = 0.25  # EO above the topmost face point whose stretch is measured

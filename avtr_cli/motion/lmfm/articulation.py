@@ -96,12 +96,13 @@ def compose(
     curves: Tensor,
     manner: Manner | None = None,
     parted: float = 0.0,
+    opened: float = 0.0,
 ) -> Tensor:
     """Everything the model says of T frames -> controls (T, 58), within the ranges that `types.CONTROLS` names.
 
     mouth (T, 7), closures (T,) in [0, 1]; activity and presence (T,) as `voicing.follow` gives them: how far the own
     voice opens the mouth, and takes the brows with the head; face (T, 26) as `voicing.let_through` leaves it; curves
-    (T, 8); `parted` as in `from_photo`.
+    (T, 8); `parted` as in `from_photo`; `opened` as in `_open_lids`.
     """
     manner = manner or Manner()
     controls = _Controls(face.new_zeros(face.shape[0]))
@@ -111,7 +112,7 @@ def compose(
     pitch, yaw = _turn_head(controls, f, g, manner.head)
     _show_mood(controls, f, g, lips["mouthPucker"], manner.face, manner.smile)
     raised = _raise_brows(controls, f, g, presence, manner)
-    hanging = _open_lids(controls, f, g, raised, manner.face)
+    hanging = _open_lids(controls, f, g, raised, manner.face, opened)
     gaze = manner.gaze
     x = g["gazeX"] * gaze - VOR * yaw / EYE_RANGE_DEGREES
     y = g["gazeY"] * gaze - VOR * pitch / EYE_RANGE_DEGREES
@@ -218,11 +219,20 @@ def _raise_brows(
 
 
 def _open_lids(
-    controls: _Controls, f: dict[str, Tensor], g: dict[str, Tensor], raised: Tensor, expressiveness: float
+    controls: _Controls,
+    f: dict[str, Tensor],
+    g: dict[str, Tensor],
+    raised: Tensor,
+    expressiveness: float,
+    opened: float,
 ) -> Tensor:
-    """Eyes that open and narrow, between blinks and with the brows; how far the lids hang as an `eyeBlink` (T,)."""
+    """Eyes that open and narrow, between blinks and with the brows; how far the lids hang as an `eyeBlink` (T,).
+
+    `opened` is the weight at which eyes are open that the photo has shut; what the model says counts from there.
+    """
     wide = expressiveness * (f["wide"] + LID_GAIN * f["lid"] + 0.35 * g["brow"]) + WIDE_WITH_BROWS * raised
-    controls.both("eyeWide", wide.clamp(min=0) * (1 - g["blink"].clamp(0, 1)))
+    shown = opened + (1 - opened) * wide.clamp(0, 1) if opened else wide.clamp(min=0)
+    controls.both("eyeWide", shown * (1 - g["blink"].clamp(0, 1)))
     return (-LIDS_HANG * wide).clamp(0, LIDS_HANG_MOST)
 
 

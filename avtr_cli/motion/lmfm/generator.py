@@ -88,7 +88,8 @@ class LmfmGenerator:
         with torch.no_grad(), one_thread():
             rest = -self._centre / model.face_sd  # zero controls: the photo
             silence = model.hearing.of_silence()[:, None].expand(2, PAST_FRAMES, width)
-        parted, smile = (identity.anatomy.get(name) if identity else None for name in ("parted_lips", "photo_smile"))
+        told = identity.anatomy if identity else {}
+        parted, smile, opened = (told.get(name) for name in ("parted_lips", "photo_smile", "open_eyes"))
         pending = decisions.Pending.empty()
         return {
             "seed": torch.tensor([seed & 0xFFFFFFFF, identity.person if identity else 0], dtype=torch.int64),
@@ -105,6 +106,7 @@ class LmfmGenerator:
             "voicing": voicing.at_rest(),
             "held": voicing.unmoved(),
             "parted": torch.zeros(1) if parted is None else parted.detach().float().cpu().reshape(1),
+            "opened": torch.zeros(1) if opened is None else opened.detach().float().cpu().reshape(1),
             "photo_smile": torch.zeros(1) if smile is None else smile.detach().float().cpu().reshape(1),
             "touches": touched.nothing(),
         }
@@ -154,7 +156,7 @@ class LmfmGenerator:
         shown, held = voicing.let_through(meant, presence, state["held"])
         values = compose(
             model.mouth_from_z(_SPREAD * mouth), closures[:, 0], closures[:, 1], gate, presence,
-            shown, curves[-CHUNK_FRAMES:], self._manner, float(state["parted"]),
+            shown, curves[-CHUNK_FRAMES:], self._manner, float(state["parted"]), float(state["opened"]),
         )  # fmt: skip
         after = {
             "seed": state["seed"],
@@ -171,6 +173,7 @@ class LmfmGenerator:
             "voicing": voiced,
             "held": held,
             "parted": state["parted"],
+            "opened": state["opened"],
             "photo_smile": state["photo_smile"],
         }
         return values, gate, after

@@ -163,7 +163,8 @@ def pose(avatar: BodyAvatar, moves: Moves, scratch: Scratch, front: bool = False
     skinning.skin(avatar.rest_skin, model.carried_by, model.shares, maps, scratch.posed)
     begin = avatar.painted
     n = begin + len(loose.rest)
-    end = n + (riding.front if front else len(riding.on))
+    seen_ahead = riding.turning if any(moves.moved) else riding.front
+    end = n + (seen_ahead if front else len(riding.on))
     means, axes = scratch.means, scratch.axes
     skinning.carry_loose(loose.rest, loose.form, loose.carried_by, loose.shares, maps, means[begin:n], axes[begin:n])
     _carry(model, scratch, riding, slice(n, end))

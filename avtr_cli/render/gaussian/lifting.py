@@ -20,9 +20,11 @@ from avtr_cli.perception.body import SeenBody
 from avtr_cli.render.gaussian.beneath import Beneath
 from avtr_cli.render.gaussian.body_model import (
     HEAD,
+    LEFT_ARM,
     LEFT_EYE,
     LOWER_TEETH,
     NECK,
+    RIGHT_ARM,
     RIGHT_EYE,
     SKIN,
     TONGUE,
@@ -41,6 +43,7 @@ MOST_OPAQUE = 0.97
 PIXEL, UNDERLAY, WIDE_UNDERLAY, BENEATH = 0.45, 1.5, 2.4, 1.3  # px: standard deviations
 LEAST_SLOPE = 0.3  # cosine to the view beyond which a pixel's Gaussian is stretched no more
 FLAT, HIDDEN_FLAT = 0.0006, 0.0008  # m along the normal
+EVEN = 1 / 1.2207440846057596 ** np.arange(1, 4)  # steps that fill a cube evenly: Roberts 2018, "R3"
 LONGER = 2.5  # times as long as in the photo a Gaussian may become where the skin stretches
 BELOW = 0.003  # m under the pixels
 SOFT = 1.2  # px by which the underlay is blurred
@@ -66,7 +69,8 @@ class Riding:
     pixels                    intp (n,): which pixel of the photo, row by row, one is; -1 for none
     sides                     uint8 (n,): of how many pixels a side: 2 where one is of four, `pixels` the upper left
     origin                    intp (n,): the pixel that one was made of, also of what lies below; -1 of what is hidden
-    front                     how many, the first, are ever seen from about where the photo was taken
+    front, turning            how many, the first, are ever seen from about where the photo was taken while the arms
+                              keep to their pose; and at all: arms that turn show their backs
     """
 
     on: Whole
@@ -80,6 +84,7 @@ class Riding:
     sides: Labels
     origin: Indices
     front: int
+    turning: int
 
 
 def parted_lips(seen: SeenBody) -> Mask:
@@ -109,8 +114,8 @@ def ride(
     hidden = _hidden(model, surface, wrapped, seen, painted, lens)
     parts = (pixels, larger, below, wide, beneath, hidden)
     arrays = {name: np.ascontiguousarray(np.concatenate([getattr(part, name) for part in parts])) for name in ARRAYS}
-    front = sum(part.front for part in parts)
-    return Riding(**arrays, front=front)
+    front, turning = sum(part.front for part in parts), sum(part.turning for part in parts)
+    return Riding(**arrays, front=front, turning=turning)
 
 
 def _pixels(
@@ -132,6 +137,7 @@ def _pixels(
         np.full(len(x), -1, np.intp) if underlay else y * seen.matte.shape[1] + x,
         np.ones(len(x), np.uint8),
         y * seen.matte.shape[1] + x,
+        len(x),
         len(x),
     )
 
@@ -161,6 +167,7 @@ def _fours(surface: Surface, wrapped: Wrapped, colours: Picture, lens: Lens, vie
         pixels,
         np.full(len(x), 2, np.uint8),
         pixels,
+        len(x),
         len(x),
     )
 
@@ -209,14 +216,14 @@ def _hidden(
     area = np.maximum(*(np.linalg.norm(surface.facing(one), axis=1) / 2 for one in (wrapped.posed, wrapped.rest)))
     wanted = ~painted.visible[triangles].all(1) & ~inside
     away = (unit(facing) * unit(wrapped.posed[triangles].mean(1))).sum(1) > AWAY
-    away &= model.vertex_limb[triangles[:, 0]] > NECK  # what turns shows its back
-    random = np.random.default_rng(0)
-    on, corners = samples(area / spacing**2 * wanted, away, random)
+    limb = model.vertex_limb[triangles[:, 0]]
+    last = np.where(away & (limb > NECK), np.where(np.isin(limb, (LEFT_ARM, RIGHT_ARM)), 1, 2), 0).astype(np.uint8)
+    on, corners, grain = samples(area / spacing**2 * wanted, last, np.random.default_rng(0))
     places = (wrapped.posed[triangles[on]] * corners[..., None]).sum(1)
     within = _within(seen.matte, lens.project(places)) & ~_lies_beneath(painted.beneath, lens, places)
-    on, corners = on[within], corners[within]
+    on, corners, grain = on[within], corners[within], grain[within]
     colours = (painted.colours[triangles[on]] * corners[..., None]).sum(1)
-    colours = (colours * (1 + NOISE * random.standard_normal((len(on), 1)))).clip(0, 1).astype(np.float32)
+    colours = (colours * (1 + NOISE * grain)).clip(0, 1).astype(np.float32)
     beside = painted.visible[triangles].any(1) | (painted.near[triangles].any(1) & skin)
     normals, apart, upwards = unit(facing[on]), spacing[on], np.tile(np.array([0, 0, 1], np.float32), (len(on), 1))
     axes = flat_axes(normals, upwards, WIDTH * apart, WIDTH * apart, np.full(len(on), HIDDEN_FLAT))
@@ -230,17 +237,27 @@ def _hidden(
         np.full(len(on), -1, np.intp),
         np.ones(len(on), np.uint8),
         np.full(len(on), -1, np.intp),
-        int((~away[on]).sum()),
+        int((last[on] == 0).sum()),
+        int((last[on] < 2).sum()),
     )
 
 
-def samples(wanted: Floats, last: Mask, random: np.random.Generator) -> tuple[Whole, Floats]:
-    """Triangles (n,), `wanted` (T,) times each, those of `last` at the end, and weights (n, 3) of a place on each."""
-    count = np.floor(wanted + random.random(len(wanted))).astype(int)
+def samples(wanted: Floats, last: Labels, random: np.random.Generator) -> tuple[Whole, Floats, Doubles]:
+    """Triangles (n,), `wanted` (T,) times each; weights (n, 3) of a place on each; and grain.
+
+    Those with a larger `last` (T,) stand later. Places of one triangle are spread evenly, and follow from the triangle
+    alone: what else is wanted moves none. Grain (n, 1) is of mean 0 and variance 1.
+    """
+    start = random.random((4, len(wanted)))
+    count = np.floor(wanted + start[3]).astype(int)
     order = np.argsort(last, kind="stable").astype(np.int32)
     on = np.repeat(order, count[order])
-    far, along = np.sqrt(random.random(len(on))), random.random(len(on))
-    return on, np.column_stack([1 - far, far * (1 - along), far * along]).astype(np.float32)
+    many = count[order]
+    which = np.arange(len(on)) - np.repeat(np.cumsum(many) - many, many)  # of its triangle
+    spread = (start[:3, on] + np.outer(EVEN, which)) % 1
+    far, along = np.sqrt(spread[0]), spread[1]
+    corners = np.column_stack([1 - far, far * (1 - along), far * along]).astype(np.float32)
+    return on, corners, np.sqrt(12) * (spread[2][:, None] - 0.5)
 
 
 def _within(matte: Matte, places: Floats) -> Mask:

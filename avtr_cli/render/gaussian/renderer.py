@@ -138,6 +138,7 @@ class BodyRenderer:
             anatomy={
                 "parted_lips": torch.tensor([parted_lips(face, unit)]),
                 "photo_smile": torch.tensor([face_of.mesh.calibration.smile]),
+                "open_eyes": torch.tensor([face_of.mesh.calibration.opens]),
                 "body": torch.from_numpy(avatar.arms),
             },
             person=portrait.person,

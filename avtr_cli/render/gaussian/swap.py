@@ -88,11 +88,10 @@ def _painted(
     pixel = float(np.median(wrapped.posed[:, 2])) / lens.focal
     spacing = np.maximum(np.where(on_hand, SPACING, ARM_SPACING), FINEST * pixel)
     facing = surface.facing(wrapped.posed)
-    random = np.random.default_rng(1 + number)
     wanted = np.linalg.norm(facing, axis=1) / 2 / spacing**2 * (on_hand | of_arm)
-    on, corners = samples(wanted, np.zeros(len(triangles), bool), random)
+    on, corners, grain = samples(wanted, np.zeros(len(triangles), np.uint8), np.random.default_rng(1 + number))
     colours = (_colours(model, wrapped, painted, limb)[triangles[on]] * corners[..., None]).sum(1)
-    colours = (colours * (1 + GRAIN * random.standard_normal((len(on), 1)))).clip(0, 1)
+    colours = (colours * (1 + GRAIN * grain)).clip(0, 1)
     normals, wide = unit(facing[on]), WIDTH * spacing[on]
     up = np.tile(np.array([0, 0, 1], np.float32), (len(on), 1))
     axes = flat_axes(normals, up, wide, wide, np.full(len(on), HIDDEN_FLAT))
@@ -100,7 +99,7 @@ def _painted(
     return Riding(
         on, corners, np.where(on_hand[on], 0, -BELOW).astype(np.float32),
         *in_triangles(surface, wrapped.posed, on, normals, axes), np.full(len(on), HIDDEN_OPAQUE, np.float32),
-        colours.astype(np.float32), nowhere, np.ones(len(on), np.uint8), nowhere, len(on),
+        colours.astype(np.float32), nowhere, np.ones(len(on), np.uint8), nowhere, len(on), len(on),
     )  # fmt: skip
 
 

@@ -16,9 +16,11 @@ import numpy as np
 
 from avtr_cli.core.arrays import Doubles, Image, Points, Rotation
 from avtr_cli.core.motion_space import CONTROLS
+from avtr_cli.kernels.eye_measures import WIDENS
 from avtr_cli.perception.landmarks import face_points
+from avtr_cli.perception.lids import eye_opening
 from avtr_cli.perception.template import fit_pose
-from avtr_cli.perception.topology import EYES, LIP_CENTRES, MOUTH_CORNERS, OUTER_EYE_CORNERS
+from avtr_cli.perception.topology import LIP_CENTRES, MOUTH_CORNERS, OUTER_EYE_CORNERS
 from avtr_cli.render.mesh.shapes import JAW_DROP
 
 TURN = (7.0, 9.0, 7.0)  # degrees of pitch, yaw and roll that are tried, both ways
@@ -39,6 +41,12 @@ class Calibration:
     blink: float = 1.0  # exponent of eyeBlink: half a blink shall look half shut
     smile: float = 0.0  # 0 .. 1: how much the photo smiles already
     brows: float = 1.0  # what brow and squint controls are multiplied by: less behind glasses
+    lids: float = 0.0  # half eye widths by which the photo's upper lids hang below those of open eyes
+
+    @property
+    def opens(self) -> float:
+        """The eyeWide that opens eyes which the photo has shut, 0 .. 1."""
+        return self.lids / (self.lids + WIDENS)
 
 
 UNCALIBRATED = Calibration(np.eye(3))
@@ -80,15 +88,6 @@ def lip_gap(points: Points) -> float:
 def eye_distance(points: Points) -> float:
     """Distance of the outer eye corners, which is 1 EO, in the unit of the points (478, 2 or 3)."""
     return float(np.linalg.norm(np.diff(points[list(OUTER_EYE_CORNERS)], axis=0)))
-
-
-def eye_opening(points: Points) -> float:
-    """Mean height of both openings over their widths (eye aspect ratio)."""
-    ratios = []
-    for eye in EYES:
-        upper, lower = points[list(eye.upper), :2], points[list(eye.lower), :2]
-        ratios.append(np.linalg.norm(upper - lower, axis=1)[2:7].mean() / np.linalg.norm(upper[0] - upper[-1]))
-    return float(np.mean(ratios))
 
 
 def photo_smile(points: Points) -> float:

@@ -14,6 +14,7 @@ import numpy as np
 from avtr_cli.core.arrays import Doubles, Floats, Rotation, Vector
 from avtr_cli.core.motion_space import ARKIT_BLENDSHAPES, CONTROLS, SEAL_JAW
 from avtr_cli.core.timing import FPS
+from avtr_cli.kernels.eye_measures import WIDENS
 from avtr_cli.perception.template import rotation_matrix
 from avtr_cli.render.mesh.calibration import UNCALIBRATED, Calibration
 from avtr_cli.render.mesh.shapes import SHAPES, step
@@ -115,7 +116,7 @@ def read_controls(
     _temper_photo(weights, _get(row, "mouthClose"), calibration.smile)
     return Controls(
         weights=weights,
-        eyes={side: _eye(row, side, calibration.blink) for side in ("Left", "Right")},
+        eyes={side: _eye(row, side, calibration) for side in ("Left", "Right")},
         tongue=max(_get(row, "tongueOut"), 0.0),
         pose=_pose(row, calibration.turn),
         breath=math.sin(2 * math.pi * BREATH_HZ * frame / FPS) * breathing,
@@ -147,11 +148,15 @@ def _get(row: Doubles, name: str) -> float:
     return float(row[CONTROLS.index(name)])
 
 
-def _eye(row: Doubles, side: str, bend: float) -> EyeControl:
+def _eye(row: Doubles, side: str, calibration: Calibration) -> EyeControl:
     outward = _get(row, f"eyeLookOut{side}") - _get(row, f"eyeLookIn{side}")
+    blink = min(max(_get(row, f"eyeBlink{side}"), 0.0), 1.0) ** calibration.blink
+    wide = _get(row, f"eyeWide{side}")
+    if calibration.lids:  # lids that the photo has down rise farther, and a blink takes all of it back
+        wide *= (1 + calibration.lids / WIDENS) * (1 - blink)
     return EyeControl(
-        blink=min(max(_get(row, f"eyeBlink{side}"), 0.0), 1.0) ** bend,
-        wide=_get(row, f"eyeWide{side}"),
+        blink=blink,
+        wide=wide,
         squint=_get(row, f"eyeSquint{side}"),
         look_x=min(max(outward if side == "Left" else -outward, -1.0), 1.0),
         look_y=min(max(_get(row, f"eyeLookDown{side}") - _get(row, f"eyeLookUp{side}"), -1.0), 1.0),

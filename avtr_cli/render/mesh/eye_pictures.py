@@ -11,9 +11,11 @@ import numpy as np
 from avtr_cli.core.arrays import Colour, Doubles, Image, Mask, Picture, Points, Reals, Vector
 from avtr_cli.kernels.eye_measures import BALL_ENDS, CANVAS, CANVAS_REACH, CANVAS_SCALE
 from avtr_cli.kernels.sampling import Sampler, Texture
+from avtr_cli.perception.lids import hanging_lids
 from avtr_cli.perception.topology import CHEEKS, EYES, EyePoints
 from avtr_cli.render.filling import fill_hole
 from avtr_cli.render.mesh.eyes import Eye, curve
+from avtr_cli.render.mesh.shapes import smoothstep
 from avtr_cli.render.mesh.stage import Stage
 from avtr_cli.render.split import DARK_PIXEL, LUMA
 
@@ -22,6 +24,12 @@ LEAST_LIT = 0.50  # of the cheek's light that a lid has: it lies less deep than 
 IRIS_RIM = 1.12  # iris radii to where its soft, dark rim ends
 OUTER_LASHES, INNER_LASHES = 1.34, 1.12  # half eye widths to where the lashes end beyond either corner
 GRAIN_SIZE = 1.7  # px of the stage: coarser structure of the skin is no grain
+NOTHING_SEEN = 0.12  # half eye widths that lids must rise, from which on the slit between them shows no whole eye
+LEAST_IRIS = 25  # canvas px of an iris whose colour is believed
+IRIS_LIGHT = (0.16, 0.45)  # of the white's light that an iris has: in a slit, lashes shade it
+IRIS_RISES = 0.4  # of that, what the iris lies higher than it is guessed to between shut lids
+FOLDS = 0.6  # of that, how much more of the skin above folds
+IRIS, PUPIL = np.array([0.32, 0.20, 0.13]), np.array([0.06, 0.05, 0.05])  # over the white of the eye
 FARTHEST = 0.45  # half eye widths that a drawn eye may reach beyond Face Mesh's lids; farther, it is no eye
 
 
@@ -29,8 +37,9 @@ def prepare_eyes(stage: Stage, sampler: Sampler, glasses: bool = False) -> list[
     """Both eyes; with `glasses` lids keep inside the frames."""
     skin = _skin_colour(stage)
     lids = _true_lids(stage)
+    rise = hanging_lids(stage.points)
     return [
-        _prepare_eye(stage, sampler, eye, upper, lower, skin, glasses)
+        _prepare_eye(stage, sampler, eye, upper, lower, skin, glasses, rise)
         for eye, (upper, lower) in zip(EYES, lids, strict=True)
     ]
 
@@ -48,6 +57,7 @@ def _prepare_eye(
     lower: Points,
     skin: Colour,
     glasses: bool,
+    rise: float,
 ) -> Eye:
     half, across, down = _eye_axes(upper)
     centre = (upper[0] + upper[-1]) / 2
@@ -58,7 +68,7 @@ def _prepare_eye(
 
     upper_curve, lower_curve = _fit_curve(in_eye(upper)), _fit_curve(in_eye(lower))
     brow = float(in_eye(stage.points[list(points.brow), :2])[:, 1].mean()) * 0.92
-    iris = in_eye(stage.points[[points.iris[0]], :2])[0]
+    iris = in_eye(stage.points[[points.iris[0]], :2])[0] - (0, IRIS_RISES * rise)
     rim = stage.points[list(points.iris[1:]), :2] - stage.points[points.iris[0], :2]
     radius = float(np.linalg.norm(rim, axis=1).mean() / half)
 
@@ -75,8 +85,13 @@ def _prepare_eye(
     lids = curve(upper_curve, u), curve(lower_curve, u)
     visible = (v > lids[0] + 0.10) & (v < lids[1] - 0.05) & (np.abs(u) < BALL_ENDS)
     from_iris = np.hypot(u - iris[0], v - iris[1])
-    sclera, white = _sclera(canvas, visible & (from_iris > IRIS_RIM * radius), skin)
-    iris_picture = _iris(canvas, visible, u, v, iris, radius, white)
+    if rise > NOTHING_SEEN:
+        sclera, white = _drawn_sclera(canvas.shape, skin)
+        ring = np.abs(np.hypot(u - iris[0], v - iris[1] - IRIS_RISES * rise) / radius - 0.7) < 0.25
+        iris_picture = _drawn_iris(u - iris[0], v - iris[1], radius, white, _iris_colour(canvas[visible & ring], white))
+    else:
+        sclera, white = _sclera(canvas, visible & (from_iris > IRIS_RIM * radius), skin)
+        iris_picture = _iris(canvas, visible, u, v, iris, radius, white)
     outward = u if points.side == "Left" else -u
     pixel = (CANVAS - 1) / (2 * CANVAS_REACH * half)
     lid, lashes = _lid_pictures(canvas, outward, v, lids, brow, glasses, pixel)
@@ -93,7 +108,7 @@ def _prepare_eye(
         upper=upper_curve,
         lower=lower_curve,
         brow=np.inf if glasses else brow,
-        fold=0.22 if glasses else 0.35,
+        fold=0.22 if glasses else 0.35 + FOLDS * rise,
         iris=iris,
         corners=(points.upper[0], points.upper[-1]),
         sclera=texture(sclera),
@@ -176,12 +191,38 @@ def _fit_curve(places: Points) -> Doubles:
 def _sclera(canvas: Picture, seen: Mask, skin: Colour) -> tuple[Picture, Colour]:
     """The white of the eye, continued behind iris and lids, and its median colour."""
     if seen.sum() <= 60:
-        white = np.array([0.75, 0.72, 0.70]) * float(skin @ LUMA) * 1.3
-        return np.broadcast_to(white, canvas.shape).astype(np.float32), white
+        return _drawn_sclera(canvas.shape, skin)
     white = np.median(canvas[seen], axis=0)
     core = cv2.erode(seen.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
     filled = fill_hole(canvas, ~(core if core.any() else seen))
     return cv2.GaussianBlur(filled, (0, 0), 2) * 0.9 + 0.1 * white.astype(np.float32), white
+
+
+def _drawn_sclera(shape: tuple[int, ...], skin: Colour) -> tuple[Picture, Colour]:
+    """A plain white under the light that makes the cheeks `skin`, and its colour."""
+    white = np.array([0.75, 0.72, 0.70]) * float(skin @ LUMA) * 1.3
+    return np.broadcast_to(white, shape).astype(np.float32), white
+
+
+def _iris_colour(seen: Colour, white: Colour) -> Colour:
+    """Colour, over the light of the white, of the `seen` (n, 3) pixels between lids; of too few brown, as most are."""
+    if len(seen) < LEAST_IRIS:
+        return IRIS
+    colour = np.median(seen, axis=0) / float(white @ LUMA)
+    light = float(colour @ LUMA)
+    return np.asarray(colour * np.clip(light, *IRIS_LIGHT) / max(light, 1e-3), np.float64)
+
+
+def _drawn_iris(u: Doubles, v: Doubles, radius: float, white: Colour, iris: Colour) -> Reals:
+    """An iris where `u`, `v` are 0, for an eye that does not show it; RGB and alpha."""
+    out = np.hypot(u, v) / radius
+    rim, pupil = smoothstep(out, 0.72, 1.0)[..., None], 1 - smoothstep(out, 0.34, 0.42)[..., None]
+    rays = 1 + 0.10 * np.cos(23 * np.arctan2(v, u))[..., None] * smoothstep(out, 0.4, 0.6)[..., None]
+    colour = iris * rays * (1 - 0.55 * rim) * (1 - pupil) + PUPIL * pupil
+    glint = np.exp(-0.5 * ((u / radius + 0.30) ** 2 + (v / radius + 0.36) ** 2) / 0.12**2)[..., None]
+    colour = colour * (1 - glint) + glint
+    alpha = (1 - smoothstep(out, 0.98, 1.14)) * 255
+    return np.dstack([colour * float(white @ LUMA), alpha])
 
 
 def _iris(

@@ -30,6 +30,7 @@ from avtr_cli.kernels.sampling import OpenCVSampler, Sampler, Texture, choose_sa
 from avtr_cli.perception.coverings import coverings
 from avtr_cli.perception.crop import apply, resample
 from avtr_cli.perception.crop import invert as invert_affine
+from avtr_cli.perception.lids import hanging_lids
 from avtr_cli.render.composite import OWN, background, is_transparent
 from avtr_cli.render.mesh.beyond import mirrored, trimmed
 from avtr_cli.render.mesh.calibration import UNCALIBRATED, Calibration, calibrate
@@ -148,7 +149,10 @@ class MeshRenderer:
             mouth_hidden=covered.mouth_hidden,
         )
         measured = calibrate(lambda row: self.draw_stage(avatar, read_controls(row, 0))[..., :3])
-        measured = replace(measured, brows=BEHIND_GLASSES if glasses else 1.0)
+        lids = hanging_lids(stage.points) if eyes else 0.0
+        measured = replace(measured, brows=BEHIND_GLASSES if glasses else 1.0, lids=lids)
+        if lids:  # of a slit that shuts nothing can be measured
+            measured = replace(measured, blink=1.0)
         return Identity(
             space=CONTROLS,
             neutral=torch.zeros(len(CONTROLS)),
@@ -158,6 +162,7 @@ class MeshRenderer:
             anatomy={
                 "parted_lips": torch.tensor([parted_lips(stage.points, stage.unit)]),
                 "photo_smile": torch.tensor([measured.smile]),
+                "open_eyes": torch.tensor([measured.opens]),
             },
             person=portrait.person,
         )
