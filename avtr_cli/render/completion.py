@@ -33,7 +33,7 @@ FEW = 60  # patches outside below which a size has nothing to copy
 
 @dataclass(frozen=True)
 class Effort:
-    """How long to search: rounds of searching and voting, and sweeps in each, at the smallest size, the next, and so on.
+    """How long to search: rounds of searching and voting, and sweeps in each, at the smallest size, then the next...
 
     The last is for all larger ones; `finest` for the picture's own size.
     """
