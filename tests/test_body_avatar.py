@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from avtr_cli.core.camera import FRONT, Camera, orbit
 from avtr_cli.core.config import RenderConfig, load_preset
 from avtr_cli.core.errors import AvtrError, ConfigError, PhotoError
-from avtr_cli.core.motion_space import CONTROLS
+from avtr_cli.core.motion_space import CONTROLS, FULL
 from avtr_cli.core.rotation import matrix_of
 from avtr_cli.core.types import Identity, Motion, Portrait
 from avtr_cli.perception.body import SeenBody, see_body
@@ -303,12 +303,21 @@ def test_other_backgrounds_stand_behind_the_person(portrait, seen, small, config
 
 def test_what_is_left_out_of_the_front_view_is_not_seen_there(renderer, identity):
     avatar = identity.kept.avatar
-    assert avatar.riding.front < len(avatar.riding.on)
-    whole = replace(avatar, riding=replace(avatar.riding, front=len(avatar.riding.on)))
+    every = len(avatar.riding.on)
+    assert avatar.riding.front < avatar.riding.turning < every
+    whole = replace(avatar, riding=replace(avatar.riding, front=every, turning=every))
     other = replace(identity, kept=replace(identity.kept, avatar=whole))
     for controls in ({}, {"headYaw": 0.4, "jawOpen": 0.5}, {"headYaw": -0.4, "eyeBlinkLeft": 1.0}):
         apart = np.abs(drawn(renderer, identity, **controls).astype(int) - drawn(renderer, other, **controls))
         assert (apart.max(2) > 12).sum() < 20
+    raised = torch.zeros(6, len(FULL))  # arms turn, and show their backs
+    for row, (channel, angle) in enumerate(
+        (c, a) for c in ("ShoulderX", "ShoulderY", "ShoulderZ") for a in (-1.3, 1.3)
+    ):
+        for side in ("left", "right"):
+            raised[row, FULL.index(f"{side}{channel}")], raised[row, FULL.index(f"{side}Elbow")] = angle, 1.0
+    one, two = (renderer.draw(who, Motion(FULL, raised, 0)).astype(int) for who in (identity, other))
+    assert ((np.abs(one - two).max(3) > 12).sum((1, 2)) < 20).all()
 
 
 def test_motion_that_is_not_finite_is_refused_with_its_frame(renderer, identity):

@@ -143,16 +143,15 @@ def test_compiled_loops_pose_and_skin_as_the_plain_form(body, seed, size):
     np.testing.assert_allclose(posed, expected, atol=2e-5)
 
 
-def test_gaussians_on_a_triangle_stretch_with_it():
+def test_gaussians_on_a_triangle_stretch_with_it_up_to_a_length():
     corners = np.array([[0, 0, 0], [2, 0, 0], [0, 2, 0]], np.float32)
     wider = corners * np.array([3, 1, 1], np.float32)
     one, weights = np.zeros(1, np.int32), np.array([[0.5, 0.25, 0.25]], np.float32)
     form = np.diag([0.05, 0.05, 0.001]).astype(np.float32)[None]  # 0.1 m along both edges, 1 mm along the normal
-    for place, axes in ((corners, (0.1, 0.1)), (wider, (0.3, 0.1))):
+    high, triangle = np.full(1, 0.2, np.float32), np.array([[0, 1, 2]], np.int32)
+    for place, axes, most in ((corners, (0.1, 0.1), 9), (wider, (0.3, 0.1), 9), (wider, (0.25, 0.1), 0.25)):
         means, made = np.empty((1, 3), np.float32), np.empty((1, 3, 3), np.float32)
-        skinning.carry(
-            place, np.array([[0, 1, 2]], np.int32), one, weights, np.full(1, 0.2, np.float32), form, means, made
-        )
+        skinning.carry(place, triangle, one, weights, high, form, np.full(1, most, np.float32), means, made)
         np.testing.assert_allclose(means[0], [0.25 * place[1, 0], 0.5, 0.2], rtol=1e-6)
         np.testing.assert_allclose(made[0], np.diag([*axes, 0.001]), atol=1e-7)
 

@@ -11,6 +11,7 @@ import pytest
 from avtr_cli.kernels import tinting
 from avtr_cli.render.gaussian.body_model import HEAD, LEFT_ARM, TRUNK
 from avtr_cli.render.gaussian.fitting import Lens
+from avtr_cli.render.gaussian.lifting import samples
 from avtr_cli.render.gaussian.plain import FROM_EDGE, Fours, plain_fours
 from avtr_cli.render.gaussian.surface import Surface
 
@@ -89,3 +90,22 @@ def test_what_an_expression_changes_becomes_colour_where_it_is_and_nothing_else(
     tinting.tint(which, at, changed.reshape(3, -1), own, colours)
     assert np.array_equal(colours[[0, 2, 3, 5]], own[[0, 2, 3, 5]])
     assert np.array_equal(colours[which], own[which] + changed.reshape(3, -1)[:, at].T / np.float32(255))
+
+
+def test_samples_of_a_triangle_are_spread_evenly_and_are_its_own():
+    wanted, last = np.array([400.0, 0.0, 30.5, 7.0]), np.array([2, 0, 1, 0], np.uint8)
+    on, corners, grain = samples(wanted, last, np.random.default_rng(0))
+    assert np.bincount(on, minlength=4).tolist()[:2] == [400, 0]
+    assert 30 <= (on == 2).sum() <= 31
+    assert (on[-400:] == 0).all()
+    assert (on[:7] == 3).all()
+    np.testing.assert_allclose(corners.sum(1), 1, atol=1e-6)
+    assert (corners > -1e-6).all()
+    first = corners[on == 0]
+    np.testing.assert_allclose(first.mean(0), 1 / 3, atol=0.02)
+    assert [(first[:, k] > 0.5).mean() for k in range(3)] == pytest.approx([0.25] * 3, abs=0.02)
+    assert abs(grain.mean()) < 0.1
+    assert grain.std() == pytest.approx(1, abs=0.1)
+    wanted[0] = 3  # others keep theirs
+    fewer_on, fewer, _ = samples(wanted, last, np.random.default_rng(0))
+    np.testing.assert_array_equal(fewer[fewer_on == 2], corners[on == 2])

@@ -25,6 +25,7 @@ from avtr_cli.perception.topology import (
     OUTER_LOWER_LIP,
     OUTER_UPPER_LIP,
 )
+from avtr_cli.render.filling import fill_hole
 from avtr_cli.render.mesh import teeth
 from avtr_cli.render.mesh.controls import read_controls, seal_weights
 from avtr_cli.render.mesh.field import FieldBasis, displacement, prepare_field
@@ -40,7 +41,7 @@ from avtr_cli.render.mesh.shapes import (
     shape_deltas,
 )
 from avtr_cli.render.mesh.stage import Stage, crop_stage
-from avtr_cli.render.split import _grown, fill_hole, oversample, split_layers
+from avtr_cli.render.split import _grown, oversample, split_layers
 
 CPU = torch.device("cpu")
 PORTRAIT = shipped_folder("examples") / "portrait_drawn.png"

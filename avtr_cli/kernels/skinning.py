@@ -68,15 +68,16 @@ def skin(vertices: Floats, carried_by: Counts, shares: Floats, maps: Floats, pos
             posed[n, row] = total
 
 
-@kernel("void(f4[:,::1], i4[:,::1], i4[::1], f4[:,::1], f4[::1], f4[:,:,::1], f4[:,::1], f4[:,:,::1])")
+@kernel("void(f4[:,::1], i4[:,::1], i4[::1], f4[:,::1], f4[::1], f4[:,:,::1], f4[::1], f4[:,::1], f4[:,:,::1])")
 def carry(
-    vertices: Floats, triangles: Counts, on: Counts, corners: Floats, above: Floats, form: Floats, means: Floats,
-    axes: Floats,
+    vertices: Floats, triangles: Counts, on: Counts, corners: Floats, above: Floats, form: Floats, longest: Floats,
+    means: Floats, axes: Floats,
 ) -> None:  # fmt: skip
     """Gaussians on triangles of a posed mesh: `means` (n, 3), and `axes` (n, 3, 3) as columns.
 
     Gaussian g lies on the triangle `on`[g], at the weights `corners`[g] of its corners, `above`[g] m outside; `form`
-    (n, 3, 3) has its axes as columns in the frame of the triangle's two edges and its unit normal.
+    (n, 3, 3) has its axes as columns in the frame of the triangle's two edges and its unit normal. None of its axes
+    becomes longer than `longest`[g] m: a sliver of skin that opens would make a thread of it.
     """
     for g in range(on.shape[0]):
         t = on[g]
@@ -92,9 +93,10 @@ def carry(
         means[g, 2] = of_a * a[2] + of_b * b[2] + of_c * c[2] + high * n2
         for k in range(3):
             p, q, r = form[g, 0, k], form[g, 1, k], form[g, 2, k]
-            axes[g, 0, k] = e0 * p + f0 * q + n0 * r
-            axes[g, 1, k] = e1 * p + f1 * q + n1 * r
-            axes[g, 2, k] = e2 * p + f2 * q + n2 * r
+            x, y, z = e0 * p + f0 * q + n0 * r, e1 * p + f1 * q + n1 * r, e2 * p + f2 * q + n2 * r
+            square, most = x * x + y * y + z * z, longest[g]
+            share = F(1) if square <= most * most else most / F(math.sqrt(square))
+            axes[g, 0, k], axes[g, 1, k], axes[g, 2, k] = share * x, share * y, share * z
 
 
 @kernel("void(f4[:,::1], f4[:,:,::1], i4[:,::1], f4[:,::1], f4[:,:,::1], f4[:,::1], f4[:,:,::1])")

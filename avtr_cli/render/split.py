@@ -17,13 +17,12 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from avtr_cli.core.arrays import AnyArray, Floats, Grey, Image, Mask, Matte, Picture
+from avtr_cli.core.arrays import AnyArray, Floats, Grey, Image, Mask, Matte
+from avtr_cli.render.behind import behind
+from avtr_cli.render.filling import fill_hole
 
 BAND = 0.075  # EO around the matte in which loose hair is looked for
 PLATE_MARGIN = 0.11  # EO around the matte that the plate does not take from the photo
-TEXTURE = 0.15  # EO: structure finer than this is mirrored into the plate from outside the silhouette
-TEXTURE_REACH = 0.7  # EO behind the silhouette to which a turning head may uncover the plate
-SOFT_TEXTURE = 0.04  # EO over which that structure ends where none is known
 OVERSAMPLING = 2
 CRISPER = 0.10  # how much of the detail finer than a pixel is added between pixels
 LUMA = np.array([0.299, 0.587, 0.114])  # ITU-R BT.601
@@ -46,7 +45,7 @@ def split_layers(photo: Image, matte: Matte, unit: float) -> Layers:
     solid = matte > 0.06
     band = _grown(solid, BAND * unit)
     hidden = _grown(solid, PLATE_MARGIN * unit) > 0
-    filled = fill_plate(photo, hidden, unit)
+    filled = behind(photo, hidden, unit)
     # The fill gives way to the photo itself towards the rim of the hidden part.
     trust = cv2.GaussianBlur(band.astype(np.float32), (0, 0), max(0.6, 0.012 * unit))
     trust = np.where(hidden, trust, 0)[..., None]
@@ -69,29 +68,6 @@ def cut_out(photo: Image, matte: Matte, unit: float) -> Layers:
     return Layers(np.dstack([person, np.rint(alpha * 255)]).astype(np.uint8), plate.astype(np.uint8))
 
 
-def fill_plate(photo: Image, hidden: Mask, unit: float) -> Picture:
-    """`photo` as float32 with the pixels of the mask `hidden` made up: smooth colour, and texture mirrored in.
-
-    Each hidden pixel takes the fine structure found as far outside the silhouette as it lies inside.
-    """
-    smooth = fill_hole(photo, hidden)
-    if hidden.all():
-        return smooth
-    detail = smooth - cv2.GaussianBlur(smooth, (0, 0), TEXTURE * unit)
-    depth = cv2.distanceTransform(hidden.astype(np.uint8), cv2.DIST_L2, 5)
-    depth = depth - cv2.distanceTransform((~hidden).astype(np.uint8), cv2.DIST_L2, 5)
-    depth = cv2.GaussianBlur(depth, (0, 0), max(1.0, 0.05 * unit))
-    inward_y, inward_x = np.gradient(depth)
-    y, x = np.mgrid[0 : hidden.shape[0], 0 : hidden.shape[1]].astype(np.float32)
-    from_x = (x - 2 * depth * inward_x).astype(np.float32)
-    from_y = (y - 2 * depth * inward_y).astype(np.float32)
-    mirrored = cv2.remap(detail, from_x, from_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
-    known = cv2.remap((~hidden).astype(np.float32), from_x, from_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
-    weight = known * np.clip(2 - depth / (0.5 * TEXTURE_REACH * unit), 0, 1) * hidden
-    weight = cv2.GaussianBlur(weight.astype(np.float32), (0, 0), max(0.6, SOFT_TEXTURE * unit)) * hidden
-    return smooth + mirrored * weight[..., None]
-
-
 def oversample(picture: Image) -> Image:
     """(2 h - 1, 2 w - 1, C) whose even texels are `picture`'s pixels and whose others lie between, by Lanczos-4."""
     height, width, channels = picture.shape
@@ -112,26 +88,6 @@ def _halfway(picture: Image, across: Floats, down: Floats) -> Image:
     """`picture` filtered by both kernels; HALFWAY moves it by half a pixel, towards what follows."""
     anchor = (len(across) - 1) // 2, (len(down) - 1) // 2
     return cv2.sepFilter2D(picture, -1, across, down, anchor=anchor, borderType=cv2.BORDER_REPLICATE)
-
-
-def fill_hole(picture: AnyArray, hole: Mask) -> Picture:
-    """`picture` as float32 with the pixels of the bool mask `hole` replaced by what surrounds them, smoothly.
-
-    A push-pull pyramid (Gortler et al. 1996): averages of the known pixels, coarse where nothing finer is known.
-    """
-    known = (~hole).astype(np.float32)
-    if not known.any():
-        return picture.astype(np.float32)
-    values = picture.astype(np.float32) * known[..., None]
-    levels: list[tuple[Picture, Floats]] = [(values, known)]
-    while min(levels[-1][1].shape) > 2:
-        levels.append((cv2.pyrDown(levels[-1][0]), cv2.pyrDown(levels[-1][1])))
-    coarse, weight = levels.pop()
-    filled = coarse / np.maximum(weight, 1e-6)[..., None]
-    for coarse, weight in reversed(levels):
-        above = cv2.pyrUp(filled, dstsize=weight.shape[::-1])
-        filled = above + (coarse / np.maximum(weight, 1e-6)[..., None] - above) * np.clip(weight, 0, 1)[..., None]
-    return np.where(hole[..., None], filled, picture).astype(np.float32)
 
 
 def _grown(mask: Mask, by: float) -> Grey:

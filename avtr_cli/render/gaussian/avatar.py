@@ -119,7 +119,7 @@ def make_avatar(
     turned, placed = posed(model, wrapped.heads, fit.turns, fit.shift)
     arms = measure_arms(model, wrapped, turned, placed, seen, fit.lens, view)
     riding = ride(model, surface, wrapped, seen, painted, fit.lens, view)
-    loose = loosen(model, wrapped, maps, seen, painted.clean, fit.lens, view, teeth, LEAST_MATTE)
+    loose = loosen(model, wrapped, maps, seen, painted, fit.lens, view, teeth, LEAST_MATTE)
     avatar = BodyAvatar(
         fit=fit,
         heads=wrapped.heads,
@@ -163,7 +163,8 @@ def pose(avatar: BodyAvatar, moves: Moves, scratch: Scratch, front: bool = False
     skinning.skin(avatar.rest_skin, model.carried_by, model.shares, maps, scratch.posed)
     begin = avatar.painted
     n = begin + len(loose.rest)
-    end = n + (riding.front if front else len(riding.on))
+    seen_ahead = riding.turning if any(moves.moved) else riding.front
+    end = n + (seen_ahead if front else len(riding.on))
     means, axes = scratch.means, scratch.axes
     skinning.carry_loose(loose.rest, loose.form, loose.carried_by, loose.shares, maps, means[begin:n], axes[begin:n])
     _carry(model, scratch, riding, slice(n, end))
@@ -179,7 +180,8 @@ def pose(avatar: BodyAvatar, moves: Moves, scratch: Scratch, front: bool = False
 def _carry(model: BodyModel, scratch: Scratch, riding: Riding, columns: slice) -> None:
     """The first of `riding` along with the skin, into `columns` of the scratch's means and axes."""
     count = columns.stop - columns.start
-    arrays = (riding.on[:count], riding.corners[:count], riding.above[:count], riding.form[:count])
+    whole = (riding.on, riding.corners, riding.above, riding.form, riding.longest)
+    arrays = (array[:count] for array in whole)
     skinning.carry(scratch.posed, model.triangles, *arrays, scratch.means[columns], scratch.axes[columns])
 
 

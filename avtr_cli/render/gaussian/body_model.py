@@ -127,6 +127,10 @@ class BodyModel:
         """uint8 (J,): the limb of each bone, HEAD .. RIGHT_LEG."""
         return np.array([_limb(name) for name in self.bones], np.uint8)
 
+    def bones_called(self, *begins: str) -> Indices:
+        """The bones whose names begin so."""
+        return np.array([number for number, name in enumerate(self.bones) if name.startswith(begins)], np.intp)
+
     @cached_property
     def main_bone(self) -> Indices:
         """intp (V,): the bone that carries most of each vertex."""

@@ -18,6 +18,7 @@ from avtr_cli.core.rotation import matrix_of
 from avtr_cli.perception.body import ANKLES, HIPS, SeenBody
 from avtr_cli.render.gaussian.body_model import COMPONENTS, BodyModel
 from avtr_cli.render.gaussian.freedoms import FACE_POINTS, FAINT, JUDGED, LIMB, POSE_POINTS, SEGMENTS, TORSO
+from avtr_cli.render.gaussian.hand_size import with_own_hands
 
 FOCAL = 1.35  # of the picture's longer side
 STEPS, EASED, LAST = 210, 90, 168  # in all; from when the steps are shorter, and shorter still
@@ -263,6 +264,7 @@ class _Task:
         face = self._misses(self._face(shape, heads, turned, placed), self.face_places).sqrt()
         body = float(misses[judged].mean()) if judged else float("nan")
         whole = [value.double().numpy().copy() for value in (shape, shift)]
+        whole[0] = with_own_hands(self.model, whole[0], placed.double().numpy(), self.seen)
         return BodyFit(whole[0], matrices.numpy().copy(), whole[1], self.lens, body, float(face.mean()))
 
 

@@ -32,7 +32,7 @@ def without_gaps(model: BodyModel, fit: BodyFit, seen: SeenBody, picture: Image)
     limb = _limbs(model, fit, seen.matte)
     arms, body = np.isin(limb, (LEFT_ARM, RIGHT_ARM)), np.isin(limb, (TRUNK, LEFT_LEG, RIGHT_LEG))
     beside = cv2.dilate((limb >= 0).astype(np.uint8), np.ones((3, 3), np.uint8)) == 0
-    between = beside & (seen.matte > 0.3) & _between(arms, body, WIDEST * seen.unit)
+    between = beside & (seen.matte > 0.3) & lies_between(arms, body, WIDEST * seen.unit)
     if not between.any():
         return seen
     alike = np.abs(picture - _wall(picture, seen.matte, seen.unit)).max(2) < ALIKE
@@ -54,7 +54,7 @@ def _limbs(model: BodyModel, fit: BodyFit, matte: Matte) -> AnyArray:
     return np.where(view.shown, model.vertex_limb[model.triangles[view.which.clip(0), 0]].astype(int), -1)
 
 
-def _between(one: Mask, other: Mask, most: float) -> Mask:
+def lies_between(one: Mask, other: Mask, most: float) -> Mask:
     """Where `one` lies to one side and `other` to the opposite, both within `most` px."""
     if not one.any() or not other.any():
         return np.zeros_like(one)

@@ -13,6 +13,7 @@ import numpy as np
 
 from avtr_cli.core.arrays import Colour, Floats, Mask, Matte, Picture, Points
 from avtr_cli.perception.body import SeenBody
+from avtr_cli.render.gaussian.beneath import Beneath, beneath_arms
 from avtr_cli.render.gaussian.body_model import (
     HEAD,
     LEFT_ARM,
@@ -27,7 +28,9 @@ from avtr_cli.render.gaussian.body_model import (
     BodyModel,
 )
 from avtr_cli.render.gaussian.fitting import Lens
-from avtr_cli.render.gaussian.sleeves import INSIDE, Sleeves, like_colour, tell_sleeves
+from avtr_cli.render.gaussian.hair import hair_colour
+from avtr_cli.render.gaussian.hand_colours import hand_colours, like_skin
+from avtr_cli.render.gaussian.sleeves import INSIDE, Sleeves, tell_sleeves
 from avtr_cli.render.gaussian.surface import Surface, View, unit
 from avtr_cli.render.gaussian.wrapping import Wrapped
 
@@ -38,9 +41,6 @@ FACES = 0.05  # cosine to the view at which skin is still seen
 RINGS = 4  # of neighbours around what is seen that are no hair
 BACK, MIRRORED, HAIR, OTHER_HAND = 0.93, 0.95, 0.9, 0.96  # how much darker guesses are than what they are taken from
 SPREAD, SMOOTHED, ARMS_SMOOTHED = 250, 25, 4  # steps
-SKIN_SHADES, SKIN_LIGHT = 0.08, (0.5, 1.25)  # L1 of red, green and blue's shares, and brightness, that skin differs by
-NEAR_WRIST = (1.4, 1.9)  # of `Sleeves.along`
-IN_SHADE = 0.85  # of the other hand's brightness, below which one hand takes its colour
 UNLIKE = 0.30  # L1 by which a guess on a limb may differ from the limb
 SEEN_SKIN = (50, 280, 205, 425, 151, 9, 195)  # points on cheeks, forehead and nose
 LIMB_BONES = tuple(f"{part}{k}" for part in ("upperarm", "lowerarm", "upperleg", "lowerleg") for k in ("01", "02"))
@@ -60,6 +60,7 @@ class Painted:
     hands    float32 (2, 3): of the left and the right hand as a whole
     sleeves  what is known of the arms; arms float32 (V, 3): their colours, also where the photo shows something else
     visible  bool (V,): seen by the photo's camera; near (V,): or almost
+    beneath  the body where an arm hides it
     """
 
     clean: Picture
@@ -71,6 +72,7 @@ class Painted:
     arms: Floats
     visible: Mask
     near: Mask
+    beneath: Beneath
 
 
 def paint(
@@ -94,30 +96,37 @@ def paint(
     on_arm = (model.vertex_limb == LEFT_ARM) | (model.vertex_limb == RIGHT_ARM)
     shown = visible & solid[y, x]
     sleeves = tell_sleeves(model, wrapped, view, clean, (x, y), shown, skin, seen.unit, seen.matte)
-    own = on_arm | ~sleeves.stray.any(0)[y, x]
+    armless = surface.seen(wrapped.posed, lens, width, height, ~on_arm[model.triangles].all(1))
+    beneath = beneath_arms(model, view, armless, sleeves, clean, seen.matte, seen.unit)
+    own = on_arm | ~beneath.zone.any(0)[y, x]
     shown, visible = shown & own, visible & own
     near = shown.astype(np.float32)
     for _ in range(RINGS):
         near = np.maximum(near, surface.beside @ near > 0)
-    behind = ~shown & (limb_there[y, x] == model.vertex_limb) & (facing < FACES) & inside & solid[y, x] & own
-    behind &= (model.vertex_limb != HEAD) & (model.vertex_limb != NECK)
-    colours = np.where((shown | behind)[:, None], inner[y, x] * np.where(behind, BACK, 1)[:, None], 0).astype(
-        np.float32
-    )
-    known = shown | behind
+    of_body = ~on_arm & (model.vertex_limb != HEAD) & (model.vertex_limb != NECK)
+    limb_beneath = np.where(armless.shown, model.vertex_limb[model.triangles[np.maximum(armless.which, 0), 0]], 255)
+    there = np.where(on_arm, limb_there[y, x], limb_beneath[y, x])
+    behind = ~shown & (there == model.vertex_limb) & (facing < FACES) & inside & solid[y, x] & (on_arm | of_body)
+    under = of_body & ~shown & inside & (facing > FACES) & (wrapped.posed[:, 2] < armless.depth[y, x] + TOUCHES)
+    under &= beneath.shown[y, x]
+    own_colours = np.where((of_body & beneath.shown[y, x])[:, None], beneath.picture[y, x], inner[y, x])
+    known = shown | behind | under
+    colours = np.where(known[:, None], own_colours * np.where(behind, BACK, 1)[:, None], 0).astype(np.float32)
     scalp = (model.vertex_limb == HEAD) & ~shown & (model.part == SKIN) & (near < 0.5) & (wrapped.from_face > 0.03)
-    hair = _hair(clean, solid, seen.face, limb_there == HEAD)
+    hair = hair_colour(clean, solid, seen.face)
+    if hair is None:
+        hair = np.median(clean[solid & (limb_there == HEAD)], axis=0) if scalp.any() else skin
     colours[scalp] = HAIR * hair
     known |= scalp
     mirrored = ~known & shown[model.mirror]
     colours[mirrored] = MIRRORED * colours[model.mirror[mirrored]]
     known |= mirrored
-    _spread(surface, model, colours, known, shown)
-    hands = _hand_colours(model, colours, shown, skin, sleeves)
+    _spread(surface, model, colours, known, shown | under)
+    hands = hand_colours(model, skin, sleeves, seen, clean)
     _paint_limbs(model, colours, shown, skin, hands)
     arms = _arm_colours(surface, model, colours, shown & (sleeves.inside[y, x] > INSIDE), sleeves)
     _paint_inside(model, colours, shown, skin)
-    return Painted(clean, inner, rim, colours.clip(0, 1), hands, sleeves, arms, visible, near > 0.5)
+    return Painted(clean, inner, rim, colours.clip(0, 1), hands, sleeves, arms, visible, near > 0.5, beneath)
 
 
 def skin_colour(picture: Picture, face: Points) -> Colour:
@@ -153,20 +162,6 @@ def _thin_parts(model: BodyModel, view: View) -> tuple[Mask, Mask]:
     return nearest == 0, nearest == 1
 
 
-def _hair(clean: Picture, solid: Mask, face: Points, on_head: Mask) -> Colour:
-    """The median colour above the forehead; of the head where nothing is seen there."""
-    height, width = solid.shape
-    top, up = face[10, :2], face[10, :2] - face[152, :2]
-    up = up / np.linalg.norm(up)
-    wide = float(np.linalg.norm(face[454, :2] - face[234, :2]))
-    y, x = np.mgrid[:height, :width].astype(np.float32)
-    above = (x - top[0]) * up[0] + (y - top[1]) * up[1] > 0.08 * wide
-    hair = solid & above & (np.hypot(x - top[0], y - top[1]) < 0.9 * wide)
-    if hair.sum() <= 20:
-        hair = solid & on_head
-    return np.asarray(np.median(clean[hair], axis=0)) if hair.any() else np.full(3, 0.3)
-
-
 def _spread(surface: Surface, model: BodyModel, colours: Floats, known: Mask, shown: Mask) -> None:
     """Gives what is not `known` its neighbours' colours, and smooths all that is not `shown`, within each limb."""
     beside = surface.beside_within(model.vertex_limb)
@@ -190,36 +185,9 @@ def _arm_colours(surface: Surface, model: BodyModel, colours: Floats, sure: Mask
     return np.asarray(arms, np.float32)
 
 
-def _hand_colours(model: BodyModel, colours: Floats, shown: Mask, skin: Colour, sleeves: Sleeves) -> Floats:
-    """(2, 3): the forearm's where that is bare, else the median of the hand, or about the face's where none is seen."""
-    like_skin, found = _like_skin(colours, skin), []
-    for arm in (LEFT_ARM, RIGHT_ARM):
-        hand = model.on_hand & (model.vertex_limb == arm)
-        bare, any_shown = hand & shown & like_skin, hand & shown
-        colour = np.median(colours[bare], axis=0) if bare.sum() > 15 else 0.95 * skin
-        if any_shown.sum() > 15 and bare.sum() < 0.15 * any_shown.sum():  # a glove
-            colour = np.median(colours[any_shown], axis=0)
-        forearm = (model.vertex_limb == arm) & (sleeves.along > NEAR_WRIST[0]) & (sleeves.along < NEAR_WRIST[1])
-        bare_arm = np.median(sleeves.ring[forearm], axis=0)
-        found.append(bare_arm if _like_skin(np.stack([bare_arm, colour]), skin).all() else colour)
-    light = [float(colour.mean()) for colour in found]
-    for number in (0, 1):  # a hand in the shade of a hip would look like another person's
-        least = max(IN_SHADE * light[1 - number], IN_SHADE**2 * float(skin.mean()))
-        if light[number] < least and _like_skin(found[1 - number][None], skin)[0]:
-            found[number] = found[1 - number]
-        elif light[number] < least and _like_skin(found[number][None], skin)[0]:
-            found[number] = 0.9 * skin
-    hands: Floats = np.stack(found).astype(np.float32)
-    return hands
-
-
-def _like_skin(colours: Floats | Colour, skin: Colour) -> Mask:
-    return like_colour(colours, skin, SKIN_SHADES, SKIN_LIGHT)
-
-
 def _paint_limbs(model: BodyModel, colours: Floats, shown: Mask, skin: Colour, hands: Floats) -> None:
     """Unseen sides of hands, arms and legs as their seen ones: what lies behind a bare forearm may be a white skirt."""
-    like_skin = _like_skin(colours, skin)
+    skinny = like_skin(colours, skin)
     for arm, of_hand in zip((LEFT_ARM, RIGHT_ARM), hands, strict=True):
         colours[model.on_hand & (model.vertex_limb == arm) & ~shown] = OTHER_HAND * of_hand
     for bone in (model.bone(f"{name}.{side}") for name in LIMB_BONES for side in "LR"):
@@ -227,7 +195,7 @@ def _paint_limbs(model: BodyModel, colours: Floats, shown: Mask, skin: Colour, h
         known = limb & shown
         if known.sum() < 12:
             continue
-        bare = known & like_skin
+        bare = known & skinny
         colour = np.median(colours[bare if bare.sum() > max(8, 0.25 * known.sum()) else known], axis=0)
         colours[limb & ~shown & (np.abs(colours - colour).sum(-1) > UNLIKE)] = 0.95 * colour
 

@@ -10,17 +10,14 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
-import cv2
 import numpy as np
 import torch
 
 from avtr_cli.core.arms import in_frame
-from avtr_cli.core.arrays import Doubles, Frames, Image, Matte
+from avtr_cli.core.arrays import Doubles, Frames, Image
 from avtr_cli.core.breath import still_body
 from avtr_cli.core.camera import FRONT, Camera, MovingCamera, Pinhole
 from avtr_cli.core.config import RenderConfig
@@ -38,7 +35,7 @@ from avtr_cli.perception.crop import apply, resample
 from avtr_cli.perception.topology import OUTER_EYE_CORNERS
 from avtr_cli.render.composite import BLUR, OWN, STUDIO, background, is_transparent
 from avtr_cli.render.gaussian.arms import box_of
-from avtr_cli.render.gaussian.avatar import LOW_PASS, BodyAvatar, Scratch, at_rest, make_avatar, pose
+from avtr_cli.render.gaussian.avatar import BodyAvatar, Scratch, at_rest, make_avatar, pose
 from avtr_cli.render.gaussian.body_model import shipped_body
 from avtr_cli.render.gaussian.driving import Rest, read_moves
 from avtr_cli.render.gaussian.expression import Expressions, Face
@@ -51,17 +48,14 @@ from avtr_cli.render.gaussian.gaussians import Gaussians
 from avtr_cli.render.gaussian.lifting import Riding
 from avtr_cli.render.gaussian.limbs import Leg, Limb
 from avtr_cli.render.gaussian.loose import Loose
-from avtr_cli.render.gaussian.splatters import Splats, choose_splatter
+from avtr_cli.render.gaussian.memory import Memory, Posed
+from avtr_cli.render.gaussian.plate import behind_person
 from avtr_cli.render.gaussian.swap import Swap
 from avtr_cli.render.mesh.lipline import parted_lips
-from avtr_cli.render.split import fill_plate
 from avtr_cli.render.view import whole_photo
 
 logger = logging.getLogger(__name__)
 
-KEPT = 4  # avatars, and sizes of frames, whose memory a thread keeps
-HIDES = 0.1  # of the matte: what lies behind such pixels is made up
-MARGIN, FADES = 7, (2, 5)  # px around them likewise; px from the matte at which the photo comes back, and over which
 SIDE_NAMES = {"L": "left", "R": "right"}
 HOLDS = "the {} hand holds something, so that arm keeps to the photo"
 _MOUTH = [k for k, name in enumerate(CONTROLS.channels) if name.startswith(("jaw", "mouth", "tongue"))]
@@ -88,54 +82,6 @@ class Kept:
     framings: dict[str, Framing]
     floor: Floor | None
     face: Face
-
-
-Posed = tuple[Gaussians, Scratch]
-"""The whole person in a frame, and the memory that it lies in."""
-
-
-@torch.inference_mode()
-def _next(posed: Iterator[Posed]) -> Posed | None:
-    return next(posed, None)
-
-
-class _Memory:
-    """One thread's: of avatars and of frames, the latest KEPT."""
-
-    def __init__(self) -> None:
-        self.scratch: list[tuple[BodyAvatar, list[Scratch]]] = []
-        self.splatters: dict[tuple[int, int], Splats] = {}
-        self.backdrop: tuple[int, tuple[Any, ...], Image, Image] | None = None  # of a plate, as a camera sees it
-        self.crew: ThreadPoolExecutor | None = None
-
-    def of(self, avatar: BodyAvatar, count: int) -> list[Scratch]:
-        """For the Gaussians of an avatar in `count` frames at once."""
-        found = next((scratch for known, scratch in self.scratch if known is avatar), None)
-        if found is None:
-            found = []
-            self.scratch = [*self.scratch[1 - KEPT :], (avatar, found)]
-        found += [Scratch(avatar) for _ in range(count - len(found))]
-        return found[:count]
-
-    def one_ahead(self, posed: Iterator[Posed]) -> Iterator[Posed]:
-        """The same, each worked out by a thread of its own while the one before is drawn."""
-        self.crew = self.crew or ThreadPoolExecutor(1, "poses")
-        under_way = self.crew.submit(_next, posed)
-        try:
-            while (one := under_way.result()) is not None:
-                under_way = self.crew.submit(_next, posed)
-                yield one
-        finally:
-            wait([under_way])  # whoever gives up between finds nobody at work in this memory
-
-    def for_size(self, width: int, height: int, device: torch.device, kernels: str) -> Splats:
-        """For frames of a size."""
-        if (width, height) not in self.splatters:
-            while len(self.splatters) >= KEPT:
-                self.splatters.pop(next(iter(self.splatters)))
-            threads = torch.get_num_threads()  # `runtime.threads`
-            self.splatters[width, height] = choose_splatter(height, width, device, kernels, LOW_PASS, threads)
-        return self.splatters[width, height]
 
 
 class BodyRenderer:
@@ -167,8 +113,8 @@ class BodyRenderer:
         self._expressions = Expressions(self._longest, device, kernels)
         self.kernels = self._memory().for_size(16, 16, device, kernels).kernels
 
-    def _memory(self) -> _Memory:
-        memory: _Memory = self._own.__dict__.setdefault("memory", _Memory())
+    def _memory(self) -> Memory:
+        memory: Memory = self._own.__dict__.setdefault("memory", Memory())
         return memory
 
     @one_thread()  # whose sums are the same however many threads draw
@@ -179,7 +125,7 @@ class BodyRenderer:
         fit = fit_body(model, seen)
         seen = without_gaps(model, fit, seen, picture)
         unit = float(np.hypot(*np.diff(face[list(OUTER_EYE_CORNERS), :2], axis=0)[0]))
-        plate, wanted = _plate(picture, seen.matte, unit), self.config.background
+        plate, wanted = behind_person(picture, seen.matte), self.config.background
         avatar = make_avatar(model, fit, seen, picture, plate, wanted == OWN)
         covered = coverings(portrait.photo, portrait.landmarks)
         still = [*(_MOUTH if covered.mouth_hidden else ()), *(k for side in covered.eyes for k in _EYES[side])]
@@ -333,14 +279,3 @@ def _whole(motion: Motion) -> Doubles:
         return rows
     assert speaks_controls(motion.space)
     return np.concatenate([rows, still_body(motion.first, len(rows))], axis=1)
-
-
-def _plate(picture: Image, matte: Matte, unit: float) -> Image:
-    """`picture` without the person; `unit` px is the distance of the outer corners of the eyes."""
-    hides, shows = (matte > HIDES).astype(np.uint8), (matte <= HIDES).astype(np.uint8)
-    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * MARGIN + 1, 2 * MARGIN + 1))
-    filled = fill_plate(picture, cv2.dilate(hides, disc) > 0, 1.5 * unit)
-    away = cv2.distanceTransform(shows, cv2.DIST_L2, 5)
-    own = np.clip((away - FADES[0]) / FADES[1], 0, 1)[..., None]
-    plate: Image = np.rint(filled + (picture - filled) * own).clip(0, 255).astype(np.uint8)
-    return plate

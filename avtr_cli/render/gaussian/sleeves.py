@@ -22,6 +22,7 @@ BESIDE, NOBODY = 255, 254  # instead of a limb: pixels of the person beside the 
 BINS, REACH = 20, 0.12  # of an arm, from shoulder to wrist; in lengths of upper arm and forearm that a ring looks about
 INSIDE = 2.5  # px within the arm's outline from which a pixel is trusted to be its own
 NARROW = 5  # rings: what is narrower than half of them, as a bracelet, is left out
+BARE = (1.1, 1.7)  # of `Sleeves.along`, where a forearm is looked at whether it is bare
 FEW = 6  # vertices of a ring that is left to its neighbours
 STRAY_HAND, STRAY_ARM = 0.12, 0.04  # units beside a hand and a bare forearm within which skin is theirs
 AROUND, MOSTLY = (0.14, 0.3), 0.25  # units; share of skin there above which it may be anything's
@@ -103,9 +104,16 @@ def _rings(along: Floats, colours: Floats, sure: Mask, vertices: Mask, skin: Col
     if not known.any():
         return np.tile(0.95 * skin, (int(vertices.sum()), 1)).astype(np.float32)
     filled = np.stack([np.interp(middles, middles[known], found[known, k]) for k in range(3)], axis=1)
-    filled = median_filter(filled, (NARROW, 1), mode="nearest")
+    filled = median_filter(_with_wrist(filled, skin), (NARROW, 1), mode="nearest")[:BINS]
     where = along[vertices].clip(0, 2)
     return np.stack([np.interp(where, middles, filled[:, k]) for k in range(3)], axis=1).astype(np.float32)
+
+
+def _with_wrist(rings: Doubles, skin: Colour) -> Doubles:
+    """`rings` (BINS, 3), and below a bare forearm more of it: a skirt beside the wrist is no cuff."""
+    forearm = np.median(rings[int(BARE[0] * BINS / 2) : int(BARE[1] * BINS / 2)], axis=0)
+    bare = like_colour(forearm[None], skin, SHADES, LIGHT)[0]
+    return np.concatenate([rings, np.tile(forearm if bare else rings[-1], (NARROW, 1))])
 
 
 def _strays(

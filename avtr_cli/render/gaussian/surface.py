@@ -76,13 +76,17 @@ class Surface:
         """Unit normals (V, 3) of the vertices."""
         return unit(self._corners @ self.facing(vertices))
 
-    def seen(self, vertices: Floats, lens: Lens, width: int, height: int) -> View:
-        """What the photo's camera sees of it."""
+    def seen(self, vertices: Floats, lens: Lens, width: int, height: int, only: Mask | None = None) -> View:
+        """What the photo's camera sees of it, or would see of the triangles `only` (T,)."""
         which, depth = np.empty((height, width), np.int32), np.empty((height, width), np.float32)
         weights = np.empty((height, width, 3), np.float32)
         points = np.column_stack([lens.project(vertices), vertices[:, 2]]).astype(np.float32)
-        drawing.nearest(points, self.triangles, which, weights, depth)
-        return View(which, weights, depth)
+        if only is None:
+            drawing.nearest(points, self.triangles, which, weights, depth)
+            return View(which, weights, depth)
+        drawing.nearest(points, self.triangles[only], which, weights, depth)
+        numbers = np.append(np.flatnonzero(only), -1).astype(np.int32)
+        return View(numbers[which], weights, depth)
 
 
 def unit(vectors: Reals) -> Floats:

@@ -17,7 +17,6 @@ from avtr_cli.render.gaussian.fitting import Lens
 from avtr_cli.render.gaussian.lifting import (
     HIDDEN_FLAT,
     HIDDEN_OPAQUE,
-    NOISE,
     WIDTH,
     Riding,
     flat_axes,
@@ -34,10 +33,12 @@ SPACING, ARM_SPACING, FINEST = 0.003, 0.0045, 0.7  # m between Gaussians of hand
 FROM = 0.45  # of `Sleeves.along`: nearer to the shoulder the photo's own arm stays
 BELOW = 0.002  # m that a painted arm lies under the photo's
 AT_EDGE = 2.0  # px from an arm's outline within which the photo's pixels may be the background's
+GRAIN = 0.012  # of the colour
 NAILS = 1.08  # times the hand's colour
 SLEEVE = (0.012, 0.03)  # m from the wrist along the hand over which the photo's colours become the hand's
+TORN = 0.02  # share that an arm has in what lies between it and the body, from which that goes when the arm leaves
 FRINGE = 3.5  # px beside an arm whose pixels fade too: they would hang in the air as threads
-FLOOR, LIT, LIGHT = 0.80, 0.26, np.array([-0.25, -0.6, -0.76])  # Lambert's: brightness, and from where
+FLOOR, LIT, LIGHT = 0.86, 0.20, np.array([-0.25, -0.6, -0.76])  # Lambert's: brightness, and from where
 OPACITY_LEFT = 1e-3  # below which a Gaussian is not drawn
 
 
@@ -87,19 +88,18 @@ def _painted(
     pixel = float(np.median(wrapped.posed[:, 2])) / lens.focal
     spacing = np.maximum(np.where(on_hand, SPACING, ARM_SPACING), FINEST * pixel)
     facing = surface.facing(wrapped.posed)
-    random = np.random.default_rng(1 + number)
     wanted = np.linalg.norm(facing, axis=1) / 2 / spacing**2 * (on_hand | of_arm)
-    on, corners = samples(wanted, np.zeros(len(triangles), bool), random)
+    on, corners, grain = samples(wanted, np.zeros(len(triangles), np.uint8), np.random.default_rng(1 + number))
     colours = (_colours(model, wrapped, painted, limb)[triangles[on]] * corners[..., None]).sum(1)
-    colours = (colours * (1 + NOISE * random.standard_normal((len(on), 1)))).clip(0, 1)
+    colours = (colours * (1 + GRAIN * grain)).clip(0, 1)
     normals, wide = unit(facing[on]), WIDTH * spacing[on]
     up = np.tile(np.array([0, 0, 1], np.float32), (len(on), 1))
     axes = flat_axes(normals, up, wide, wide, np.full(len(on), HIDDEN_FLAT))
     nowhere = np.full(len(on), -1, np.intp)
     return Riding(
         on, corners, np.where(on_hand[on], 0, -BELOW).astype(np.float32),
-        in_triangles(surface, wrapped.posed, on, normals, axes), np.full(len(on), HIDDEN_OPAQUE, np.float32),
-        colours.astype(np.float32), nowhere, np.ones(len(on), np.uint8), nowhere, len(on),
+        *in_triangles(surface, wrapped.posed, on, normals, axes), np.full(len(on), HIDDEN_OPAQUE, np.float32),
+        colours.astype(np.float32), nowhere, np.ones(len(on), np.uint8), nowhere, len(on), len(on),
     )  # fmt: skip
 
 
@@ -118,20 +118,25 @@ def _fading(model: BodyModel, view: View, painted: Painted, loose: Loose, riding
     """The avatar's own Gaussians of the hand, of the arm where they are not like it, beside it, and astray."""
     hand = np.array([name.startswith(("wrist", "finger", "metacarpal")) for name in model.bones])
     ours, sleeves = model.limb == limb, painted.sleeves
-    stray = sleeves.stray[0 if limb == LEFT_ARM else 1].reshape(-1)
+    beneath = painted.beneath
+    stray, zone, between = (
+        where[0 if limb == LEFT_ARM else 1].reshape(-1) for where in (sleeves.stray, beneath.zone, beneath.between)
+    )
     near = cv2.distanceTransform((~view.shown).astype(np.uint8), cv2.DIST_L2, 5).reshape(-1)
     beside: Mask = near[loose.origin] < FRINGE
     carrier = loose.carried_by[:, 0]
     rings = _ring_of_bones(model, sleeves)
     odd = np.abs(loose.colours - rings[carrier]).sum(-1) > UNLIKE
     nearer = _nearer(model, view, limb).reshape(-1)[loose.origin]
-    of_loose = (ours[carrier] & (hand[carrier] | beside | odd)) | stray[loose.origin] | (~ours[carrier] & nearer)
+    torn = (ours[loose.carried_by] & (loose.shares > TORN)).any(1) & between[loose.origin]
+    of_loose = ours[carrier] & (hand[carrier] | beside | odd | stray[loose.origin])
+    of_loose |= torn | (~ours[carrier] & (nearer | zone[loose.origin]))
     first = model.triangles[riding.on, 0]
     on_arm, seen = model.vertex_limb[first] == limb, riding.origin >= 0
     unlike = np.abs(riding.colours - sleeves.ring[first]).sum(-1) > UNLIKE
     edge = seen & (sleeves.inside.reshape(-1)[riding.origin] < AT_EDGE)
     of_riding = on_arm & (sleeves.along[first] > FROM) & (model.on_hand[first] | unlike | edge | ~seen)
-    of_riding |= ~on_arm & seen & stray[riding.origin]
+    of_riding |= ~on_arm & seen & zone[riding.origin]
     found: Indices = np.concatenate([np.flatnonzero(of_loose), len(loose.rest) + np.flatnonzero(of_riding)]).astype(
         np.intp
     )

@@ -18,10 +18,10 @@ from avtr_cli.kernels import skinning
 from avtr_cli.perception.body import SeenBody
 from avtr_cli.render.gaussian.body_model import (
     HEAD,
-    LEFT_ARM,
     LEFT_EYE,
     LOWER_TEETH,
     NECK,
+    RIGHT_ARM,
     RIGHT_EYE,
     SKIN,
     TONGUE,
@@ -29,7 +29,7 @@ from avtr_cli.render.gaussian.body_model import (
     BodyModel,
 )
 from avtr_cli.render.gaussian.fitting import BodyFit, Lens
-from avtr_cli.render.gaussian.surface import Surface, blended, bone_maps, unit
+from avtr_cli.render.gaussian.surface import Surface, View, blended, bone_maps, unit
 
 FACE_POINTS = 468  # without irises
 FACE_REACH = 0.09  # m over which the head follows its face
@@ -41,10 +41,17 @@ TEETH_SCALE, TEETH_DEEPER = 0.9, 0.004  # m: else teeth show through a turned ch
 ROUNDS, STEPS = 3, 70  # of the outline, and of spreading it
 ALONG_EDGE = 0.35  # cosine to the view of a normal at the outline
 AT_EDGE = 2.5  # px from the outline
+LIKE, LIKE_SOFT, LIKE_FAR = (
+    12,
+    0.02,
+    0.35,
+)  # vertices whose edge is seen, m: what the edge behind a hand is guessed from
 INWARDS, OUTWARDS = 0.08, 0.16  # units by which the outline looks for the matte's edge
-LEAST, MOST, MOST_LIMB = -0.03, 0.09, 0.06  # m by which it moves
+LEAST, MOST, MOST_LEG = -0.03, 0.09, 0.06  # m by which it moves
 FIRM, FOLLOWED = 0.6, 0.8  # share of the outline in the spread, and of the spread that is followed
 BLOCKS = np.array([0, 0, 0, 1, 2, 3, 3])  # of limbs: head and trunk, each arm, legs
+BODY = (0, 3)  # of BLOCKS: what arms hang beside
+BESIDE_ARM, BESIDE_HAND = 0.02, 0.05  # units beside forearms and hands within which an edge may be theirs
 
 
 @dataclass(frozen=True)
@@ -135,7 +142,7 @@ def _to_outline(
     outside = (matte <= 0.5).astype(np.uint8)
     inside = cv2.distanceTransform(solid, cv2.DIST_L2, 5) - cv2.distanceTransform(outside, cv2.DIST_L2, 5)
     free = 1 - locked
-    limits = np.where(model.vertex_limb >= LEFT_ARM, MOST_LIMB, MOST)
+    limits = np.where(model.vertex_limb > RIGHT_ARM, MOST_LEG, MOST)
     for _ in range(ROUNDS):
         normals = surface.normals(posed)
         which, offset = _offsets(model, surface, posed, normals, lens, inside, size, locked)
@@ -157,14 +164,15 @@ def _offsets(
 ) -> tuple[Indices, Doubles]:  # fmt: skip
     """Vertices of the outline, and how many px outwards the matte's edge lies from each.
 
-    `inside` (H, W) is the distance from that edge, px, positive within. The walk ends where another limb begins, else
-    hips would grow hands.
+    `inside` (H, W) is the distance from that edge, px, positive within. The walk ends where another limb begins, and
+    near a hand or a forearm the edge may be theirs: else hips would grow hands. There it goes on as above and below.
     """
     height, width = inside.shape
     view = surface.seen(posed, lens, width, height)
     pixels = lens.project(posed)
     edge = cv2.distanceTransform(view.shown.astype(np.uint8), cv2.DIST_L2, 5)
     limb = np.where(view.shown, BLOCKS[model.vertex_limb[model.triangles[np.maximum(view.which, 0), 0]]], -1)
+    near_arm = _near_arms(model, view, size)
     x, y = _pixel(pixels, width, height)
     within = (pixels > 1).all(1) & (pixels < [width - 2, height - 2]).all(1)
     edgewise = np.abs((normals * unit(posed)).sum(1)) < ALONG_EDGE
@@ -175,14 +183,41 @@ def _offsets(
     steps = np.arange(-int(reach * INWARDS / OUTWARDS), reach + 1)
     x, y = _pixel(pixels[which][:, None] + flat[:, None] * steps[None, :, None], width, height)
     there = limb[y, x]
-    other = (there >= 0) & (there != BLOCKS[model.vertex_limb[which]][:, None]) & (steps > 0)
+    own = BLOCKS[model.vertex_limb[which]][:, None]
+    of_body = (own == BODY[0]) | (own == BODY[1])
+    other = (there >= 0) & (there != own) & (steps > 0)
+    other |= near_arm[y, x] & of_body
     blocked = np.maximum.accumulate(other, axis=1)
     depth = inside[y, x]
     crossing: Mask = (depth[:, :-1] > 0) & (depth[:, 1:] <= 0) & ~blocked[:, 1:]
     far = np.where(crossing, np.abs(steps[:-1]), 10_000)
     first = far.argmin(1)
-    found = crossing.any(1)
-    return which[found], steps[first[found]] + 0.5
+    found, offset = crossing.any(1), steps[first] + 0.5
+    hidden = ~found & near_arm[y, x][:, steps == 0][:, 0] & of_body[:, 0]
+    known = found & of_body[:, 0]
+    for side in (-1, 1):
+        ask, answer = (np.flatnonzero(one & (np.sign(flat[:, 0]) == side)) for one in (hidden, known))
+        if len(ask) and len(answer):
+            count = min(LIKE, len(answer))
+            far, near = cKDTree(posed[which[answer]]).query(posed[which[ask]], k=count)
+            far, near = far.reshape(-1, count), answer[near.reshape(-1, count)]
+            share = 1 / (far + LIKE_SOFT) ** 2
+            offset[ask], found[ask] = (share * offset[near]).sum(1) / share.sum(1), far[:, 0] < LIKE_FAR
+    return which[found], offset[found]
+
+
+def _near_arms(model: BodyModel, view: View, size: float) -> Mask:
+    """(H, W): pixels so near to a forearm or a hand that the body's edge is not seen there; `size` px is a unit."""
+    first = model.triangles[np.maximum(view.which, 0), 0]
+    near = np.zeros(view.shown.shape, bool)
+    for part, beside in (
+        (np.isin(model.main_bone, model.bones_called("lowerarm"))[first], BESIDE_ARM),
+        (model.on_hand[first], BESIDE_HAND),
+    ):
+        part &= view.shown
+        if part.any():
+            near |= cv2.distanceTransform((~part).astype(np.uint8), cv2.DIST_L2, 5) < beside * size
+    return near
 
 
 def _pixel(places: Floats, width: int, height: int) -> tuple[Indices, Indices]:

@@ -13,10 +13,11 @@ from avtr_cli.kernels.eye_measures import BALL_ENDS, CANVAS, CANVAS_REACH, CANVA
 from avtr_cli.kernels.sampling import Sampler, Texture
 from avtr_cli.perception.lids import hanging_lids
 from avtr_cli.perception.topology import CHEEKS, EYES, EyePoints
+from avtr_cli.render.filling import fill_hole
 from avtr_cli.render.mesh.eyes import Eye, curve
 from avtr_cli.render.mesh.shapes import smoothstep
 from avtr_cli.render.mesh.stage import Stage
-from avtr_cli.render.split import DARK_PIXEL, LUMA, fill_hole
+from avtr_cli.render.split import DARK_PIXEL, LUMA
 
 PALER = 0.14  # saturation by which white must stay below skin for the two to be told apart
 LEAST_LIT = 0.50  # of the cheek's light that a lid has: it lies less deep than the socket around it
