@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from avtr_cli.audio.source import DialogueSource
     from avtr_cli.output.layout import Layout
 
+FRAMES = 2  # counted up where frames, or what a session remembers between them, come out otherwise than before
 ENCODING = 2  # counted up with what encoders are told: pictures encoded otherwise cannot be joined to a job's own
 
 
@@ -128,7 +129,7 @@ class Job:
             group, name = key.split(".")
             settings[group] = settings[group] | {name: sha256(path)}
         described = {
-            "avtr": __version__,
+            "avtr": [__version__, FRAMES],
             "photo": sha256(self.photo),
             "sound": [sha256(path) for path in self.sound.paths],
             "roles": [self.sound.solo, self.sound.avatar_channel, self.sound.start_s, self.sound.duration_s],
