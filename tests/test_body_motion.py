@@ -19,6 +19,7 @@ from avtr_cli.core.rotation import turn_matrix
 from avtr_cli.core.types import BODY_CUES, Cue, Identity
 from avtr_cli.motion.body import deciding
 from avtr_cli.motion.body.chain import chain_of, hand_points
+from avtr_cli.motion.body.cheek import to_cheek
 from avtr_cli.motion.body.events import BEATS
 from avtr_cli.motion.body.generator import WithBody
 from avtr_cli.motion.body.hands import NUMBERS, Hands, Manner, begin, columns
@@ -75,6 +76,21 @@ def test_a_body_has_the_controls_first_and_36_channels_of_its_own():
     assert FULL.channels[len(CONTROLS) :] == BODY_CHANNELS
     assert (len(FULL), len(BODY_CHANNELS)) == (94, 36)
     assert speaks_controls(FULL)
+
+
+@pytest.mark.parametrize("event", [*BEATS, "raise", "rest", "adaptor", *BODY_CUES])
+@pytest.mark.parametrize("lively", [-2.0, 2.0])
+@pytest.mark.parametrize("number", [0.0, 0.5, 1.0])
+def test_every_gesture_is_over_before_its_plan_ends(event, lively, number):
+    """At its slowest, with every amount at either end; also the way to a cheek and back at its longest."""
+    rest = np.stack([rest_of(MEAN_ARM)] * 2)
+    hands = Hands(Plan.resting(np.concatenate([rest.ravel(), np.zeros(4)])), (MEAN_ARM, MEAN_ARM), rest, rest.copy())
+    begin(hands, "raise", np.full(NUMBERS, 0.1), Manner(lively, lively))
+    begin(hands, event, np.full(NUMBERS, number), Manner(lively, lively))
+    assert np.array_equal(hands.plan.ahead[0, -1], hands.plan.ahead[0, -2])
+    to_cheek(hands, 0, 19, 55, 26)
+    assert np.array_equal(hands.plan.ahead[0, -1], hands.plan.ahead[0, -2])
+    assert not hands.plan.ahead[1:, -1].any()
 
 
 def test_the_photo_s_own_pose_is_zeros():

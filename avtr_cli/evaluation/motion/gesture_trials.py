@@ -14,7 +14,7 @@ from avtr_cli.core.arms import MEAN_ARM, Arm, place_of, posed
 from avtr_cli.core.arrays import Doubles, Mask
 from avtr_cli.core.motion_space import BODY_CHANNELS
 from avtr_cli.core.rotation import turn_matrix
-from avtr_cli.core.timing import FPS, SAMPLE_RATE
+from avtr_cli.core.timing import CHUNK_FRAMES, FPS, SAMPLE_RATE
 from avtr_cli.evaluation.measure import Measure
 from avtr_cli.evaluation.motion.gesture_takes import BODY, GestureTake, chain, perform, wrists
 from avtr_cli.evaluation.motion.takes import Dialogue, Finding, other_partner, repeated, shifted_partner, silent_avatar
@@ -125,11 +125,14 @@ def apart(one: GestureTake, other: GestureTake) -> tuple[int, int]:
 
 
 def _settled(take: GestureTake) -> Mask:
-    """(T,): a beat may begin, since hands have been up for long enough and the last beat is over."""
+    """(T,): a beat may begin, since hands have been up for long enough and the last beat is over.
+
+    In which frame of a chunk they rose is not told.
+    """
     settled, risen = np.zeros(len(take.up), bool), 0
     beats, since = set(take.beats.tolist()), SETTLED
     for frame, up in enumerate(take.up):
-        settled[frame] = risen > SETTLED and since >= SETTLED
+        settled[frame] = risen >= SETTLED + CHUNK_FRAMES and since >= SETTLED
         risen, since = (risen + 1 if up else 0), (1 if frame in beats else since + 1)
     return settled
 

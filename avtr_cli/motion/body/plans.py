@@ -15,7 +15,7 @@ import numpy as np
 
 from avtr_cli.core.arrays import Doubles
 
-LONGEST = 100  # frames that are planned
+LONGEST = 120  # frames that are planned; the longest way, to a cheek and back, takes 100
 SHORTEST = 3  # frames of a piece
 
 
