@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from functools import cache
 
 import numpy as np
-import torch
 
 from avtr_cli.audio.files import DialogueFiles
 from avtr_cli.core.arrays import Image, Mask, Sound
 from avtr_cli.core.config import MotionConfig
 from avtr_cli.core.shipped import shipped_folder
-from avtr_cli.core.timing import CHUNK_FRAMES, FPS, SAMPLE_RATE
+from avtr_cli.core.timing import FPS, SAMPLE_RATE
 from avtr_cli.core.types import BODY_CUES, Cue, Motion
 from avtr_cli.evaluation.body.stage import BodyStage
+from avtr_cli.evaluation.body.takes import perform
 from avtr_cli.evaluation.motion.takes import load_dialogue
 from avtr_cli.evaluation.motion.voice import hear
 from avtr_cli.motion.body.generator import WithBody
 from avtr_cli.motion.lmfm.generator import LmfmGenerator
-from avtr_cli.streaming.windows import Windows
 
 ROWS = ("gestures", "speech", "listening")
 SEED = 1
@@ -33,11 +32,13 @@ def acted(stage: BodyStage, row: str) -> Iterator[tuple[str, Image]]:
     if row == "gestures":
         starts = {name: k * CUE_S for k, name in enumerate(CUES)}
         sound = np.zeros((2, round(CUE_S * len(CUES) * SAMPLE_RATE)), np.float32)
-        motion, _ = _made(stage, sound, [Cue(round(start * FPS), name) for name, start in starts.items()])
+        cues = [Cue(round(start * FPS), name) for name, start in starts.items()]
+        motion, _ = perform(_generator(), stage.identity, sound, SEED, cues)
         moments = [(f"{name} +{after:g}", start + after) for name, start in starts.items() for after in AFTER_S]
     else:
         sound = np.ascontiguousarray(_dialogue()[:, : round(HEARD_S * SAMPLE_RATE)])
-        motion, up = _made(stage, sound, [])
+        motion, raised = perform(_generator(), stage.identity, sound, SEED)
+        up = raised.any(1)
         moments = [(f"{row} {frame / FPS:.1f}", frame / FPS) for frame in _moments(sound, up, row)]
     for name, at in moments:
         frame = round(at * FPS)
@@ -55,19 +56,6 @@ def _moments(sound: Sound, up: Mask, row: str) -> list[int]:
         chosen = partner.active & own.away(0, FPS)
     frames = np.flatnonzero(chosen)
     return [int(frames[round(at)]) for at in np.linspace(0, len(frames) - 1, SEEN)]
-
-
-def _made(stage: BodyStage, sound: Sound, cues: Sequence[Cue]) -> tuple[Motion, Mask]:
-    """What the shipped model makes of a whole `sound`, float32 (2, n), and whether hands are up in each frame."""
-    generator, windows = _generator(), Windows()
-    state, values, up = generator.start(stage.identity, SEED), [], []
-    for window in [*windows.push(sound), *windows.finish()]:
-        first = window.index * CHUNK_FRAMES
-        due = tuple(one for one in cues if first <= one.frame < first + CHUNK_FRAMES)
-        motion, state = generator.step(window, state, due)
-        values.append(motion.values)
-        up += [bool(state["body.up"].any())] * CHUNK_FRAMES
-    return Motion(generator.space, torch.cat(values), 0), np.array(up)
 
 
 @cache

@@ -12,19 +12,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from avtr_cli.core.arrays import Doubles, Floats, Mask, Sound
 from avtr_cli.core.camera import Camera, Pinhole
-from avtr_cli.core.timing import CHUNK_FRAMES, FPS, SAMPLE_RATE
+from avtr_cli.core.timing import FPS, SAMPLE_RATE
 from avtr_cli.core.types import BODY_CUES, Cue, Identity, Motion
+from avtr_cli.evaluation.body.takes import perform
 from avtr_cli.evaluation.measure import Measure
 from avtr_cli.evaluation.motion.takes import Dialogue
 from avtr_cli.evaluation.touch.bodies import below_elbow, deepest, skin
 from avtr_cli.render.gaussian.avatar import BodyAvatar
 from avtr_cli.render.gaussian.body_model import LEFT_ARM, LEFT_LEG, RIGHT_ARM, RIGHT_LEG, TRUNK
 from avtr_cli.streaming.engine import Engine
-from avtr_cli.streaming.windows import Windows
 
 FITTED: dict[str, Measure] = {
     "fitted.in_trunk": Measure("share of frames, an arm 1 cm deeper in trunk or thighs than at rest", None, 0.01),
@@ -70,16 +69,9 @@ def evaluate_fitted(
 
 def act(engine: Engine, identity: Identity, sound: Sound, seed: int, cues: Sequence[Cue] = ()) -> Acted:
     """Of a whole `sound`, float32 (2, n), and `cues`."""
-    generator, windows = engine.generator, Windows()
-    state, values, up = generator.start(identity, seed), [], []
-    for window in [*windows.push(sound), *windows.finish()]:
-        first = window.index * CHUNK_FRAMES
-        due = tuple(one for one in cues if first <= one.frame < first + CHUNK_FRAMES)
-        motion, state = generator.step(window, state, due)
-        values.append(motion.values)
-        up += [bool(state["body.up"].all())] * CHUNK_FRAMES
-    risen = np.convolve(~np.array(up), np.ones(RISEN), "full")[: len(up)] == 0
-    return Acted(Motion(engine.renderer.space, torch.cat(values), 0), risen)
+    motion, up = perform(engine.generator, identity, sound, seed, cues)
+    risen = np.convolve(~up.all(1), np.ones(RISEN), "full")[: len(up)] == 0
+    return Acted(motion, risen)
 
 
 class _Seen:

@@ -150,9 +150,8 @@ class MeshRenderer:
         )
         measured = calibrate(lambda row: self.draw_stage(avatar, read_controls(row, 0))[..., :3])
         lids = hanging_lids(stage.points) if eyes else 0.0
-        measured = replace(measured, brows=BEHIND_GLASSES if glasses else 1.0, lids=lids)
-        if lids:  # of a slit that shuts nothing can be measured
-            measured = replace(measured, blink=1.0)
+        blink = 1.0 if lids else measured.blink  # of a slit that shuts nothing can be measured
+        measured = replace(measured, brows=BEHIND_GLASSES if glasses else 1.0, lids=lids, blink=blink)
         return Identity(
             space=CONTROLS,
             neutral=torch.zeros(len(CONTROLS)),
