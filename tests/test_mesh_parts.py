@@ -26,7 +26,6 @@ from avtr_cli.perception.topology import (
     OUTER_UPPER_LIP,
 )
 from avtr_cli.render.filling import fill_hole
-from avtr_cli.render.mesh import teeth
 from avtr_cli.render.mesh.controls import read_controls, seal_weights
 from avtr_cli.render.mesh.field import FieldBasis, displacement, prepare_field
 from avtr_cli.render.mesh.inverse import invert, lips_in_frame, mend_folds, residual
@@ -311,69 +310,3 @@ def test_far_commands_saturate_and_small_ones_are_exact():
     assert np.isclose(np.arcsin(small[0, 2]), 0.2)
     far = read_controls(row(headYaw=2.0), 0).pose.rotation
     assert np.degrees(np.arcsin(far[0, 2])) < 26.1
-
-
-def test_teeth_of_a_photo_come_without_the_rim_of_the_lower_lip():
-    skin = np.array([200.0, 160.0, 140.0])
-    photo = np.broadcast_to(skin, (teeth.CANVAS, teeth.CANVAS, 3)).astype(np.float32).copy()
-    hole = np.zeros((teeth.CANVAS, teeth.CANVAS), np.float32)
-    hole[100:140, 60:196] = 1
-    photo[100:140, 60:196] = (220, 215, 205)
-    photo[136:140, 60:196] = (190, 60, 60)  # the lower lip, blurred into the gap
-    picture, lower = teeth.photo_rows(photo, hole, skin, pixel=3.0)
-    assert picture is not None
-    assert lower is None
-    shown = picture[..., 3] > 128
-    assert shown[110:130, 70:180].all()
-    assert (picture[..., 0] - picture[..., 1])[shown].max() < 40
-
-
-def test_without_teeth_in_the_gap_a_photo_lends_none():
-    photo = np.full((teeth.CANVAS, teeth.CANVAS, 3), (150.0, 110.0, 100.0), np.float32)
-    hole = np.zeros((teeth.CANVAS, teeth.CANVAS), np.float32)
-    hole[100:140, 60:196] = 1
-    photo[100:140, 60:196] = (40, 15, 15)
-    assert teeth.photo_rows(photo, hole, np.array([150.0, 110.0, 100.0]), pixel=3.0) == (None, None)
-
-
-def test_the_lower_teeth_of_an_open_mouth_go_with_the_jaw():
-    skin = np.array([180.0, 120.0, 90.0])
-    photo = np.broadcast_to(skin * 0.7, (teeth.CANVAS, teeth.CANVAS, 3)).astype(np.float32).copy()
-    hole = np.zeros((teeth.CANVAS, teeth.CANVAS), np.float32)
-    hole[90:170, 60:196] = 1
-    photo[90:170, 60:196] = (60, 20, 20)
-    photo[90:120, 60:196] = photo[140:170, 60:196] = (220, 215, 205)
-    upper, lower = teeth.photo_rows(photo, hole, skin, pixel=2.0)
-    assert upper is not None
-    assert lower is not None
-    assert (upper[95:112, 100:150, 3] > 200).all()
-    assert (upper[128:, 100:150, 3] < 50).all()
-    assert (lower[148:165, 100:150, 3] > 200).all()
-    assert (lower[:132, 100:150, 3] < 50).all()
-
-
-@pytest.mark.parametrize(("line", "shade"), [(118, 0.5), (124, 0.7), (131, 0.35)])
-def test_rows_that_bite_part_at_the_dark_line_between_them(line: int, shade: float):
-    skin = np.array([180.0, 120.0, 90.0])
-    photo = np.broadcast_to(skin * 0.7, (teeth.CANVAS, teeth.CANVAS, 3)).astype(np.float32).copy()
-    hole = np.zeros((teeth.CANVAS, teeth.CANVAS), np.float32)
-    hole[100:148, 60:196] = 1
-    photo[100:148, 60:196] = (220, 215, 205)
-    photo[line - 1 : line + 3, 60:196] *= shade
-    upper, lower = teeth.photo_rows(photo, hole, skin, pixel=2.0)
-    assert upper is not None
-    assert lower is not None
-    assert (upper[104 : line - 5, 100:150, 3] > 200).all()
-    assert (upper[line + 6 :, 100:150, 3] < 50).all()
-    assert (lower[line + 8 : 144, 100:150, 3] > 200).all()
-    assert (lower[: line - 5, 100:150, 3] < 50).all()
-
-
-def test_one_row_with_a_faint_shade_on_it_stays_one_row():
-    skin = np.array([180.0, 120.0, 90.0])
-    photo = np.broadcast_to(skin * 0.7, (teeth.CANVAS, teeth.CANVAS, 3)).astype(np.float32).copy()
-    hole = np.zeros((teeth.CANVAS, teeth.CANVAS), np.float32)
-    hole[100:148, 60:196] = 1
-    photo[100:148, 60:196] = (220, 215, 205)
-    photo[122:126, 60:196] *= 0.88
-    assert teeth.photo_rows(photo, hole, skin, pixel=2.0)[1] is None

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 
+from avtr_cli.core.motion_space import SEAL_JAW
 from avtr_cli.evaluation.mesh.studio import Studio, command
 from avtr_cli.perception.portrait import find_portrait
 from avtr_cli.perception.topology import CHIN, EARS, FOREHEAD, INNER_LOWER_LIP, INNER_UPPER_LIP
@@ -198,6 +199,25 @@ def test_lips_drawn_off_the_lower_teeth_show_them_and_rounded_ones_do_not(
     monkeypatch.setattr(interior, "_bared", lambda controls: 0.0)
     assert with_teeth > light(**drawn_off) + 15
     assert kissing == light(**drawn_off | rounded)
+
+
+def test_a_jaw_that_hangs_open_in_the_photo_brings_the_teeth_together_before_the_lips_meet(studio: Studio):
+    avatar = studio.avatar
+    hanging = replace(avatar.mouth.interior, upper_bite=0.0, lower_bite=0.12)
+
+    def apart(**wanted: float) -> float:
+        """EO from the upper teeth's edge down to the lower ones'."""
+        controls = read_controls(command(**wanted), 0, 0, avatar.calibration)
+        at_rest = interior.look(hanging, avatar.geometry, read_controls(command(), 0, 0, avatar.calibration))
+        shown = interior.look(hanging, avatar.geometry, controls)
+        rows = shown.lower_edge + hanging.lower_bite - shown.upper_edge - hanging.upper_bite
+        return rows - float(shown.jaw[1] - at_rest.jaw[1])
+
+    fully = SEAL_JAW
+    assert apart() > 0.08
+    assert apart(mouthClose=0.3 * fully) < apart(mouthClose=0.1 * fully) < apart()
+    assert apart(mouthClose=interior.BITES * fully) == pytest.approx(0, abs=0.02)
+    assert apart(mouthClose=fully) == pytest.approx(0, abs=0.02)
 
 
 @pytest.mark.slow

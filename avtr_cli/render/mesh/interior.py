@@ -20,7 +20,7 @@ from avtr_cli.kernels.sampling import Sampler, Texture
 from avtr_cli.perception.crop import scale_of
 from avtr_cli.perception.template import fit_pose
 from avtr_cli.perception.topology import CHEEKS, LIP_CENTRES, MOUTH_CORNERS
-from avtr_cli.render.mesh import teeth, tongue
+from avtr_cli.render.mesh import own_teeth, teeth, tongue
 from avtr_cli.render.mesh.controls import Controls
 from avtr_cli.render.mesh.geometry import Geometry
 from avtr_cli.render.mesh.shapes import JAW_DROP, SHAPES, step
@@ -32,11 +32,11 @@ CAVITY = np.array([0.27, 0.095, 0.085])
 UPPER_TEETH_DOWN, UPPER_TEETH_MORE = 0.036, 0.016
 # Of the lower teeth's edge under the lower lip's: nearer, they peep out of a hardly open mouth as white dashes; of a
 # wide open one they show some 2 mm.
-LOWER_TEETH_DOWN, LOWER_TEETH_UP = 0.060, 0.076
+LOWER_TEETH_DOWN, LOWER_TEETH_UP = 0.060, 0.080
 # Lips drawn off them, as for s, t and ee, bare both rows: the weight of lowered lips that counts in full, and what
 # stretched ones count beside them.
 BARED, STRETCH_BARES = 0.5, 0.5
-BARED_LIT = 0.35  # more light falls on lower teeth that no lip stands before
+BARED_LIT, UPPER_BARED_LIT = 0.35, 0.2  # more light falls on lower and upper teeth that no lip stands before
 SHADE_REACH = 0.035
 FROM_ABOVE = 0.022  # how much lower than the gap its light falls into the mouth
 REDDER = 0.03  # the red over green of lips, over that of skin, by which a photo is in full colour
@@ -45,8 +45,8 @@ DULLER_THAN_LIPS = 0.95  # a tongue lies deeper, and is no third lip
 TONGUE_TOP, TONGUE_LIFT = 0.20, 0.11  # its top above the lower lip's edge, and how far tongueOut raises it
 TIP_BRIGHTER = 0.30  # a raised tip
 TONGUE_GAIN = 2.2  # times tongueOut: speech puts the tongue out by less than half
-SURELY = 200  # of 255: alpha of what is tooth alone
-JAW = SHAPES.index("jawOpen")
+JAW, SEAL_PHOTO = SHAPES.index("jawOpen"), SHAPES.index("sealPhoto")
+BITES = 0.6  # of the way on which the lips of a photo with parted ones meet: there its teeth do
 LOWERED = [SHAPES.index("mouthLowerDownLeft"), SHAPES.index("mouthLowerDownRight")]
 STRETCHED = [SHAPES.index("mouthStretchLeft"), SHAPES.index("mouthStretchRight")]
 ROUNDING = [SHAPES.index("mouthFunnel"), SHAPES.index("mouthPucker")]
@@ -61,6 +61,8 @@ class Interior:
     tongue: Texture
     own_upper: bool  # the photo's own teeth: where it shows them, and lit as it shows them
     own_lower: bool
+    upper_bite: float  # below the canvas's middle: where the middle teeth of each row's picture bite
+    lower_bite: float
     upper_lip: float  # below the canvas's middle: the inner edges of the resting lips
     lower_lip: float
     centre: Vector  # (3,) middle of the mouth in the head's frame
@@ -79,17 +81,12 @@ def prepare_interior(stage: Stage, geometry: Geometry, sampler: Sampler, fine: S
     per_eo = teeth.PER_HALF_MOUTH / half_width
     skin = _colour_at(stage, CHEEKS)
     photo, opening = _on_canvas(fine, centre, per_eo, hole)
-    own, own_lower = teeth.photo_rows(photo, opening, skin, per_eo / fine.unit)
     tint = float(np.clip(np.ptp(skin) / max(skin.max(), DARK_SKIN) / 0.10, 0, 1))
     # As soft as the photo: half a pixel of the stage, or of the photo where that is coarser.
     softness = 0.55 * per_eo / geometry.unit * max(1.0, scale_of(stage.affine))
-    if fine is not stage:  # in a smaller picture they are as soft as it is
-        own, own_lower = (_softened(row, softness * (1 - stage.unit / fine.unit)) for row in (own, own_lower))
-    upper = own if own is not None else teeth.drawn_row(True, skin, per_eo, softness, tint)
-    drawn = teeth.drawn_row(False, skin, per_eo, softness, tint) * (0.76 + 0.06 * tint, 0.76, 0.76 - 0.06 * tint, 1.0)
-    if own is not None:
-        drawn = _toned(drawn, own)
-    lower = own_lower if own_lower is not None else drawn
+    upper, lower = (teeth.drawn_row(upper, skin, per_eo, softness, tint) for upper in (True, False))
+    drawn = own_teeth.Rows(upper, lower)
+    rows = own_teeth.with_own(photo, opening, skin, per_eo / fine.unit, drawn, per_eo, UPPER_TEETH_DOWN)
     light = float(skin @ LUMA) / 255
     # A red mouth in a black-and-white or sepia photo would shock: flesh is red where the lips are redder than the skin.
     lip = _colour_at(stage, LIP_TIPS)
@@ -98,11 +95,13 @@ def prepare_interior(stage: Stage, geometry: Geometry, sampler: Sampler, fine: S
     flesh = _flesh(tongue.FLESH, skin, redness) * float(np.clip(0.25 + 0.75 * light, 0.22, 1))
     flesh *= min(1.0, DULLER_THAN_LIPS * float(lip @ LUMA) / 255 / float(flesh[1] @ LUMA))
     return Interior(
-        upper_teeth=_texture(sampler, upper),
-        lower_teeth=_texture(sampler, lower),
+        upper_teeth=_texture(sampler, rows.upper),
+        lower_teeth=_texture(sampler, rows.lower),
         tongue=_texture(sampler, tongue.drawn_tongue(flesh, half_width, per_eo, softness)),
-        own_upper=own is not None,
-        own_lower=own_lower is not None,
+        own_upper=rows.own_upper,
+        own_lower=rows.own_lower,
+        upper_bite=(rows.upper_bite - teeth.CANVAS / 2) / per_eo,
+        lower_bite=(rows.lower_bite - teeth.CANVAS / 2) / per_eo,
         upper_lip=float(lips[0, 1] - centre[1]),
         lower_lip=float(lips[1, 1] - centre[1]),
         centre=centre,
@@ -137,9 +136,8 @@ LEAST_LIT = 0.08  # of upper teeth, whatever shades them
 def look(interior: Interior, geometry: Geometry, controls: Controls) -> Look:
     """What the controls of one frame show of a mouth's inside."""
     jaw = max(float(controls.weights[JAW]), 0.0)
-    opened = step(jaw, 0.10, 0.50)
+    opened = step(jaw, 0.10, 0.42)
     rounded = min(max(float(controls.weights[ROUNDING].sum()), 0.0), 1.0)
-    drop = jaw * JAW_DROP * 0.92
     to_px = (controls.pose.rotation @ geometry.rotation)[:2, :2] * geometry.unit * controls.pose.zoom
     back = np.asarray(np.linalg.inv(to_px), np.float64)
     # l, n and th bring the tongue's tip up and forward into the light, before the lower teeth.
@@ -150,6 +148,11 @@ def look(interior: Interior, geometry: Geometry, controls: Controls) -> Look:
     bared = _bared(controls) * (1 - rounded)
     up = max(opened * (1 - rounded), bared)
     own_upper, own_lower = interior.own_upper, interior.own_lower
+    upper_edge = 0.0 if own_upper else interior.upper_lip + UPPER_TEETH_DOWN + UPPER_TEETH_MORE * opened
+    lower_edge = 0.0 if own_lower else interior.lower_lip + LOWER_TEETH_DOWN - LOWER_TEETH_UP * up
+    # A photo's jaw that hangs open comes up before its lips meet: s, t and ee are said with teeth together.
+    apart = max(lower_edge + interior.lower_bite - upper_edge - interior.upper_bite, 0.0)
+    drop = jaw * JAW_DROP * 0.92 - apart * step(float(controls.weights[SEAL_PHOTO]), 0.0, BITES)
     return Look(
         to_plane=back,
         skull=_start(interior, geometry, controls, np.zeros(3), back),
@@ -158,11 +161,11 @@ def look(interior: Interior, geometry: Geometry, controls: Controls) -> Look:
         tongue_stretch=tongue.TIP / height,
         tongue_light=0.55 + 0.45 * seen + TIP_BRIGHTER * raised,
         raised=raised,
-        lower_edge=0.0 if own_lower else interior.lower_lip + LOWER_TEETH_DOWN - LOWER_TEETH_UP * up,
+        lower_edge=lower_edge,
         lower_light=1.0 if own_lower else 1 + BARED_LIT * bared,  # the photo's own are lit already
-        upper_edge=0.0 if own_upper else interior.upper_lip + UPPER_TEETH_DOWN + UPPER_TEETH_MORE * opened,
+        upper_edge=upper_edge,
         # Rounded lips stand in front of the teeth and shade them. The photo's own teeth are shown as they were lit.
-        upper_dark=0.34 if own_upper else 0.30,
+        upper_dark=(0.34 if own_upper else 0.30) + UPPER_BARED_LIT * bared,
         upper_lit=0.99 if own_upper else 0.67,
         shaded=(0.45 if own_upper else 0.28) * rounded,
     )
@@ -242,19 +245,6 @@ def _places(to_plane: Doubles, start: Vector, columns: Tensor, rows: Tensor) -> 
     u = columns * float(to_plane[0, 0]) + rows * float(to_plane[0, 1]) + float(start[0])
     v = columns * float(to_plane[1, 0]) + rows * float(to_plane[1, 1]) + float(start[1])
     return u, v
-
-
-def _toned(row: Picture, like: Picture) -> Picture:
-    """The drawn `row` of teeth in the colour of the photo's own ones."""
-    mean = [(picture[..., :3] * (picture[..., 3:] > SURELY)).sum(axis=(0, 1)) for picture in (row, like)]
-    if not (mean[0] > 0).all() or not (mean[1] > 0).all():
-        return row
-    colour = [value / float(value @ LUMA) for value in mean]
-    return row * np.append(colour[1] / colour[0], 1.0).astype(np.float32)
-
-
-def _softened(row: Picture | None, sigma: float) -> Picture | None:
-    return None if row is None else cv2.GaussianBlur(row, (0, 0), sigma)
 
 
 def _on_canvas(stage: Stage, centre: Vector, per_eo: float, hole: Matte) -> tuple[Picture, Matte]:
