@@ -19,8 +19,9 @@ from avtr_cli.kernels.eye_measures import WIDENS
 from avtr_cli.motion.gestures import CURVES
 from avtr_cli.motion.lmfm.articulation import FACE, MOUTH, compose
 from avtr_cli.motion.lmfm.generator import LmfmGenerator
-from avtr_cli.perception.lids import OPEN_EYES, eye_opening, hanging_lids
+from avtr_cli.perception.lids import OPEN_EYES, eye_opening, hanging_lids, room_to_widen
 from avtr_cli.perception.portrait import find_portrait
+from avtr_cli.perception.topology import EYES
 from avtr_cli.render.mesh.calibration import UNCALIBRATED, Calibration
 from avtr_cli.render.mesh.controls import read_controls
 
@@ -42,6 +43,22 @@ def test_lids_that_hang_rise_farther_and_a_blink_takes_all_of_it_back():
     assert eyes(command(eyeWide=0.4), UNCALIBRATED)[0] == pytest.approx(0.4)
     assert eyes(command(eyeWide=0.4, eyeBlink=0.5), UNCALIBRATED) == pytest.approx((0.4, 0.5))
     assert UNCALIBRATED.opens == 0
+
+
+@pytest.mark.slow
+def test_eyes_that_the_photo_has_wide_open_widen_less(photo: Path):
+    points = Studio(find_portrait(photo), CPU).points
+    rooms = []
+    for raised in (0.0, 0.05, 0.1, 0.4):  # eye widths
+        wider = points.copy()
+        for eye in EYES:
+            upper = list(eye.upper)[1:-1]
+            wider[upper, 1] -= raised * np.linalg.norm(points[eye.upper[0], :2] - points[eye.upper[-1], :2])
+        rooms.append(room_to_widen(wider))
+    assert rooms == sorted(rooms, reverse=True)
+    assert rooms[0] > rooms[2]
+    assert rooms[-1] == pytest.approx(0.25)
+    assert eyes(command(eyeWide=0.8), Calibration(np.eye(3), widens=0.5))[0] == pytest.approx(0.4)
 
 
 @pytest.mark.parametrize("opened", [0.0, 0.3, 0.6])

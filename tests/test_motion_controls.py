@@ -17,7 +17,7 @@ from avtr_cli.evaluation.motion.face import lip_aperture
 from avtr_cli.motion import gestures
 from avtr_cli.motion.gestures import CURVES
 from avtr_cli.motion.lmfm import decisions, person, voicing
-from avtr_cli.motion.lmfm.articulation import FACE, MOUTH, MOUTH_GAINS, Manner, compose, from_photo
+from avtr_cli.motion.lmfm.articulation import BROWS_FALL, FACE, MOUTH, MOUTH_GAINS, Manner, compose, from_photo
 from avtr_cli.motion.lmfm.checkpoint import SHIPPED
 from avtr_cli.motion.lmfm.generator import LmfmGenerator
 
@@ -116,6 +116,16 @@ def test_brows_rise_as_the_head_goes_up():
     face[:, FACE.index("pitch")] = -8.0
     assert float(spoken(face=face)[0, CONTROLS.index("browInnerUp")]) > 0.1
     assert float(spoken(face=-face)[0, CONTROLS.index("browDownLeft")]) > 0.1
+
+
+@pytest.mark.parametrize("pitch", [5.0, 12.0, 40.0])
+def test_brows_of_talk_fall_a_little_at_most_and_a_dark_mood_lowers_them_besides(pitch: float):
+    face, down = torch.zeros(10, len(FACE)), CONTROLS.index("browDownLeft")
+    face[:, FACE.index("pitch")] = pitch
+    fallen = float(spoken(face=face)[0, down])
+    assert 0 < fallen <= BROWS_FALL
+    face[:, FACE.index("browDown")] = 0.5
+    assert float(spoken(face=face)[0, down]) == pytest.approx(fallen + 0.5)
 
 
 def test_a_listener_s_brows_stay_while_the_head_nods_or_is_left_aside():

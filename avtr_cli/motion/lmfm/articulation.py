@@ -28,15 +28,16 @@ FACE = (
 _COLUMN = {name: k for k, name in enumerate(CONTROLS.channels)}
 JAW_KNEE, JAW_SLOPE = 0.50, 0.5  # of an opening that talk hardly ever has: above, a face looks like shouting
 POSTURE_GAIN = 1.15  # brings the head's speed at rest to 1.5-3 deg/s
-TALK_GAINS = {"talkPitch": 0.91, "talkYaw": 0.84, "talkRoll": 1.05, "talkY": 1.1, "talkBrow": 1.65}
+TALK_GAINS = {"talkPitch": 0.91, "talkYaw": 0.84, "talkRoll": 0.95, "talkY": 1.1, "talkBrow": 1.65}
 """Factors of what the weights say, by which spreads over seven seeds are those of people's tracks."""
 _GAINS = [TALK_GAINS.get(name, 1.0) for name in FACE]
 MOUTH_GAINS = {"stretch": 1.35, "pucker": 1.15}
 """The same for what makes the mouth wide or narrow: of what hearing does not tell, a mean is learned, which is flat."""
 _MOUTH_GAINS = [MOUTH_GAINS.get(name, 1.0) for name in MOUTH]
 VOR = 1.0  # share of a head turn that the eyes take back to stay on the camera
-BROW_PER_DEGREE = 0.05  # brow weight a degree: brows rise as the head goes up (r -.3 in people's tracks)
-BROW_INNER, BROW_OUTER, BROW_DOWN = 0.75, 1.0, 0.7  # of a raise as one: more within would look worried
+BROW_PER_DEGREE = 0.06  # brow weight a degree: brows rise as the head goes up (r -.3 in people's tracks)
+BROW_INNER, BROW_OUTER, BROW_DOWN = 0.75, 1.0, 0.45  # of a raise as one: more within would look worried
+BROWS_FALL = 0.35  # `browDown` of talk at most: brows that fall farther look cross
 INNER_ALONE = 0.6  # of what talk adds to the inner brows alone
 WIDE_WITH_BROWS = 0.3  # of a raise; beside .35 of a brow gesture
 LID_GAIN = 1.4  # Face Mesh sees half of what lids do
@@ -214,7 +215,7 @@ def _raise_brows(
     controls.put("browInnerUp", inner)
     outer = manner.face * f["browOuter"] + BROW_OUTER * raised
     controls.both("browOuterUp", outer + side, outer - side)
-    controls.both("browDown", manner.face * f["browDown"] - BROW_DOWN * raised)
+    controls.both("browDown", manner.face * f["browDown"] + (-BROW_DOWN * raised).clamp(max=BROWS_FALL))
     return raised
 
 

@@ -41,6 +41,7 @@ class Calibration:
     blink: float = 1.0  # exponent of eyeBlink: half a blink shall look half shut
     smile: float = 0.0  # 0 .. 1: how much the photo smiles already
     brows: float = 1.0  # what brow and squint controls are multiplied by: less behind glasses
+    widens: float = 1.0  # eyeWide is multiplied by it: less where the photo has wide eyes already
     lids: float = 0.0  # half eye widths by which the photo's upper lids hang below those of open eyes
 
     @property

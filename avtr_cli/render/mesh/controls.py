@@ -151,7 +151,7 @@ def _get(row: Doubles, name: str) -> float:
 def _eye(row: Doubles, side: str, calibration: Calibration) -> EyeControl:
     outward = _get(row, f"eyeLookOut{side}") - _get(row, f"eyeLookIn{side}")
     blink = min(max(_get(row, f"eyeBlink{side}"), 0.0), 1.0) ** calibration.blink
-    wide = _get(row, f"eyeWide{side}")
+    wide = calibration.widens * _get(row, f"eyeWide{side}")
     if calibration.lids:  # lids that the photo has down rise farther, and a blink takes all of it back
         wide *= (1 + calibration.lids / WIDENS) * (1 - blink)
     return EyeControl(

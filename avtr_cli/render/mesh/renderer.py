@@ -30,7 +30,7 @@ from avtr_cli.kernels.sampling import OpenCVSampler, Sampler, Texture, choose_sa
 from avtr_cli.perception.coverings import coverings
 from avtr_cli.perception.crop import apply, resample
 from avtr_cli.perception.crop import invert as invert_affine
-from avtr_cli.perception.lids import hanging_lids
+from avtr_cli.perception.lids import hanging_lids, room_to_widen
 from avtr_cli.render.composite import OWN, background, is_transparent
 from avtr_cli.render.mesh.beyond import mirrored, trimmed
 from avtr_cli.render.mesh.calibration import UNCALIBRATED, Calibration, calibrate
@@ -151,7 +151,8 @@ class MeshRenderer:
         measured = calibrate(lambda row: self.draw_stage(avatar, read_controls(row, 0))[..., :3])
         lids = hanging_lids(stage.points) if eyes else 0.0
         blink = 1.0 if lids else measured.blink  # of a slit that shuts nothing can be measured
-        measured = replace(measured, brows=BEHIND_GLASSES if glasses else 1.0, lids=lids, blink=blink)
+        brows, widens = BEHIND_GLASSES if glasses else 1.0, room_to_widen(stage.points)
+        measured = replace(measured, brows=brows, widens=widens, lids=lids, blink=blink)
         return Identity(
             space=CONTROLS,
             neutral=torch.zeros(len(CONTROLS)),

@@ -309,8 +309,8 @@ def _brows(author: _Author) -> None:
     for side, sign in (("Left", 1), ("Right", -1)):
         author.move("browInnerUp", (-sign * 0.006, -0.10, 0), across(sign * 0.17, 0.17) * raised)
         author.move(f"browOuterUp{side}", (0, -0.085, 0), across(sign * 0.50, 0.18) * raised)
-        author.move(f"browDown{side}", (-sign * 0.035, 0.065, 0), across(sign * 0.22, 0.20) * lowered)
-        author.move(f"browDown{side}", (0, 0.03, 0), across(sign * 0.48, 0.15) * lowered)
+        author.move(f"browDown{side}", (-sign * 0.024, 0.060, 0), across(sign * 0.22, 0.20) * lowered)
+        author.move(f"browDown{side}", (0, 0.042, 0), across(sign * 0.48, 0.15) * lowered)
     # Lids stay: otherwise every raised brow opens the eyes wide.
     lids = [point for eye in EYES for point in (*eye.upper, *eye.lower)]
     ring = [point for eye in EYES for point in eye.ring]
