@@ -178,7 +178,19 @@ def test_gains_scale_what_they_name():
     away, ahead = spoken(curves=curves), spoken(curves=curves, manner=Manner(gaze=0.0))
     assert float(away[0, look]) == pytest.approx(0.4)
     assert float(ahead[0, look]) == 0.0
-    assert float(spoken(manner=Manner(smile=0.3))[0, CONTROLS.index("mouthSmileLeft")]) > 0.15
+    assert float(spoken(manner=Manner(smile=0.3))[0, CONTROLS.index("mouthSmileLeft")]) > 0.14
+
+
+def test_a_smile_takes_the_place_of_what_speech_draws_apart_and_rounded_lips_hardly_smile():
+    mouth = torch.zeros(10, len(MOUTH))
+    mouth[:, MOUTH.index("stretch")] = 0.4
+    stretched, smiling = CONTROLS.index("mouthStretchLeft"), CONTROLS.index("mouthSmileLeft")
+    plain, glad = spoken(mouth=mouth)[0], spoken(mouth=mouth, manner=Manner(smile=0.3))[0]
+    assert float(glad[smiling]) == pytest.approx(0.3)
+    assert float(glad[stretched] + 0.8 * glad[smiling]) == pytest.approx(float(plain[stretched]))
+    assert float(spoken(mouth=mouth, manner=Manner(smile=0.9))[0, stretched]) == 0.0
+    mouth[:, MOUTH.index("funnel")] = mouth[:, MOUTH.index("pucker")] = 0.8
+    assert float(spoken(mouth=mouth, manner=Manner(smile=0.3))[0, smiling]) < 0.1
 
 
 def test_eyes_stay_on_the_camera_while_the_head_turns():

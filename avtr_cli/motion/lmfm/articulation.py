@@ -34,6 +34,8 @@ _GAINS = [TALK_GAINS.get(name, 1.0) for name in FACE]
 MOUTH_GAINS = {"stretch": 1.35, "pucker": 1.15}
 """The same for what makes the mouth wide or narrow: of what hearing does not tell, a mean is learned, which is flat."""
 _MOUTH_GAINS = [MOUTH_GAINS.get(name, 1.0) for name in MOUTH]
+ROUNDED_BY_PUCKER, ROUNDED_BY_FUNNEL = 0.6, 0.5  # of a smile: what rounded lips take from it
+SMILE_STRETCHES = 0.8  # of `mouthStretch`: how wide a smile draws the mouth
 VOR = 1.0  # share of a head turn that the eyes take back to stay on the camera
 BROW_PER_DEGREE = 0.06  # brow weight a degree: brows rise as the head goes up (r -.3 in people's tracks)
 BROW_INNER, BROW_OUTER, BROW_DOWN = 0.75, 1.0, 0.45  # of a raise as one: more within would look worried
@@ -111,7 +113,7 @@ def compose(
     g = dict(zip(CURVES, curves.unbind(-1), strict=True))
     lips = _speak(controls, mouth, bilabial, labiodental, activity, manner.face, parted)
     pitch, yaw = _turn_head(controls, f, g, manner.head)
-    _show_mood(controls, f, g, lips["mouthPucker"], manner.face, manner.smile)
+    _show_mood(controls, f, g, lips, manner.face, manner.smile)
     raised = _raise_brows(controls, f, g, presence, manner)
     hanging = _open_lids(controls, f, g, raised, manner.face, opened)
     gaze = manner.gaze
@@ -165,7 +167,10 @@ def _speak(
     expressiveness: float,
     parted: float,
 ) -> dict[str, Tensor]:
-    """The mouth's open shapes with the closures on top; returns what `close_lips` made of them."""
+    """The mouth's open shapes with the closures on top; returns what `close_lips` made of them.
+
+    How wide the mouth is drawn is left to `_show_mood`.
+    """
     open_mouth = (mouth * mouth.new_tensor(_MOUTH_GAINS)).clamp(0, 1)
     jaw, shut = from_photo(soft_jaw(open_mouth[:, 0] * expressiveness), parted)
     open_mouth = open_mouth * (activity * expressiveness).unsqueeze(-1)
@@ -174,7 +179,7 @@ def _speak(
     for name in ("jawOpen", "mouthClose", "mouthFunnel", "mouthPucker", "tongueOut", "mouthRollLower"):
         controls.put(name, lips[name])
     controls.put("mouthRollUpper", lips["mouthRoll"])
-    for name in ("mouthUpperUp", "mouthLowerDown", "mouthStretch", "mouthPress"):
+    for name in ("mouthUpperUp", "mouthLowerDown", "mouthPress"):
         controls.both(name, lips[name])
     return lips
 
@@ -183,15 +188,17 @@ def _show_mood(
     controls: _Controls,
     f: dict[str, Tensor],
     g: dict[str, Tensor],
-    pucker: Tensor,
+    lips: dict[str, Tensor],
     expressiveness: float,
     smile: float,
 ) -> None:
-    """Corners of the mouth and what smiles with them."""
+    """Corners of the mouth and what smiles with them; a smile takes the place of what speech would draw them apart."""
     corners = (f["smile"] + f["talkSmile"] + g["smile"]) * expressiveness + smile
     side = f["smileSide"] * expressiveness
-    rounding = 1 - 0.6 * pucker  # pursed lips cannot smile widely
-    controls.both("mouthSmile", (corners + side) * rounding, (corners - side) * rounding)
+    rounding = (1 - ROUNDED_BY_PUCKER * lips["mouthPucker"]) * (1 - ROUNDED_BY_FUNNEL * lips["mouthFunnel"])
+    smiles = (corners + side) * rounding, (corners - side) * rounding
+    controls.both("mouthSmile", *smiles)
+    controls.both("mouthStretch", *(lips["mouthStretch"] - SMILE_STRETCHES * one.clamp(min=0) for one in smiles))
     controls.both("mouthFrown", f["frown"] * expressiveness - 0.7 * corners.clamp(max=0))
     controls.both("mouthDimple", 0.3 * corners.clamp(min=0))
     controls.both("cheekSquint", 0.5 * corners.clamp(min=0))

@@ -41,7 +41,7 @@ from avtr_cli.motion.lmfm.torch_backend import Told, TorchBackend
 logger = logging.getLogger(__name__)
 
 ANSWER_GUIDANCE = 1.25  # of the event head by the partner, times the user's own: answers stand out from chance
-MOUTH_TEMPERATURE = 0.25  # of the mouth's base noise: less scatter around what is heard, closer to the true shapes
+MOUTH_TEMPERATURE = 0.1  # of the mouth's base noise: less scatter around what is heard, closer to the true shapes
 _SPREAD = 1.15  # of the mouth's shapes around their mean: what is guessed from sound is flatter than any mouth
 _OPEN_BELOW, _SHUT_ABOVE = 0.1, 0.8  # closure probabilities between which the lips come together
 _STILL_BELOW, _SPEAKS_ABOVE = 0.12, 0.75  # the same for the own voice, which lets the mouth move at all

@@ -93,13 +93,20 @@ class _Seen:
 
     @property
     def corners(self) -> Doubles:
-        """How far the corners of the mouth are up, without what pursed lips take from them."""
+        """How far the corners of the mouth are up, without what rounded lips take from them."""
         return self.both("mouthSmile") / self.rounding
 
     @property
     def rounding(self) -> Doubles:
-        """What pursed lips leave of a smile."""
-        return 1 - 0.6 * self["mouthPucker"]
+        """What rounded lips leave of a smile."""
+        return (1 - articulation.ROUNDED_BY_PUCKER * self["mouthPucker"]) * (
+            1 - articulation.ROUNDED_BY_FUNNEL * self["mouthFunnel"]
+        )
+
+    @property
+    def stretch(self) -> Doubles:
+        """How far speech draws the mouth apart: what is seen of it, and what a smile does in its place."""
+        return self.both("mouthStretch") + articulation.SMILE_STRETCHES * np.maximum(self.both("mouthSmile"), 0)
 
     @property
     def raised(self) -> Doubles:
@@ -133,7 +140,7 @@ def _mouth(seen: _Seen, gate: Doubles) -> tuple[Floats, Floats]:
         "jaw": _hard_jaw(open_jaw / through),
         "upper": seen.both("mouthUpperUp") / through,
         "lower": seen.both("mouthLowerDown") / through,
-        "stretch": seen.both("mouthStretch") / through,
+        "stretch": seen.stretch / through,
         "funnel": seen["mouthFunnel"] / (1 - 0.5 * closed) / through,
         "pucker": seen["mouthPucker"] / (1 - 0.3 * closed) / through,
         "tongue": np.zeros(len(jaw)),
