@@ -17,7 +17,16 @@ from avtr_cli.evaluation.motion.face import lip_aperture
 from avtr_cli.motion import gestures
 from avtr_cli.motion.gestures import CURVES
 from avtr_cli.motion.lmfm import decisions, person, voicing
-from avtr_cli.motion.lmfm.articulation import BROWS_FALL, FACE, MOUTH, MOUTH_GAINS, Manner, compose, from_photo
+from avtr_cli.motion.lmfm.articulation import (
+    BROWS_FALL,
+    FACE,
+    MOUTH,
+    MOUTH_GAINS,
+    SMILE_STRETCHES,
+    Manner,
+    compose,
+    from_photo,
+)
 from avtr_cli.motion.lmfm.checkpoint import SHIPPED
 from avtr_cli.motion.lmfm.generator import LmfmGenerator
 
@@ -187,8 +196,8 @@ def test_a_smile_takes_the_place_of_what_speech_draws_apart_and_rounded_lips_har
     stretched, smiling = CONTROLS.index("mouthStretchLeft"), CONTROLS.index("mouthSmileLeft")
     plain, glad = spoken(mouth=mouth)[0], spoken(mouth=mouth, manner=Manner(smile=0.3))[0]
     assert float(glad[smiling]) == pytest.approx(0.3)
-    assert float(glad[stretched] + 0.8 * glad[smiling]) == pytest.approx(float(plain[stretched]))
-    assert float(spoken(mouth=mouth, manner=Manner(smile=0.9))[0, stretched]) == 0.0
+    assert float(glad[stretched] + SMILE_STRETCHES * glad[smiling]) == pytest.approx(float(plain[stretched]))
+    assert float(spoken(mouth=mouth, manner=Manner(smile=1.5))[0, stretched]) == 0.0
     mouth[:, MOUTH.index("funnel")] = mouth[:, MOUTH.index("pucker")] = 0.8
     assert float(spoken(mouth=mouth, manner=Manner(smile=0.3))[0, smiling]) < 0.1
 

@@ -35,7 +35,7 @@ MOUTH_GAINS = {"stretch": 1.35, "pucker": 1.15}
 """The same for what makes the mouth wide or narrow: of what hearing does not tell, a mean is learned, which is flat."""
 _MOUTH_GAINS = [MOUTH_GAINS.get(name, 1.0) for name in MOUTH]
 ROUNDED_BY_PUCKER, ROUNDED_BY_FUNNEL = 0.6, 0.5  # of a smile: what rounded lips take from it
-SMILE_STRETCHES = 0.8  # of `mouthStretch`: how wide a smile draws the mouth
+SMILE_STRETCHES = 0.5  # of `mouthStretch`: what a smile takes of it, being wide itself
 VOR = 1.0  # share of a head turn that the eyes take back to stay on the camera
 BROW_PER_DEGREE = 0.06  # brow weight a degree: brows rise as the head goes up (r -.3 in people's tracks)
 BROW_INNER, BROW_OUTER, BROW_DOWN = 0.75, 1.0, 0.45  # of a raise as one: more within would look worried
