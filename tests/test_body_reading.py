@@ -8,9 +8,11 @@ import cv2
 import numpy as np
 import pytest
 
+from avtr_cli.evaluation.body import face
 from avtr_cli.evaluation.body.reading import read_often
 from avtr_cli.evaluation.mesh.studio import found
 from avtr_cli.perception.portrait import find_portrait
+from avtr_cli.perception.template import rotation_matrix, template
 from avtr_cli.render.mesh.calibration import lip_gap
 
 SIDE = 384  # px, as the stage of bodies reads heads
@@ -63,10 +65,26 @@ def test_lips_that_do_not_move_are_not_seen_to_move_and_those_that_do_are(heads)
 
 
 def test_a_mirrored_face_is_read_as_the_mirror_image(heads):
-    face, mirrored = read_often(heads[0]), read_often(np.ascontiguousarray(heads[0][:, ::-1]))
-    assert abs(lip_gap(face) - lip_gap(mirrored)) < 0.01
-    assert abs((SIDE - mirrored[1, 0]) - face[1, 0]) < 2
+    one, mirrored = read_often(heads[0]), read_often(np.ascontiguousarray(heads[0][:, ::-1]))
+    assert abs(lip_gap(one) - lip_gap(mirrored)) < 0.01
+    assert abs((SIDE - mirrored[1, 0]) - one[1, 0]) < 2
 
 
 def test_where_there_is_no_face_nothing_is_read():
     assert np.isnan(read_often(np.full((SIDE, SIDE, 3), 120, np.uint8))).all()
+
+
+class Tilted:
+    """A stage whose head is turned in the photo already, and does just what it is told."""
+
+    rest = rotation_matrix(np.radians([19.0, 14.0, -22.0]))
+
+    def face(self, **wanted: float) -> np.ndarray:
+        asked = np.radians([wanted.get(axis, 0.0) for axis in ("pitch", "yaw", "roll")])
+        return 100 * template().points @ (rotation_matrix(asked) @ self.rest).T
+
+
+def test_a_head_that_the_photo_has_tilted_is_read_as_turning_by_what_it_turns():
+    slopes = face.head(Tilted())  # type: ignore[arg-type]
+    assert all(abs(slope - 1) < 1e-6 for slope in slopes.values())
+    assert set(slopes) == {"head.pitch_slope", "head.yaw_slope", "head.roll_slope"}
