@@ -1,7 +1,7 @@
 """One picture of a small face into points that are read many times: what Face Mesh says of it, with less of its noise.
 
 A body's face has 57 to 107 px, and its lips part by one or two of them where a tenth of the jaw is asked. What the
-network says of such a face hangs on where its own cut-out lies: gaps of one picture scatter by 0.01 to 0.04 EO, as much
+network says of such a face hangs on its own cut-out: gaps of one picture scatter by 0.01 to 0.04 EO, as much
 as a step of the jaw. So the picture is read in cut-outs of several sizes and turns, and mirrored, and the mean counts.
 Enlarged faces are soft, and the network sees soft lips shut: they are sharpened first, all alike. Nothing is known of
 what was asked or of other frames, so lips that stand still are read as standing still.
