@@ -27,6 +27,7 @@ from avtr_cli.perception.topology import NOSE_TIP
 from avtr_cli.render.gaussian import fitting, freedoms
 from avtr_cli.render.gaussian.body_model import shipped_body
 from avtr_cli.render.gaussian.fitting import fit_body, lens_of
+from avtr_cli.render.gaussian.lips import INNER
 from avtr_cli.render.gaussian.renderer import BodyRenderer
 from avtr_cli.render.gaussian.wrapping import face_places
 from tests.drawn_people import person
@@ -204,6 +205,14 @@ def test_a_body_at_rest_is_the_photo(renderer, identity, small, seen):
     assert -10 * np.log10(error[seen.matte > 0.5].mean()) > 28  # dB in the person
     away = cv2.distanceTransform((seen.matte <= 0.02).astype(np.uint8), cv2.DIST_L2, 5)
     assert (frame == small)[away > WHOLLY].all()
+
+
+def test_teeth_between_parted_lips_are_those_of_the_photo(renderer, identity, small, seen):
+    teeth = np.zeros(small.shape[:2], np.uint8)
+    cv2.fillPoly(teeth, [np.rint(seen.face[list(INNER), :2]).astype(np.int32)], (1,))
+    off = np.abs(drawn(renderer, identity).astype(int) - small)[teeth > 0]
+    assert (teeth > 0).sum() > 30
+    assert off.mean() < 3
 
 
 def test_frames_are_the_same_bits_whenever_and_wherever_they_are_drawn(renderer, identity, config, portrait):

@@ -388,17 +388,29 @@ def test_beats_and_pointing_hear_the_own_voice_alone():
     assert ["deictic"] in told[0]
 
 
-def test_raised_hands_go_down_soon_after_the_last_word():
+def test_a_beat_waits_for_the_top_of_its_accent_within_the_chunk():
+    rest, numbers = np.stack([rest_of(MEAN_ARM)] * 2), np.full(deciding.NUMBERS, 0.5)
+    bump = deciding.Heard(np.ones(5), np.zeros(5), np.array([0.5, 0.6, 0.9, 0.7, 0.5]), lambda *_: np.zeros(8))
+    hands = Hands(Plan.resting(np.concatenate([rest.ravel(), np.zeros(4)])), ARMS, rest, rest.copy(), up=[True, True])
+    clock, told = deciding.Clock(np.full(8, 90, np.float32), 0, 0, 40), []
+    for frame in range(5):
+        told.append(deciding.decide(hands, clock, frame, bump, numbers, Manner(), 1.0, lambda drawn: None))
+        clock.tick(True)
+    assert told == [(), (), ("stroke",), (), ()]
+
+
+@pytest.mark.parametrize(("partner", "still"), [(0.0, deciding.GIVEN_UP), (1.0, deciding.WORD_TAKEN)])
+def test_raised_hands_go_down_soon_after_the_last_word_and_sooner_where_the_partner_has_it(partner, still):
     rest = np.stack([rest_of(MEAN_ARM)] * 2)
     hands = Hands(Plan.resting(np.concatenate([rest.ravel(), np.zeros(4)])), ARMS, rest, rest.copy(), up=[True, True])
     clock, numbers = deciding.Clock(np.full(8, 90, np.float32), 0, 0, 40), np.full(deciding.NUMBERS, 0.99)
     frame, told = -1, ()
     while not told and frame < 60:
         frame += 1
-        told = deciding.decide(hands, clock, 0, heard(0, 0, 0, 0.0), numbers, Manner(), 1.0, lambda drawn: None)
+        told = deciding.decide(hands, clock, 0, heard(0, partner, 0, 0.0), numbers, Manner(), 1.0, lambda drawn: None)
         clock.tick(False)
     assert told == ("rest",)
-    assert frame == deciding.GIVEN_UP
+    assert frame == still
     assert not hands.raised
     assert (hands.plan.end[columns(0)] == rest[0]).all()
 

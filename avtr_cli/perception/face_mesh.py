@@ -30,7 +30,7 @@ _network = Network("face_points")
 
 def faces_in(image: Image, most: int, least: float) -> list[Points]:
     """Points of the faces in `image`, uint8 RGB, at most `most`, that are detected with the score `least` (0 .. 1)."""
-    return _measured(image, _detected(image, most, least))
+    return points_in(image, _detected(image, most, least))
 
 
 class Follower:
@@ -45,7 +45,7 @@ class Follower:
 
     def __call__(self, image: Image) -> list[Points]:
         """Points of the faces in the next picture, as `faces_in`."""
-        faces = _measured(image, self._places.in_next(image.shape, lambda: _detected(image, self._most, self._least)))
+        faces = points_in(image, self._places.in_next(image.shape, lambda: _detected(image, self._most, self._least)))
         self._places.keep(image.shape, [_around_points(points, image.shape) for points in faces])
         return faces
 
@@ -72,8 +72,8 @@ def _level_square(box: Doubles, eyes: Points, shape: tuple[int, ...]) -> Rect:
     return square((box[:2] + box[2:]) / 2, ENLARGED * max(float(width), float(height)), math.atan2(y, x), shape)
 
 
-def _measured(image: Image, rects: list[Rect]) -> list[Points]:
-    """The points in each rectangle in which the network sees a face."""
+def points_in(image: Image, rects: list[Rect]) -> list[Points]:
+    """The points in each of `rects` in which the network sees a face, in pixels of `image`."""
     if not rects:
         return []
     answers = _network(np.stack([cut_out(image, rect, SIDE, extended=True) for rect in rects]))

@@ -15,7 +15,8 @@ from avtr_cli.core.camera import FRONT, Camera, orbit
 from avtr_cli.core.config import RenderConfig
 from avtr_cli.core.motion_space import CONTROLS
 from avtr_cli.core.types import Identity, Motion, Portrait
-from avtr_cli.evaluation.mesh.studio import command, found
+from avtr_cli.evaluation.body.reading import read_often
+from avtr_cli.evaluation.mesh.studio import command
 from avtr_cli.render.gaussian.avatar import BodyAvatar
 from avtr_cli.render.gaussian.framing import CLOSE
 from avtr_cli.render.gaussian.gaussians import Gaussians
@@ -86,7 +87,7 @@ class BodyStage:
 
     def face(self, **wanted: float) -> Points:
         """Face Mesh's points of that frame's head, px of a square of FACE_SIDE; NaN where it finds no face."""
-        return found(self.head(self.frame(FRONT, **wanted)))
+        return read_often(self.head(self.frame(FRONT, **wanted)))
 
     def head(self, frame: Image) -> Image:
         """The square around the head, (FACE_SIDE, FACE_SIDE, 3)."""

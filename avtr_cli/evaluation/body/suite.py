@@ -50,7 +50,7 @@ BOUNDS: dict[str, Measure] = {
     "jaw.gap": Measure(line=8, what="lip gap at a jaw of 0.7, EO", low=0.10),
     "jaw.step_back": Measure(line=8, what="largest step back of the gap while the jaw opens, EO", high=0.01),
     "blink.shut_over_open": Measure(line=9, what="eye opening shut / open", high=0.85),
-    "smile.wider": Measure(line=9, what="mouth wider by a smile of 0.8 (less where the photo smiles)", low=0.13),
+    "smile.wider": Measure(line=9, what="mouth wider by a smile of 0.8, over what the photo leaves of it", low=0.13),
     "head.pitch_slope": Measure(line=11, what="pitch seen / commanded, +-8 degrees", low=0.75, high=1.2),
     "head.yaw_slope": Measure(line=11, what="yaw seen / commanded, +-15 degrees", low=0.75, high=1.2),
     "head.roll_slope": Measure(line=11, what="roll seen / commanded, +-8 degrees", low=0.75, high=1.2),

@@ -1,8 +1,8 @@
 """Chances into gestures, frame by frame: which begins now, by numbers that were drawn for this very frame.
 
-Hands rise and sink by hazards; beats come where the chance of an accent crosses a level that is drawn anew each frame,
-which is sharper than a hazard that smears over its bump. People raise their hands early and beat small, and so it is
-here: from gesture space a beat needs no more warning than the look-ahead gives.
+Hands rise and sink by hazards; beats come where the chance of an accent is above a level that is drawn anew each frame,
+and rises no more: that is sharper than a hazard that smears over its bump. People raise their hands early and beat
+small, and so it is here: from gesture space a beat needs no more warning than the look-ahead gives.
 """
 
 from __future__ import annotations
@@ -20,12 +20,13 @@ from avtr_cli.motion.body.hands import Hands, Manner
 from avtr_cli.motion.body.heads import SINCE_LONGEST
 
 NUMBERS = 2 * len(EVENTS) + 2 * drawing.NUMBERS  # uniform numbers that one frame takes
-LEVELS = (0.22, 0.50)  # between which the level lies that the chance of an accent has to cross
+LEVELS = (0.24, 0.50)  # between which the level lies that the chance of an accent has to cross
 PALMS_UP, EMPHATIC, SURE = 0.07, 0.30, 0.6  # shares of beats; emphatic ones where the chance is at least so
 POINTS = 0.01  # share of beats: no hazard, since those hear the partner too, who moves nobody's beats
-KEPT = 0.92  # of the beats of somebody average
+KEPT = 0.98  # of the beats of somebody average
 SPEAKS = 0.3  # of the voice flag, from which there is something to beat to
 GIVEN_UP = 30  # frames of own silence after which hands go down: a raised hand must not hang in the air
+WORD_TAKEN = 12  # the same where the partner speaks: who has lost the word listens with hands down
 RISEN = 20  # frames that they stay up at least
 TALKED_TO = 0.12  # odds of a raise while only the partner speaks
 PAUSE = 20  # frames of own silence that end its talk
@@ -98,7 +99,9 @@ def decide(
         start("shift")
     if liveliness == 0 or not hands.free:
         return tuple(begun)
-    if up and (clock.quiet >= GIVEN_UP or chance[_ROW["rest"]] < hazard[_ROW["rest"]]) and clock.risen >= RISEN:
+    taken = heard.partner[frame] > 0.5 and voice_in_chunk < SPEAKS
+    given_up = clock.quiet >= (WORD_TAKEN if taken else GIVEN_UP)
+    if up and (given_up or chance[_ROW["rest"]] < hazard[_ROW["rest"]]) and clock.risen >= RISEN:
         drawing.begin(hands, "rest", drawn, manner)
         start("rest")
     elif not up and chance[_ROW["raise"]] < liveliness * _occasion(heard, frame, clock) * hazard[_ROW["raise"]]:
@@ -110,7 +113,7 @@ def decide(
         start("adaptor")
     elif (
         up and clock.risen >= SETTLED and max(own, voice_in_chunk) >= SPEAKS
-        and (beat := _beat(clock, float(heard.accent[frame]), later, manner))
+        and (beat := _beat(clock, heard.accent[frame:], later, manner))
     ):  # fmt: skip
         drawing.begin(hands, beat, drawn, manner)
         start(beat)
@@ -128,10 +131,17 @@ def _rested(clock: Clock) -> bool:
     return bool(clock.since[_BEAT_ROWS].min() >= BETWEEN_BEATS)
 
 
-def _beat(clock: Clock, accent: float, numbers: Doubles, manner: Manner) -> str:
-    """Which beat begins, if any: by the own voice alone."""
+def _beat(clock: Clock, accents: Doubles, numbers: Doubles, manner: Manner) -> str:
+    """Which beat begins, if any: by the own voice alone. `accents` are chances from this frame on to the chunk's end.
+
+    It waits while the next frame is likelier: accents are bumps of three frames, and the level is crossed before their
+    tops.
+    """
     level, kind, large, kept = numbers[:4]
     low, high = LEVELS
+    accent = float(accents[0])
+    if len(accents) > 1 and accents[1] > accent:
+        return ""
     if not _rested(clock) or accent <= low + (high - low) * level or kept >= KEPT * np.exp(0.2 * manner.lively):
         return ""
     if kind < PALMS_UP:

@@ -17,8 +17,9 @@ from avtr_cli.render.gaussian.driving import Moves, Rest, posed, rest_of
 from avtr_cli.render.gaussian.fingers import fingers_of
 from avtr_cli.render.gaussian.fitting import BodyFit, Lens
 from avtr_cli.render.gaussian.gaussians import Gaussians
-from avtr_cli.render.gaussian.lifting import LEAST_MATTE, Riding, parted_lips, ride
+from avtr_cli.render.gaussian.lifting import LEAST_MATTE, Riding, ride
 from avtr_cli.render.gaussian.limbs import SIDES, limb_of
+from avtr_cli.render.gaussian.lips import between_lips
 from avtr_cli.render.gaussian.loose import DARKER, Loose, loosen
 from avtr_cli.render.gaussian.painting import SOLID, paint
 from avtr_cli.render.gaussian.splatting import Splatter
@@ -115,11 +116,11 @@ def make_avatar(
     picture = photo.astype(np.float32) / 255
     painted = paint(model, surface, wrapped, seen, picture, fit.lens, view)
     maps = bone_maps(model, wrapped.heads, fit.turns, fit.shift)
-    teeth = parted_lips(seen)
+    lips = between_lips(seen, view)
     turned, placed = posed(model, wrapped.heads, fit.turns, fit.shift)
     arms = measure_arms(model, wrapped, turned, placed, seen, fit.lens, view)
-    riding = ride(model, surface, wrapped, seen, painted, fit.lens, view)
-    loose = loosen(model, wrapped, maps, seen, painted, fit.lens, view, teeth, LEAST_MATTE)
+    riding = ride(model, surface, wrapped, seen, painted, fit.lens, view, lips.pixels)
+    loose = loosen(model, wrapped, maps, seen, painted, fit.lens, view, lips, LEAST_MATTE)
     avatar = BodyAvatar(
         fit=fit,
         heads=wrapped.heads,

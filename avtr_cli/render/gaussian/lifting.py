@@ -54,8 +54,6 @@ FINEST = 0.7  # px of the photo between hidden Gaussians at least: what is finer
 WIDTH, HIDDEN_OPAQUE, NOISE = 0.75, 0.95, 0.03  # of the spacing; opacity; of the colour
 SUNK, SUNK_SPACINGS = 0.0015, 0.6  # m, and spacings, that hidden skin beside visible lies deeper
 NEAR_FACE = 0.006  # m to a point of the face
-INNER_LIPS = (78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308, 324, 318, 402, 317, 14, 87, 178, 88, 95)
-PARTED = 2.2  # px between lips that show teeth
 AWAY = 0.35  # cosine to the view beyond which skin of the body looks away for good
 ARRAYS = ("on", "corners", "above", "form", "longest", "opacities", "colours", "pixels", "sides", "origin")
 
@@ -87,19 +85,12 @@ class Riding:
     turning: int
 
 
-def parted_lips(seen: SeenBody) -> Mask:
-    """bool (H, W): pixels between lips that are open in the photo."""
-    mouth = np.zeros(seen.matte.shape, np.uint8)
-    if np.linalg.norm(seen.face[13, :2] - seen.face[14, :2]) > PARTED:
-        cv2.fillPoly(mouth, [np.rint(seen.face[list(INNER_LIPS), :2]).astype(np.int32)], (1,))
-    return np.asarray(mouth > 0)
-
-
 def ride(
-    model: BodyModel, surface: Surface, wrapped: Wrapped, seen: SeenBody, painted: Painted, lens: Lens, view: View
-) -> Riding:
-    """All four kinds, on the wrapped body as the photo has it."""
-    on_mesh = view.shown & (seen.matte > LEAST_MATTE) & ~parted_lips(seen)
+    model: BodyModel, surface: Surface, wrapped: Wrapped, seen: SeenBody, painted: Painted, lens: Lens, view: View,
+    between: Mask,
+) -> Riding:  # fmt: skip
+    """All four kinds, on the wrapped body as the photo has it; none of the pixels `between` lips (H, W)."""
+    on_mesh = view.shown & (seen.matte > LEAST_MATTE) & ~between
     fours = plain_fours(model, surface, wrapped.posed, seen.matte, painted.clean, lens, view, on_mesh)
     pixels = _pixels(surface, wrapped, seen, painted.clean, lens, view, on_mesh & ~fours.covered)
     larger = _fours(surface, wrapped, painted.clean, lens, view, fours)

@@ -11,11 +11,12 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from avtr_cli.core.arrays import Doubles, Floats, Indices, Mask
+from avtr_cli.core.arrays import Doubles, Floats, Indices
 from avtr_cli.perception.body import SeenBody
-from avtr_cli.render.gaussian.body_model import UPPER_TEETH, BodyModel, Whole
+from avtr_cli.render.gaussian.body_model import BodyModel, Whole
 from avtr_cli.render.gaussian.fitting import Lens
 from avtr_cli.render.gaussian.hair import follows_head
+from avtr_cli.render.gaussian.lips import BetweenLips
 from avtr_cli.render.gaussian.outline import carriers, outline_of
 from avtr_cli.render.gaussian.painting import Painted
 from avtr_cli.render.gaussian.surface import View, blended
@@ -24,7 +25,7 @@ from avtr_cli.render.gaussian.wrapping import Wrapped
 CARRIERS = 6  # bones that carry a pixel at most
 THICKNESS, THINNEST, THICKEST = 0.12, 0.002, 0.06  # m: sqrt(THICKNESS x distance to the matte's edge), within these
 BACKWARDS = (0.01, 0.02)  # m at most that both sheets lie behind the outline: hair must not come before a turned cheek
-TEETH_THICK, BEFORE_TEETH = 0.02, 0.0015  # m
+TEETH_THICK, BEFORE_LIPS = 0.02, 0.0015  # m: all that lies under lips would hide teeth that are not before them
 FRONT, BACK = 0.5, 1.5  # px across: standard deviations
 DEEP, LEAST_DEEP = 0.25, 0.6  # of the thickness, px: so that the sheets close seen from the side
 DARKER, OPAQUE, SOLID = 0.9, 0.97, 0.9
@@ -47,14 +48,14 @@ class Loose:
 
 def loosen(
     model: BodyModel, wrapped: Wrapped, maps: Floats, seen: SeenBody, painted: Painted, lens: Lens, view: View,
-    teeth: Mask, least: float,
+    lips: BetweenLips, least: float,
 ) -> Loose:  # fmt: skip
-    """Of pixels whose matte is above `least` and that show no mesh, and of the `teeth` (H, W) between parted lips.
+    """Of pixels whose matte is above `least` and that show no mesh, and of those between `lips`.
 
     `maps` (J, 3, 4) is what the bones do in the photo's pose.
     """
     solid = seen.matte > least
-    beside = (solid & ~view.shown) | (solid & teeth & view.shown)
+    beside = (solid & ~view.shown) | (solid & lips.pixels & view.shown)
     y, x = np.nonzero(beside)
     outline = outline_of(model, view)
     if not len(y) or not len(outline):
@@ -62,11 +63,10 @@ def loosen(
     hair = follows_head(model, view, painted.clean, seen.matte > HANGS, seen.face)[y, x]
     pixels, between = np.column_stack([y, x]).astype(np.float64), painted.beneath.between[:, y, x]
     own, depth = carriers(outline, pixels, model.bone("head"), hair, between)
-    tooth = teeth[y, x] & view.shown[y, x]
+    tooth = lips.pixels[y, x] & view.shown[y, x]
     own[tooth] = 0
     own[tooth, model.bone("head")] = 1
-    front_of_teeth = np.percentile(wrapped.posed[model.part == UPPER_TEETH, 2], 15)
-    depth[tooth] = np.minimum(view.depth[y, x][tooth] - BEFORE_TEETH, front_of_teeth)
+    depth[tooth] = lips.depth[y, x][tooth] - BEFORE_LIPS
     inwards = cv2.distanceTransform((seen.matte > 0.3).astype(np.uint8), cv2.DIST_L2, 5)[y, x].clip(0, 60)
     thick = np.sqrt(THICKNESS * inwards * depth / lens.focal).clip(THINNEST, THICKEST)
     thick[tooth] = TEETH_THICK
@@ -77,6 +77,7 @@ def loosen(
     even = (y % 2 == 0) & (x % 2 == 0) & inner[y, x]  # wide ones at the edge would be seen around it
     both = np.concatenate([np.arange(len(y)), np.flatnonzero(even)])
     front, back = np.minimum(thick, BACKWARDS[0]), thick / 2 + np.minimum(thick, BACKWARDS[1])
+    front[tooth] = 0
     away = np.concatenate([depth + front, (depth + back)[even]])
     places = np.column_stack([(x[both] - lens.x) / lens.focal, (y[both] - lens.y) / lens.focal, np.ones(len(both))])
     pixel = depth[both] / lens.focal

@@ -25,6 +25,7 @@ FURTHEST = (18.0, 26.0, 20.0)
 CAMERA_DISTANCE = 7.0  # EO from the camera to the head: about 65 cm, as on a video call
 BREATH_HZ = 0.23  # about 14 breaths a minute
 BREATH_LIFT = 0.016  # EO that the shoulders rise from the mean
+SMILED = 0.35  # of a smile that is asked for, which a photo's own broad smile has already
 # What a photo's own broad smile gives up while it speaks: of the smile, of its width, and of the gap between its lips.
 SPEAKING_SMILE, SPEAKING_STRETCH, SPEAKING_TEETH = 0.65, 0.45, 0.1
 # A mouth speaks by so much for a weight of each: in full at an opening that is common in speech, for a smile that came
@@ -128,7 +129,7 @@ def _temper_photo(weights: Floats, mouth_close: float, photo_smile: float) -> No
     smiles = weights[_SMILES]
     speaking = min(1.0, float(_SPEAKS @ np.clip(weights, 0, 1)) + SPEAKS_SHUT * max(mouth_close, 0.0))
     relaxed = photo_smile * speaking
-    weights[_SMILES] = np.where(smiles > 0, smiles * (1 - 0.35 * photo_smile), smiles) - SPEAKING_SMILE * relaxed
+    weights[_SMILES] = np.where(smiles > 0, smiles * (1 - SMILED * photo_smile), smiles) - SPEAKING_SMILE * relaxed
     weights[_STRETCHES] -= SPEAKING_STRETCH * relaxed * (1 - min(max(float(weights[_PUCKER]), 0.0), 1.0))
     # Lips that are pursed meet, though the photo has them parted, unless the jaw parts them.
     pursed = PURSED * step(float(weights[_PUCKER]), 0.2, 0.8) * (1 - step(float(weights[_JAW_DRIVEN[0]]), 0.0, 0.35))
