@@ -127,7 +127,7 @@ def make_avatar(
         rest_skin=wrapped.rest,
         riding=riding,
         loose=loose,
-        hands=swap_hands(model, surface, wrapped, painted, fit.lens, view, loose, riding),
+        hands=swap_hands(model, surface, wrapped, painted, fit, view, loose, riding),
         arms=np.stack([measured.arm.row() for measured in arms]),
         holds=tuple(side for side, measured in zip(SIDES, arms, strict=True) if measured.holds and side in seen.hands),
         edges=np.zeros(0, np.intp),
@@ -172,7 +172,7 @@ def pose(avatar: BodyAvatar, moves: Moves, scratch: Scratch, front: bool = False
         begin = 0
         for hand, columns in zip(avatar.hands, _painted(avatar), strict=True):
             _carry(model, scratch, hand.painted, columns)
-            shade(hand.painted, axes[columns], scratch.colours[columns])
+            shade(hand, axes[columns], scratch.colours[columns])
     _fade(avatar, moves.moved, scratch)
     return Gaussians(means[begin:end], axes[begin:end], scratch.opacities[begin:end], scratch.colours[begin:end])
 
