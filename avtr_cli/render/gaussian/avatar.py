@@ -28,6 +28,7 @@ from avtr_cli.render.gaussian.wrapping import wrap
 
 LOW_PASS = 0.04  # px^2: pixels of the photo are splats of half a pixel, which more would blur
 CORRECTIONS, CORRECTED = 6, 0.8  # rounds, and how much of what is still wrong is added to a pixel's own Gaussian
+COMES = 1.4  # how much sooner than the other goes a painted hand, or the photo's, is there: else one sees through both
 HIDDEN = 0.012  # m behind what a pixel shows: such a Gaussian is not to blame for the pixel
 
 
@@ -84,7 +85,8 @@ class Scratch:
         self._own = {True: in_front, False: aside}
         self._front, self.colours = True, in_front.copy()
         self.means[:], self.axes[:] = avatar.pivot, 0
-        self.moved = (0.0, 0.0)  # hands, as `opacities` have them
+        self.own = self.opacities[avatar.painted :].copy()  # those of the photo's pose
+        self.moved, self.uncovers = (0.0, 0.0), (0.0, 0.0)  # as `opacities` have them
 
     def own_colours(self, front: bool) -> Floats:
         """Those at rest, seen from the photo's own place or from elsewhere; `colours` are these if they were others."""
@@ -163,7 +165,7 @@ def pose(avatar: BodyAvatar, moves: Moves, scratch: Scratch, front: bool = False
     skinning.skin(avatar.rest_skin, model.carried_by, model.shares, maps, scratch.posed)
     begin = avatar.painted
     n = begin + len(loose.rest)
-    seen_ahead = riding.turning if any(moves.moved) else riding.front
+    seen_ahead = riding.turning if any(moves.uncovers) else riding.front
     end = n + (seen_ahead if front else len(riding.on))
     means, axes = scratch.means, scratch.axes
     skinning.carry_loose(loose.rest, loose.form, loose.carried_by, loose.shares, maps, means[begin:n], axes[begin:n])
@@ -173,7 +175,7 @@ def pose(avatar: BodyAvatar, moves: Moves, scratch: Scratch, front: bool = False
         for hand, columns in zip(avatar.hands, _painted(avatar), strict=True):
             _carry(model, scratch, hand.painted, columns)
             shade(hand, axes[columns], scratch.colours[columns])
-    _fade(avatar, moves.moved, scratch)
+    _fade(avatar, moves, scratch)
     return Gaussians(means[begin:end], axes[begin:end], scratch.opacities[begin:end], scratch.colours[begin:end])
 
 
@@ -191,15 +193,16 @@ def _painted(avatar: BodyAvatar) -> tuple[slice, slice]:
     return slice(0, first), slice(first, avatar.painted)
 
 
-def _fade(avatar: BodyAvatar, moved: tuple[float, float], scratch: Scratch) -> None:
-    """Opacities for hands that have `moved` so far: painted ones come, the photo's go."""
-    if moved == scratch.moved:
+def _fade(avatar: BodyAvatar, moves: Moves, scratch: Scratch) -> None:
+    """Opacities for hands that have moved so far: painted ones come, the photo's go, and what is near them before."""
+    if (moves.moved, moves.uncovers) == (scratch.moved, scratch.uncovers):
         return
-    own = np.concatenate([avatar.loose.opacities, avatar.riding.opacities])
-    for hand, columns, share in zip(avatar.hands, _painted(avatar), moved, strict=True):
-        scratch.opacities[columns] = share * hand.painted.opacities
-        scratch.opacities[avatar.painted + hand.fading] = (1 - share) * own[hand.fading]
-    scratch.moved = moved
+    first, own = avatar.painted, scratch.own
+    for hand, columns, share, bare in zip(avatar.hands, _painted(avatar), moves.moved, moves.uncovers, strict=True):
+        np.multiply(hand.painted.opacities, min(1.0, COMES * share), out=scratch.opacities[columns])
+        scratch.opacities[first + hand.fading] = min(1.0, COMES * (1 - share)) * own[hand.fading]
+        scratch.opacities[first + hand.going] = (1 - bare) * own[hand.going]
+    scratch.moved, scratch.uncovers = moves.moved, moves.uncovers
 
 
 def at_rest(avatar: BodyAvatar) -> Moves:

@@ -56,11 +56,17 @@ def _of_hand(skin: Colour, wrist: float, seen: Floats) -> tuple[Colour, bool]:
     bare = like_colour(seen, skin, SKIN_SHADES, ANY_LIGHT)
     if len(seen) > ENOUGH and bare.mean() < GLOVED:
         return np.asarray(np.median(seen, axis=0)), False
-    own = np.median(seen[bare], axis=0) if bare.sum() > ENOUGH else skin
+    own = np.median(_lit(seen[bare]), axis=0) if bare.sum() > ENOUGH else skin
     bright = float(own.mean())
     lit = max(bright, min(AS_LIT * float(skin.mean()), MOST_LIT * bright, WRIST_LIT * wrist))
     hue = (1 - FACES) * own / max(bright, 0.02) + FACES * skin / max(float(skin.mean()), 0.02)
     return np.asarray((lit * hue).clip(0, 1)), True
+
+
+def _lit(colours: Floats) -> Floats:
+    """The brighter half of `colours` (n, 3): what lies in folds, or between fingers, is no skin's colour."""
+    order = np.argsort(colours.mean(1), kind="stable")
+    return np.asarray(colours[order[len(order) // 2 :]])
 
 
 def _bare_wrist(model: BodyModel, skin: Colour, sleeves: Sleeves, limb: int) -> float:

@@ -157,7 +157,12 @@ def seen_on_arm(
     """
     first = model.triangles[np.maximum(view.which, 0), 0]
     ours = view.shown & (model.vertex_limb[first] == arm)
-    sure = ours & (sleeves.inside > INSIDE) & (sleeves.along[first] < BARE[1]) & (np.abs(clean - sleeves.ring[first]).sum(-1) < UNLIKE)
+    sure = (
+        ours
+        & (sleeves.inside > INSIDE)
+        & (sleeves.along[first] < BARE[1])
+        & (np.abs(clean - sleeves.ring[first]).sum(-1) < UNLIKE)
+    )
     if not sure.any():
         return else_colours
     share = cv2.GaussianBlur(sure.astype(np.float32), (0, 0), SOFT)

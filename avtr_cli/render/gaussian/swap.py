@@ -47,14 +47,17 @@ OPACITY_LEFT = 1e-3  # below which a Gaussian is not drawn
 
 @dataclass(frozen=True)
 class Swap:
-    """One hand: `painted`, m Gaussians of it, and `fading`, intp (n,), the avatar's own that it takes the place of.
+    """One hand.
 
-    `lit` float32 (m,), 0 .. 1, is how much of the light falls on each.
+    painted  m Gaussians of it; lit float32 (m,), 0 .. 1: how much of the light falls on each
+    fading   intp (n,): the avatar's own that it takes the place of
+    going    intp (k,): the avatar's own that are gone as soon as the arm leaves: they lie beside it, and may be its
     """
 
     painted: Riding
-    fading: Indices
     lit: Floats
+    fading: Indices
+    going: Indices
 
 
 def swap_hands(
@@ -67,7 +70,7 @@ def swap_hands(
     loose: Loose,
     riding: Riding,
 ) -> tuple[Swap, Swap]:
-    """Left and right; indices of `fading` count the loose Gaussians first, then those that ride."""
+    """Left and right; indices of `fading` and `going` count the loose Gaussians first, then those that ride."""
     left, right = (
         _swap(model, surface, wrapped, painted, fit, view, loose, riding, side, number)
         for number, side in enumerate("LR")
@@ -86,7 +89,8 @@ def _swap(
 ) -> Swap:  # fmt: skip
     limb = ARMS[number]
     made, lit = _painted(model, surface, wrapped, painted, fit, view, side, number)
-    return Swap(made, _fading(model, view, painted, loose, riding, limb), lit)
+    fading, going = _fading(model, view, painted, loose, riding, limb)
+    return Swap(made, lit, fading, going)
 
 
 def _painted(
@@ -146,8 +150,10 @@ def _hands(
     return relief.on(np.tile(colour, (len(on), 1)), warmth_of(colour))
 
 
-def _fading(model: BodyModel, view: View, painted: Painted, loose: Loose, riding: Riding, limb: int) -> Indices:
-    """The avatar's own Gaussians of the hand, of the arm where they are not like it, beside it, and astray."""
+def _fading(
+    model: BodyModel, view: View, painted: Painted, loose: Loose, riding: Riding, limb: int
+) -> tuple[Indices, Indices]:
+    """The avatar's own of the hand, of the arm where they are not like it, and astray; and those beside it."""
     hand = np.array([name.startswith(("wrist", "finger", "metacarpal")) for name in model.bones])
     ours, sleeves = model.limb == limb, painted.sleeves
     beneath = painted.beneath
@@ -162,16 +168,19 @@ def _fading(model: BodyModel, view: View, painted: Painted, loose: Loose, riding
     nearer = _nearer(model, view, limb).reshape(-1)[loose.origin]
     torn = (ours[loose.carried_by] & (loose.shares > TORN)).any(1) & between[loose.origin]
     of_loose = ours[carrier] & (hand[carrier] | beside | odd | stray[loose.origin])
-    of_loose |= torn | (~ours[carrier] & (nearer | zone[loose.origin]))
+    loose_beside = torn | (~ours[carrier] & (nearer | zone[loose.origin]))
     first = model.triangles[riding.on, 0]
     on_arm, seen = model.vertex_limb[first] == limb, riding.origin >= 0
     unlike = np.abs(riding.colours - sleeves.ring[first]).sum(-1) > UNLIKE
     edge = seen & (sleeves.inside.reshape(-1)[riding.origin] < AT_EDGE)
     of_riding = on_arm & (sleeves.along[first] > FROM) & (model.on_hand[first] | unlike | edge | ~seen)
-    of_riding |= ~on_arm & seen & zone[riding.origin]
-    found: Indices = np.concatenate([np.flatnonzero(of_loose), len(loose.rest) + np.flatnonzero(of_riding)]).astype(
-        np.intp
-    )
+    riding_beside = ~on_arm & seen & zone[riding.origin]
+    return _numbers(of_loose & ~loose_beside, of_riding), _numbers(loose_beside, riding_beside)
+
+
+def _numbers(loose: Mask, riding: Mask) -> Indices:
+    """Which Gaussians these are, loose ones first."""
+    found: Indices = np.concatenate([np.flatnonzero(loose), len(loose) + np.flatnonzero(riding)]).astype(np.intp)
     return found
 
 
