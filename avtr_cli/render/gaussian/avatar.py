@@ -79,13 +79,15 @@ class Scratch:
         self.means, self.axes = np.empty((count, 3), np.float32), np.empty((count, 3, 3), np.float32)
         parts: tuple[Riding | Loose, ...] = (*(hand.painted for hand in avatar.hands), avatar.loose, avatar.riding)
         self.opacities = np.concatenate([part.opacities for part in parts])
+        self.own = self.opacities[avatar.painted :].copy()  # those that the photo's pose has, and what comes instead
+        for hand in avatar.hands:
+            self.opacities[avatar.painted + hand.coming] = 0
         in_front = np.concatenate([part.colours for part in parts])
         aside = in_front.copy()
         aside[avatar.painted + avatar.edges] = avatar.own_edges
         self._own = {True: in_front, False: aside}
         self._front, self.colours = True, in_front.copy()
         self.means[:], self.axes[:] = avatar.pivot, 0
-        self.own = self.opacities[avatar.painted :].copy()  # those of the photo's pose
         self.moved, self.uncovers = (0.0, 0.0), (0.0, 0.0)  # as `opacities` have them
 
     def own_colours(self, front: bool) -> Floats:
@@ -202,6 +204,7 @@ def _fade(avatar: BodyAvatar, moves: Moves, scratch: Scratch) -> None:
         np.multiply(hand.painted.opacities, min(1.0, COMES * share), out=scratch.opacities[columns])
         scratch.opacities[first + hand.fading] = min(1.0, COMES * (1 - share)) * own[hand.fading]
         scratch.opacities[first + hand.going] = (1 - bare) * own[hand.going]
+        scratch.opacities[first + hand.coming] = bare * own[hand.coming]
     scratch.moved, scratch.uncovers = moves.moved, moves.uncovers
 
 

@@ -52,12 +52,14 @@ class Swap:
     painted  m Gaussians of it; lit float32 (m,), 0 .. 1: how much of the light falls on each
     fading   intp (n,): the avatar's own that it takes the place of
     going    intp (k,): the avatar's own that are gone as soon as the arm leaves: they lie beside it, and may be its
+    coming   intp (l,): those that are there instead, made up of the rest of the body
     """
 
     painted: Riding
     lit: Floats
     fading: Indices
     going: Indices
+    coming: Indices
 
 
 def swap_hands(
@@ -90,7 +92,9 @@ def _swap(
     limb = ARMS[number]
     made, lit = _painted(model, surface, wrapped, painted, fit, view, side, number)
     fading, going = _fading(model, view, painted, loose, riding, limb)
-    return Swap(made, lit, fading, going)
+    instead = (riding.hides >= 0) & painted.beneath.zone[number].reshape(-1)[riding.hides]
+    instead &= view.which.reshape(-1)[riding.hides] == riding.on  # of the very skin that the photo's pixels are on
+    return Swap(made, lit, fading, going, len(loose.rest) + np.flatnonzero(instead))
 
 
 def _painted(
@@ -120,7 +124,7 @@ def _painted(
     made = Riding(
         on, corners, np.where(on_hand[on], 0, -BELOW).astype(np.float32),
         *in_triangles(surface, wrapped.posed, on, normals, axes), np.full(len(on), HIDDEN_OPAQUE, np.float32),
-        colours.astype(np.float32), nowhere, np.ones(len(on), np.uint8), nowhere, len(on), len(on),
+        colours.astype(np.float32), nowhere, np.ones(len(on), np.uint8), nowhere, nowhere, len(on), len(on),
     )  # fmt: skip
     return made, (ARMS_LIT + (1 - ARMS_LIT) * share).astype(np.float32)
 
