@@ -81,7 +81,7 @@ class Scratch:
         self.opacities = np.concatenate([part.opacities for part in parts])
         self.own = self.opacities[avatar.painted :].copy()  # those that the photo's pose has, and what comes instead
         for hand in avatar.hands:
-            self.opacities[avatar.painted + hand.coming] = 0
+            self.opacities[avatar.painted + hand.own.coming] = 0
         in_front = np.concatenate([part.colours for part in parts])
         aside = in_front.copy()
         aside[avatar.painted + avatar.edges] = avatar.own_edges
@@ -199,12 +199,17 @@ def _fade(avatar: BodyAvatar, moves: Moves, scratch: Scratch) -> None:
     """Opacities for hands that have moved so far: painted ones come, the photo's go, and what is near them before."""
     if (moves.moved, moves.uncovers) == (scratch.moved, scratch.uncovers):
         return
-    first, own = avatar.painted, scratch.own
+    first, own, opacities = avatar.painted, scratch.own, scratch.opacities
+    for hand in avatar.hands:  # what lies between the arms may be of both
+        for which in (hand.own.fading, hand.own.going):
+            opacities[first + which] = own[which]
+        opacities[first + hand.own.coming] = 0
     for hand, columns, share, bare in zip(avatar.hands, _painted(avatar), moves.moved, moves.uncovers, strict=True):
-        np.multiply(hand.painted.opacities, min(1.0, COMES * share), out=scratch.opacities[columns])
-        scratch.opacities[first + hand.fading] = min(1.0, COMES * (1 - share)) * own[hand.fading]
-        scratch.opacities[first + hand.going] = (1 - bare) * own[hand.going]
-        scratch.opacities[first + hand.coming] = bare * own[hand.coming]
+        np.multiply(hand.painted.opacities, min(1.0, COMES * share), out=opacities[columns])
+        opacities[first + hand.own.fading] *= min(1.0, COMES * (1 - share))
+        opacities[first + hand.own.going] *= 1 - bare
+        here = first + hand.own.coming
+        opacities[here] = np.maximum(opacities[here], bare * own[hand.own.coming])
     scratch.moved, scratch.uncovers = moves.moved, moves.uncovers
 
 

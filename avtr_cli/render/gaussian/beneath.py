@@ -22,7 +22,6 @@ from avtr_cli.render.gaussian.wrapping import BESIDE_ARM, BESIDE_HAND
 FROM, BARE = 0.45, 1.85  # of `Sleeves.along`: where an arm begins to leave the body, and its hand
 SURE = 0.9  # of the matte
 AROUND = 0.6  # units beside what is hidden that are asked
-HALF, NEXT, FLOATS = 0.5, 3, 0.1  # of the matte; px from what goes; units^2 of a piece that would float at most
 BODY = (TRUNK, LEFT_LEG, RIGHT_LEG)
 FAR = (0.6, 0.15)  # see `complete`: a belt is as high on either side
 
@@ -32,7 +31,7 @@ class Beneath:
     """What stands behind the arms of the photo.
 
     zone     bool (2, H, W): pixels that are the left or the right arm's, or so near that they may be;
-             before the head none; and what beside the mesh would be left alone in the air
+             before the head none
     between  bool (2, H, W): pixels between that arm and the body, on neither
     view     what the photo would show of the body without arms
     picture  float32 (H, W, 3), 0 .. 1: the person with `zone` made up of the rest
@@ -55,7 +54,6 @@ def beneath_arms(
     """Of a body that `view` shows; `clean` is the photo with the person's own colours, `unit` px as `SeenBody.unit`."""
     head = without_arms.shown & (model.vertex_limb[model.triangles[np.maximum(without_arms.which, 0), 0]] <= NECK)
     zone = np.stack([_zone(model, view, sleeves, number, unit) & ~head for number in (0, 1)])
-    zone = zone | np.stack([_cut_off((matte > HALF) & ~one, one, unit) & ~view.shown for one in zone])
     limb = np.where(view.shown, model.vertex_limb[model.triangles[np.maximum(view.which, 0), 0]].astype(int), -1)
     body = np.isin(limb, BODY)
     between = np.stack([lies_between(limb == arm, body, WIDEST * unit) & (limb < 0) for arm in ARMS])
@@ -77,18 +75,6 @@ def _zone(model: BodyModel, view: View, sleeves: Sleeves, number: int, unit: flo
         if part.any():
             found = found | (cv2.distanceTransform((~part).astype(np.uint8), cv2.DIST_L2, 5) < beside * unit)
     return np.asarray(found)
-
-
-def _cut_off(left: Mask, gone: Mask, unit: float) -> Mask:
-    """Pieces of what is `left` of the person that hung together with the rest by what is `gone`: they would float."""
-    count, pieces, about, _ = cv2.connectedComponentsWithStats(left.astype(np.uint8))
-    if count < 3:
-        return np.zeros_like(left)
-    beside = cv2.dilate(gone.astype(np.uint8), np.ones((2 * NEXT + 1, 2 * NEXT + 1), np.uint8)) > 0
-    loose = (about[:, cv2.CC_STAT_AREA] < FLOATS * unit**2) & (np.bincount(pieces.ravel(), beside.ravel(), count) > 0)
-    loose[0] = False
-    rest = (pieces > 0) & ~loose[pieces]
-    return np.asarray((cv2.dilate(loose[pieces].astype(np.uint8), np.ones((7, 7), np.uint8)) > 0) & ~rest)
 
 
 def _nearest(model: BodyModel, view: View) -> Labels:

@@ -45,6 +45,7 @@ from avtr_cli.render.gaussian.floor import Floor, cast, floor_of
 from avtr_cli.render.gaussian.framing import CLOSE, MOST_LIFTED, OWN_SHARE, WHOLE, Framing, framings, with_view
 from avtr_cli.render.gaussian.gaps import without_gaps
 from avtr_cli.render.gaussian.gaussians import Gaussians
+from avtr_cli.render.gaussian.leaving import Leaving
 from avtr_cli.render.gaussian.lifting import Riding
 from avtr_cli.render.gaussian.limbs import Leg, Limb
 from avtr_cli.render.gaussian.loose import Loose
@@ -91,7 +92,7 @@ class BodyRenderer:
     free_camera = True
     kept_classes = (
         Kept, Framing, Floor, BodyAvatar, BodyFit, Lens, Rest, Riding, Loose, Pinhole, Limb, Leg, Fingers,
-        Swap, *Expressions.kept_classes,
+        Swap, Leaving, *Expressions.kept_classes,
     )  # fmt: skip
     weights_files: tuple[Path, ...] = ()
 

@@ -9,15 +9,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 
-from avtr_cli.core.arrays import Doubles, Floats, Indices, Mask
+from avtr_cli.core.arrays import Doubles, Floats
 from avtr_cli.kernels import lighting
-from avtr_cli.render.gaussian.body_model import LEFT_ARM, BodyModel, Whole
+from avtr_cli.render.gaussian.body_model import BodyModel, Whole
 from avtr_cli.render.gaussian.fingers import fingers_of
 from avtr_cli.render.gaussian.fitting import BodyFit
 from avtr_cli.render.gaussian.hand_relief import relief_of, warmth_of
+from avtr_cli.render.gaussian.leaving import FROM, Leaving, leaving
 from avtr_cli.render.gaussian.lifting import (
     HIDDEN_FLAT,
     HIDDEN_OPAQUE,
@@ -28,21 +28,16 @@ from avtr_cli.render.gaussian.lifting import (
     samples,
 )
 from avtr_cli.render.gaussian.loose import Loose
-from avtr_cli.render.gaussian.painting import UNLIKE, Painted
-from avtr_cli.render.gaussian.sleeves import ARMS, Sleeves, seen_on_arm
+from avtr_cli.render.gaussian.painting import Painted
+from avtr_cli.render.gaussian.sleeves import ARMS, seen_on_arm
 from avtr_cli.render.gaussian.surface import Surface, View, unit
 from avtr_cli.render.gaussian.wrapping import Wrapped
 
 SPACING, ARM_SPACING, FINEST = 0.0025, 0.0045, 0.7  # m between Gaussians of hand and arm; px of the photo at least
-FROM = 0.45  # of `Sleeves.along`: nearer to the shoulder the photo's own arm stays
 BELOW = 0.002  # m that a painted arm lies under the photo's
-AT_EDGE = 2.0  # px from an arm's outline within which the photo's pixels may be the background's
 GRAIN = 0.012  # of the colour
 ARMS_LIT = 0.5  # of the light on hands: the photo's own is in their colours
 SLEEVE = (0.012, 0.03)  # m from the wrist along the hand over which the photo's colours become the hand's
-TORN = 0.02  # share that an arm has in what lies between it and the body, from which that goes when the arm leaves
-FRINGE = 3.5  # px beside an arm whose pixels fade too: they would hang in the air as threads
-OPACITY_LEFT = 1e-3  # below which a Gaussian is not drawn
 
 
 @dataclass(frozen=True)
@@ -50,16 +45,12 @@ class Swap:
     """One hand.
 
     painted  m Gaussians of it; lit float32 (m,), 0 .. 1: how much of the light falls on each
-    fading   intp (n,): the avatar's own that it takes the place of
-    going    intp (k,): the avatar's own that are gone as soon as the arm leaves: they lie beside it, and may be its
-    coming   intp (l,): those that are there instead, made up of the rest of the body
+    own      what the avatar's own Gaussians do meanwhile
     """
 
     painted: Riding
     lit: Floats
-    fading: Indices
-    going: Indices
-    coming: Indices
+    own: Leaving
 
 
 def swap_hands(
@@ -72,7 +63,7 @@ def swap_hands(
     loose: Loose,
     riding: Riding,
 ) -> tuple[Swap, Swap]:
-    """Left and right; indices of `fading` and `going` count the loose Gaussians first, then those that ride."""
+    """Left and right."""
     left, right = (
         _swap(model, surface, wrapped, painted, fit, view, loose, riding, side, number)
         for number, side in enumerate("LR")
@@ -89,12 +80,8 @@ def _swap(
     model: BodyModel, surface: Surface, wrapped: Wrapped, painted: Painted, fit: BodyFit, view: View, loose: Loose,
     riding: Riding, side: str, number: int,
 ) -> Swap:  # fmt: skip
-    limb = ARMS[number]
     made, lit = _painted(model, surface, wrapped, painted, fit, view, side, number)
-    fading, going = _fading(model, view, painted, loose, riding, limb)
-    instead = (riding.hides >= 0) & painted.beneath.zone[number].reshape(-1)[riding.hides]
-    instead &= view.which.reshape(-1)[riding.hides] == riding.on  # of the very skin that the photo's pixels are on
-    return Swap(made, lit, fading, going, len(loose.rest) + np.flatnonzero(instead))
+    return Swap(made, lit, leaving(model, view, painted, loose, riding, number))
 
 
 def _painted(
@@ -152,52 +139,3 @@ def _hands(
     fingers = fingers_of(model, joints, fit.turns, side)
     relief = relief_of(model, joints, fingers, side, places, normals, bones, nails)
     return relief.on(np.tile(colour, (len(on), 1)), warmth_of(colour))
-
-
-def _fading(
-    model: BodyModel, view: View, painted: Painted, loose: Loose, riding: Riding, limb: int
-) -> tuple[Indices, Indices]:
-    """The avatar's own of the hand, of the arm where they are not like it, and astray; and those beside it."""
-    hand = np.array([name.startswith(("wrist", "finger", "metacarpal")) for name in model.bones])
-    ours, sleeves = model.limb == limb, painted.sleeves
-    beneath = painted.beneath
-    stray, zone, between = (
-        where[0 if limb == LEFT_ARM else 1].reshape(-1) for where in (sleeves.stray, beneath.zone, beneath.between)
-    )
-    near = cv2.distanceTransform((~view.shown).astype(np.uint8), cv2.DIST_L2, 5).reshape(-1)
-    beside: Mask = near[loose.origin] < FRINGE
-    carrier = loose.carried_by[:, 0]
-    rings = _ring_of_bones(model, sleeves)
-    odd = np.abs(loose.colours - rings[carrier]).sum(-1) > UNLIKE
-    nearer = _nearer(model, view, limb).reshape(-1)[loose.origin]
-    torn = (ours[loose.carried_by] & (loose.shares > TORN)).any(1) & between[loose.origin]
-    of_loose = ours[carrier] & (hand[carrier] | beside | odd | stray[loose.origin])
-    loose_beside = torn | (~ours[carrier] & (nearer | zone[loose.origin]))
-    first = model.triangles[riding.on, 0]
-    on_arm, seen = model.vertex_limb[first] == limb, riding.origin >= 0
-    unlike = np.abs(riding.colours - sleeves.ring[first]).sum(-1) > UNLIKE
-    edge = seen & (sleeves.inside.reshape(-1)[riding.origin] < AT_EDGE)
-    of_riding = on_arm & (sleeves.along[first] > FROM) & (model.on_hand[first] | unlike | edge | ~seen)
-    riding_beside = ~on_arm & seen & zone[riding.origin]
-    return _numbers(of_loose & ~loose_beside, of_riding), _numbers(loose_beside, riding_beside)
-
-
-def _numbers(loose: Mask, riding: Mask) -> Indices:
-    """Which Gaussians these are, loose ones first."""
-    found: Indices = np.concatenate([np.flatnonzero(loose), len(loose) + np.flatnonzero(riding)]).astype(np.intp)
-    return found
-
-
-def _nearer(model: BodyModel, view: View, limb: int) -> Mask:
-    """(H, W): where an arm is nearer than all else of the body."""
-    of_arm = view.shown & (model.vertex_limb[model.triangles[np.maximum(view.which, 0), 0]] == limb)
-    far = [cv2.distanceTransform((~of).astype(np.uint8), cv2.DIST_L2, 5) for of in (of_arm, view.shown & ~of_arm)]
-    return np.asarray(far[0] < far[1])
-
-
-def _ring_of_bones(model: BodyModel, sleeves: Sleeves) -> Floats:
-    """(J, 3): the colour of the rings that each bone of an arm carries; others have none that could be odd."""
-    rings = np.full((len(model.bones), 3), np.nan, np.float32)
-    for bone in np.unique(model.main_bone[sleeves.along >= 0]):
-        rings[bone] = np.median(sleeves.ring[(model.main_bone == bone) & (sleeves.along >= 0)], axis=0)
-    return rings
