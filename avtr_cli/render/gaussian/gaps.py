@@ -2,7 +2,8 @@
 
 The network that tells people from their background sees 256 px; a gap of a hand's width is filled. Such a gap lies
 between the fitted arm and the fitted trunk or legs, on neither, and looks as the wall beside the person does; cloth
-there does not, and where it does by chance, the rest of it does not.
+there does not, and where it does by chance, the rest of it does not. Before a lively wall its colours tell
+(`wall_colours.py`).
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from avtr_cli.perception.plain_wall import wall_beside
 from avtr_cli.render.gaussian.body_model import LEFT_ARM, LEFT_LEG, RIGHT_ARM, RIGHT_LEG, TRUNK, BodyModel
 from avtr_cli.render.gaussian.fitting import BodyFit
 from avtr_cli.render.gaussian.surface import Surface, bone_maps
+from avtr_cli.render.gaussian.wall_colours import of_the_wall
 
 WIDEST = 0.35  # units from arm and from body
 OPPOSITE = -0.3  # cosine between the ways to both: beyond an arm there is no gap
@@ -39,7 +41,8 @@ def without_gaps(model: BodyModel, fit: BodyFit, seen: SeenBody, picture: Image)
     size, matching = (np.bincount(pieces.ravel(), one.ravel(), count) for one in (between, between & alike))
     gap = (size >= LEAST) & (matching >= MOST_OF_IT * size)
     gap[0] = False
-    soft = cv2.GaussianBlur(gap[pieces].astype(np.float32), (0, 0), 1.0)
+    gaps = gap[pieces] | of_the_wall(picture, seen.matte, between, seen.unit)
+    soft = cv2.GaussianBlur(gaps.astype(np.float32), (0, 0), 1.0)
     return replace(seen, matte=(seen.matte * (1 - np.minimum(2 * soft, 1))).astype(np.float32))
 
 

@@ -124,9 +124,10 @@ class BodyRenderer:
         picture, seen = looked_at(portrait, self._longest)
         (height, width), face, model = picture.shape[:2], seen.face, shipped_body()
         fit = fit_body(model, seen)
+        whole = seen.matte
         seen = without_gaps(model, fit, seen, picture)
         unit = float(np.hypot(*np.diff(face[list(OUTER_EYE_CORNERS), :2], axis=0)[0]))
-        plate, wanted = behind_person(picture, seen.matte), self.config.background
+        plate, wanted = behind_person(picture, seen.matte, whole - seen.matte > 0.5), self.config.background
         avatar = make_avatar(model, fit, seen, picture, plate, wanted == OWN)
         covered = coverings(portrait.photo, portrait.landmarks)
         still = [*(_MOUTH if covered.mouth_hidden else ()), *(k for side in covered.eyes for k in _EYES[side])]
