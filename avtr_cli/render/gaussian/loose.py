@@ -13,7 +13,7 @@ import numpy as np
 
 from avtr_cli.core.arrays import AnyArray, Doubles, Floats, Indices, Mask
 from avtr_cli.perception.body import SeenBody
-from avtr_cli.render.gaussian.body_model import UPPER_TEETH, BodyModel, Whole
+from avtr_cli.render.gaussian.body_model import LEFT_ARM, RIGHT_ARM, UPPER_TEETH, BodyModel, Whole
 from avtr_cli.render.gaussian.fitting import Lens
 from avtr_cli.render.gaussian.hair import follows_head
 from avtr_cli.render.gaussian.outline import carriers, outline_of
@@ -28,6 +28,7 @@ TEETH_THICK, BEFORE_TEETH = 0.02, 0.0015  # m
 FRONT, BACK = 0.5, 1.5  # px across: standard deviations
 DEEP, LEAST_DEEP = 0.25, 0.6  # of the thickness, px: so that the sheets close seen from the side
 DARKER, OPAQUE, SOLID = 0.9, 0.97, 0.9
+TOUCHES = 2  # px
 HANDS, BETWEEN = 8, 9  # parts beside BLOCKS
 SMOOTH, SMOOTH_ELSE = (
     {HANDS: 1.5, BETWEEN: 2.0},
@@ -66,7 +67,9 @@ def loosen(
         return _none()
     hair = follows_head(model, view, painted.clean, seen.matte > HANGS, seen.face)[y, x]
     pixels, between = np.column_stack([y, x]).astype(np.float64), painted.beneath.between[:, y, x]
-    own, depth = carriers(outline, pixels, model.bone("head"), hair, between)
+    held = _held(model, view, beside)[y, x]
+    between = between & ~held
+    own, depth = carriers(outline, pixels, model.bone("head"), hair, between, held)
     depth = _smoothed(depth, (y, x), _parts(model, own, between.any(0)), seen.matte.shape)
     tooth = teeth[y, x] & view.shown[y, x]
     own[tooth] = 0
@@ -103,6 +106,18 @@ def loosen(
         np.concatenate([y * view.which.shape[1] + x, np.full(int(even.sum()), -1)]).astype(np.intp),
         (y[both] * view.which.shape[1] + x[both]).astype(np.intp),
     )
+
+
+def _held(model: BodyModel, view: View, beside: Mask) -> Mask:
+    """Pieces of what lies `beside` the mesh, (H, W), that touch arms, and nothing else of the body."""
+    limb = model.vertex_limb[model.triangles[np.maximum(view.which, 0), 0]]
+    count, pieces = cv2.connectedComponents(beside.astype(np.uint8))
+    arm = np.isin(limb, (LEFT_ARM, RIGHT_ARM))
+    touched = []
+    for part in (view.shown & arm, view.shown & ~arm):
+        wide = cv2.dilate(part.astype(np.uint8), np.ones((2 * TOUCHES + 1, 2 * TOUCHES + 1), np.uint8))
+        touched.append(np.bincount(pieces.ravel(), wide.ravel(), count) > 0)
+    return np.asarray((touched[0] & ~touched[1])[pieces] & beside)
 
 
 def _parts(model: BodyModel, own: Floats, between: Mask) -> AnyArray:
