@@ -68,14 +68,14 @@ def _off(picture: Image, matte: Matte, unit: float) -> Floats:
 
 def _things(unlike: Mask, there: Mask, near: Mask, unit: float) -> Mask:
     """Pieces of what is `unlike` the wall that are small, lie `near` wholly, and touch the person who is `there`."""
-    opened = cv2.morphologyEx(unlike.astype(np.uint8), cv2.MORPH_OPEN, np.ones((2, 2), np.uint8))
-    count, pieces = cv2.connectedComponents(opened)
+    square = np.ones((3, 3), np.uint8)
+    count, pieces = cv2.connectedComponents(cv2.morphologyEx(unlike.astype(np.uint8), cv2.MORPH_OPEN, square))
     size, inside, touches = (
         np.bincount(pieces.ravel(), one.ravel(), count) for one in (unlike, unlike & near, _away(there) <= TOUCHES)
     )
     kept = (size > LEAST) & (size < MOST * unit**2) & (inside >= size) & (touches > 0)
     kept[0] = False
-    return np.asarray(kept[pieces])
+    return np.asarray(kept[pieces])  # without what is as thin as the person's own edge
 
 
 def _away(mask: Mask) -> AnyArray:
