@@ -17,11 +17,10 @@ from avtr_cli.render.gaussian.body_model import LEFT_ARM, BodyModel
 from avtr_cli.render.gaussian.lifting import Riding
 from avtr_cli.render.gaussian.loose import Loose
 from avtr_cli.render.gaussian.painting import UNLIKE, Painted
-from avtr_cli.render.gaussian.sleeves import ARMS, Sleeves
+from avtr_cli.render.gaussian.sleeves import ARMS, Sleeves, surely_of_arm
 from avtr_cli.render.gaussian.surface import View
 
 FROM = 0.45  # of `Sleeves.along`: nearer to the shoulder the photo's own arm stays
-AT_EDGE = 2.0  # px from an arm's outline within which the photo's pixels may be the background's
 TORN = 0.003  # share that an arm has in what lies between it and the body, from which that goes when the arm leaves
 FRINGE = 3.5  # px beside an arm whose pixels fade too: they would hang in the air as threads
 SOLID, THIN, NEXT, NEAR = (
@@ -63,9 +62,8 @@ def leaving(model: BodyModel, view: View, painted: Painted, loose: Loose, riding
     loose_beside |= ~ours[carrier] & _alone(model, view, painted, loose, limb, of_loose | loose_beside)
     first = model.triangles[riding.on, 0]
     on_arm, seen = model.vertex_limb[first] == limb, riding.origin >= 0
-    unlike = np.abs(riding.colours - sleeves.ring[first]).sum(-1) > UNLIKE
-    edge = seen & (sleeves.inside.reshape(-1)[riding.origin] < AT_EDGE)
-    of_riding = on_arm & (sleeves.along[first] > FROM) & (model.on_hand[first] | unlike | edge | ~seen)
+    sure = surely_of_arm(model, view, sleeves, painted.clean, limb).reshape(-1)[riding.origin]
+    of_riding = on_arm & (sleeves.along[first] > FROM) & (model.on_hand[first] | ~sure | ~seen)
     riding_beside = ~on_arm & seen & zone[riding.origin]
     instead = (riding.hides >= 0) & zone[riding.hides]
     instead &= view.which.reshape(-1)[riding.hides] == riding.on  # of the very skin that the photo's pixels are on

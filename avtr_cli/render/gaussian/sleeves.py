@@ -148,6 +148,14 @@ def _strays(
     return np.asarray(wide & elsewhere)
 
 
+def surely_of_arm(model: BodyModel, view: View, sleeves: Sleeves, clean: Picture, arm: int) -> Mask:
+    """Pixels (H, W) that show an arm, above its wrist, and neither its edge nor what is unlike the ring around."""
+    first = model.triangles[np.maximum(view.which, 0), 0]
+    found = view.shown & (model.vertex_limb[first] == arm) & (sleeves.inside > INSIDE)
+    found &= (sleeves.along[first] < BARE[1]) & (np.abs(clean - sleeves.ring[first]).sum(-1) < UNLIKE)
+    return np.asarray(cv2.morphologyEx(found.astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8)) > 0)
+
+
 def seen_on_arm(
     model: BodyModel, view: View, sleeves: Sleeves, clean: Picture, arm: int, places: Reals, else_colours: Floats
 ) -> Floats:
@@ -155,14 +163,7 @@ def seen_on_arm(
 
     Of places on its other side too: folds of a sleeve go round. `else_colours` (n, 3) are taken where nothing is near.
     """
-    first = model.triangles[np.maximum(view.which, 0), 0]
-    ours = view.shown & (model.vertex_limb[first] == arm)
-    sure = (
-        ours
-        & (sleeves.inside > INSIDE)
-        & (sleeves.along[first] < BARE[1])
-        & (np.abs(clean - sleeves.ring[first]).sum(-1) < UNLIKE)
-    )
+    sure = surely_of_arm(model, view, sleeves, clean, arm)
     if not sure.any():
         return else_colours
     share = cv2.GaussianBlur(sure.astype(np.float32), (0, 0), SOFT)
@@ -172,7 +173,7 @@ def seen_on_arm(
     )
     at = np.zeros(labels.max() + 1, np.intp)
     at[labels[sure]] = np.flatnonzero(sure)
-    height, width = ours.shape
+    height, width = sure.shape
     x, y = np.rint(places).astype(int).T
     inside = (x >= 0) & (x < width) & (y >= 0) & (y < height)
     x, y = x.clip(0, width - 1), y.clip(0, height - 1)
