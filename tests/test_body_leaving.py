@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -145,3 +146,14 @@ def test_a_painted_arm_has_the_folds_that_are_seen_on_it_and_rings_elsewhere():
     np.testing.assert_allclose(found[:2], 0.34, atol=0.01)
     np.testing.assert_allclose(found[2], 0.4, atol=0.01)
     np.testing.assert_allclose(found[3], 0.7)
+
+
+def test_from_aside_a_seen_hand_is_a_painted_one_in_the_photos_shape(avatar):
+    still, scratch = read_moves(avatar.model, avatar.rest, np.zeros(len(FULL)), 0.0), Scratch(avatar)
+    seen = replace(avatar, hands=(replace(avatar.hands[0], aside=True), replace(avatar.hands[1], aside=False)))
+    pose(seen, still, scratch, aside=1.0)
+    skin, left = scratch.posed.copy(), len(seen.hands[0].painted.on)
+    assert (scratch.opacities[:left] > 0.5).all()
+    assert not scratch.opacities[left : seen.painted].any()
+    pose(seen, still, scratch)
+    np.testing.assert_array_equal(skin, scratch.posed)

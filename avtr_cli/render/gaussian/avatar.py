@@ -131,7 +131,7 @@ def make_avatar(
         rest_skin=wrapped.rest,
         riding=riding,
         loose=loose,
-        hands=swap_hands(model, surface, wrapped, painted, fit, view, loose, riding),
+        hands=swap_hands(model, surface, wrapped, painted, fit, view, loose, riding, _seen_alone(seen, arms)),
         arms=np.stack([measured.arm.row() for measured in arms]),
         holds=tuple(side for side, measured in zip(SIDES, arms, strict=True) if measured.holds and side in seen.hands),
         edges=np.zeros(0, np.intp),
@@ -149,6 +149,11 @@ def make_avatar(
     return _corrected(avatar, picture, np.ones_like(seen.matte) if own else (seen.matte > SOLID).astype(np.float32))
 
 
+def _seen_alone(seen: SeenBody, arms: tuple[Measured, Measured]) -> tuple[str, ...]:
+    """Sides, L and R, of hands that the photo shows, and that hold nothing."""
+    return tuple(side for side, measured in zip(SIDES, arms, strict=True) if side in seen.hands and measured.arm.free)
+
+
 def _rest(model: BodyModel, heads: Doubles, fit: BodyFit, arms: tuple[Measured, Measured], standing: bool) -> Rest:
     """The pose of the photo, and what moves arms and legs from it."""
     turned, _ = posed(model, heads, fit.turns, fit.shift)
@@ -160,8 +165,16 @@ def _rest(model: BodyModel, heads: Doubles, fit: BodyFit, arms: tuple[Measured, 
     return rest_of(model, heads, fit.turns, fit.shift, limbs, standing)
 
 
-def pose(avatar: BodyAvatar, moves: Moves, scratch: Scratch, front: bool = False) -> Gaussians:
-    """The avatar's Gaussians as `moves` have them, in the memory of `scratch`; without its back where `front`."""
+def pose(avatar: BodyAvatar, moves: Moves, scratch: Scratch, front: bool = False, aside: float = 0.0) -> Gaussians:
+    """The avatar's Gaussians as `moves` have them, in the memory of `scratch`; without its back where `front`.
+
+    They are seen from `aside`, 0 .. 1, where hands are painted ones, of which every side is known.
+    """
+    if aside:
+        left, right = (
+            max(share, aside) if hand.aside else share for share, hand in zip(moves.moved, avatar.hands, strict=True)
+        )
+        moves = replace(moves, moved=(left, right))
     model, riding, loose = avatar.model, avatar.riding, avatar.loose
     maps = bone_maps(model, avatar.heads, moves.turns, moves.shift)
     skinning.skin(avatar.rest_skin, model.carried_by, model.shares, maps, scratch.posed)

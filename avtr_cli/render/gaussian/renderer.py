@@ -55,6 +55,7 @@ from avtr_cli.render.gaussian.swap import Swap
 from avtr_cli.render.mesh.lipline import parted_lips
 from avtr_cli.render.view import whole_photo
 
+ASIDE = (10.0, 14.0)  # degrees from the photo's own view over which its hands give way to painted ones
 logger = logging.getLogger(__name__)
 
 SIDE_NAMES = {"L": "left", "R": "right"}
@@ -193,7 +194,7 @@ class BodyRenderer:
         behind = self._behind(kept, camera, view)
         floor = None if front and self.config.background in (OWN, BLUR) else kept.floor
         frames = np.empty((len(motion.values), height, width, 4 if self.transparent else 3), np.uint8)
-        posed = self._posed(identity, motion, self._memory().of(kept.avatar, together), front)
+        posed = self._posed(identity, motion, self._memory().of(kept.avatar, together), front, _aside(camera))
         ahead = self._memory().one_ahead(posed) if together > 1 and len(frames) > 1 else posed
         for number, (gaussians, scratch) in enumerate(ahead):
             splatter.splat(gaussians, view)
@@ -212,7 +213,7 @@ class BodyRenderer:
             yield gaussians
 
     def _posed(
-        self, identity: Identity, motion: Motion, scratches: Sequence[Scratch], front: bool = False
+        self, identity: Identity, motion: Motion, scratches: Sequence[Scratch], front: bool = False, aside: float = 0.0
     ) -> Iterator[Posed]:
         """Each frame in the next of `scratches`, where it stays until that one's turn comes again."""
         kept: Kept = identity.kept
@@ -231,7 +232,7 @@ class BodyRenderer:
             colours = (scratch.colours[first:], own[first:])
             self._expressions.lay_on(kept.face, controls, frame, *colours)
             moves = read_moves(kept.avatar.model, kept.avatar.rest, row, self.config.breathing)
-            yield pose(kept.avatar, moves, scratch, front), scratch
+            yield pose(kept.avatar, moves, scratch, front, aside), scratch
 
     def _behind(self, kept: Kept, camera: Camera, view: Pinhole) -> Image:
         """What stands behind the person as `view` of `camera` has it: from elsewhere no photo's own background."""
@@ -254,6 +255,13 @@ def looked_at(portrait: Portrait, longest: int) -> tuple[Image, SeenBody]:
     matte = portrait.matte[:height, :width] if affine[0, 0] == 1 else resample(portrait.matte, affine, width, height)
     face = np.column_stack([apply(affine, portrait.landmarks[:, :2]), portrait.landmarks[:, 2] * affine[0, 0]])
     return picture, see_body(picture, face, np.ascontiguousarray(matte))
+
+
+def _aside(camera: Camera) -> float:
+    """0 .. 1: whether a camera looks another way than the photo's, over ASIDE."""
+    angle = float(np.degrees(np.arccos(np.clip(camera.rotation[2][2], -1, 1))))
+    share = min(max((angle - ASIDE[0]) / (ASIDE[1] - ASIDE[0]), 0.0), 1.0)
+    return share * share * (3 - 2 * share)
 
 
 def _cut(kept: Kept, view: Pinhole) -> Image:

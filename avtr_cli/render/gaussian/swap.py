@@ -7,6 +7,7 @@ it, seen through from the other side.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -46,11 +47,13 @@ class Swap:
 
     painted  m Gaussians of it; lit float32 (m,), 0 .. 1: how much of the light falls on each
     own      what the avatar's own Gaussians do meanwhile
+    aside    whether it is shown from aside too: of a hand that is seen and holds nothing the photo has one side alone
     """
 
     painted: Riding
     lit: Floats
     own: Leaving
+    aside: bool
 
 
 def swap_hands(
@@ -62,10 +65,11 @@ def swap_hands(
     view: View,
     loose: Loose,
     riding: Riding,
+    aside: Collection[str],
 ) -> tuple[Swap, Swap]:
-    """Left and right."""
+    """Left and right; `aside` has those of L and R that are shown from aside."""
     left, right = (
-        _swap(model, surface, wrapped, painted, fit, view, loose, riding, side, number)
+        _swap(model, surface, wrapped, painted, fit, view, loose, riding, side, number, side in aside)
         for number, side in enumerate("LR")
     )
     return left, right
@@ -78,10 +82,10 @@ def shade(hand: Swap, axes: Floats, colours: Floats) -> None:
 
 def _swap(
     model: BodyModel, surface: Surface, wrapped: Wrapped, painted: Painted, fit: BodyFit, view: View, loose: Loose,
-    riding: Riding, side: str, number: int,
+    riding: Riding, side: str, number: int, aside: bool,
 ) -> Swap:  # fmt: skip
     made, lit = _painted(model, surface, wrapped, painted, fit, view, side, number)
-    return Swap(made, lit, leaving(model, view, painted, loose, riding, number))
+    return Swap(made, lit, leaving(model, view, painted, loose, riding, number), aside)
 
 
 def _painted(
