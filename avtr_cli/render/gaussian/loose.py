@@ -30,10 +30,7 @@ DEEP, LEAST_DEEP = 0.25, 0.6  # of the thickness, px: so that the sheets close s
 DARKER, OPAQUE, SOLID = 0.9, 0.97, 0.9
 TOUCHES = 2  # px
 HANDS, BETWEEN = 8, 9  # parts beside BLOCKS
-SMOOTH, SMOOTH_ELSE = (
-    {HANDS: 1.5, BETWEEN: 2.0},
-    4.0,
-)  # px over which depth is smoothed: steps are threads from the side
+SMOOTH, SMOOTH_ELSE = {HANDS: 1.5, BETWEEN: 2.0}, 2.5  # px over which depth is smoothed: steps are seen from aside
 HANGS = 0.3  # of the matte that may be hair
 
 

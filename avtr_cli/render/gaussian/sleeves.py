@@ -26,7 +26,7 @@ BARE = (1.1, 1.7)  # of `Sleeves.along`, where a forearm is looked at whether it
 FEW = 6  # vertices of a ring that is left to its neighbours
 STRAY_HAND, STRAY_ARM = 0.12, 0.04  # units beside a hand and a bare forearm within which skin is theirs
 AROUND, MOSTLY = (0.14, 0.3), 0.25  # units; share of skin there above which it may be anything's
-UNLIKE, SOFT, NEAR = 0.22, 0.8, 8.0  # L1 by which the photo may differ from a ring; px: blurred, and taken from so far
+UNLIKE, SOFT, NEAR = 0.3, 0.8, 8.0  # L1 by which the photo may differ from a ring; px: blurred, and taken from so far
 SHADES, LIGHT = 0.075, (0.3, 1.3)  # L1 of the colours' shares, and brightness, by which skin differs here
 
 

@@ -34,7 +34,7 @@ from avtr_cli.render.gaussian.sleeves import ARMS, seen_on_arm
 from avtr_cli.render.gaussian.surface import Surface, View, unit
 from avtr_cli.render.gaussian.wrapping import Wrapped
 
-SPACING, ARM_SPACING, FINEST = 0.0025, 0.0045, 0.7  # m between Gaussians of hand and arm; px of the photo at least
+SPACING, ARM_SPACING, FINEST = 0.0025, 0.0045, 1.25  # m between Gaussians of hand and arm; px of the photo at least
 BELOW = 0.002  # m that a painted arm lies under the photo's
 GRAIN = 0.012  # of the colour
 ARMS_LIT = 0.5  # of the light on hands: the photo's own is in their colours
