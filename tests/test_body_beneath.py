@@ -183,3 +183,10 @@ def _tensor(values: np.ndarray):
     import torch
 
     return torch.from_numpy(np.asarray(values, np.float64))
+
+
+def test_what_touches_an_arm_alone_is_carried_by_it_however_near_the_body():
+    held = np.ones(39, bool)
+    shares, depth = carriers(two_sides(), ROW, 2, NO_HAIR, NOT_BETWEEN, held)
+    assert (shares[:, 0] > 1 - 1e-6).all()
+    np.testing.assert_allclose(depth, 2, atol=1e-6)

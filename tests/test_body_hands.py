@@ -68,6 +68,18 @@ def test_a_hand_in_the_shade_is_lit_as_the_face(share):
     np.testing.assert_allclose(found.mean(1), SKIN.mean(), rtol=0.01)
 
 
+def test_a_hand_in_deep_shade_has_the_faces_hue():
+    redder = SKIN * [1.05, 0.97, 0.97]
+    found = colours(seen(L=hand(75), R=hand(25)), picture(0.5 * redder, 0.5 * redder))
+    np.testing.assert_allclose(found[0] / found[0].sum(), SKIN / SKIN.sum(), atol=1e-3)
+
+
+def test_what_lies_in_folds_is_no_skins_colour():
+    dark = picture(SKIN, SKIN)
+    dark[::4] *= 0.8
+    np.testing.assert_allclose(colours(seen(L=hand(75), R=hand(25)), dark), [SKIN, SKIN], atol=1e-3)
+
+
 def test_beside_a_bare_forearm_in_the_shade_it_is_not_much_brighter_than_that():
     found = colours(seen(L=hand(75), R=hand(25)), picture(0.7 * SKIN, 0.7 * SKIN), 0.7 * SKIN)
     np.testing.assert_allclose(found.mean(1), 1.2 * 0.7 * SKIN.mean(), rtol=0.01)

@@ -6,15 +6,16 @@ network calls them itself is wrong for every fifth.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import cv2
 import numpy as np
 
-from avtr_cli.core.arrays import Image, Matte, Points, Vector
+from avtr_cli.core.arrays import Image, Mask, Matte, Points, Vector
 from avtr_cli.core.errors import PhotoError
 from avtr_cli.perception.hands import Hand, hands_in
 from avtr_cli.perception.landmarks import face_height
+from avtr_cli.perception.plain_wall import worn_before
 from avtr_cli.perception.pose import Pose, poses_in
 from avtr_cli.perception.topology import NOSE_TIP
 
@@ -41,6 +42,7 @@ class SeenBody:
     matte    float32 (H, W) in 0 .. 1
     unit     px: about the length of the torso
     doubts   sentences: what will look wrong
+    worn     bool (H, W): of the person, what a plain wall alone told
     """
 
     pose: Pose
@@ -49,6 +51,7 @@ class SeenBody:
     matte: Matte
     unit: float
     doubts: tuple[str, ...]
+    worn: Mask = field(default_factory=lambda: np.zeros((1, 1), bool))
 
     def sees(self, *points: int) -> bool:
         """Whether all these points of the pose are seen within the picture."""
@@ -74,9 +77,11 @@ def see_body(picture: Image, face: Points, portrait_matte: Matte) -> SeenBody:
     unit = _unit(pose)
     matte = _matte(picture, pose, portrait_matte, face, unit)
     hands = {side: hand for side in ARMS if (hand := _hand(picture, pose, side)) is not None}
-    seen = SeenBody(pose, hands, face, matte, unit, ())
+    forearms = [pose.points[list(line), :2] for line in ARMS.values() if pose.visibility[list(line)].min() > SEEN]
+    matte, worn = worn_before(picture, matte, forearms, unit)
+    seen = SeenBody(pose, hands, face, matte, unit, (), worn)
     others = sum(distance > SAME_HEAD for distance in apart)
-    return SeenBody(pose, hands, face, matte, unit, tuple(_doubts(seen, others)))
+    return replace(seen, doubts=tuple(_doubts(seen, others)))
 
 
 def _unit(pose: Pose) -> float:

@@ -133,7 +133,7 @@ def _holds(model: BodyModel, seen: SeenBody, view: View, limb: int) -> bool:
     away, else_away = (
         cv2.distanceTransform((~of).astype(np.uint8), cv2.DIST_L2, 5) / seen.unit for of in (hand, others)
     )
-    thing = (seen.matte > SOLID) & ~view.shown & (away > HELD[0]) & (away < HELD[1]) & (away < else_away)
+    thing = (seen.matte > SOLID) & ~seen.worn & ~view.shown & (away > HELD[0]) & (away < HELD[1]) & (away < else_away)
     return bool(thing.sum() > LARGE * seen.unit**2)
 
 

@@ -29,6 +29,7 @@ from avtr_cli.render.gaussian.wrapping import wrap
 
 LOW_PASS = 0.04  # px^2: pixels of the photo are splats of half a pixel, which more would blur
 CORRECTIONS, CORRECTED = 6, 0.8  # rounds, and how much of what is still wrong is added to a pixel's own Gaussian
+COMES = 1.4  # how much sooner than the other goes a painted hand, or the photo's, is there: else one sees through both
 HIDDEN = 0.012  # m behind what a pixel shows: such a Gaussian is not to blame for the pixel
 
 
@@ -79,13 +80,16 @@ class Scratch:
         self.means, self.axes = np.empty((count, 3), np.float32), np.empty((count, 3, 3), np.float32)
         parts: tuple[Riding | Loose, ...] = (*(hand.painted for hand in avatar.hands), avatar.loose, avatar.riding)
         self.opacities = np.concatenate([part.opacities for part in parts])
+        self.own = self.opacities[avatar.painted :].copy()  # those that the photo's pose has, and what comes instead
+        for hand in avatar.hands:
+            self.opacities[avatar.painted + hand.own.coming] = 0
         in_front = np.concatenate([part.colours for part in parts])
         aside = in_front.copy()
         aside[avatar.painted + avatar.edges] = avatar.own_edges
         self._own = {True: in_front, False: aside}
         self._front, self.colours = True, in_front.copy()
         self.means[:], self.axes[:] = avatar.pivot, 0
-        self.moved = (0.0, 0.0)  # hands, as `opacities` have them
+        self.moved, self.uncovers = (0.0, 0.0), (0.0, 0.0)  # as `opacities` have them
 
     def own_colours(self, front: bool) -> Floats:
         """Those at rest, seen from the photo's own place or from elsewhere; `colours` are these if they were others."""
@@ -128,7 +132,7 @@ def make_avatar(
         rest_skin=wrapped.rest,
         riding=riding,
         loose=loose,
-        hands=swap_hands(model, surface, wrapped, painted, fit.lens, view, loose, riding),
+        hands=swap_hands(model, surface, wrapped, painted, fit, view, loose, riding, _seen_alone(seen, arms)),
         arms=np.stack([measured.arm.row() for measured in arms]),
         holds=tuple(side for side, measured in zip(SIDES, arms, strict=True) if measured.holds and side in seen.hands),
         edges=np.zeros(0, np.intp),
@@ -146,6 +150,11 @@ def make_avatar(
     return _corrected(avatar, picture, np.ones_like(seen.matte) if own else (seen.matte > SOLID).astype(np.float32))
 
 
+def _seen_alone(seen: SeenBody, arms: tuple[Measured, Measured]) -> tuple[str, ...]:
+    """Sides, L and R, of hands that the photo shows, and that hold nothing."""
+    return tuple(side for side, measured in zip(SIDES, arms, strict=True) if side in seen.hands and measured.arm.free)
+
+
 def _rest(model: BodyModel, heads: Doubles, fit: BodyFit, arms: tuple[Measured, Measured], standing: bool) -> Rest:
     """The pose of the photo, and what moves arms and legs from it."""
     turned, _ = posed(model, heads, fit.turns, fit.shift)
@@ -157,14 +166,22 @@ def _rest(model: BodyModel, heads: Doubles, fit: BodyFit, arms: tuple[Measured, 
     return rest_of(model, heads, fit.turns, fit.shift, limbs, standing)
 
 
-def pose(avatar: BodyAvatar, moves: Moves, scratch: Scratch, front: bool = False) -> Gaussians:
-    """The avatar's Gaussians as `moves` have them, in the memory of `scratch`; without its back where `front`."""
+def pose(avatar: BodyAvatar, moves: Moves, scratch: Scratch, front: bool = False, aside: float = 0.0) -> Gaussians:
+    """The avatar's Gaussians as `moves` have them, in the memory of `scratch`; without its back where `front`.
+
+    They are seen from `aside`, 0 .. 1, where hands are painted ones, of which every side is known.
+    """
+    if aside:
+        left, right = (
+            max(share, aside) if hand.aside else share for share, hand in zip(moves.moved, avatar.hands, strict=True)
+        )
+        moves = replace(moves, moved=(left, right))
     model, riding, loose = avatar.model, avatar.riding, avatar.loose
     maps = bone_maps(model, avatar.heads, moves.turns, moves.shift)
     skinning.skin(avatar.rest_skin, model.carried_by, model.shares, maps, scratch.posed)
     begin = avatar.painted
     n = begin + len(loose.rest)
-    seen_ahead = riding.turning if any(moves.moved) else riding.front
+    seen_ahead = riding.turning if any(moves.uncovers) else riding.front
     end = n + (seen_ahead if front else len(riding.on))
     means, axes = scratch.means, scratch.axes
     skinning.carry_loose(loose.rest, loose.form, loose.carried_by, loose.shares, maps, means[begin:n], axes[begin:n])
@@ -173,8 +190,8 @@ def pose(avatar: BodyAvatar, moves: Moves, scratch: Scratch, front: bool = False
         begin = 0
         for hand, columns in zip(avatar.hands, _painted(avatar), strict=True):
             _carry(model, scratch, hand.painted, columns)
-            shade(hand.painted, axes[columns], scratch.colours[columns])
-    _fade(avatar, moves.moved, scratch)
+            shade(hand, axes[columns], scratch.colours[columns])
+    _fade(avatar, moves, scratch)
     return Gaussians(means[begin:end], axes[begin:end], scratch.opacities[begin:end], scratch.colours[begin:end])
 
 
@@ -192,15 +209,22 @@ def _painted(avatar: BodyAvatar) -> tuple[slice, slice]:
     return slice(0, first), slice(first, avatar.painted)
 
 
-def _fade(avatar: BodyAvatar, moved: tuple[float, float], scratch: Scratch) -> None:
-    """Opacities for hands that have `moved` so far: painted ones come, the photo's go."""
-    if moved == scratch.moved:
+def _fade(avatar: BodyAvatar, moves: Moves, scratch: Scratch) -> None:
+    """Opacities for hands that have moved so far: painted ones come, the photo's go, and what is near them before."""
+    if (moves.moved, moves.uncovers) == (scratch.moved, scratch.uncovers):
         return
-    own = np.concatenate([avatar.loose.opacities, avatar.riding.opacities])
-    for hand, columns, share in zip(avatar.hands, _painted(avatar), moved, strict=True):
-        scratch.opacities[columns] = share * hand.painted.opacities
-        scratch.opacities[avatar.painted + hand.fading] = (1 - share) * own[hand.fading]
-    scratch.moved = moved
+    first, own, opacities = avatar.painted, scratch.own, scratch.opacities
+    for hand in avatar.hands:  # what lies between the arms may be of both
+        for which in (hand.own.fading, hand.own.going):
+            opacities[first + which] = own[which]
+        opacities[first + hand.own.coming] = 0
+    for hand, columns, share, bare in zip(avatar.hands, _painted(avatar), moves.moved, moves.uncovers, strict=True):
+        np.multiply(hand.painted.opacities, min(1.0, COMES * share), out=opacities[columns])
+        opacities[first + hand.own.fading] *= min(1.0, COMES * (1 - share))
+        opacities[first + hand.own.going] *= 1 - bare
+        here = first + hand.own.coming
+        opacities[here] = np.maximum(opacities[here], bare * own[hand.own.coming])
+    scratch.moved, scratch.uncovers = moves.moved, moves.uncovers
 
 
 def at_rest(avatar: BodyAvatar) -> Moves:

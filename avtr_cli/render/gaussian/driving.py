@@ -35,12 +35,14 @@ ARMS = BODY + 8
 class Moves:
     """What one frame does: `turns` float64 (J, 3, 3) of the bones, `shift` (3,) m of the whole body.
 
-    moved  (2,) in 0 .. 1: how far the left and the right hand have left the photo's pose
+    moved    (2,) in 0 .. 1: how far the left and the right hand have left the photo's pose
+    uncovers (2,) likewise: how far the arms have left what lies beside and behind them, which is sooner
     """
 
     turns: Doubles
     shift: Doubles
     moved: tuple[float, float] = (0.0, 0.0)
+    uncovers: tuple[float, float] = (0.0, 0.0)
 
 
 @dataclass(frozen=True)
@@ -98,18 +100,18 @@ def read_moves(model: BodyModel, rest: Rest, row: Doubles, breathing: float) -> 
     if spine.any():
         for name, share in SPINE.items():
             turns[model.bone(name)] = turn_matrix(share * spine) @ turns[model.bone(name)]
-    moved = [0.0, 0.0]
+    moved, uncovers = [0.0, 0.0], [0.0, 0.0]
     if row[ARMS:].any():
         for number, limb in enumerate(rest.limbs):
             own = row[ARMS + number * PER_SIDE :][:PER_SIDE]
-            moved[number] = turn_arm(limb, own, turns, SHOULDERS_RISE * breath)
+            moved[number], uncovers[number] = turn_arm(limb, own, turns, SHOULDERS_RISE * breath)
     shift = rest.shift + row[UNITS + 3 : UNITS + 6].clip(-4, 4) * METRES * (STANDING if rest.legs else 1.0)
     shift = shift + rest.root @ np.array([*trunk[:2].clip(-FURTHEST_HIPS, FURTHEST_HIPS), 0.0])
     if hips.any():
         turns[0] = turns[0] @ turn_matrix(hips)
     if rest.legs and (shift != rest.shift).any():
         _stand(model, rest, turns, shift)
-    return Moves(turns, shift, (moved[0], moved[1]))
+    return Moves(turns, shift, (moved[0], moved[1]), (uncovers[0], uncovers[1]))
 
 
 def _limited(values: Doubles, first: int) -> Doubles:

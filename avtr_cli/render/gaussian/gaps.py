@@ -2,7 +2,8 @@
 
 The network that tells people from their background sees 256 px; a gap of a hand's width is filled. Such a gap lies
 between the fitted arm and the fitted trunk or legs, on neither, and looks as the wall beside the person does; cloth
-there does not, and where it does by chance, the rest of it does not.
+there does not, and where it does by chance, the rest of it does not. Before a lively wall its colours tell
+(`wall_colours.py`).
 """
 
 from __future__ import annotations
@@ -12,19 +13,19 @@ from dataclasses import replace
 import cv2
 import numpy as np
 
-from avtr_cli.core.arrays import AnyArray, Image, Mask, Matte, Picture
+from avtr_cli.core.arrays import AnyArray, Image, Mask, Matte
 from avtr_cli.kernels import skinning
 from avtr_cli.perception.body import SeenBody
+from avtr_cli.perception.plain_wall import wall_beside
 from avtr_cli.render.gaussian.body_model import LEFT_ARM, LEFT_LEG, RIGHT_ARM, RIGHT_LEG, TRUNK, BodyModel
 from avtr_cli.render.gaussian.fitting import BodyFit
 from avtr_cli.render.gaussian.surface import Surface, bone_maps
+from avtr_cli.render.gaussian.wall_colours import of_the_wall
 
 WIDEST = 0.35  # units from arm and from body
 OPPOSITE = -0.3  # cosine between the ways to both: beyond an arm there is no gap
 ALIKE = 22.0  # of 255, that a gap differs from the wall around at most
 MOST_OF_IT, LEAST = 0.6, 30  # share of a gap that must be alike; px
-SCALES = (0.05, 0.1, 0.2, 0.4)  # units over which the wall is looked for, the nearest counting most
-FROM_PERSON = 0.035  # units that the wall begins away from the person
 
 
 def without_gaps(model: BodyModel, fit: BodyFit, seen: SeenBody, picture: Image) -> SeenBody:
@@ -35,12 +36,13 @@ def without_gaps(model: BodyModel, fit: BodyFit, seen: SeenBody, picture: Image)
     between = beside & (seen.matte > 0.3) & lies_between(arms, body, WIDEST * seen.unit)
     if not between.any():
         return seen
-    alike = np.abs(picture - _wall(picture, seen.matte, seen.unit)).max(2) < ALIKE
+    alike = np.abs(picture - wall_beside(picture, seen.matte, seen.unit)).max(2) < ALIKE
     count, pieces = cv2.connectedComponents(between.astype(np.uint8))
     size, matching = (np.bincount(pieces.ravel(), one.ravel(), count) for one in (between, between & alike))
     gap = (size >= LEAST) & (matching >= MOST_OF_IT * size)
     gap[0] = False
-    soft = cv2.GaussianBlur(gap[pieces].astype(np.float32), (0, 0), 1.0)
+    gaps = gap[pieces] | of_the_wall(picture, seen.matte, between, seen.unit)
+    soft = cv2.GaussianBlur(gaps.astype(np.float32), (0, 0), 1.0)
     return replace(seen, matte=(seen.matte * (1 - np.minimum(2 * soft, 1))).astype(np.float32))
 
 
@@ -72,16 +74,3 @@ def lies_between(one: Mask, other: Mask, most: float) -> Mask:
         )
         near &= distance < most
     return np.asarray(near & ((ways[0] * ways[1]).sum(-1) < OPPOSITE))
-
-
-def _wall(picture: Image, matte: Matte, unit: float) -> Picture:
-    """What stands beside the person, spread over the whole picture, (H, W, 3) of 255."""
-    side = 2 * int(FROM_PERSON * unit) + 1
-    wall = (cv2.dilate((matte > 0.1).astype(np.uint8), np.ones((side, side), np.uint8)) == 0).astype(np.float32)
-    total, weight = np.zeros(picture.shape, np.float32), np.zeros((*matte.shape, 1), np.float32)
-    for scale in SCALES:
-        seen = cv2.GaussianBlur(wall, (0, 0), scale * unit)[..., None]
-        colour = cv2.GaussianBlur(picture * wall[..., None], (0, 0), scale * unit) / np.maximum(seen, 1e-6)
-        share = np.float32(10.0 ** (-8 * scale)) * (seen > 0.02)
-        total, weight = total + share * colour, weight + share
-    return np.where(weight > 0, total / np.maximum(weight, 1e-12), np.float32(1e3))

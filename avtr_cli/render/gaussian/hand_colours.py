@@ -1,7 +1,7 @@
 """The colour of a person's hands: as the photo shows them, lit as the face is.
 
 A fitted hand lies some pixels off, so a hand that was found is looked at along its own bones. One that hangs in the
-shade of a hip is brought to the face's brightness, since it is painted where it is raised.
+shade of a hip is brought to the face's brightness, and to its hue, since it is painted where it is raised.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ BONES = tuple((0 if k % 4 == 1 else k - 1, k) for k in range(1, 21))  # of a han
 ALONG = (0.1, 0.3, 0.5, 0.7, 0.9)  # of each bone, that is looked at
 ENOUGH, GLOVED = 15, 0.25  # samples; share of skin among those of a hand, below which it has a glove
 AS_LIT, MOST_LIT = 1.0, 1.7  # of the face's brightness that a hand has at least; times its own at most
-FACES = 0.5  # share of the face's hue in a hand's
+FACES, DIM = 0.5, (0.55, 0.8)  # share of the face's hue in a hand's; all of it, and this, at so much of its brightness
 BARE_WRIST, WRIST_LIT = (1.4, 1.9), 1.2  # of `Sleeves.along`; times as bright as a bare forearm a hand is at most
 IN_SHADE = 0.85  # of the other hand's brightness, below which one hand takes its colour
 
@@ -56,11 +56,19 @@ def _of_hand(skin: Colour, wrist: float, seen: Floats) -> tuple[Colour, bool]:
     bare = like_colour(seen, skin, SKIN_SHADES, ANY_LIGHT)
     if len(seen) > ENOUGH and bare.mean() < GLOVED:
         return np.asarray(np.median(seen, axis=0)), False
-    own = np.median(seen[bare], axis=0) if bare.sum() > ENOUGH else skin
+    own = np.median(_lit(seen[bare]), axis=0) if bare.sum() > ENOUGH else skin
     bright = float(own.mean())
     lit = max(bright, min(AS_LIT * float(skin.mean()), MOST_LIT * bright, WRIST_LIT * wrist))
-    hue = (1 - FACES) * own / max(bright, 0.02) + FACES * skin / max(float(skin.mean()), 0.02)
+    face = max(float(skin.mean()), 0.02)
+    faces = 1 - (1 - FACES) * min(max((bright / face - DIM[0]) / (DIM[1] - DIM[0]), 0.0), 1.0)
+    hue = (1 - faces) * own / max(bright, 0.02) + faces * skin / face
     return np.asarray((lit * hue).clip(0, 1)), True
+
+
+def _lit(colours: Floats) -> Floats:
+    """The brighter half of `colours` (n, 3): what lies in folds, or between fingers, is no skin's colour."""
+    order = np.argsort(colours.mean(1), kind="stable")
+    return np.asarray(colours[order[len(order) // 2 :]])
 
 
 def _bare_wrist(model: BodyModel, skin: Colour, sleeves: Sleeves, limb: int) -> float:

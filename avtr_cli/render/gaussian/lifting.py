@@ -55,7 +55,7 @@ WIDTH, HIDDEN_OPAQUE, NOISE = 0.75, 0.95, 0.03  # of the spacing; opacity; of th
 SUNK, SUNK_SPACINGS = 0.0015, 0.6  # m, and spacings, that hidden skin beside visible lies deeper
 NEAR_FACE = 0.006  # m to a point of the face
 AWAY = 0.35  # cosine to the view beyond which skin of the body looks away for good
-ARRAYS = ("on", "corners", "above", "form", "longest", "opacities", "colours", "pixels", "sides", "origin")
+ARRAYS = ("on", "corners", "above", "form", "longest", "opacities", "colours", "pixels", "sides", "origin", "hides")
 
 
 @dataclass(frozen=True)
@@ -67,6 +67,7 @@ class Riding:
     pixels                    intp (n,): which pixel of the photo, row by row, one is; -1 for none
     sides                     uint8 (n,): of how many pixels a side: 2 where one is of four, `pixels` the upper left
     origin                    intp (n,): the pixel that one was made of, also of what lies below; -1 of what is hidden
+    hides                     intp (n,): the pixel in which an arm hides one, -1 for all others
     front, turning            how many, the first, are ever seen from about where the photo was taken while the arms
                               keep to their pose; and at all: arms that turn show their backs
     """
@@ -81,6 +82,7 @@ class Riding:
     pixels: Indices
     sides: Labels
     origin: Indices
+    hides: Indices
     front: int
     turning: int
 
@@ -128,6 +130,7 @@ def _pixels(
         np.full(len(x), -1, np.intp) if underlay else y * seen.matte.shape[1] + x,
         np.ones(len(x), np.uint8),
         y * seen.matte.shape[1] + x,
+        np.full(len(x), -1, np.intp),
         len(x),
         len(x),
     )
@@ -140,7 +143,7 @@ def _beneath(surface: Surface, wrapped: Wrapped, seen: SeenBody, painted: Painte
     hidden = painted.beneath
     which = even & hidden.shown & (seen.matte > LEAST_MATTE)
     made = _pixels(surface, wrapped, seen, hidden.picture, lens, hidden.view, which, BENEATH)
-    return replace(made, origin=np.full(len(made.on), -1, np.intp))
+    return replace(made, origin=made.hides, hides=made.origin)
 
 
 def _fours(surface: Surface, wrapped: Wrapped, colours: Picture, lens: Lens, view: View, fours: Fours) -> Riding:
@@ -158,6 +161,7 @@ def _fours(surface: Surface, wrapped: Wrapped, colours: Picture, lens: Lens, vie
         pixels,
         np.full(len(x), 2, np.uint8),
         pixels,
+        np.full(len(x), -1, np.intp),
         len(x),
         len(x),
     )
@@ -227,6 +231,7 @@ def _hidden(
         colours,
         np.full(len(on), -1, np.intp),
         np.ones(len(on), np.uint8),
+        np.full(len(on), -1, np.intp),
         np.full(len(on), -1, np.intp),
         int((last[on] == 0).sum()),
         int((last[on] < 2).sum()),

@@ -20,7 +20,8 @@ from avtr_cli.render.gaussian.fingers import Fingers
 SIDES = ("L", "R")
 PER_SIDE = 14
 UPPER_TWIST, FORE_TWIST = 0.4, 0.6  # shares of the twist that the upper half of each takes
-LEAVES = (0.15, 0.65)  # radians in all over which a hand leaves the photo's pose
+LEAVES = (0.4, 0.6)  # radians in all over which a hand leaves the photo's pose
+UNCOVERS = (0.26, 0.45)  # and over which an arm leaves what lies beside and behind it
 KEPT_LEAVES = (0.9, 1.5)  # of an arm that is not free: what keeps its hand in place while the trunk turns is less
 STRAIGHTEST = 0.9995  # of a leg's length
 
@@ -59,14 +60,17 @@ def left_photo(row: Doubles, leaves: tuple[float, float] = LEAVES) -> float:
     return float(share * share * (3 - 2 * share))
 
 
-def turn_arm(limb: Limb, row: Doubles, turns: Doubles, breath: float) -> float:
-    """Turn an arm in `turns` (J, 3, 3) by its 14 channels; returns how far the hand has left the photo, 0 .. 1.
+def turn_arm(limb: Limb, row: Doubles, turns: Doubles, breath: float) -> tuple[float, float]:
+    """Turn an arm in `turns` (J, 3, 3) by its 14 channels.
+
+    Returns how far the hand has left the photo, 0 .. 1, and how far the arm what lies beside it.
 
     `breath` are radians by which the collarbone rises besides.
     """
     gone = left_photo(row, LEAVES if limb.free else KEPT_LEAVES)
+    bare = left_photo(row, UNCOVERS if limb.free else KEPT_LEAVES)
     if not row.any() and not breath:
-        return gone
+        return gone, bare
     collarbone, shoulder, upper, lower, fore, wrung, hand = limb.held
     elbow = turn_matrix(limb.sign * row[4] * limb.hinge)
     whole = turn_matrix(row[1:4])
@@ -84,7 +88,7 @@ def turn_arm(limb: Limb, row: Doubles, turns: Doubles, breath: float) -> float:
         turns[bone] = above.T @ here
     if gone or row[8:].any():
         turns[limb.fingers.bones] = turn_matrix(limb.fingers.turned(row[8:12], row[12], row[13], gone))
-    return gone
+    return gone, bare
 
 
 def _twist(vector: Vector, axis: Vector) -> float:

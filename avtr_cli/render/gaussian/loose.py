@@ -11,16 +11,16 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from avtr_cli.core.arrays import Doubles, Floats, Indices
+from avtr_cli.core.arrays import AnyArray, Doubles, Floats, Indices, Mask
 from avtr_cli.perception.body import SeenBody
-from avtr_cli.render.gaussian.body_model import BodyModel, Whole
+from avtr_cli.render.gaussian.body_model import LEFT_ARM, RIGHT_ARM, BodyModel, Whole
 from avtr_cli.render.gaussian.fitting import Lens
 from avtr_cli.render.gaussian.hair import follows_head
 from avtr_cli.render.gaussian.lips import BetweenLips
 from avtr_cli.render.gaussian.outline import carriers, outline_of
 from avtr_cli.render.gaussian.painting import Painted
 from avtr_cli.render.gaussian.surface import View, blended
-from avtr_cli.render.gaussian.wrapping import Wrapped
+from avtr_cli.render.gaussian.wrapping import BLOCKS, Wrapped
 
 CARRIERS = 6  # bones that carry a pixel at most
 THICKNESS, THINNEST, THICKEST = 0.12, 0.002, 0.06  # m: sqrt(THICKNESS x distance to the matte's edge), within these
@@ -29,6 +29,9 @@ TEETH_THICK, BEFORE_LIPS = 0.02, 0.0015  # m: all that lies under lips would hid
 FRONT, BACK = 0.5, 1.5  # px across: standard deviations
 DEEP, LEAST_DEEP = 0.25, 0.6  # of the thickness, px: so that the sheets close seen from the side
 DARKER, OPAQUE, SOLID = 0.9, 0.97, 0.9
+TOUCHES = 2  # px
+HANDS, BETWEEN = 8, 9  # parts beside BLOCKS
+SMOOTH, SMOOTH_ELSE = {HANDS: 1.5, BETWEEN: 2.0}, 2.5  # px over which depth is smoothed: steps are seen from aside
 HANGS = 0.3  # of the matte that may be hair
 
 
@@ -62,7 +65,10 @@ def loosen(
         return _none()
     hair = follows_head(model, view, painted.clean, seen.matte > HANGS, seen.face)[y, x]
     pixels, between = np.column_stack([y, x]).astype(np.float64), painted.beneath.between[:, y, x]
-    own, depth = carriers(outline, pixels, model.bone("head"), hair, between)
+    held = _held(model, view, beside)[y, x]
+    between = between & ~held
+    own, depth = carriers(outline, pixels, model.bone("head"), hair, between, held)
+    depth = _smoothed(depth, (y, x), _parts(model, own, between.any(0)), seen.matte.shape)
     tooth = lips.pixels[y, x] & view.shown[y, x]
     own[tooth] = 0
     own[tooth, model.bone("head")] = 1
@@ -98,6 +104,42 @@ def loosen(
         np.concatenate([y * view.which.shape[1] + x, np.full(int(even.sum()), -1)]).astype(np.intp),
         (y[both] * view.which.shape[1] + x[both]).astype(np.intp),
     )
+
+
+def _held(model: BodyModel, view: View, beside: Mask) -> Mask:
+    """Pieces of what lies `beside` the mesh, (H, W), that touch arms, and nothing else of the body."""
+    limb = model.vertex_limb[model.triangles[np.maximum(view.which, 0), 0]]
+    count, pieces = cv2.connectedComponents(beside.astype(np.uint8))
+    arm = np.isin(limb, (LEFT_ARM, RIGHT_ARM))
+    touched = []
+    for part in (view.shown & arm, view.shown & ~arm):
+        wide = cv2.dilate(part.astype(np.uint8), np.ones((2 * TOUCHES + 1, 2 * TOUCHES + 1), np.uint8))
+        touched.append(np.bincount(pieces.ravel(), wide.ravel(), count) > 0)
+    return np.asarray((touched[0] & ~touched[1])[pieces] & beside)
+
+
+def _parts(model: BodyModel, own: Floats, between: Mask) -> AnyArray:
+    """Of BLOCKS, HANDS or BETWEEN, (n,), by what bones have the shares `own` (n, J)."""
+    main = own.argmax(1)
+    hands = np.isin(main, model.bones_called("wrist", "finger", "metacarpal"))
+    return np.where(between, BETWEEN, np.where(hands, HANDS, BLOCKS[model.limb[main]]))
+
+
+def _smoothed(depth: Doubles, pixels: tuple[Indices, Indices], of: AnyArray, shape: tuple[int, ...]) -> Doubles:
+    """`depth` (n,) m of `pixels`, rows and columns, without the steps from one outline pixel's to the next one's.
+
+    Pixels `of` (n,) one part of the body are smoothed alone.
+    """
+    made = depth.copy()
+    for part in np.unique(of):
+        here = of == part
+        y, x = pixels[0][here], pixels[1][here]
+        there, deep = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
+        there[y, x], deep[y, x] = 1, depth[here]
+        far = SMOOTH.get(int(part), SMOOTH_ELSE)
+        share = cv2.GaussianBlur(there, (0, 0), far)
+        made[here] = (cv2.GaussianBlur(deep, (0, 0), far) / np.maximum(share, 1e-6))[y, x]
+    return made
 
 
 def _at_rest(maps: Floats, places: Doubles, across: Doubles, deep: Doubles) -> tuple[Floats, Floats]:

@@ -61,11 +61,13 @@ def outline_of(model: BodyModel, view: View) -> Outline:
     return Outline(places, shares, view.depth[y, x], model.vertex_limb[vertices], model.on_hand[vertices])
 
 
-def carriers(outline: Outline, pixels: Doubles, head: int, hair: Floats, between: Mask) -> tuple[Floats, Doubles]:
+def carriers(
+    outline: Outline, pixels: Doubles, head: int, hair: Floats, between: Mask, held: Mask | None = None
+) -> tuple[Floats, Doubles]:
     """Shares of the bones (n, J) and depths (n,) m of `pixels` (n, 2), rows and columns.
 
     `head` is that bone, `hair` (n,) its share where that is 0 or more, `between` (2, n) what lies between the left or
-    the right arm and the body.
+    the right arm and the body, `held` (n,) what touches arms alone, as a ball does.
     """
     shares, depth = _of_one_limb(outline, pixels)
     body = np.flatnonzero(np.isin(outline.block, BODY))
@@ -80,6 +82,10 @@ def carriers(outline: Outline, pixels: Doubles, head: int, hair: Floats, between
         share = share * share * (3 - 2 * share)
         shares[here] = share[:, None] * own + (1 - share[:, None]) * own_body
         depth[here] = share * deep + (1 - share) * deep_body
+    arms = np.flatnonzero(~np.isin(outline.block, BODY))
+    if held is not None and held.any() and len(arms):
+        which = np.flatnonzero(held)
+        _, shares[which], depth[which] = _near(outline, arms, pixels[which], NEIGHBOURS, SOFTENED, FALLS)
     hanging, trunk = np.flatnonzero(hair >= 0), np.flatnonzero(outline.limb == TRUNK)
     if len(hanging) and len(trunk):
         _, below, _ = _near(outline, trunk, pixels[hanging], HANGS_BY, HANGS_SOFT, HANGS_FALLS)

@@ -45,6 +45,7 @@ from avtr_cli.render.gaussian.floor import Floor, cast, floor_of
 from avtr_cli.render.gaussian.framing import CLOSE, MOST_LIFTED, OWN_SHARE, WHOLE, Framing, framings, with_view
 from avtr_cli.render.gaussian.gaps import without_gaps
 from avtr_cli.render.gaussian.gaussians import Gaussians
+from avtr_cli.render.gaussian.leaving import Leaving
 from avtr_cli.render.gaussian.lifting import Riding
 from avtr_cli.render.gaussian.limbs import Leg, Limb
 from avtr_cli.render.gaussian.loose import Loose
@@ -54,6 +55,7 @@ from avtr_cli.render.gaussian.swap import Swap
 from avtr_cli.render.mesh.lipline import parted_lips
 from avtr_cli.render.view import whole_photo
 
+ASIDE = (10.0, 14.0)  # degrees from the photo's own view over which its hands give way to painted ones
 logger = logging.getLogger(__name__)
 
 SIDE_NAMES = {"L": "left", "R": "right"}
@@ -91,7 +93,7 @@ class BodyRenderer:
     free_camera = True
     kept_classes = (
         Kept, Framing, Floor, BodyAvatar, BodyFit, Lens, Rest, Riding, Loose, Pinhole, Limb, Leg, Fingers,
-        Swap, *Expressions.kept_classes,
+        Swap, Leaving, *Expressions.kept_classes,
     )  # fmt: skip
     weights_files: tuple[Path, ...] = ()
 
@@ -123,9 +125,10 @@ class BodyRenderer:
         picture, seen = looked_at(portrait, self._longest)
         (height, width), face, model = picture.shape[:2], seen.face, shipped_body()
         fit = fit_body(model, seen)
+        whole = seen.matte
         seen = without_gaps(model, fit, seen, picture)
         unit = float(np.hypot(*np.diff(face[list(OUTER_EYE_CORNERS), :2], axis=0)[0]))
-        plate, wanted = behind_person(picture, seen.matte), self.config.background
+        plate, wanted = behind_person(picture, seen.matte, whole - seen.matte > 0.5), self.config.background
         avatar = make_avatar(model, fit, seen, picture, plate, wanted == OWN)
         covered = coverings(portrait.photo, portrait.landmarks)
         still = [*(_MOUTH if covered.mouth_hidden else ()), *(k for side in covered.eyes for k in _EYES[side])]
@@ -191,7 +194,7 @@ class BodyRenderer:
         behind = self._behind(kept, camera, view)
         floor = None if front and self.config.background in (OWN, BLUR) else kept.floor
         frames = np.empty((len(motion.values), height, width, 4 if self.transparent else 3), np.uint8)
-        posed = self._posed(identity, motion, self._memory().of(kept.avatar, together), front)
+        posed = self._posed(identity, motion, self._memory().of(kept.avatar, together), front, _aside(camera))
         ahead = self._memory().one_ahead(posed) if together > 1 and len(frames) > 1 else posed
         for number, (gaussians, scratch) in enumerate(ahead):
             splatter.splat(gaussians, view)
@@ -210,7 +213,7 @@ class BodyRenderer:
             yield gaussians
 
     def _posed(
-        self, identity: Identity, motion: Motion, scratches: Sequence[Scratch], front: bool = False
+        self, identity: Identity, motion: Motion, scratches: Sequence[Scratch], front: bool = False, aside: float = 0.0
     ) -> Iterator[Posed]:
         """Each frame in the next of `scratches`, where it stays until that one's turn comes again."""
         kept: Kept = identity.kept
@@ -229,7 +232,7 @@ class BodyRenderer:
             colours = (scratch.colours[first:], own[first:])
             self._expressions.lay_on(kept.face, controls, frame, *colours)
             moves = read_moves(kept.avatar.model, kept.avatar.rest, row, self.config.breathing)
-            yield pose(kept.avatar, moves, scratch, front), scratch
+            yield pose(kept.avatar, moves, scratch, front, aside), scratch
 
     def _behind(self, kept: Kept, camera: Camera, view: Pinhole) -> Image:
         """What stands behind the person as `view` of `camera` has it: from elsewhere no photo's own background."""
@@ -252,6 +255,13 @@ def looked_at(portrait: Portrait, longest: int) -> tuple[Image, SeenBody]:
     matte = portrait.matte[:height, :width] if affine[0, 0] == 1 else resample(portrait.matte, affine, width, height)
     face = np.column_stack([apply(affine, portrait.landmarks[:, :2]), portrait.landmarks[:, 2] * affine[0, 0]])
     return picture, see_body(picture, face, np.ascontiguousarray(matte))
+
+
+def _aside(camera: Camera) -> float:
+    """0 .. 1: whether a camera looks another way than the photo's, over ASIDE."""
+    angle = float(np.degrees(np.arccos(np.clip(camera.rotation[2][2], -1, 1))))
+    share = min(max((angle - ASIDE[0]) / (ASIDE[1] - ASIDE[0]), 0.0), 1.0)
+    return share * share * (3 - 2 * share)
 
 
 def _cut(kept: Kept, view: Pinhole) -> Image:

@@ -26,6 +26,7 @@ BARE = (1.1, 1.7)  # of `Sleeves.along`, where a forearm is looked at whether it
 FEW = 6  # vertices of a ring that is left to its neighbours
 STRAY_HAND, STRAY_ARM = 0.12, 0.04  # units beside a hand and a bare forearm within which skin is theirs
 AROUND, MOSTLY = (0.14, 0.3), 0.25  # units; share of skin there above which it may be anything's
+UNLIKE, SOFT, NEAR = 0.3, 0.8, 8.0  # L1 by which the photo may differ from a ring; px: blurred, and taken from so far
 SHADES, LIGHT = 0.075, (0.3, 1.3)  # L1 of the colours' shares, and brightness, by which skin differs here
 
 
@@ -145,6 +146,39 @@ def _strays(
             stray |= (away < reach) & like & elsewhere
     wide = cv2.dilate(stray.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
     return np.asarray(wide & elsewhere)
+
+
+def surely_of_arm(model: BodyModel, view: View, sleeves: Sleeves, clean: Picture, arm: int) -> Mask:
+    """Pixels (H, W) that show an arm, above its wrist, and neither its edge nor what is unlike the ring around."""
+    first = model.triangles[np.maximum(view.which, 0), 0]
+    found = view.shown & (model.vertex_limb[first] == arm) & (sleeves.inside > INSIDE)
+    found &= (sleeves.along[first] < BARE[1]) & (np.abs(clean - sleeves.ring[first]).sum(-1) < UNLIKE)
+    return np.asarray(cv2.morphologyEx(found.astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8)) > 0)
+
+
+def seen_on_arm(
+    model: BodyModel, view: View, sleeves: Sleeves, clean: Picture, arm: int, places: Reals, else_colours: Floats
+) -> Floats:
+    """(n, 3): what the photo shows of an arm at `places` (n, 2) px, or near by where that is surely its own.
+
+    Of places on its other side too: folds of a sleeve go round. `else_colours` (n, 3) are taken where nothing is near.
+    """
+    sure = surely_of_arm(model, view, sleeves, clean, arm)
+    if not sure.any():
+        return else_colours
+    share = cv2.GaussianBlur(sure.astype(np.float32), (0, 0), SOFT)
+    soft = cv2.GaussianBlur(clean * sure[..., None], (0, 0), SOFT) / np.maximum(share, 1e-6)[..., None]
+    far, labels = cv2.distanceTransformWithLabels(
+        (~sure).astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
+    )
+    at = np.zeros(labels.max() + 1, np.intp)
+    at[labels[sure]] = np.flatnonzero(sure)
+    height, width = sure.shape
+    x, y = np.rint(places).astype(int).T
+    inside = (x >= 0) & (x < width) & (y >= 0) & (y < height)
+    x, y = x.clip(0, width - 1), y.clip(0, height - 1)
+    near = (inside & (far[y, x] < NEAR))[:, None]
+    return np.where(near, soft.reshape(-1, 3)[at[labels[y, x]]], else_colours).astype(np.float32)
 
 
 def like_colour(colours: Reals, wanted: Colour, shades: float, light: tuple[float, float]) -> Mask:

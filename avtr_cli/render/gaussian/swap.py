@@ -1,19 +1,24 @@
 """Hands that leave the photo's pose: the photo's pixels of them fade out, and hands painted on the body fade in.
 
 A fitted hand lies some pixels off, so pixels of a skirt or a ring would fly along with fingers that open. The painted
-hand has one colour, nails a little lighter, and is lit where it turns.
+hand has one colour, with lines and shade on it, and is lit where it turns; a painted arm has what the photo shows of
+it, seen through from the other side.
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 
-from avtr_cli.core.arrays import Doubles, Floats, Indices, Mask
-from avtr_cli.render.gaussian.body_model import LEFT_ARM, RIGHT_ARM, BodyModel
-from avtr_cli.render.gaussian.fitting import Lens
+from avtr_cli.core.arrays import Doubles, Floats
+from avtr_cli.kernels import lighting
+from avtr_cli.render.gaussian.body_model import BodyModel, Whole
+from avtr_cli.render.gaussian.fingers import fingers_of
+from avtr_cli.render.gaussian.fitting import BodyFit
+from avtr_cli.render.gaussian.hand_relief import relief_of, warmth_of
+from avtr_cli.render.gaussian.leaving import FROM, Leaving, leaving
 from avtr_cli.render.gaussian.lifting import (
     HIDDEN_FLAT,
     HIDDEN_OPAQUE,
@@ -24,30 +29,31 @@ from avtr_cli.render.gaussian.lifting import (
     samples,
 )
 from avtr_cli.render.gaussian.loose import Loose
-from avtr_cli.render.gaussian.painting import UNLIKE, Painted
-from avtr_cli.render.gaussian.sleeves import Sleeves
+from avtr_cli.render.gaussian.painting import Painted
+from avtr_cli.render.gaussian.sleeves import ARMS, seen_on_arm
 from avtr_cli.render.gaussian.surface import Surface, View, unit
 from avtr_cli.render.gaussian.wrapping import Wrapped
 
-SPACING, ARM_SPACING, FINEST = 0.003, 0.0045, 0.7  # m between Gaussians of hand and arm; px of the photo at least
-FROM = 0.45  # of `Sleeves.along`: nearer to the shoulder the photo's own arm stays
+SPACING, ARM_SPACING, FINEST = 0.0025, 0.0045, 1.25  # m between Gaussians of hand and arm; px of the photo at least
 BELOW = 0.002  # m that a painted arm lies under the photo's
-AT_EDGE = 2.0  # px from an arm's outline within which the photo's pixels may be the background's
 GRAIN = 0.012  # of the colour
-NAILS = 1.08  # times the hand's colour
+ARMS_LIT = 0.5  # of the light on hands: the photo's own is in their colours
 SLEEVE = (0.012, 0.03)  # m from the wrist along the hand over which the photo's colours become the hand's
-TORN = 0.02  # share that an arm has in what lies between it and the body, from which that goes when the arm leaves
-FRINGE = 3.5  # px beside an arm whose pixels fade too: they would hang in the air as threads
-FLOOR, LIT, LIGHT = 0.86, 0.20, np.array([-0.25, -0.6, -0.76])  # Lambert's: brightness, and from where
-OPACITY_LEFT = 1e-3  # below which a Gaussian is not drawn
 
 
 @dataclass(frozen=True)
 class Swap:
-    """One hand: `painted`, m Gaussians of it, and `fading`, intp (n,), the avatar's own that it takes the place of."""
+    """One hand.
+
+    painted  m Gaussians of it; lit float32 (m,), 0 .. 1: how much of the light falls on each
+    own      what the avatar's own Gaussians do meanwhile
+    aside    whether it is shown from aside too: of a hand that is seen and holds nothing the photo has one side alone
+    """
 
     painted: Riding
-    fading: Indices
+    lit: Floats
+    own: Leaving
+    aside: bool
 
 
 def swap_hands(
@@ -55,34 +61,39 @@ def swap_hands(
     surface: Surface,
     wrapped: Wrapped,
     painted: Painted,
-    lens: Lens,
+    fit: BodyFit,
     view: View,
     loose: Loose,
     riding: Riding,
+    aside: Collection[str],
 ) -> tuple[Swap, Swap]:
-    """Left and right; indices of `fading` count the loose Gaussians first, then those that ride."""
+    """Left and right; `aside` has those of L and R that are shown from aside."""
     left, right = (
-        Swap(
-            _painted(model, surface, wrapped, painted, lens, limb, number),
-            _fading(model, view, painted, loose, riding, limb),
-        )
-        for number, limb in enumerate((LEFT_ARM, RIGHT_ARM))
+        _swap(model, surface, wrapped, painted, fit, view, loose, riding, side, number, side in aside)
+        for number, side in enumerate("LR")
     )
     return left, right
 
 
-def shade(painted: Riding, axes: Floats, colours: Floats) -> None:
+def shade(hand: Swap, axes: Floats, colours: Floats) -> None:
     """Write into `colours` (m, 3) those of a hand whose Gaussians have `axes` (m, 3, 3): the third is the normal."""
-    normals = unit(axes[:, :, 2])
-    light = (FLOOR + LIT * np.maximum(normals @ LIGHT.astype(np.float32), 0)).astype(np.float32)
-    np.multiply(painted.colours, light[:, None], out=colours)
+    lighting.light(axes, hand.painted.colours, hand.lit, colours)
+
+
+def _swap(
+    model: BodyModel, surface: Surface, wrapped: Wrapped, painted: Painted, fit: BodyFit, view: View, loose: Loose,
+    riding: Riding, side: str, number: int, aside: bool,
+) -> Swap:  # fmt: skip
+    made, lit = _painted(model, surface, wrapped, painted, fit, view, side, number)
+    return Swap(made, lit, leaving(model, view, painted, loose, riding, number), aside)
 
 
 def _painted(
-    model: BodyModel, surface: Surface, wrapped: Wrapped, painted: Painted, lens: Lens, limb: int, number: int
-) -> Riding:
+    model: BodyModel, surface: Surface, wrapped: Wrapped, painted: Painted, fit: BodyFit, view: View, side: str,
+    number: int,
+) -> tuple[Riding, Floats]:  # fmt: skip
     """Samples of the arm from above the elbow on: a hand as it is, an arm below what the photo shows of it."""
-    triangles, along = model.triangles, painted.sleeves.along
+    triangles, along, limb, lens = model.triangles, painted.sleeves.along, ARMS[number], fit.lens
     on_hand = (model.on_hand & (model.vertex_limb == limb))[triangles].all(1)
     of_arm = ((along > FROM) & (model.vertex_limb == limb))[triangles].all(1) & ~on_hand
     pixel = float(np.median(wrapped.posed[:, 2])) / lens.focal
@@ -90,69 +101,45 @@ def _painted(
     facing = surface.facing(wrapped.posed)
     wanted = np.linalg.norm(facing, axis=1) / 2 / spacing**2 * (on_hand | of_arm)
     on, corners, grain = samples(wanted, np.zeros(len(triangles), np.uint8), np.random.default_rng(1 + number))
-    colours = (_colours(model, wrapped, painted, limb)[triangles[on]] * corners[..., None]).sum(1)
+    places = (wrapped.posed[triangles[on]] * corners[..., None]).sum(1)
+    arms = (painted.arms[triangles[on]] * corners[..., None]).sum(1)
+    arms = seen_on_arm(model, view, painted.sleeves, painted.clean, limb, lens.project(places), arms)
+    hands = _hands(model, wrapped, painted, fit, side, number, on, corners)
+    share = (_on_hand(model, wrapped, side)[triangles[on]] * corners).sum(1)
+    colours = share[:, None] * hands + (1 - share[:, None]) * arms
     colours = (colours * (1 + GRAIN * grain)).clip(0, 1)
     normals, wide = unit(facing[on]), WIDTH * spacing[on]
     up = np.tile(np.array([0, 0, 1], np.float32), (len(on), 1))
     axes = flat_axes(normals, up, wide, wide, np.full(len(on), HIDDEN_FLAT))
     nowhere = np.full(len(on), -1, np.intp)
-    return Riding(
+    made = Riding(
         on, corners, np.where(on_hand[on], 0, -BELOW).astype(np.float32),
         *in_triangles(surface, wrapped.posed, on, normals, axes), np.full(len(on), HIDDEN_OPAQUE, np.float32),
-        colours.astype(np.float32), nowhere, np.ones(len(on), np.uint8), nowhere, len(on), len(on),
+        colours.astype(np.float32), nowhere, np.ones(len(on), np.uint8), nowhere, nowhere, len(on), len(on),
     )  # fmt: skip
+    return made, (ARMS_LIT + (1 - ARMS_LIT) * share).astype(np.float32)
 
 
-def _colours(model: BodyModel, wrapped: Wrapped, painted: Painted, limb: int) -> Doubles:
-    """(V, 3): the hand's colour, the arm's own towards the wrist."""
-    side = "L" if limb == LEFT_ARM else "R"
+def _on_hand(model: BodyModel, wrapped: Wrapped, side: str) -> Doubles:
+    """(V,): how much of a vertex is the hand's; the arm's own comes in towards the wrist."""
     wrist, middle = (wrapped.heads[model.bone(f"{bone}.{side}")] for bone in ("wrist", "finger3-1"))
     along = (wrapped.rest - wrist) @ unit((middle - wrist)[None])[0]
-    hand = np.clip((along - SLEEVE[0]) / (SLEEVE[1] - SLEEVE[0]), 0, 1)[:, None] * model.on_hand[:, None]
-    nails = 1 + (NAILS - 1) * model.masks["nails"][:, None]
-    colours: Doubles = hand * painted.hands[0 if limb == LEFT_ARM else 1] * nails + (1 - hand) * painted.arms
-    return colours
+    share: Doubles = np.clip((along - SLEEVE[0]) / (SLEEVE[1] - SLEEVE[0]), 0, 1) * model.on_hand
+    return share
 
 
-def _fading(model: BodyModel, view: View, painted: Painted, loose: Loose, riding: Riding, limb: int) -> Indices:
-    """The avatar's own Gaussians of the hand, of the arm where they are not like it, beside it, and astray."""
-    hand = np.array([name.startswith(("wrist", "finger", "metacarpal")) for name in model.bones])
-    ours, sleeves = model.limb == limb, painted.sleeves
-    beneath = painted.beneath
-    stray, zone, between = (
-        where[0 if limb == LEFT_ARM else 1].reshape(-1) for where in (sleeves.stray, beneath.zone, beneath.between)
-    )
-    near = cv2.distanceTransform((~view.shown).astype(np.uint8), cv2.DIST_L2, 5).reshape(-1)
-    beside: Mask = near[loose.origin] < FRINGE
-    carrier = loose.carried_by[:, 0]
-    rings = _ring_of_bones(model, sleeves)
-    odd = np.abs(loose.colours - rings[carrier]).sum(-1) > UNLIKE
-    nearer = _nearer(model, view, limb).reshape(-1)[loose.origin]
-    torn = (ours[loose.carried_by] & (loose.shares > TORN)).any(1) & between[loose.origin]
-    of_loose = ours[carrier] & (hand[carrier] | beside | odd | stray[loose.origin])
-    of_loose |= torn | (~ours[carrier] & (nearer | zone[loose.origin]))
-    first = model.triangles[riding.on, 0]
-    on_arm, seen = model.vertex_limb[first] == limb, riding.origin >= 0
-    unlike = np.abs(riding.colours - sleeves.ring[first]).sum(-1) > UNLIKE
-    edge = seen & (sleeves.inside.reshape(-1)[riding.origin] < AT_EDGE)
-    of_riding = on_arm & (sleeves.along[first] > FROM) & (model.on_hand[first] | unlike | edge | ~seen)
-    of_riding |= ~on_arm & seen & zone[riding.origin]
-    found: Indices = np.concatenate([np.flatnonzero(of_loose), len(loose.rest) + np.flatnonzero(of_riding)]).astype(
-        np.intp
-    )
-    return found
-
-
-def _nearer(model: BodyModel, view: View, limb: int) -> Mask:
-    """(H, W): where an arm is nearer than all else of the body."""
-    of_arm = view.shown & (model.vertex_limb[model.triangles[np.maximum(view.which, 0), 0]] == limb)
-    far = [cv2.distanceTransform((~of).astype(np.uint8), cv2.DIST_L2, 5) for of in (of_arm, view.shown & ~of_arm)]
-    return np.asarray(far[0] < far[1])
-
-
-def _ring_of_bones(model: BodyModel, sleeves: Sleeves) -> Floats:
-    """(J, 3): the colour of the rings that each bone of an arm carries; others have none that could be odd."""
-    rings = np.full((len(model.bones), 3), np.nan, np.float32)
-    for bone in np.unique(model.main_bone[sleeves.along >= 0]):
-        rings[bone] = np.median(sleeves.ring[(model.main_bone == bone) & (sleeves.along >= 0)], axis=0)
-    return rings
+def _hands(
+    model: BodyModel, wrapped: Wrapped, painted: Painted, fit: BodyFit, side: str, number: int, on: Whole,
+    corners: Floats,
+) -> Floats:  # fmt: skip
+    """(m, 3): the hand's colour with lines and shade, of samples at `corners` of the triangles `on`."""
+    joints = model.joints_of(fit.shape).astype(np.float64)
+    triangles, colour = model.triangles[on], painted.hands[number].astype(np.float64)
+    places = (wrapped.rest[triangles] * corners[..., None]).sum(1).astype(np.float64)
+    corner_a, corner_b, corner_c = (wrapped.rest[triangles[:, k]] for k in range(3))
+    normals = unit(np.cross(corner_b - corner_a, corner_c - corner_a))
+    bones = model.main_bone[triangles[np.arange(len(on)), corners.argmax(1)]]
+    nails = (model.masks["nails"][triangles] * corners).sum(1)
+    fingers = fingers_of(model, joints, fit.turns, side)
+    relief = relief_of(model, joints, fingers, side, places, normals, bones, nails)
+    return relief.on(np.tile(colour, (len(on), 1)), warmth_of(colour))
