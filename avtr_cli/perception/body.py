@@ -20,6 +20,7 @@ from avtr_cli.perception.pose import Pose, poses_in
 from avtr_cli.perception.topology import NOSE_TIP
 
 MOST_PEOPLE, SURE_ENOUGH = 4, 0.5  # looked for; score of one
+LOOKED_AT = 768  # px of the longer side in which people are looked for at most: in larger pictures poses waver
 NOSE, LEFT, RIGHT = 0, "L", "R"  # sides are the person's own
 SHOULDERS, HIPS, ANKLES = (11, 12), (23, 24), (27, 28)  # points of a pose, left first
 ARMS = {LEFT: (13, 15, 19), RIGHT: (14, 16, 20)}  # elbow, wrist, root of the index finger
@@ -67,7 +68,7 @@ def see_body(picture: Image, face: Points, portrait_matte: Matte) -> SeenBody:
     `portrait_matte` (H, W) is what `person_matte` gives, which knows hair. Raises PhotoError, in words that follow the
     photo's name, where no body is seen with the face.
     """
-    people = poses_in(picture, MOST_PEOPLE, SURE_ENOUGH, mattes=True)
+    people = _people(picture)
     tall, nose = face_height(face), face[NOSE_TIP, :2]
     apart = [float(np.hypot(*(pose.points[NOSE, :2] - nose))) / tall for pose in people]
     if not people or min(apart) > SAME_HEAD:
@@ -82,6 +83,22 @@ def see_body(picture: Image, face: Points, portrait_matte: Matte) -> SeenBody:
     seen = SeenBody(pose, hands, face, matte, unit, (), worn)
     others = sum(distance > SAME_HEAD for distance in apart)
     return replace(seen, doubts=tuple(_doubts(seen, others)))
+
+
+def _people(picture: Image) -> list[Pose]:
+    """The poses in a picture, found in a smaller one where it is large."""
+    height, width = picture.shape[:2]
+    scale = LOOKED_AT / max(height, width)
+    if scale >= 1:
+        return poses_in(picture, MOST_PEOPLE, SURE_ENOUGH, mattes=True)
+    size = round(scale * width), round(scale * height)
+    smaller = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
+    larger = np.array([width / size[0], height / size[1], 1 / scale])
+    return [
+        replace(pose, points=pose.points * larger, matte=cv2.resize(pose.matte, (width, height)))
+        for pose in poses_in(smaller, MOST_PEOPLE, SURE_ENOUGH, mattes=True)
+        if pose.matte is not None
+    ]
 
 
 def _unit(pose: Pose) -> float:
