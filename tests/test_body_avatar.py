@@ -114,6 +114,26 @@ def test_a_head_alone_is_refused_in_one_sentence(portrait):
         see_body(head, face, np.ascontiguousarray(portrait.matte[top:240, left:320]))
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("larger", [1.5, 2.41, 4.0])
+def test_a_person_is_seen_the_same_in_a_picture_of_any_size(portrait: Portrait, larger: float):
+    height, width = portrait.matte.shape
+    size = round(larger * width), round(larger * height)
+    seen = see_body(portrait.photo, portrait.landmarks, portrait.matte)
+    enlarged = see_body(
+        cv2.resize(portrait.photo, size, interpolation=cv2.INTER_CUBIC),
+        larger * portrait.landmarks,
+        cv2.resize(portrait.matte, size),
+    )
+    assert enlarged.matte.shape == size[::-1]
+    assert enlarged.unit == pytest.approx(larger * seen.unit, rel=0.08)
+    upper = [0, 11, 12, 13, 14]
+    apart = np.hypot(*(enlarged.pose.points[upper, :2] / larger - seen.pose.points[upper, :2]).T)
+    assert apart.max() < 0.12 * seen.unit
+    whole = cv2.resize(enlarged.matte, (width, height), interpolation=cv2.INTER_AREA)
+    assert np.abs(whole - seen.matte).mean() < 0.03
+
+
 def test_a_face_without_a_body_is_refused(portrait, small, seen):
     elsewhere = seen.face + np.array([0, 4 * face_height(seen.face), 0])
     with pytest.raises(PhotoError, match="no body is seen with this face"):
