@@ -87,6 +87,9 @@ def prepare_interior(stage: Stage, geometry: Geometry, sampler: Sampler, fine: S
     upper, lower = (teeth.drawn_row(upper, skin, per_eo, softness, tint) for upper in (True, False))
     drawn = own_teeth.Rows(upper, lower)
     rows = own_teeth.with_own(photo, opening, skin, per_eo / fine.unit, drawn, per_eo, UPPER_TEETH_DOWN)
+    if rows.own_upper and fine is not stage:  # in a smaller picture they are as soft as it is
+        upper, lower = (_softened(row, softness * (1 - stage.unit / fine.unit)) for row in (rows.upper, rows.lower))
+        rows = rows._replace(upper=upper, lower=lower)
     light = float(skin @ LUMA) / 255
     # A red mouth in a black-and-white or sepia photo would shock: flesh is red where the lips are redder than the skin.
     lip = _colour_at(stage, LIP_TIPS)
@@ -245,6 +248,10 @@ def _places(to_plane: Doubles, start: Vector, columns: Tensor, rows: Tensor) -> 
     u = columns * float(to_plane[0, 0]) + rows * float(to_plane[0, 1]) + float(start[0])
     v = columns * float(to_plane[1, 0]) + rows * float(to_plane[1, 1]) + float(start[1])
     return u, v
+
+
+def _softened(row: Picture, sigma: float) -> Picture:
+    return np.asarray(cv2.GaussianBlur(row, (0, 0), sigma))
 
 
 def _on_canvas(stage: Stage, centre: Vector, per_eo: float, hole: Matte) -> tuple[Picture, Matte]:
