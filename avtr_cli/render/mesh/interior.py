@@ -165,7 +165,7 @@ def look(interior: Interior, geometry: Geometry, controls: Controls) -> Look:
         tongue_light=0.55 + 0.45 * seen + TIP_BRIGHTER * raised,
         raised=raised,
         lower_edge=lower_edge,
-        lower_light=1.0 if own_lower else 1 + BARED_LIT * bared,  # the photo's own are lit already
+        lower_light=1.0 if own_upper else 1 + BARED_LIT * bared,  # beside the photo's own they have its light already
         upper_edge=upper_edge,
         # Rounded lips stand in front of the teeth and shade them. The photo's own teeth are shown as they were lit.
         upper_dark=(0.34 if own_upper else 0.30) + UPPER_BARED_LIT * bared,
