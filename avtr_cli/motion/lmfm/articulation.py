@@ -29,13 +29,12 @@ _COLUMN = {name: k for k, name in enumerate(CONTROLS.channels)}
 JAW_KNEE, JAW_SLOPE = 0.50, 0.5  # of an opening that talk hardly ever has: above, a face looks like shouting
 POSTURE_GAIN = 1.15  # brings the head's speed at rest to 1.5-3 deg/s
 TALK_GAINS = {"talkPitch": 0.91, "talkYaw": 0.84, "talkRoll": 0.95, "talkY": 1.1, "talkBrow": 1.65}
-"""Factors of what the weights say, by which spreads over seven seeds are those of people's tracks."""
+"""Factors of what the weights say, by which spreads over several seeds are those of people's tracks."""
 _GAINS = [TALK_GAINS.get(name, 1.0) for name in FACE]
 MOUTH_GAINS = {"stretch": 1.35, "pucker": 1.15}
 """The same for what makes the mouth wide or narrow: of what hearing does not tell, a mean is learned, which is flat."""
 _MOUTH_GAINS = [MOUTH_GAINS.get(name, 1.0) for name in MOUTH]
 ROUNDED_BY_PUCKER, ROUNDED_BY_FUNNEL = 0.6, 0.5  # of a smile: what rounded lips take from it
-SMILE_STRETCHES = 0.5  # of `mouthStretch`: what a smile takes of it, being wide itself
 VOR = 1.0  # share of a head turn that the eyes take back to stay on the camera
 BROW_PER_DEGREE = 0.06  # brow weight a degree: brows rise as the head goes up (r -.3 in people's tracks)
 BROW_INNER, BROW_OUTER, BROW_DOWN = 0.75, 1.0, 0.45  # of a raise as one: more within would look worried
@@ -167,10 +166,7 @@ def _speak(
     expressiveness: float,
     parted: float,
 ) -> dict[str, Tensor]:
-    """The mouth's open shapes with the closures on top; returns what `close_lips` made of them.
-
-    How wide the mouth is drawn is left to `_show_mood`.
-    """
+    """The mouth's open shapes with the closures on top; returns what `close_lips` made of them."""
     open_mouth = (mouth * mouth.new_tensor(_MOUTH_GAINS)).clamp(0, 1)
     jaw, shut = from_photo(soft_jaw(open_mouth[:, 0] * expressiveness), parted)
     open_mouth = open_mouth * (activity * expressiveness).unsqueeze(-1)
@@ -179,7 +175,7 @@ def _speak(
     for name in ("jawOpen", "mouthClose", "mouthFunnel", "mouthPucker", "tongueOut", "mouthRollLower"):
         controls.put(name, lips[name])
     controls.put("mouthRollUpper", lips["mouthRoll"])
-    for name in ("mouthUpperUp", "mouthLowerDown", "mouthPress"):
+    for name in ("mouthUpperUp", "mouthLowerDown", "mouthStretch", "mouthPress"):
         controls.both(name, lips[name])
     return lips
 
@@ -192,13 +188,14 @@ def _show_mood(
     expressiveness: float,
     smile: float,
 ) -> None:
-    """Corners of the mouth and what smiles with them; a smile takes the place of what speech would draw them apart."""
+    """Corners of the mouth and what smiles with them.
+
+    A smile may follow the partner, so it leaves alone what speech makes of the lips.
+    """
     corners = (f["smile"] + f["talkSmile"] + g["smile"]) * expressiveness + smile
     side = f["smileSide"] * expressiveness
     rounding = (1 - ROUNDED_BY_PUCKER * lips["mouthPucker"]) * (1 - ROUNDED_BY_FUNNEL * lips["mouthFunnel"])
-    smiles = (corners + side) * rounding, (corners - side) * rounding
-    controls.both("mouthSmile", *smiles)
-    controls.both("mouthStretch", *(lips["mouthStretch"] - SMILE_STRETCHES * one.clamp(min=0) for one in smiles))
+    controls.both("mouthSmile", (corners + side) * rounding, (corners - side) * rounding)
     controls.both("mouthFrown", f["frown"] * expressiveness - 0.7 * corners.clamp(max=0))
     controls.both("mouthDimple", 0.3 * corners.clamp(min=0))
     controls.both("cheekSquint", 0.5 * corners.clamp(min=0))

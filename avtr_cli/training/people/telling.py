@@ -104,11 +104,6 @@ class _Seen:
         )
 
     @property
-    def stretch(self) -> Doubles:
-        """How far speech draws the mouth apart: what is seen of it, and what a smile does in its place."""
-        return self.both("mouthStretch") + articulation.SMILE_STRETCHES * np.maximum(self.both("mouthSmile"), 0)
-
-    @property
     def raised(self) -> Doubles:
         """How far the brows are up as one, weights; down is negative."""
         up = self.both("browOuterUp") / articulation.BROW_OUTER
@@ -140,7 +135,7 @@ def _mouth(seen: _Seen, gate: Doubles) -> tuple[Floats, Floats]:
         "jaw": _hard_jaw(open_jaw / through),
         "upper": seen.both("mouthUpperUp") / through,
         "lower": seen.both("mouthLowerDown") / through,
-        "stretch": seen.stretch / through,
+        "stretch": seen.both("mouthStretch") / through,
         "funnel": seen["mouthFunnel"] / (1 - 0.5 * closed) / through,
         "pucker": seen["mouthPucker"] / (1 - 0.3 * closed) / through,
         "tongue": np.zeros(len(jaw)),
