@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
 from avtr_cli.core.errors import InputError, OutputError
-from avtr_cli.evaluation.alike.tracks import CURVES, curves_of, read_tracks, tracks_of, write_tracks
+from avtr_cli.evaluation.alike.tracks import CURVES, USUAL_RATES, curves_of, read_tracks, tracks_of, write_tracks
 from tests.alike_tracks import talking, tracks, wave, without
 
 LENGTHS = ("aperture", "width", "outer", "brow_l", "brow_r", "ear_l", "ear_r")
@@ -86,6 +86,25 @@ def test_another_rate_is_read_between_its_frames(fps, frames):
 def test_25_frames_a_second_stay_as_they_are():
     made = talking()
     assert made.at_25_fps() is made
+
+
+@given(st.sampled_from(USUAL_RATES), st.integers(1, 40), st.floats(0.001, 0.019))
+def test_a_rate_over_the_padding_of_a_sound_is_told_from_the_pictures_that_would_outlast_it(rate, seconds, padding):
+    frames = int(seconds * rate) + 1
+    told = tracks(frames, rate / (1 + padding))
+    late = (frames - 1) / told.fps > seconds
+    assert told.beside(seconds).fps == pytest.approx(rate if late else told.fps, rel=2e-3)
+
+
+@given(st.floats(10, 70), st.integers(30, 900))
+def test_a_rate_at_which_no_picture_outlasts_the_sound_stays(fps, frames):
+    made = tracks(frames, fps)
+    assert made.beside((frames - 1) / fps + 1e-6).fps == fps
+
+
+@pytest.mark.parametrize(("fps", "seconds"), [(24.66, 2.0), (27.3, 3.6), (25.0, 3.9)])
+def test_a_video_that_goes_on_after_its_sound_and_one_of_an_odd_rate_stay_as_they_are(fps, seconds):
+    assert tracks(101, fps).beside(seconds).fps == fps
 
 
 def test_nothing_is_invented_over_lost_frames_when_the_rate_changes():

@@ -138,6 +138,17 @@ def test_pursed_lips_are_narrow_and_full_and_the_more_so_the_wider_and_thinner_t
     assert pursed(thin)[2] > lower + 0.2
 
 
+def test_what_stays_open_of_pursed_lips_is_a_hole_in_the_middle():
+    head = template().points.copy()
+    upper, lower = list(INNER_UPPER_LIP[1:-1]), list(INNER_LOWER_LIP[1:-1])
+    head[lower, 1] += 0.04
+    deltas = 0.5 * shape_deltas(head)[:, SHAPES.index("mouthPucker")]
+    gap = (head + deltas[LOWER])[lower, 1] - (head + deltas[UPPER])[upper, 1]
+    shut = (head[lower, 1] - head[upper, 1]) - gap
+    assert shut[4] == pytest.approx(0, abs=0.002)
+    assert (shut[[0, 1, -2, -1]] > 0.008).all()
+
+
 @pytest.mark.parametrize(
     "wanted",
     [

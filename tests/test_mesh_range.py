@@ -180,25 +180,38 @@ def test_pursed_lips_meet_though_the_photo_has_them_parted_unless_the_jaw_opens(
     assert seal(mouthFunnel=0.85) == 0
 
 
+def light_in_the_mouth(studio: Studio, low: float = 0.5, **wanted: float) -> float:
+    """Mean luma in the gap below the share `low` of its height, of 255."""
+    frame = studio.frame(**wanted)
+    geometry, controls = studio.avatar.geometry, read_controls(command(**wanted), 0, 0, studio.avatar.calibration)
+    upper = geometry.moved_points(INNER_UPPER_LIP, 0, controls) - studio.offset
+    lower = geometry.moved_points(INNER_LOWER_LIP, 1, controls) - studio.offset
+    gap = np.zeros(frame.shape[:2], np.uint8)
+    outline = np.concatenate([upper + low * (lower - upper), lower[::-1]])
+    cv2.fillPoly(gap, [np.rint(outline).astype(np.int32)], (1,))
+    inside = cv2.erode(gap, np.ones((3, 3), np.uint8)) > 0
+    return float(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)[inside].mean())
+
+
 def test_lips_drawn_off_the_lower_teeth_show_them_and_rounded_ones_do_not(
     studio: Studio, monkeypatch: pytest.MonkeyPatch
 ):
     def light(**wanted: float) -> float:
-        """Mean luma in the lower half of the gap, of 255."""
-        frame = studio.frame(**wanted)
-        geometry, controls = studio.avatar.geometry, read_controls(command(**wanted), 0, 0, studio.avatar.calibration)
-        upper = geometry.moved_points(INNER_UPPER_LIP, 0, controls) - studio.offset
-        lower = geometry.moved_points(INNER_LOWER_LIP, 1, controls) - studio.offset
-        gap = np.zeros(frame.shape[:2], np.uint8)
-        cv2.fillPoly(gap, [np.rint(np.concatenate([(upper + lower) / 2, lower[::-1]])).astype(np.int32)], (1,))
-        inside = cv2.erode(gap, np.ones((3, 3), np.uint8)) > 0
-        return float(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)[inside].mean())
+        return light_in_the_mouth(studio, **wanted)
 
     drawn_off, rounded = {"jawOpen": 0.15, "mouthLowerDown": 0.5}, {"jawOpen": 0.15, "mouthFunnel": 1.0}
     with_teeth, kissing = light(**drawn_off), light(**drawn_off | rounded)
     monkeypatch.setattr(interior, "_bared", lambda controls: 0.0)
     assert with_teeth > light(**drawn_off) + 15
     assert kissing == light(**drawn_off | rounded)
+
+
+def test_the_hole_of_pursed_lips_is_dark(studio: Studio):
+    drawn_off = {"jawOpen": 0.15, "mouthLowerDown": 0.5, "mouthUpperUp": 0.3}
+    light = [light_in_the_mouth(studio, 0.1, **drawn_off, mouthPucker=by) for by in (0.1, 0.3, 0.5)]
+    assert light[0] > light[1] + 10
+    assert light[1] > light[2] + 5
+    assert light[2] < 0.75 * light[0]
 
 
 def test_a_jaw_that_hangs_open_in_the_photo_brings_the_teeth_together_before_the_lips_meet(studio: Studio):

@@ -22,6 +22,7 @@ from avtr_cli.motion.lmfm.articulation import (
     FACE,
     MOUTH,
     MOUTH_GAINS,
+    SPOKEN_SMILE,
     Manner,
     compose,
     from_photo,
@@ -186,7 +187,18 @@ def test_gains_scale_what_they_name():
     away, ahead = spoken(curves=curves), spoken(curves=curves, manner=Manner(gaze=0.0))
     assert float(away[0, look]) == pytest.approx(0.4)
     assert float(ahead[0, look]) == 0.0
-    assert float(spoken(manner=Manner(smile=0.3))[0, CONTROLS.index("mouthSmileLeft")]) > 0.14
+    glad = spoken(mouth=torch.zeros(10, len(MOUTH)), manner=Manner(smile=0.3))
+    assert float(glad[0, CONTROLS.index("mouthSmileLeft")]) == pytest.approx(0.3)
+
+
+def test_who_speaks_smiles_half_as_much_as_who_listens():
+    curves, still = torch.zeros(10, len(CURVES)), torch.zeros(10, len(MOUTH))
+    curves[:, column("smile")] = 0.4
+    present = torch.linspace(0, 1, 10)
+    smile = spoken(mouth=still, curves=curves, presence=present)[:, CONTROLS.index("mouthSmileLeft")]
+    assert float(smile[0]) == pytest.approx(0.4)
+    assert float(smile[-1]) == pytest.approx(0.4 * SPOKEN_SMILE)
+    assert (smile.diff() < 0).all()
 
 
 def test_a_smile_leaves_what_speech_makes_of_the_lips_and_rounded_lips_hardly_smile():

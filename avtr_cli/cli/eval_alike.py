@@ -35,6 +35,7 @@ def alike(
 ) -> None:
     """Hold a video against another of the same sound: do lips, brows and head do alike, and as much?"""
     from avtr_cli.core.files import write_text
+    from avtr_cli.core.timing import SAMPLE_RATE
     from avtr_cli.evaluation.alike.compare import compare, rows_of
     from avtr_cli.evaluation.alike.following import tracks_from
     from avtr_cli.evaluation.alike.page import Shown, comparison_page
@@ -49,6 +50,8 @@ def alike(
         theirs = tracks_from(reference, watch)
     with watched(ours.name, quiet) as watch:
         own = tracks_from(ours, watch)
+    if voice is not None:
+        theirs, own = (seen.beside(len(voice) / SAMPLE_RATE) for seen in (theirs, own))
     compared = compare(theirs, own, voice, str(ours))
     if tracks is not None:
         write_tracks(tracks, own)

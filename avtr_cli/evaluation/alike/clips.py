@@ -10,6 +10,7 @@ from typing import Any
 
 from avtr_cli.core.errors import ConfigError, InputError
 from avtr_cli.core.suffixes import PICTURES, SOUNDS, VIDEOS
+from avtr_cli.core.timing import SAMPLE_RATE
 from avtr_cli.evaluation.alike.compare import Compared, compare, rows_of
 from avtr_cli.evaluation.alike.following import OnFrames, follow, tracks_from
 from avtr_cli.evaluation.alike.sounds import voice_in
@@ -64,10 +65,11 @@ def see(clip: Clip, ours: Path, tracks: Path, watch: OnFrames | None = None) -> 
 
     `watch` is told (frames done, about how many there are). Raises InputError, OutputError.
     """
-    reference = tracks_from(clip.reference, watch)
+    voice = voice_in(clip.voice)
+    reference = tracks_from(clip.reference, watch).beside(len(voice) / SAMPLE_RATE)
     own = follow(ours, watch)
     write_tracks(tracks, own)
-    return Seen(reference, own, compare(reference, own, voice_in(clip.voice), str(ours)))
+    return Seen(reference, own, compare(reference, own, voice, str(ours)))
 
 
 def report_of(seen: dict[str, Seen], failed: dict[str, str]) -> dict[str, Any]:
@@ -76,6 +78,7 @@ def report_of(seen: dict[str, Seen], failed: dict[str, str]) -> dict[str, Any]:
         "measures": rows_of([one.compared for one in seen.values()]),
         "clips": {
             name: {
+                "fps": one.reference.fps,
                 "frames": one.compared.frames,
                 "closures": one.compared.closures,
                 "measures": rows_of([one.compared]),

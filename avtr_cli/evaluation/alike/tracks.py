@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import zipfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +36,8 @@ LENGTHS = {"aperture": (13, 14), "width": (78, 308), "outer": (0, 17), "brow_l":
 LIDS = {"ear_l": (386, 374, 263, 362), "ear_r": (159, 145, 33, 133)}  # upper, lower, outer corner, inner corner
 GAZES = ((473, 362, 263), (468, 33, 133))  # iris, then the eye's corners from the left of the picture to the right
 _SAME_FPS = 1e-3
+USUAL_RATES = (24000 / 1001, 24.0, 25.0, 30000 / 1001, 30.0, 50.0, 60000 / 1001, 60.0)  # at which pictures are taken
+_MISTOLD = 0.02  # of a rate: a container tells a mean over its longest stream, and the padding of coded sound is a part
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,22 @@ class Tracks:
     def head(self) -> Doubles:
         """Yaw, pitch and roll, (T, 3) in degrees."""
         return np.column_stack([self["yaw"], self["pitch"], self["roll"]])
+
+    def beside(self, seconds: float) -> Tracks:
+        """The same beside its sound of so many seconds: at the usual rate, where at the one told it outlasts the sound.
+
+        101 pictures taken at 25 fps, in a file whose coded sound has 4.096 s with its padding, are told as 24.66 fps;
+        at that rate the last ones would be 1.4 frames late. A rate under which no picture outlasts the sound stays.
+        """
+        if not self._outlasts(seconds, self.fps):
+            return self
+        usual = (rate for rate in USUAL_RATES if self.fps < rate < self.fps * (1 + _MISTOLD))
+        rate = next((rate for rate in usual if not self._outlasts(seconds, rate)), self.fps)
+        return replace(self, fps=rate)
+
+    def _outlasts(self, seconds: float, fps: float) -> bool:
+        """Whether at this rate a whole picture would come after the sound."""
+        return (len(self) - 1) / fps > seconds
 
     def at_25_fps(self) -> Tracks:
         """The same at avtr's rate: each frame between its two neighbours in time, lost where one of them is."""

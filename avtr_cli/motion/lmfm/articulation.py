@@ -28,12 +28,17 @@ FACE = (
 _COLUMN = {name: k for k, name in enumerate(CONTROLS.channels)}
 JAW_KNEE, JAW_SLOPE = 0.50, 0.5  # of an opening that talk hardly ever has: above, a face looks like shouting
 POSTURE_GAIN = 1.15  # brings the head's speed at rest to 1.5-3 deg/s
-TALK_GAINS = {"talkPitch": 0.91, "talkYaw": 0.84, "talkRoll": 0.95, "talkY": 1.1, "talkBrow": 1.65}
-"""Factors of what the weights say, by which spreads over several seeds are those of people's tracks."""
-_GAINS = [TALK_GAINS.get(name, 1.0) for name in FACE]
+FACE_GAINS = {
+    "talkPitch": 0.91, "talkYaw": 0.84, "talkRoll": 0.95, "talkY": 1.1, "talkBrow": 1.65, "talkSmile": 0.5,
+    "smileSide": 0.5,
+}  # fmt: skip
+"""Factors of what the weights say, by which spreads over several seeds are those of people's tracks, lips' width
+among them, and faces are not crooked."""
+_GAINS = [FACE_GAINS.get(name, 1.0) for name in FACE]
 MOUTH_GAINS = {"stretch": 1.35, "pucker": 1.15}
 """The same for what makes the mouth wide or narrow: of what hearing does not tell, a mean is learned, which is flat."""
 _MOUTH_GAINS = [MOUTH_GAINS.get(name, 1.0) for name in MOUTH]
+SPOKEN_SMILE = 0.5  # of a smile that comes and goes: what is left of it where lips are busy speaking
 ROUNDED_BY_PUCKER, ROUNDED_BY_FUNNEL = 0.6, 0.5  # of a smile: what rounded lips take from it
 VOR = 1.0  # share of a head turn that the eyes take back to stay on the camera
 BROW_PER_DEGREE = 0.06  # brow weight a degree: brows rise as the head goes up (r -.3 in people's tracks)
@@ -112,7 +117,7 @@ def compose(
     g = dict(zip(CURVES, curves.unbind(-1), strict=True))
     lips = _speak(controls, mouth, bilabial, labiodental, activity, manner.face, parted)
     pitch, yaw = _turn_head(controls, f, g, manner.head)
-    _show_mood(controls, f, g, lips, manner.face, manner.smile)
+    _show_mood(controls, f, g, lips, presence, manner)
     raised = _raise_brows(controls, f, g, presence, manner)
     hanging = _open_lids(controls, f, g, raised, manner.face, opened)
     gaze = manner.gaze
@@ -185,14 +190,16 @@ def _show_mood(
     f: dict[str, Tensor],
     g: dict[str, Tensor],
     lips: dict[str, Tensor],
-    expressiveness: float,
-    smile: float,
+    presence: Tensor,
+    manner: Manner,
 ) -> None:
     """Corners of the mouth and what smiles with them.
 
-    A smile may follow the partner, so it leaves alone what speech makes of the lips.
+    A smile may follow the partner, so it leaves alone what speech makes of the lips; it is the smaller for that.
     """
-    corners = (f["smile"] + f["talkSmile"] + g["smile"]) * expressiveness + smile
+    expressiveness = manner.face
+    passing = g["smile"] * (1 - (1 - SPOKEN_SMILE) * presence)
+    corners = (f["smile"] + f["talkSmile"] + passing) * expressiveness + manner.smile
     side = f["smileSide"] * expressiveness
     rounding = (1 - ROUNDED_BY_PUCKER * lips["mouthPucker"]) * (1 - ROUNDED_BY_FUNNEL * lips["mouthFunnel"])
     controls.both("mouthSmile", (corners + side) * rounding, (corners - side) * rounding)

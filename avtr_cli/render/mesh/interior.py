@@ -36,6 +36,9 @@ LOWER_TEETH_DOWN, LOWER_TEETH_UP = 0.060, 0.080
 # Lips drawn off them, as for s, t and ee, bare both rows: the weight of lowered lips that counts in full, and what
 # stretched ones count beside them.
 BARED, STRETCH_BARES = 0.5, 0.5
+# Pursed lips come down before the upper teeth and up before the lower ones, and shade what is left of both.
+COVERED_UPPER, COVERED_LOWER = 0.06, 0.05
+SHADED_UPPER, SHADED_LOWER = 0.35, 0.6
 BARED_LIT, UPPER_BARED_LIT = 0.35, 0.2  # more light falls on lower and upper teeth that no lip stands before
 SHADE_REACH = 0.035
 FROM_ABOVE = 0.022  # how much lower than the gap its light falls into the mouth
@@ -49,6 +52,8 @@ JAW, SEAL_PHOTO = SHAPES.index("jawOpen"), SHAPES.index("sealPhoto")
 BITES = 0.6  # of the way on which the lips of a photo with parted ones meet: there its teeth do
 LOWERED = [SHAPES.index("mouthLowerDownLeft"), SHAPES.index("mouthLowerDownRight")]
 STRETCHED = [SHAPES.index("mouthStretchLeft"), SHAPES.index("mouthStretchRight")]
+PUCKER = SHAPES.index("mouthPucker")
+PURSED = (0.15, 0.5)  # the pucker from which, and at which in full, lips are pursed
 ROUNDING = [SHAPES.index("mouthFunnel"), SHAPES.index("mouthPucker")]
 
 
@@ -141,6 +146,7 @@ def look(interior: Interior, geometry: Geometry, controls: Controls) -> Look:
     jaw = max(float(controls.weights[JAW]), 0.0)
     opened = step(jaw, 0.10, 0.42)
     rounded = min(max(float(controls.weights[ROUNDING].sum()), 0.0), 1.0)
+    pursed = step(float(controls.weights[PUCKER]), *PURSED)
     to_px = (controls.pose.rotation @ geometry.rotation)[:2, :2] * geometry.unit * controls.pose.zoom
     back = np.asarray(np.linalg.inv(to_px), np.float64)
     # l, n and th bring the tongue's tip up and forward into the light, before the lower teeth.
@@ -153,6 +159,8 @@ def look(interior: Interior, geometry: Geometry, controls: Controls) -> Look:
     own_upper, own_lower = interior.own_upper, interior.own_lower
     upper_edge = 0.0 if own_upper else interior.upper_lip + UPPER_TEETH_DOWN + UPPER_TEETH_MORE * opened
     lower_edge = 0.0 if own_lower else interior.lower_lip + LOWER_TEETH_DOWN - LOWER_TEETH_UP * up
+    upper_edge -= COVERED_UPPER * pursed
+    lower_edge += COVERED_LOWER * pursed
     # A photo's jaw that hangs open comes up before its lips meet: s, t and ee are said with teeth together.
     apart = max(lower_edge + interior.lower_bite - upper_edge - interior.upper_bite, 0.0)
     drop = jaw * JAW_DROP * 0.92 - apart * step(float(controls.weights[SEAL_PHOTO]), 0.0, BITES)
@@ -165,12 +173,13 @@ def look(interior: Interior, geometry: Geometry, controls: Controls) -> Look:
         tongue_light=0.55 + 0.45 * seen + TIP_BRIGHTER * raised,
         raised=raised,
         lower_edge=lower_edge,
-        lower_light=1.0 if own_upper else 1 + BARED_LIT * bared,  # beside the photo's own they have its light already
+        # Beside the photo's own they have its light already.
+        lower_light=(1.0 if own_upper else 1 + BARED_LIT * bared) * (1 - SHADED_LOWER * pursed),
         upper_edge=upper_edge,
         # Rounded lips stand in front of the teeth and shade them. The photo's own teeth are shown as they were lit.
         upper_dark=(0.34 if own_upper else 0.30) + UPPER_BARED_LIT * bared,
         upper_lit=0.99 if own_upper else 0.67,
-        shaded=(0.45 if own_upper else 0.28) * rounded,
+        shaded=(0.45 if own_upper else 0.28) * rounded + SHADED_UPPER * pursed,
     )
 
 

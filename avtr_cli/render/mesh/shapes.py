@@ -44,6 +44,7 @@ LAYERS = UPPER, LOWER = 0, 1
 RAISE = 1.22  # times the travel of the brows that ARKit's own head has: people raise them by up to a tenth of an EO
 ROUND_WIDTH = 0.32  # EO between the corners of pursed lips
 ROUNDED_BY = (0.34, 0.45)  # share of a mouth's width that pursing takes, at least and at most
+MEET_BESIDE = (0.15, 0.6)  # of half the mouth's width: where lips stay apart, and from where on they meet
 LIPS = (0.068, 0.10)  # EO: how thick the upper and the lower lip are on most faces
 LIPS_EVERT = (0.015, 0.085)  # EO off the lip line: what stays, and what is turned out in full, as lips are pursed
 THIN_LIPS_FILL = 0.6  # of what thinner lips lack comes back then
@@ -222,14 +223,16 @@ def _rounding(author: _Author) -> None:
     # Who laughs in the photo has a wider mouth to round, and lips drawn thin.
     wide = float(np.ptp(head[list(MOUTH_CORNERS), 0]))
     narrower = float(np.clip(1 - ROUND_WIDTH / wide, *ROUNDED_BY)) * wide / (2 * author.mouth_half)
+    # What is left open of a pursed mouth is a hole in its middle: beside it the lips meet.
+    beside = smoothstep(np.abs(author.x) / author.mouth_half, *MEET_BESIDE) * level * author.window(0, my, 9, 0.10)
     thin = [float(np.clip(usual - own, -0.02, 0.03)) for usual, own in zip(LIPS, lip_thickness(head), strict=True)]
-    for shape, share, apart, forward, thick in (
-        ("mouthPucker", 1.0, 0.0, -0.10, (0.030, 0.026)),
-        ("mouthFunnel", 0.55, 0.050, -0.09, (0.020, 0.017)),
+    for shape, share, apart, meet, forward, thick in (
+        ("mouthPucker", 1.0, 0.0, 0.020, -0.10, (0.040, 0.034)),
+        ("mouthFunnel", 0.55, 0.050, 0.0, -0.09, (0.020, 0.017)),
     ):
         author.along(shape, 0, -share * narrower * author.x * level * author.window(0, my, 9, 0.22))
         author.along(shape, 2, forward * author.window(0, my, 0.36, 0.20))
-        parting = apart * bow * author.window(0, my, 0.4, 0.16)
+        parting = apart * bow * author.window(0, my, 0.4, 0.16) - meet * beside
         for layer, upwards in ((UPPER, -1), (LOWER, 1)):
             fuller = thick[layer] + share * THIN_LIPS_FILL * thin[layer]
             author.along(shape, 1, upwards * (parting + fuller * everted), (layer,))

@@ -169,14 +169,16 @@ def _face(seen: _Seen, presence: Doubles, gestured: Doubles) -> Floats:
 
     def divide_head(values: Doubles, still: str, talk: str, gain: float = 1.0) -> None:
         slow, moved = divided_head(values, presence)
-        f[still], f[talk] = slow / gain, moved / articulation.TALK_GAINS.get(talk, 1.0)
+        f[still], f[talk] = slow / gain, moved / articulation.FACE_GAINS.get(talk, 1.0)
 
     for axis, degrees in seen.degrees.items():
         divide_head(degrees - g[axis], axis, "talk" + axis.title(), articulation.POSTURE_GAIN)
     for axis in "xyz":
         divide_head(100 * seen["head" + axis.upper()], axis, "talk" + axis.upper())
-    f["smile"], f["talkSmile"] = divided(seen.corners - g["smile"], presence)
-    f["smileSide"] = seen.side("mouthSmile") / seen.rounding
+    passing = g["smile"] * (1 - (1 - articulation.SPOKEN_SMILE) * presence)
+    f["smile"], talk = divided(seen.corners - passing, presence)
+    f["talkSmile"] = talk / articulation.FACE_GAINS["talkSmile"]
+    f["smileSide"] = seen.side("mouthSmile") / seen.rounding / articulation.FACE_GAINS["smileSide"]
     f["frown"], f["mouthSide"] = seen.both("mouthFrown"), seen["mouthLeft"] - seen["mouthRight"]
     f["squint"] = seen.both("eyeSquint") - 0.35 * np.maximum(seen.corners, 0)
     _brows(seen, presence, g, f)
@@ -187,7 +189,7 @@ def _brows(seen: _Seen, presence: Doubles, g: dict[str, Doubles], f: dict[str, D
     """Where the brows rest, and what of their motion is talk: what goes with the head is neither."""
     with_head: Doubles = -articulation.BROW_PER_DEGREE * presence * (seen.degrees["pitch"] - g["pitch"])
     slow, talk = divided(seen.raised - with_head - g["brow"], presence)
-    f["talkBrow"] = talk / articulation.TALK_GAINS["talkBrow"]
+    f["talkBrow"] = talk / articulation.FACE_GAINS["talkBrow"]
     raised: Doubles = g["brow"] + presence * talk + with_head
     f["browOuter"] = np.where(slow > 0, articulation.BROW_OUTER * slow, 0)
     f["browDown"] = np.where(slow < 0, -articulation.BROW_DOWN * slow, 0)
