@@ -41,9 +41,10 @@ from avtr_cli.motion.suffixes import FLAME_SUFFIX
 from avtr_cli.output.label import Label
 from avtr_cli.prompts.interactions import check_interactions, resolved
 from avtr_cli.prompts.reading import check_cues
+from avtr_cli.streaming.asked import check_known
 from avtr_cli.streaming.engine import Engine
 from avtr_cli.streaming.seen import Seen
-from avtr_cli.streaming.session import StreamingSession, check_known
+from avtr_cli.streaming.session import StreamingSession
 
 logger = logging.getLogger(__name__)
 

@@ -2,8 +2,8 @@
 
 Displacements say where skin goes; frames need where it comes from. Newton's method finds that, first for every other
 node, then for all, step for step as the plain form does: where a cheek folds over itself there is no inverse, and only
-the same steps lead to the same guess. Layers, all px: 0 is the upper lip's and
-of all that is not mouth, 1 the lower lip's. `render/mesh/field.py` and `inverse.py` have the plain form.
+the same steps lead to the same guess. All is px; layer 1 is the lower lip's, 0 of all else. `render/mesh/field.py` and
+`inverse.py` have the plain form.
 """
 
 from __future__ import annotations
@@ -23,8 +23,7 @@ TOLD_OF_NODE = 6  # numbers, see `slopes`
 TOLD = FREE  # the first plane of as many, of a strip of nodes: what they say of its places X and Y
 LEAST_AREA = F(0.35)  # to which a field may shrink an area before a step takes it for that
 HALF_STEPS, COARSE_STEPS = 3, 2  # as `inverse` has them
-# Px that an inverse may miss a node by, and nodes across which those that miss more are smoothed.
-LOST, MEND = F(0.4), 4
+LOST, MEND = F(0.4), 4  # px that an inverse may miss a node by, and nodes over which those that miss more are smoothed
 BRIGHTENING = F(0.7)  # share of a gain above 1 that is applied
 
 

@@ -7,12 +7,11 @@ chunk of each in one forward where the models can, and one session alone is the 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor
-from dataclasses import astuple, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -24,10 +23,11 @@ from avtr_cli.core.clocks import ChunkClock, timed
 from avtr_cli.core.errors import AudioError, AvtrError, ConfigError
 from avtr_cli.core.files import replacing
 from avtr_cli.core.interaction import Interaction, check_place
-from avtr_cli.core.protocols import JointGenerator, JointRenderer, MotionGenerator, Renderer, is_touchable
+from avtr_cli.core.protocols import JointGenerator, JointRenderer, MotionGenerator, Renderer
 from avtr_cli.core.regions import RegionMap
 from avtr_cli.core.timing import CHUNK_FRAMES, frames_of
-from avtr_cli.core.types import BODY_CUES, Asked, Chunk, Cue, Frame, Identity, Motion, MotionState, Window
+from avtr_cli.core.types import Asked, Chunk, Cue, Frame, Identity, Motion, MotionState, Window
+from avtr_cli.streaming.asked import as_tensor, check_known, from_tensor
 from avtr_cli.streaming.seen import Seen
 from avtr_cli.streaming.windows import Windows
 
@@ -203,7 +203,7 @@ class StreamingSession:
         """All it remembers, as tensors of their own."""
         tensors = {f"motion.{name}": tensor.contiguous().cpu() for name, tensor in self._state.items()}
         tensors |= {f"windows.{name}": torch.from_numpy(array) for name, array in self._windows.state().items()}
-        tensors["asked"] = _as_tensor(self._asked)
+        tensors["asked"] = as_tensor(self._asked)
         return tensors
 
     def restore(self, path: Path) -> None:
@@ -212,41 +212,9 @@ class StreamingSession:
         windows = {n.removeprefix("windows."): t.numpy() for n, t in tensors.items() if n.startswith("windows.")}
         self._windows = Windows.restored(windows)
         self._state = {name: tensors[f"motion.{name}"].to(tensor.device) for name, tensor in self._state.items()}
-        self._asked = _from_tensor(tensors["asked"])
+        self._asked = from_tensor(tensors["asked"])
         self._ahead = self._border = None
         self._seen.forget()
-
-
-def check_known(motion: MotionGenerator, asked: Iterable[Cue | Interaction]) -> None:
-    """Raises ConfigError for a cue that `motion` cannot do, and for an interaction where it answers none."""
-    asked = tuple(asked)
-    if any(isinstance(one, Interaction) for one in asked) and not is_touchable(motion):
-        raise ConfigError("this motion model answers no interactions; leave them out, or use motion.generator lmfm")
-    if unknown := sorted({one.name for one in asked if isinstance(one, Cue)} - motion.cues):
-        if unknown[0] in BODY_CUES and motion.cues:
-            raise ConfigError(f"the cue '{unknown[0]}' is for a whole body; leave it out, or use --preset body")
-        known = f"it knows {', '.join(sorted(motion.cues))}" if motion.cues else "it knows none"
-        raise ConfigError(
-            f"the cue '{unknown[0]}' is none that this motion model can do ({known}); "
-            "leave it out, or use motion.generator lmfm"
-        )
-
-
-def _as_tensor(asked: Asked) -> torch.Tensor:
-    """What is asked as the bytes of a JSON list, to lie beside other tensors."""
-    text = json.dumps([[type(one).__name__, *astuple(one)] for one in asked])
-    return torch.frombuffer(bytearray(text, "utf-8"), dtype=torch.uint8)
-
-
-def _from_tensor(tensor: torch.Tensor) -> Asked:
-    return tuple(_one_asked(*entry) for entry in json.loads(bytes(tensor.tolist())))
-
-
-def _one_asked(kind: str, *fields: Any) -> Cue | Interaction:
-    if kind == Cue.__name__:
-        return Cue(*fields)
-    touched = Interaction(*fields)
-    return replace(touched, regions=tuple((name, share) for name, share in touched.regions))
 
 
 SessionWindow = tuple[StreamingSession, Window]

@@ -15,10 +15,11 @@ from avtr_cli.core.config import RenderConfig
 from avtr_cli.core.motion_space import CONTROLS
 from avtr_cli.core.types import Motion, Portrait
 from avtr_cli.perception.landmarks import face_points
+from avtr_cli.render.mesh.avatar import Avatar
 from avtr_cli.render.mesh.calibration import eye_distance
 from avtr_cli.render.mesh.controls import read_controls
 from avtr_cli.render.mesh.field import displacement
-from avtr_cli.render.mesh.renderer import Avatar, MeshRenderer
+from avtr_cli.render.mesh.renderer import MeshRenderer
 from avtr_cli.render.split import LUMA
 
 Numbers = dict[str, float]

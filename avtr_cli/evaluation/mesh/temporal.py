@@ -25,9 +25,10 @@ from avtr_cli.evaluation.pictures import similarity
 from avtr_cli.perception.crop import resample
 from avtr_cli.perception.portrait import find_portrait
 from avtr_cli.perception.topology import CHIN, FACE_OVAL
+from avtr_cli.render.mesh.avatar import Avatar
 from avtr_cli.render.mesh.controls import read_controls
 from avtr_cli.render.mesh.field import displacement
-from avtr_cli.render.mesh.renderer import Avatar, MeshRenderer
+from avtr_cli.render.mesh.renderer import MeshRenderer
 
 PERSON, SURELY = 0.02, 0.95  # matte: a pixel has something of the person; it is the person's alone
 CLEAR = 0.08  # EO beyond the person's farthest reach where background begins: soft hair lies nearer

@@ -14,10 +14,10 @@ from avtr_cli.core.interaction import STRENGTHS, WORDS, Interaction
 from avtr_cli.core.protocols import FeelsContacts
 from avtr_cli.core.timing import FIRST_CHUNK_SAMPLES
 from avtr_cli.motion.interactions.contacts import ENDS, contact
+from avtr_cli.render.mesh.avatar import Avatar
 from avtr_cli.render.mesh.contact import contact_table, dented
 from avtr_cli.render.mesh.controls import Pose
 from avtr_cli.render.mesh.inverse import invert, residual
-from avtr_cli.render.mesh.renderer import Avatar
 from avtr_cli.streaming.engine import Engine
 from avtr_cli.streaming.session import StreamingSession
 

@@ -22,7 +22,8 @@ from avtr_cli.kernels import tinting
 from avtr_cli.kernels.mixing import REACH, TAPS, unmix
 from avtr_cli.render.gaussian.avatar import LOW_PASS, BodyAvatar, Scratch, at_rest, photo_pixels, pose
 from avtr_cli.render.gaussian.splatting import Splatter
-from avtr_cli.render.mesh.renderer import Avatar, MeshRenderer
+from avtr_cli.render.mesh.avatar import Avatar
+from avtr_cli.render.mesh.renderer import MeshRenderer
 
 ROUNDS = 2  # of unmixing
 MOST_UNMIXED = 200_000  # px of the box: in larger ones lids have pixels enough

@@ -31,7 +31,7 @@ from avtr_cli.render.mesh.shading import LAMP, lamp_change
 from avtr_cli.render.mesh.shapes import LOWER, UPPER
 
 if TYPE_CHECKING:
-    from avtr_cli.render.mesh.renderer import Avatar
+    from avtr_cli.render.mesh.avatar import Avatar
 
 logger = logging.getLogger(__name__)
 

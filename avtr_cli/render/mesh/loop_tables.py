@@ -15,7 +15,7 @@ from avtr_cli.render.mesh.eyes import Eye
 from avtr_cli.render.mesh.shapes import LOWER, SHAPES, UPPER
 
 if TYPE_CHECKING:
-    from avtr_cli.render.mesh.renderer import Avatar
+    from avtr_cli.render.mesh.avatar import Avatar
 
 FAR = 1e6  # half eye widths, for a brow that is nowhere: loops compute with it, as they cannot with infinity
 UNSEEN = 1e-4  # px: by less no shape is said to move a node, though its spline goes on

@@ -7,10 +7,9 @@ stage (what moves), field (where it goes), shading, eyes, mouth, layers (person 
 
 from __future__ import annotations
 
-import dataclasses
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,17 +22,17 @@ from avtr_cli.core.camera import FRONT, Camera, check_front
 from avtr_cli.core.config import RenderConfig
 from avtr_cli.core.errors import AvtrError
 from avtr_cli.core.motion_space import CONTROLS
-from avtr_cli.core.packing import MADE_ANEW
 from avtr_cli.core.runtime import kernels_on
 from avtr_cli.core.types import Identity, Motion, Portrait
-from avtr_cli.kernels.sampling import OpenCVSampler, Sampler, Texture, choose_sampler
+from avtr_cli.kernels.sampling import OpenCVSampler, Sampler, choose_sampler
 from avtr_cli.perception.coverings import coverings
 from avtr_cli.perception.crop import apply, resample
 from avtr_cli.perception.crop import invert as invert_affine
 from avtr_cli.perception.lids import hanging_lids, room_to_widen
 from avtr_cli.render.composite import OWN, background, is_transparent
+from avtr_cli.render.mesh.avatar import Avatar
 from avtr_cli.render.mesh.beyond import mirrored, trimmed
-from avtr_cli.render.mesh.calibration import UNCALIBRATED, Calibration, calibrate
+from avtr_cli.render.mesh.calibration import Calibration, calibrate
 from avtr_cli.render.mesh.contact import blood_shares, coloured, contact_table, dented, redden
 from avtr_cli.render.mesh.controls import HIGHEST, LOWEST, Controls, read_controls
 from avtr_cli.render.mesh.eye_pictures import prepare_eyes
@@ -59,30 +58,6 @@ if TYPE_CHECKING:
 SHOWS_TEETH = 256  # px: in smaller frames teeth are too small to be found, and are looked for in one of this size
 SIZES_KEPT = 4  # of pictures in the making, for each thread
 BEHIND_GLASSES = 0.35  # of brow and squint controls: frames do not bend
-
-
-@dataclass(frozen=True)
-class Avatar:
-    """What the mesh renderer keeps of an identity."""
-
-    stage: Stage
-    geometry: Geometry
-    field: FieldBasis
-    shading: Shading
-    eyes: list[Eye]
-    mouth: Mouth
-    person: Texture  # texture (2 h - 1, 2 w - 1, 4) of the stage
-    plate: Tensor  # (3, h, w) behind the visible part of the stage, 0 .. 255
-    still: Image  # uint8 (H, W, 3 or 4): the frame at rest
-    columns: Tensor  # (1, w) and rows (h, 1): stage pixels of the visible part
-    rows: Tensor
-    photo_size: tuple[int, int]  # (width, height)
-    mouth_hidden: bool = False  # behind a mask or a hand: it does not move
-    calibration: Calibration = UNCALIBRATED
-    # Of the compiled loops, where they draw.
-    tables: Tables | None = dataclasses.field(default=None, metadata=MADE_ANEW)
-
-
 MOUTH_CHANNELS = [
     number for number, name in enumerate(CONTROLS.channels) if name.startswith(("jaw", "mouth", "tongue"))
 ]
