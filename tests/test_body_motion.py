@@ -353,7 +353,8 @@ def test_nobody_gestures_in_silence_nor_without_liveliness(body_generator, head_
 
 def heard(own: float, partner: float, accent: float, hazard: float) -> deciding.Heard:
     five = np.full(5, 1.0)
-    return deciding.Heard(own * five, partner * five, accent * five, lambda frame, since, up: np.full(8, hazard))
+    chances = np.full(6, accent)
+    return deciding.Heard(own * five, partner * five, chances, lambda frame, since, up: np.full(8, hazard))
 
 
 def test_beats_need_hands_that_are_up_a_voice_and_an_accent():
@@ -388,15 +389,20 @@ def test_beats_and_pointing_hear_the_own_voice_alone():
     assert ["deictic"] in told[0]
 
 
-def test_a_beat_waits_for_the_top_of_its_accent_within_the_chunk():
+@pytest.mark.parametrize("top", range(5))
+def test_a_beat_begins_a_frame_after_the_top_of_its_accent_also_from_one_chunk_to_the_next(top):
     rest, numbers = np.stack([rest_of(MEAN_ARM)] * 2), np.full(deciding.NUMBERS, 0.5)
-    bump = deciding.Heard(np.ones(5), np.zeros(5), np.array([0.5, 0.6, 0.9, 0.7, 0.5]), lambda *_: np.zeros(8))
+    chances = np.zeros(11)
+    chances[top + 1 : top + 4] = 0.5, 0.9, 0.7  # of frames -1 .. 9
     hands = Hands(Plan.resting(np.concatenate([rest.ravel(), np.zeros(4)])), ARMS, rest, rest.copy(), up=[True, True])
     clock, told = deciding.Clock(np.full(8, 90, np.float32), 0, 0, 40), []
-    for frame in range(5):
-        told.append(deciding.decide(hands, clock, frame, bump, numbers, Manner(), 1.0, lambda drawn: None))
+    for frame in range(10):
+        first = frame // 5 * 5
+        bump = deciding.Heard(np.ones(5), np.zeros(5), chances[first : first + 6], lambda *_: np.zeros(8))
+        told.append(deciding.decide(hands, clock, frame - first, bump, numbers, Manner(), 1.0, lambda drawn: None))
         clock.tick(True)
-    assert told == [(), (), ("stroke",), (), ()]
+    assert [frame for frame, events in enumerate(told) if events == ("stroke",)] == [top + 2]
+    assert sum(map(len, told)) == 1
 
 
 @pytest.mark.parametrize(("partner", "still"), [(0.0, deciding.GIVEN_UP), (1.0, deciding.WORD_TAKEN)])

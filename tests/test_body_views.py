@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from scipy.sparse import csr_matrix
 
 from avtr_cli.audio.files import DialogueFiles
 from avtr_cli.core.camera import FRONT, Camera, MovingCamera, Pinhole
@@ -29,6 +30,7 @@ from avtr_cli.render.gaussian.body_model import shipped_body
 from avtr_cli.render.gaussian.floor import Floor, cast, floor_of
 from avtr_cli.render.gaussian.ply import read_ply
 from avtr_cli.render.gaussian.renderer import BodyRenderer
+from avtr_cli.render.mesh.renderer import MeshRenderer
 from avtr_cli.streaming.engine import Engine
 from avtr_cli.streaming.kept_avatars import KeptAvatars, Made
 
@@ -155,20 +157,52 @@ def test_feet_cast_a_shadow_that_goes_with_them_and_ends_where_they_are_lifted()
     assert np.array_equal(cast(floor, skin, below, 1.0, grey), grey)
 
 
-def test_neighbours_that_mix_are_unmixed():
-    random = np.random.default_rng(1)
-    wanted = random.normal(size=(3, 20, 24)).astype(np.float32)
-    shares = np.zeros((mixing.TAPS, 20, 24), np.float32)
-    middle = mixing.TAPS // 2
-    shares[middle], shares[middle - 1], shares[middle + 5] = 0.7, 0.2, 0.1
+def unmixed(wanted, shares, rounds, most=np.inf, rows=(0, None)):
+    """What `mixing.unmix` finds for `wanted` (3, n), of which each shows `shares` (n, n) of the others."""
+    shares = csr_matrix(shares.astype(np.float32))
     found, shown = np.empty_like(wanted), np.empty_like(wanted)
-    mixing.unmix(wanted, shares, 40, found, shown)
-    mixed = 0.7 * found
-    mixed[:, :, 1:] += 0.2 * found[:, :, :-1]
-    mixed[:, :-1] += 0.1 * found[:, 1:]
-    assert np.abs(mixed - wanted).max() < 1e-4
-    mixing.unmix(wanted, shares, 0, found, shown)
-    assert np.array_equal(found, wanted)
+    told = (shares.indptr.astype(np.int64), shares.indices, shares.data)
+    end = wanted.shape[1] if rows[1] is None else rows[1]
+    mixing.unmix(wanted, *told, rows[0], end, rounds, np.float32(most), found, shown)
+    return found
+
+
+@pytest.fixture
+def mixed(identity):
+    """120 pixels that show .7 of themselves, .2 of the one before and .1 of one that is far away."""
+    return 0.7 * np.eye(120) + 0.2 * np.eye(120, k=-1) + 0.1 * np.eye(120, k=47)
+
+
+def test_pixels_that_mix_however_far_apart_are_unmixed(mixed):
+    wanted = np.random.default_rng(1).normal(size=(3, 120)).astype(np.float32)
+    assert np.abs(unmixed(wanted, mixed, 40) @ mixed.T - wanted).max() < 1e-4
+    assert np.array_equal(unmixed(wanted, mixed, 0), wanted)
+
+
+def test_unmixing_changes_no_colour_by_more_than_is_allowed_and_none_outside_its_rows(mixed):
+    wanted = np.random.default_rng(1).normal(size=(3, 120)).astype(np.float32)
+    changed = np.abs(unmixed(wanted, mixed, 40, 0.3) - wanted)
+    assert changed.max() == pytest.approx(0.3, abs=1e-6)
+    part = np.abs(unmixed(wanted, mixed, 3, rows=(20, 60)) - wanted).max(0)
+    assert part[20:60].min() > 0
+    assert part[:20].max() == part[60:].max() == 0
+
+
+def test_a_body_shows_what_the_mesh_renderer_draws_of_its_face(engine, identity):
+    """Of a face of 25 px, whose lips are one: how far the change is from the drawn one, of that change."""
+    drawer, face = renderer(breathing=0.0), identity.kept.face
+    left, top, right, bottom = face.box
+    mesh = MeshRenderer(RenderConfig(view="photo", size=SIZE, breathing=0), CPU)
+    controls = Motion(CONTROLS, motion(drawer, jawOpen=0.7).values[:, : len(CONTROLS)])
+    wanted = mesh.draw(Identity(CONTROLS, torch.zeros(len(CONTROLS)), face.mesh, (0, 0)), controls)[0].astype(float)
+    wanted -= face.mesh.still
+    still, moved = (
+        drawer.draw(identity, one)[0].astype(float) for one in (motion(drawer), motion(drawer, jawOpen=0.7))
+    )
+    apart = (moved - still - wanted)[top:bottom, left:right]
+    changes = np.abs(wanted[top:bottom, left:right]).max(-1) > 3
+    off = np.sqrt((apart[changes] ** 2).mean() / (wanted[top:bottom, left:right][changes] ** 2).mean())
+    assert off < 0.25
 
 
 @pytest.mark.slow

@@ -136,14 +136,19 @@ def camera_of(renderer: Renderer, identity: Identity) -> Camera | MovingCamera:
 
 
 @runtime_checkable
-class FeelsContacts(Protocol):
-    """A renderer that draws the contacts of a `Motion`, and knows what of the photo its frames show where."""
+class KnowsPlaces(Protocol):
+    """A renderer that knows what of the photo its frames show where."""
 
     def locate(self, identity: Identity, motion: Motion, row: int, place: tuple[float, float]) -> tuple[float, float]:
         """What lies at a `place` of the frame that shows row `row` of `motion`: a place of the photo.
 
         Both are (x, y) in shares of their picture; the photo's may lie outside of it.
         """
+
+
+@runtime_checkable
+class FeelsContacts(KnowsPlaces, Protocol):
+    """One that draws the contacts of a `Motion`, too."""
 
     def at_rest(self, identity: Identity, place: tuple[float, float]) -> tuple[float, float]:
         """Where a `place` of the photo lies in the frame at rest, the other way; maybe outside of it."""

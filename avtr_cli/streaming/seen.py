@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 
 from avtr_cli.core.errors import ConfigError
-from avtr_cli.core.protocols import FeelsContacts, Renderer
+from avtr_cli.core.protocols import KnowsPlaces, Renderer
 from avtr_cli.core.timing import CHUNK_FRAMES
 from avtr_cli.core.types import Identity, Motion
 
@@ -33,8 +33,8 @@ class Seen:
         Before any frame it is the picture at rest. Raises ConfigError for a frame that is not remembered, and where
         the renderer cannot tell.
         """
-        if not isinstance(self._renderer, FeelsContacts):
-            raise ConfigError("this renderer cannot tell what its frames show where; use render.renderer mesh")
+        if not isinstance(self._renderer, KnowsPlaces):
+            raise ConfigError("this renderer cannot tell what its frames show where; use render.renderer mesh or body")
         motion, row = self._shown(frame)
         place = self._renderer.locate(self._identity, motion, row, (x, y))
         return min(max(place[0], 0.0), 1.0), min(max(place[1], 0.0), 1.0)

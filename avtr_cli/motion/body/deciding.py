@@ -1,7 +1,7 @@
 """Chances into gestures, frame by frame: which begins now, by numbers that were drawn for this very frame.
 
-Hands rise and sink by hazards; beats come where the chance of an accent is above a level that is drawn anew each frame,
-and rises no more: that is sharper than a hazard that smears over its bump. People raise their hands early and beat
+Hands rise and sink by hazards; beats come a frame after the chance of an accent was at its top, above a level that is
+drawn anew each frame: that is sharper than a hazard that smears over its bump. People raise their hands early and beat
 small, and so it is here: from gesture space a beat needs no more warning than the look-ahead gives.
 """
 
@@ -20,7 +20,7 @@ from avtr_cli.motion.body.hands import Hands, Manner
 from avtr_cli.motion.body.heads import SINCE_LONGEST
 
 NUMBERS = 2 * len(EVENTS) + 2 * drawing.NUMBERS  # uniform numbers that one frame takes
-LEVELS = (0.24, 0.50)  # between which the level lies that the chance of an accent has to cross
+LEVELS = (0.25, 0.50)  # between which the level lies that the chance of an accent has to cross
 PALMS_UP, EMPHATIC, SURE = 0.07, 0.30, 0.6  # shares of beats; emphatic ones where the chance is at least so
 POINTS = 0.01  # share of beats: no hazard, since those hear the partner too, who moves nobody's beats
 KEPT = 0.98  # of the beats of somebody average
@@ -66,7 +66,10 @@ class Clock:
 
 @dataclass(frozen=True)
 class Heard:
-    """What one chunk tells: own and partner's voice (5,), chances of an accent ahead (5,), 0 .. 1, and the hazards."""
+    """What one chunk tells: own and partner's voice (5,), 0 .. 1, and the hazards.
+
+    accent (6,): chances, 0 .. 1, of an accent ahead of the frame before the chunk, and of the chunk's own.
+    """
 
     own: Doubles
     partner: Doubles
@@ -113,7 +116,7 @@ def decide(
         start("adaptor")
     elif (
         up and clock.risen >= SETTLED and max(own, voice_in_chunk) >= SPEAKS
-        and (beat := _beat(clock, heard.accent[frame:], later, manner))
+        and (beat := _beat(clock, heard.accent[frame : frame + 2], later, manner))
     ):  # fmt: skip
         drawing.begin(hands, beat, drawn, manner)
         start(beat)
@@ -132,17 +135,17 @@ def _rested(clock: Clock) -> bool:
 
 
 def _beat(clock: Clock, accents: Doubles, numbers: Doubles, manner: Manner) -> str:
-    """Which beat begins, if any: by the own voice alone. `accents` are chances from this frame on to the chunk's end.
+    """Which beat begins, if any: by the own voice alone. `accents` (2,) are chances at the frame before and at this.
 
-    It waits while the next frame is likelier: accents are bumps of three frames, and the level is crossed before their
-    tops.
+    It waits until the chance falls: chances are bumps of three frames that cross the level before their tops, and their
+    tops come a frame and a half early.
     """
     level, kind, large, kept = numbers[:4]
     low, high = LEVELS
-    accent = float(accents[0])
-    if len(accents) > 1 and accents[1] > accent:
+    accent, now = map(float, accents)
+    if now > accent or not _rested(clock):
         return ""
-    if not _rested(clock) or accent <= low + (high - low) * level or kept >= KEPT * np.exp(0.2 * manner.lively):
+    if accent <= low + (high - low) * level or kept >= KEPT * np.exp(0.2 * manner.lively):
         return ""
     if kind < PALMS_UP:
         return "palmup" if clock.since[_ROW["palmup"]] >= REFRACTORY["palmup"] else "stroke"

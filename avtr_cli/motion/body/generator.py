@@ -174,7 +174,8 @@ class WithBody:
         if self._heads is None:
             return None
         encoded, flags = after["encoded"][0], after["flags"]
-        chances = self._heads.accent(encoded[None, -(BEFORE + CHUNK_FRAMES) :]).sigmoid()[0].double().numpy()
+        windows = encoded[-(BEFORE + 2 * CHUNK_FRAMES) :].unfold(0, BEFORE + CHUNK_FRAMES, CHUNK_FRAMES).mT
+        chances = self._heads.accent(windows).sigmoid().flatten().double().numpy()[CHUNK_FRAMES - 1 :]
         memory = self._heads.hands.memory(
             flags[None, -(HISTORY + CHUNK_FRAMES) :], encoded[None, -(MIXED + CHUNK_FRAMES) :]
         )[0]

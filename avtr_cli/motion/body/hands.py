@@ -153,7 +153,7 @@ def _stroke(hands: Hands, drawn: _Drawn, manner: Manner, strength: float) -> Non
         back = home.copy()
         back[WRIST] += np.array([drawn(7, -0.5, 0.6), drawn(8, -0.3, 0.6), drawn(9, -0.4, 0.5)]) * 0.24 * manner.large
         hands.home[arm] = 0.8 * home + 0.2 * back
-        out, hold = Key(target, drawn(10, 5, 7) * manner.slow, drawn(11, 0, 5)), drawn(12, 12, 22) * manner.slow
+        out, hold = Key(target, drawn(10, 4.5, 6.5) * manner.slow, drawn(11, 0, 5)), drawn(12, 12, 22) * manner.slow
         hands.lead(arm, out, Key(back, hold))
 
 
@@ -169,7 +169,7 @@ def _emphatic(hands: Hands, drawn: _Drawn, manner: Manner, strength: float) -> N
         target[OPEN], target[FLEX] = drawn(7, 0.4, 1), drawn(8, -15, 10)
         back = home.copy()
         back[WRIST] += np.array([drawn(9, -0.5, 0.5), drawn(10, -0.3, 0.5), drawn(11, -0.4, 0.4)]) * 0.14 * manner.large
-        out = Key(target, drawn(12, 6, 8) * manner.slow, drawn(13, 6, 18))
+        out = Key(target, drawn(12, 5.5, 7.5) * manner.slow, drawn(13, 6, 18))
         hands.lead(arm, out, Key(back, drawn(14, 14, 24) * manner.slow))
 
 

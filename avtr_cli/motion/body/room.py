@@ -16,7 +16,7 @@ from avtr_cli.motion.body.task import WRIST, rest_of, within_reach
 
 ROUNDS = 6
 TIPS = np.array([[0.0, 0.0], [1.0, 0.0]])
-FROM_MIDDLE = 0.035  # m that each hand keeps from the plane between both: half its breadth, and a little air
+FROM_MIDDLE = 0.042  # m that each hand keeps from the plane between both: half its breadth, and a little air
 FROM_EDGE = 0.06  # m from the edges of the picture: of an open hand more
 FORE = np.array([0.5, 0.8, 1.0])  # points that keep out of the trunk: of the forearm, and of the hand
 HAND = np.array([[0.5, 0.0], [0.95, 0.0], [0.4, 0.35], [0.5, -0.2], [0.8, -0.2]])

@@ -19,15 +19,31 @@ from avtr_cli.core.config import RenderConfig
 from avtr_cli.core.motion_space import ARKIT_BLENDSHAPES, CONTROLS
 from avtr_cli.core.types import Identity, Motion, Portrait
 from avtr_cli.kernels import tinting
-from avtr_cli.kernels.mixing import REACH, TAPS, unmix
+from avtr_cli.kernels.mixing import unmix
 from avtr_cli.render.gaussian.avatar import LOW_PASS, BodyAvatar, Scratch, at_rest, photo_pixels, pose
 from avtr_cli.render.gaussian.splatting import Splatter
 from avtr_cli.render.mesh.avatar import Avatar
 from avtr_cli.render.mesh.renderer import MeshRenderer
 
-ROUNDS = 2  # of unmixing
+ROUNDS = 4  # of unmixing
+REACH = 4  # px from its own pixel that a Gaussian is looked for: where a chin turns away, what lies below shows so far
+MOST = np.float32(48)  # of 255, by which unmixing changes a colour: seen from aside splats part, and more would glitter
+LEAST_SHARE = 0.002  # of a pixel that a neighbour has and that counts
 MOST_UNMIXED = 200_000  # px of the box: in larger ones lids have pixels enough
 BELOW = 0.03  # m below what the photo shows: what lies deeper never shows through
+
+
+@dataclass(frozen=True)
+class Mixing:
+    """What each of n pixels shows of the Gaussians of others in the photo's pose, as `kernels/mixing.py` has it.
+
+    starts  intp (n + 1,): from which place on a pixel's are told; others int32 (m,), shares float32 (m,): which and how
+            much of their colour
+    """
+
+    starts: Indices
+    others: Indices
+    shares: Floats
 
 
 @dataclass(frozen=True)
@@ -37,20 +53,20 @@ class Face:
     mesh    the mesh renderer's avatar, in the photo view
     which   intp (n,): Gaussians whose colours follow, loose ones first; at (n,): the pixel of each in the box
     box     left, top, right, bottom of the part of the photo that an expression may change, px
-    mixing  float32 (TAPS, h, w) of that part, as `kernels/mixing.py` has it; no rows where the face is large
+    mixing  of that part; None where the face is large
     """
 
     mesh: Avatar
     which: Indices
     at: Indices
     box: tuple[int, int, int, int]
-    mixing: Floats
+    mixing: Mixing | None
 
 
 class Expressions:
     """Draws expressions of `Face`s; threads may share it."""
 
-    kept_classes = (Face, *MeshRenderer.kept_classes)
+    kept_classes = (Face, Mixing, *MeshRenderer.kept_classes)
 
     def __init__(self, size: int, device: torch.device, kernels: str):
         """For photos of at most `size` px a side; `kernels` as `runtime.kernels`."""
@@ -65,7 +81,7 @@ class Expressions:
         x, y = pixels % avatar.camera.size[0] - box[0], pixels // avatar.camera.size[0] - box[1]
         inside = (pixels >= 0) & (x >= 0) & (y >= 0) & (x < shown.width) & (y < shown.height)
         which = np.flatnonzero(inside)
-        face = Face(mesh, which, (y * shown.width + x)[which], box, np.zeros((TAPS, 0, 0), np.float32))
+        face = Face(mesh, which, (y * shown.width + x)[which], box, None)
         return replace(face, mixing=_mixing(avatar, face)) if shown.width * shown.height <= MOST_UNMIXED else face
 
     def revived(self, face: Face) -> Face:
@@ -82,13 +98,14 @@ class Expressions:
         left, top, right, bottom = face.box
         changed = np.empty((3, bottom - top, right - left), np.float32)
         first, end = tinting.differ(drawn, face.mesh.still, left, top, changed)
-        if face.mixing.size and end:
-            part = slice(max(first - REACH, 0), end + REACH)
-            wanted = np.ascontiguousarray(changed[:, part])
-            found, shown = np.empty_like(wanted), np.empty_like(wanted)
-            unmix(wanted, np.ascontiguousarray(face.mixing[:, part]), ROUNDS, found, shown)
-            changed[:, part] = found
-        tinting.tint(face.which, face.at, changed.reshape(3, -1), own, colours)
+        changed = changed.reshape(3, -1)
+        if face.mixing is not None and end:
+            width, mixing = right - left, face.mixing
+            rows = max(first - REACH, 0) * width, min(end + REACH, bottom - top) * width
+            found, shown = np.empty_like(changed), np.empty_like(changed)
+            unmix(changed, mixing.starts, mixing.others, mixing.shares, *rows, ROUNDS, MOST, found, shown)
+            changed = found
+        tinting.tint(face.which, face.at, changed, own, colours)
 
 
 def _identity(mesh: Avatar) -> Identity:
@@ -96,28 +113,37 @@ def _identity(mesh: Avatar) -> Identity:
     return Identity(CONTROLS, torch.zeros(len(CONTROLS)), mesh, (width, height))
 
 
-def _mixing(avatar: BodyAvatar, face: Face) -> Floats:
-    """How much each pixel of the box shows of its neighbours' Gaussians in the photo's pose, float32 (TAPS, h, w).
+def _mixing(avatar: BodyAvatar, face: Face) -> Mixing:
+    """How much each pixel of the box shows of its neighbours' Gaussians in the photo's pose.
 
-    Gaussians of each fifth column of each fifth row are drawn white at a time, whose splats do not meet.
+    Gaussians of each ninth column of each ninth row are drawn white at a time, whose splats hardly meet.
     """
     left, top, right, bottom = face.box
-    width, side = right - left, 2 * REACH + 1
+    width, height, side = right - left, bottom - top, 2 * REACH + 1
     gaussians = pose(avatar, at_rest(avatar), Scratch(avatar), front=True)
-    splatter = Splatter(*avatar.camera.size[::-1], LOW_PASS)
-    y, x = np.mgrid[: bottom - top, :width]
+    whole = avatar.camera
+    camera = replace(whole, centre_px=(whole.centre_px[0] - left, whole.centre_px[1] - top), size=(width, height))
+    splatter = Splatter(height, width, LOW_PASS)
+    y, x = np.mgrid[:height, :width]
     seen = face.which < len(gaussians)
     which, line, column = (one[seen] for one in (face.which, face.at // width, face.at % width))
-    mixing = np.zeros((side, side, bottom - top, width), np.float32)
     patterns = [(i, j) for i in range(side) for j in range(side)]
+    found: list[tuple[Indices, Indices, Floats]] = []
     for first in range(0, len(patterns), 3):
         colours = np.zeros((len(gaussians), 3), np.float32)
         for channel, (i, j) in enumerate(patterns[first : first + 3]):
             colours[which[(line % side == i) & (column % side == j)], channel] = 1
-        drawn = splatter.splat(replace(gaussians, colours=colours), avatar.camera)[0][top:bottom, left:right]
+        drawn = splatter.splat(replace(gaussians, colours=colours), camera)[0]
         for channel, (i, j) in enumerate(patterns[first : first + 3]):
-            mixing[(i - y + REACH) % side, (j - x + REACH) % side, y, x] = drawn[..., channel]
-    return mixing.reshape(TAPS, bottom - top, width)
+            from_line = y + (i - y + REACH) % side - REACH
+            from_column = x + (j - x + REACH) % side - REACH
+            told = drawn[..., channel] > LEAST_SHARE
+            told &= (from_line >= 0) & (from_line < height) & (from_column >= 0) & (from_column < width)
+            found.append(((y * width + x)[told], (from_line * width + from_column)[told], drawn[told, channel]))
+    pixel, other, share = (np.concatenate(part) for part in zip(*found, strict=True))
+    order = np.lexsort((other, pixel))
+    starts = np.searchsorted(pixel[order], np.arange(width * height + 1))
+    return Mixing(starts, other[order].astype(np.int32), np.ascontiguousarray(share[order]))
 
 
 def _pixels(avatar: BodyAvatar) -> Indices:

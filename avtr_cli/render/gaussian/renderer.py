@@ -48,6 +48,7 @@ from avtr_cli.render.gaussian.gaussians import Gaussians
 from avtr_cli.render.gaussian.leaving import Leaving
 from avtr_cli.render.gaussian.lifting import Riding
 from avtr_cli.render.gaussian.limbs import Leg, Limb
+from avtr_cli.render.gaussian.locating import located
 from avtr_cli.render.gaussian.loose import Loose
 from avtr_cli.render.gaussian.memory import Memory, Posed
 from avtr_cli.render.gaussian.plate import behind_person
@@ -205,6 +206,17 @@ class BodyRenderer:
             else:
                 splatter.over(cast(floor, scratch.posed, view, self.config.shadow, behind), frames[number])
         return frames
+
+    @torch.inference_mode()
+    def locate(self, identity: Identity, motion: Motion, row: int, place: tuple[float, float]) -> tuple[float, float]:
+        """See `KnowsPlaces.locate`."""
+        kept: Kept = identity.kept
+        one = Motion(motion.space, motion.values[row : row + 1], motion.first + row)
+        found = self.camera(identity)
+        camera = found.at(one.first) if isinstance(found, MovingCamera) else found
+        scratch = Scratch(kept.avatar)
+        [(gaussians, _)] = self._posed(identity, one, [scratch], aside=_aside(camera))
+        return located(kept.avatar, gaussians, kept.avatar.camera.seen_by(camera), place)
 
     def gaussians(self, identity: Identity, motion: Motion) -> Iterator[Gaussians]:
         """The whole person in each frame of `motion`, valid until the next. Raises AvtrError as `draw`."""
