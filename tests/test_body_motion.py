@@ -252,16 +252,16 @@ def test_gestures_that_interrupt_each_other_join_in_place_speed_and_bend(seed):
     rng = np.random.default_rng(seed)
     rest = np.stack([rest_of(MEAN_ARM)] * 2)
     hands = Hands(Plan.resting(np.concatenate([rest.ravel(), np.zeros(4)])), (MEAN_ARM, MEAN_ARM), rest, rest.copy())
-    steps = []
-    begin(hands, "raise", rng.random(NUMBERS), Manner())
+    steps, calm = [], Manner(lively=-2.0)  # so that no piece of a gesture is shorter than the five frames that tell it
+    begin(hands, "raise", rng.random(NUMBERS), calm)
     for _ in range(12):
         for _ in range(int(rng.integers(deciding.BETWEEN_BEATS, 24))):
             hands.plan.step()
         before, planned = hands.plan.last.copy(), hands.plan.ahead[0].copy()
         event = str(rng.choice(["stroke", "emphatic", "palmup", "deictic", *BODY_CUES]))
-        begin(hands, event, rng.random(NUMBERS), Manner())
+        begin(hands, event, rng.random(NUMBERS), calm)
         goes = hands.plan.copy()
-        path = np.stack([before[0], *(goes.step() for _ in range(5))])  # no piece of a gesture is shorter than five
+        path = np.stack([before[0], *(goes.step() for _ in range(5))])
         speeds, bends = before[1], before[2]
         for column in np.flatnonzero((hands.plan.ahead[0] != planned).any(0)[:20]):
             if (np.abs(path[1:-1, column] - path[-1, column]) < 1e-12).any():
