@@ -120,21 +120,23 @@ def _mixing(avatar: BodyAvatar, face: Face) -> Floats:
 
 
 def _pixels(avatar: BodyAvatar) -> Indices:
-    """The pixel of the photo that each Gaussian lies under, row by row, intp (m,); -1 far below what the photo shows.
+    """The pixel of the photo that each Gaussian was made of, or lies under, row by row, intp (m,); -1 far below that.
 
-    What lies just below is tinted too: it shows through.
+    What lies just below is tinted too: it shows through. What lies behind the jaw's edge is, as that edge.
     """
     own, sides = photo_pixels(avatar)
     scratch = Scratch(avatar)
     pose(avatar, at_rest(avatar), scratch)
     means = scratch.means[-len(own) :]
+    made = np.concatenate([np.full(len(avatar.loose.origin), -1), avatar.riding.origin])
     pixels = np.where(own >= 0, own, nearest_pixels(avatar.camera, means))
     width, height = avatar.camera.size
     depth = np.full(width * height, np.inf)
     for at in (0, 1, width, width + 1):
         which = np.flatnonzero((own >= 0) & ((sides == 2) | (at == 0)))
         np.minimum.at(depth, own[which] + at, means[which, 2])
-    return np.where(means[:, 2] < depth[pixels] + BELOW, pixels, -1)
+    pixels = np.where(means[:, 2] < depth[pixels] + BELOW, pixels, -1)
+    return np.where((own < 0) & (made >= 0), made, pixels)
 
 
 def nearest_pixels(camera: Pinhole, means: Floats) -> Indices:
