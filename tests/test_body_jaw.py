@@ -18,7 +18,7 @@ from avtr_cli.render.gaussian.avatar import Scratch, at_rest, photo_pixels, pose
 from avtr_cli.render.gaussian.body_model import HEAD, SKIN, shipped_body
 from avtr_cli.render.gaussian.expression import BELOW
 from avtr_cli.render.gaussian.fitting import Lens
-from avtr_cli.render.gaussian.jaw import DEEP, behind_jaw, sources
+from avtr_cli.render.gaussian.jaw import DEEP, SHADE, behind_jaw, sources
 from avtr_cli.render.gaussian.painting import below_ears
 from avtr_cli.render.gaussian.renderer import BodyRenderer, Kept, looked_at
 from avtr_cli.render.gaussian.surface import View
@@ -81,7 +81,7 @@ def test_what_is_behind_the_edge_of_a_jaw_has_the_colour_of_that_edge_and_says_w
     behind = (own[kept.face.which] < 0) & (deep[kept.face.which] > shown[said] + BELOW) & np.isfinite(shown[said])
     assert behind.sum() > 100
     colours = np.concatenate([avatar.loose.colours, avatar.riding.colours])[kept.face.which[behind]]
-    soft = cv2.GaussianBlur(photo.astype(np.float32) / 255, (0, 0), 1.0).reshape(-1, 3)[said[behind]]
+    soft = SHADE * cv2.GaussianBlur(photo.astype(np.float32) / 255, (0, 0), 1.0).reshape(-1, 3)[said[behind]]
     assert np.abs(colours - soft).max(1).mean() < 0.06
 
 

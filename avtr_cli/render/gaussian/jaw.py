@@ -21,12 +21,12 @@ from avtr_cli.render.gaussian.surface import View
 DEEP = 0.06  # m behind what the photo shows: what lies deeper is the neck's
 INSIDE, LEAST_INSIDE = 0.03, 2  # of the face's height, px: the edge itself may be a drawn line
 ABOVE_LIPS = 0.25  # of the face's height, from where on downwards a face has a jaw
-SOFT = 1.0  # px by which the colours are blurred
+SOFT, SHADE = 1.0, 0.85  # px by which the colours are blurred; how bright they are, since light falls from above
 
 
 class BehindJaw(NamedTuple):
     """pixels bool (H, W): the face from the nose down; source intp (H, W): the pixel well inside its edge that is
-    nearest to each; colours float32 (H, W, 3), 0 .. 1: of the photo, soft."""
+    nearest to each; colours float32 (H, W, 3), 0 .. 1: of the photo, soft and in shade."""
 
     pixels: Mask
     source: Indices
@@ -55,7 +55,7 @@ def behind_jaw(seen: SeenBody, clean: Picture) -> BehindJaw:
         at = np.zeros(labels.max() + 1, np.intp)
         at[labels[inner]] = np.flatnonzero(inner)
         source = at[labels]
-    return BehindJaw(edge & low, source, cv2.GaussianBlur(clean, (0, 0), SOFT))
+    return BehindJaw(edge & low, source, SHADE * cv2.GaussianBlur(clean, (0, 0), SOFT))
 
 
 def sources(behind: BehindJaw, view: View, lens: Lens, places: Floats) -> Indices:
