@@ -157,3 +157,16 @@ def test_from_aside_a_seen_hand_is_a_painted_one_in_the_photos_shape(avatar):
     assert not scratch.opacities[left : seen.painted].any()
     pose(seen, still, scratch)
     np.testing.assert_array_equal(skin, scratch.posed)
+
+
+def test_from_aside_what_lies_between_an_arm_and_the_body_is_gone_and_what_it_hid_is_there(avatar):
+    scratch, still = Scratch(avatar), read_moves(avatar.model, avatar.rest, np.zeros(len(FULL)), 0.0)
+    left, right = (replace(hand, aside=side == 0) for side, hand in enumerate(avatar.hands))
+    pose(replace(avatar, hands=(left, right)), still, scratch, aside=1.0)
+    own = scratch.opacities[avatar.painted :]
+    mine = {name: np.setdiff1d(getattr(left.own, name), getattr(right.own, name)) for name in ("going", "coming")}
+    assert len(mine["going"])
+    assert (own[mine["going"]] == 0).all()
+    assert (own[mine["coming"]] == scratch.own[mine["coming"]]).all()
+    others = np.setdiff1d(right.own.going, np.concatenate([left.own.going, left.own.fading]))
+    np.testing.assert_array_equal(own[others], scratch.own[others])  # of a hand that holds a thing nothing goes

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from avtr_cli.kernels import tinting
 from avtr_cli.render.gaussian.body_model import HEAD, LEFT_ARM, TRUNK
@@ -87,9 +89,20 @@ def test_what_an_expression_changes_becomes_colour_where_it_is_and_nothing_else(
     assert np.array_equal(changed, np.moveaxis(drawn[3:7, 2:7].astype(np.float32) - still[3:7, 2:7], 2, 0))
     own = random.random((6, 3)).astype(np.float32)
     which, at, colours = np.array([4, 1]), np.array([6, 0]), own.copy()
-    tinting.tint(which, at, changed.reshape(3, -1), own, colours)
+    own[which] = still[[4, 3], [3, 2]] / np.float32(255)
+    tinting.tint(which, at, changed.reshape(3, -1), drawn, 2, 3, 5, np.float32(0), own, colours)
     assert np.array_equal(colours[[0, 2, 3, 5]], own[[0, 2, 3, 5]])
-    assert np.array_equal(colours[which], own[which] + changed.reshape(3, -1)[:, at].T / np.float32(255))
+    np.testing.assert_allclose(colours[which], drawn[[4, 3], [3, 2]] / 255, atol=1e-6)
+
+
+@given(own=st.floats(-0.2, 1.2), seen=st.integers(0, 255), change=st.floats(-300, 300), beyond=st.floats(0, 0.1))
+def test_no_expression_takes_a_colour_beyond_the_photos_and_what_is_seen(own, seen, change, beyond):
+    colours, drawn = np.zeros((1, 3), np.float32), np.full((1, 1, 3), seen, np.uint8)
+    owns, changed = np.full((1, 3), own, np.float32), np.full((3, 1), change, np.float32)
+    one = np.zeros(1, np.intp)
+    tinting.tint(one, one, changed, drawn, 0, 0, 1, np.float32(beyond), owns, colours)
+    assert (colours >= min(own, seen / 255) - beyond - 1e-5).all()
+    assert (colours <= max(own, seen / 255) + beyond + 1e-5).all()
 
 
 def test_samples_of_a_triangle_are_spread_evenly_and_are_its_own():

@@ -33,10 +33,21 @@ def differ(drawn: Bytes, still: Bytes, left: int, top: int, changed: Floats) -> 
     return begins, ends
 
 
-@kernel("void(i8[::1], i8[::1], f4[:,::1], f4[:,::1], f4[:,::1])")
-def tint(which: Integers, at: Integers, changed: Floats, own: Floats, colours: Floats) -> None:
-    """`colours` (m, 3) of the Gaussians `which` (n,): their `own`, and what `changed` (3, h w), of 255, `at` them."""
+@kernel("void(i8[::1], i8[::1], f4[:,::1], u1[:,:,::1], i8, i8, i8, f4, f4[:,::1], f4[:,::1])")
+def tint(
+    which: Integers, at: Integers, changed: Floats, drawn: Bytes, left: int, top: int, width: int, beyond: float,
+    own: Floats, colours: Floats,
+) -> None:  # fmt: skip
+    """`colours` (m, 3) of the Gaussians `which` (n,): their `own`, and what of `changed` (3, h w), of 255, is `at` them.
+
+    They stay between `own` and what is `drawn` (H, W, 3) there, whose box begins at (`left`, `top`) and has `width`, or
+    `beyond` (0 .. 1) these at most: own colours are not the photo's where splats overlap, and what comes on top of them
+    would glitter where a turned head parts them.
+    """
     for n in range(which.shape[0]):
         one, place = which[n], at[n]
+        y, x = top + place // width, left + place % width
         for k in range(3):
-            colours[one, k] = own[one, k] + changed[k, place] / F(255)
+            rest, seen = own[one, k], F(drawn[y, x, k]) / F(255)
+            low, high = min(rest, seen) - beyond, max(rest, seen) + beyond
+            colours[one, k] = min(max(rest + changed[k, place] / F(255), low), high)

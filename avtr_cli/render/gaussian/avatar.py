@@ -169,13 +169,15 @@ def _rest(model: BodyModel, heads: Doubles, fit: BodyFit, arms: tuple[Measured, 
 def pose(avatar: BodyAvatar, moves: Moves, scratch: Scratch, front: bool = False, aside: float = 0.0) -> Gaussians:
     """The avatar's Gaussians as `moves` have them, in the memory of `scratch`; without its back where `front`.
 
-    They are seen from `aside`, 0 .. 1, where hands are painted ones, of which every side is known.
+    They are seen from `aside`, 0 .. 1, where hands are painted ones, of which every side is known, and what lies
+    between an arm and the body is gone as if the arm had left: it would be a sheet from the one's depth to the other's.
     """
     if aside:
-        left, right = (
-            max(share, aside) if hand.aside else share for share, hand in zip(moves.moved, avatar.hands, strict=True)
+        sides = [aside if hand.aside else 0.0 for hand in avatar.hands]
+        moved, uncovers = (
+            [max(pair) for pair in zip(shares, sides, strict=True)] for shares in (moves.moved, moves.uncovers)
         )
-        moves = replace(moves, moved=(left, right))
+        moves = replace(moves, moved=(moved[0], moved[1]), uncovers=(uncovers[0], uncovers[1]))
     model, riding, loose = avatar.model, avatar.riding, avatar.loose
     maps = bone_maps(model, avatar.heads, moves.turns, moves.shift)
     skinning.skin(avatar.rest_skin, model.carried_by, model.shares, maps, scratch.posed)

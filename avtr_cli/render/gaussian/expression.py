@@ -8,6 +8,7 @@ that a pixel shows its neighbours too: small faces, whose lids are a few pixels,
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -24,12 +25,16 @@ from avtr_cli.render.gaussian.avatar import LOW_PASS, BodyAvatar, Scratch, at_re
 from avtr_cli.render.gaussian.splatting import Splatter
 from avtr_cli.render.mesh.avatar import Avatar
 from avtr_cli.render.mesh.renderer import MeshRenderer
+from avtr_cli.render.mesh.shapes import step
 
 ROUNDS = 4  # of unmixing
 REACH = 4  # px from its own pixel that a Gaussian is looked for: where a chin turns away, what lies below shows so far
 MOST = np.float32(48)  # of 255, by which unmixing changes a colour: seen from aside splats part, and more would glitter
+BEYOND, PARTED = 0.2, 0.03  # of 1, by which a colour may leave what lies between the photo's and what is seen; turned
+TURNED = (0.05, 0.16)  # radians of a head's turn or nod, by which splats begin to part, and have
 LEAST_SHARE = 0.002  # of a pixel that a neighbour has and that counts
 MOST_UNMIXED = 200_000  # px of the box: in larger ones lids have pixels enough
+_PITCH, _YAW = CONTROLS.index("headPitch"), CONTROLS.index("headYaw")
 BELOW = 0.03  # m below what the photo shows: what lies deeper never shows through
 
 
@@ -105,7 +110,9 @@ class Expressions:
             found, shown = np.empty_like(changed), np.empty_like(changed)
             unmix(changed, mixing.starts, mixing.others, mixing.shares, *rows, ROUNDS, MOST, found, shown)
             changed = found
-        tinting.tint(face.which, face.at, changed, own, colours)
+        turned = step(math.hypot(row[_PITCH], row[_YAW]), *TURNED)
+        beyond = np.float32(BEYOND + (PARTED - BEYOND) * turned)
+        tinting.tint(face.which, face.at, changed, drawn, left, top, right - left, beyond, own, colours)
 
 
 def _identity(mesh: Avatar) -> Identity:
@@ -147,21 +154,23 @@ def _mixing(avatar: BodyAvatar, face: Face) -> Mixing:
 
 
 def _pixels(avatar: BodyAvatar) -> Indices:
-    """The pixel of the photo that each Gaussian lies under, row by row, intp (m,); -1 far below what the photo shows.
+    """The pixel of the photo that each Gaussian was made of, or lies under, row by row, intp (m,); -1 far below that.
 
-    What lies just below is tinted too: it shows through.
+    What lies just below is tinted too: it shows through. What lies behind the jaw's edge is, as that edge.
     """
     own, sides = photo_pixels(avatar)
     scratch = Scratch(avatar)
     pose(avatar, at_rest(avatar), scratch)
     means = scratch.means[-len(own) :]
+    made = np.concatenate([np.full(len(avatar.loose.origin), -1), avatar.riding.origin])
     pixels = np.where(own >= 0, own, nearest_pixels(avatar.camera, means))
     width, height = avatar.camera.size
     depth = np.full(width * height, np.inf)
     for at in (0, 1, width, width + 1):
         which = np.flatnonzero((own >= 0) & ((sides == 2) | (at == 0)))
         np.minimum.at(depth, own[which] + at, means[which, 2])
-    return np.where(means[:, 2] < depth[pixels] + BELOW, pixels, -1)
+    pixels = np.where(means[:, 2] < depth[pixels] + BELOW, pixels, -1)
+    return np.where((own < 0) & (made >= 0), made, pixels)
 
 
 def nearest_pixels(camera: Pinhole, means: Floats) -> Indices:

@@ -33,6 +33,7 @@ from avtr_cli.render.gaussian.body_model import (
     Whole,
 )
 from avtr_cli.render.gaussian.fitting import Lens
+from avtr_cli.render.gaussian.jaw import behind_jaw, sources
 from avtr_cli.render.gaussian.painting import TOUCHES, Painted
 from avtr_cli.render.gaussian.plain import Fours, plain_fours
 from avtr_cli.render.gaussian.surface import Surface, View, unit
@@ -40,8 +41,10 @@ from avtr_cli.render.gaussian.wrapping import Wrapped
 
 LEAST_MATTE = 0.05  # of a pixel that becomes a Gaussian
 MOST_OPAQUE = 0.97
-PIXEL, UNDERLAY, WIDE_UNDERLAY, BENEATH = 0.45, 1.5, 2.4, 1.3  # px: standard deviations
-LEAST_SLOPE = 0.3  # cosine to the view beyond which a pixel's Gaussian is stretched no more
+# px: standard deviations. Gaussians are drawn by the order of their middles: where skin slants, wider ones below would
+# come before pixels further back, and a change of colour be seen further away than `kernels/mixing.py` takes back.
+PIXEL, UNDERLAY, WIDE_UNDERLAY, BENEATH = 0.45, 1.1, 2.4, 1.3
+LEAST_SLOPE, LEAST_BELOW = 0.3, 0.2  # cosine to the view beyond which Gaussians of pixels, and below, are not stretched
 FLAT, HIDDEN_FLAT = 0.0006, 0.0008  # m along the normal
 EVEN = 1 / 1.2207440846057596 ** np.arange(1, 4)  # steps that fill a cube evenly: Roberts 2018, "R3"
 LONGER = 2.5  # times as long as in the photo a Gaussian may become where the skin stretches
@@ -66,7 +69,8 @@ class Riding:
     opacities, colours        float32 (n,), (n, 3)
     pixels                    intp (n,): which pixel of the photo, row by row, one is; -1 for none
     sides                     uint8 (n,): of how many pixels a side: 2 where one is of four, `pixels` the upper left
-    origin                    intp (n,): the pixel that one was made of, also of what lies below; -1 of what is hidden
+    origin                    intp (n,): the pixel that one was made of, also of what lies below, or behind a jaw's
+                              edge; -1 of what else is hidden
     hides                     intp (n,): the pixel in which an arm hides one, -1 for all others
     front, turning            how many, the first, are ever seen from about where the photo was taken while the arms
                               keep to their pose; and at all: arms that turn show their backs
@@ -104,7 +108,7 @@ def ride(
     below = _pixels(surface, wrapped, seen, soft, lens, view, even, UNDERLAY)
     wide = _pixels(surface, wrapped, seen, soft, lens, view, plain, WIDE_UNDERLAY)
     beneath = _beneath(surface, wrapped, seen, painted, lens)
-    hidden = _hidden(model, surface, wrapped, seen, painted, lens)
+    hidden = _hidden(model, surface, wrapped, seen, painted, lens, view)
     parts = (pixels, larger, below, wide, beneath, hidden)
     arrays = {name: np.ascontiguousarray(np.concatenate([getattr(part, name) for part in parts])) for name in ARRAYS}
     front, turning = sum(part.front for part in parts), sum(part.turning for part in parts)
@@ -124,7 +128,7 @@ def _pixels(
         on,
         view.weights[y, x],
         np.full(len(x), -BELOW if underlay else 0.0, np.float32),
-        *_round(surface, wrapped.posed, on, _rays(lens, x, y), size),
+        *_round(surface, wrapped.posed, on, _rays(lens, x, y), size, LEAST_BELOW if underlay else LEAST_SLOPE),
         opacities.astype(np.float32),
         colours[y, x],
         np.full(len(x), -1, np.intp) if underlay else y * seen.matte.shape[1] + x,
@@ -155,7 +159,7 @@ def _fours(surface: Surface, wrapped: Wrapped, colours: Picture, lens: Lens, vie
         fours.on,
         fours.corners,
         fours.above,
-        *_round(surface, wrapped.posed, fours.on, _rays(lens, x + 0.5, y + 0.5), size),
+        *_round(surface, wrapped.posed, fours.on, _rays(lens, x + 0.5, y + 0.5), size, LEAST_SLOPE),
         np.full(len(x), MOST_OPAQUE**2, np.float32),
         (0.25 * (colours[y, x] + colours[y, x + 1] + colours[y + 1, x] + colours[y + 1, x + 1])).astype(np.float32),
         pixels,
@@ -171,10 +175,15 @@ def _rays(lens: Lens, x: Indices | Doubles, y: Indices | Doubles) -> Floats:
     return unit(np.column_stack([(x - lens.x) / lens.focal, (y - lens.y) / lens.focal, np.ones(len(x))]))
 
 
-def _round(surface: Surface, posed: Floats, on: Whole, rays: Floats, size: Floats) -> tuple[Floats, Floats]:
-    """`form` and `longest` of Gaussians on the triangles `on` that are round, `size` m, seen along `rays`."""
+def _round(
+    surface: Surface, posed: Floats, on: Whole, rays: Floats, size: Floats, least: float
+) -> tuple[Floats, Floats]:
+    """`form` and `longest` of Gaussians on the triangles `on` that are round, `size` m, seen along `rays`.
+
+    Where skin slants, its cosine to the view below `least`, they are narrower than that.
+    """
     normals = unit(surface.facing(posed)[on])
-    slope = np.abs((normals * rays).sum(1)).clip(LEAST_SLOPE, 1)
+    slope = np.abs((normals * rays).sum(1)).clip(least, 1)
     axes = flat_axes(normals, rays, size, size / slope, np.full(len(on), FLAT))
     return in_triangles(surface, posed, on, normals, axes)
 
@@ -201,7 +210,7 @@ def in_triangles(surface: Surface, posed: Floats, on: Whole, normals: Floats, ax
 
 
 def _hidden(
-    model: BodyModel, surface: Surface, wrapped: Wrapped, seen: SeenBody, painted: Painted, lens: Lens
+    model: BodyModel, surface: Surface, wrapped: Wrapped, seen: SeenBody, painted: Painted, lens: Lens, view: View
 ) -> Riding:
     """Samples of all triangles that the photo does not show wholly, but none where the photo shows nobody."""
     triangles, skin = model.triangles, model.part[model.triangles[:, 0]] == SKIN
@@ -216,8 +225,11 @@ def _hidden(
     on, corners, grain = samples(area / spacing**2 * wanted, last, np.random.default_rng(0))
     places = (wrapped.posed[triangles[on]] * corners[..., None]).sum(1)
     within = _within(seen.matte, lens.project(places)) & ~_lies_beneath(painted.beneath, lens, places)
-    on, corners, grain = on[within], corners[within], grain[within]
+    on, corners, grain, places = on[within], corners[within], grain[within], places[within]
     colours = (painted.colours[triangles[on]] * corners[..., None]).sum(1)
+    behind = behind_jaw(seen, painted.clean)
+    origin = np.where(skin[on] & (limb[on] <= NECK), sources(behind, view, lens, places), -1)
+    colours = np.where((origin >= 0)[:, None], behind.colours.reshape(-1, 3)[origin], colours)
     colours = (colours * (1 + NOISE * grain)).clip(0, 1).astype(np.float32)
     beside = painted.visible[triangles].any(1) | (painted.near[triangles].any(1) & skin)
     normals, apart, upwards = unit(facing[on]), spacing[on], np.tile(np.array([0, 0, 1], np.float32), (len(on), 1))
@@ -231,7 +243,7 @@ def _hidden(
         colours,
         np.full(len(on), -1, np.intp),
         np.ones(len(on), np.uint8),
-        np.full(len(on), -1, np.intp),
+        origin,
         np.full(len(on), -1, np.intp),
         int((last[on] == 0).sum()),
         int((last[on] < 2).sum()),

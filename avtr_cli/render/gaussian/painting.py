@@ -32,7 +32,7 @@ from avtr_cli.render.gaussian.hair import hair_colour
 from avtr_cli.render.gaussian.hand_colours import hand_colours, like_skin
 from avtr_cli.render.gaussian.sleeves import INSIDE, Sleeves, tell_sleeves
 from avtr_cli.render.gaussian.surface import Surface, View, unit
-from avtr_cli.render.gaussian.wrapping import Wrapped
+from avtr_cli.render.gaussian.wrapping import Wrapped, face_places
 
 SOLID = 0.97  # of the matte: nothing of the background shines through
 RIM = (2, 0.015)  # px, units: how far inside its edge the matte may still be wrong
@@ -42,6 +42,7 @@ RINGS = 4  # of neighbours around what is seen that are no hair
 BACK, MIRRORED, HAIR, OTHER_HAND = 0.93, 0.95, 0.9, 0.96  # how much darker guesses are than what they are taken from
 SPREAD, SMOOTHED, ARMS_SMOOTHED = 250, 25, 4  # steps
 UNLIKE = 0.30  # L1 by which a guess on a limb may differ from the limb
+BELOW_EARS, BEHIND_LOBES = (132, 361), 0.06  # points of the face beside the lobes; m
 SEEN_SKIN = (50, 280, 205, 425, 151, 9, 195)  # points on cheeks, forehead and nose
 LIMB_BONES = tuple(f"{part}{k}" for part in ("upperarm", "lowerarm", "upperleg", "lowerleg") for k in ("01", "02"))
 # Each a colour, and how it follows the skin's brightness: a share of its own, and one of that.
@@ -113,6 +114,7 @@ def paint(
     known = shown | behind | under
     colours = np.where(known[:, None], own_colours * np.where(behind, BACK, 1)[:, None], 0).astype(np.float32)
     scalp = (model.vertex_limb == HEAD) & ~shown & (model.part == SKIN) & (near < 0.5) & (wrapped.from_face > 0.03)
+    scalp &= ~below_ears(model, wrapped.rest)
     hair = hair_colour(clean, solid, seen.face)
     if hair is None:
         hair = np.median(clean[solid & (limb_there == HEAD)], axis=0) if scalp.any() else skin
@@ -150,6 +152,12 @@ def _clean(photo: Picture, matte: Matte, edge: int) -> tuple[Picture, Mask]:
     own = cv2.erode(solid, np.ones((2 * edge + 1, 2 * edge + 1), np.uint8)) > 0
     cleaned: Picture = np.where(own[..., None], photo, photo[nearest[..., 0], nearest[..., 1]])
     return cleaned, ~own
+
+
+def below_ears(model: BodyModel, rest: Floats) -> Mask:
+    """bool (V,): the jaw's corners and its underside, where no hair grows; `rest` (V, 3) stands upright."""
+    lobes = face_places(model, rest)[list(BELOW_EARS)].mean(0)
+    return np.asarray((rest[:, 1] > lobes[1]) & (rest[:, 2] < lobes[2] + BEHIND_LOBES))
 
 
 def _thin_parts(model: BodyModel, view: View) -> tuple[Mask, Mask]:
