@@ -56,6 +56,15 @@ def kept_avatars_of_the_tests(tmp_path_factory: pytest.TempPathFactory) -> None:
     os.environ["AVTR_AVATARS"] = str(tmp_path_factory.getbasetemp() / "avatars")
 
 
+@pytest.fixture(scope="module")
+def compiled_loops() -> None:
+    """Every loop whose module the tests have imported can be called: for those that call one by itself."""
+    from avtr_cli.core.folders import cache_folder
+    from avtr_cli.kernels import compiling
+
+    compiling.load(cache_folder() / "kernels", lambda _: None)
+
+
 @pytest.fixture(scope="session")
 def head_generator() -> LmfmGenerator:
     """The embedded motion model, by its defaults."""

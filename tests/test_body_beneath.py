@@ -6,9 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from avtr_cli.core.folders import cache_folder
 from avtr_cli.core.rotation import turn_matrix
-from avtr_cli.kernels import compiling
 from avtr_cli.perception.body import SeenBody
 from avtr_cli.perception.pose import Pose
 from avtr_cli.render.gaussian.beneath import beneath_arms
@@ -19,13 +17,10 @@ from avtr_cli.render.gaussian.sleeves import Sleeves
 from avtr_cli.render.gaussian.surface import Surface, View
 from avtr_cli.render.gaussian.wrapping import face_places, wrap
 
+pytestmark = pytest.mark.usefixtures("compiled_loops")
+
 HEIGHT, WIDTH, UNIT = 120, 90, 60.0
 BELTS = np.array([[0.7, 0.2, 0.2], [0.2, 0.3, 0.6]])
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _compiled():
-    compiling.load(cache_folder() / "kernels", lambda _: None)
 
 
 def triangle_of(limb: int, on_hand: bool = False) -> int:

@@ -10,9 +10,8 @@ import pytest
 import torch
 
 from avtr_cli.core.config import RenderConfig
-from avtr_cli.core.folders import cache_folder
 from avtr_cli.core.motion_space import FULL
-from avtr_cli.kernels import compiling, lighting
+from avtr_cli.kernels import lighting
 from avtr_cli.perception.portrait import find_portrait
 from avtr_cli.render.gaussian.avatar import BodyAvatar, Scratch, pose
 from avtr_cli.render.gaussian.body_model import LEFT_ARM, TRUNK, shipped_body
@@ -24,12 +23,9 @@ from avtr_cli.render.gaussian.renderer import BodyRenderer
 from avtr_cli.render.gaussian.sleeves import Sleeves, seen_on_arm
 from avtr_cli.render.gaussian.surface import View
 
+pytestmark = pytest.mark.usefixtures("compiled_loops")
+
 SKIN = np.array([0.85, 0.65, 0.55])
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _compiled():
-    compiling.load(cache_folder() / "kernels", lambda _: None)
 
 
 @pytest.fixture(scope="module")

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import logging
-
 import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from avtr_cli.core.folders import cache_folder
 from avtr_cli.core.rotation import matrix_of
 from avtr_cli.core.shipped import asset
 from avtr_cli.kernels import skinning, triangles
-from avtr_cli.kernels.compiling import load
 from avtr_cli.render.gaussian.body_model import (
     COMPONENTS,
     LEFT_ARM,
@@ -27,15 +23,12 @@ from avtr_cli.render.gaussian.body_model import (
 )
 from tests import sources
 
+pytestmark = pytest.mark.usefixtures("compiled_loops")
+
 
 @pytest.fixture(scope="module")
 def body() -> BodyModel:
     return shipped_body()
-
-
-@pytest.fixture(scope="module", autouse=True)
-def loops() -> None:
-    load(cache_folder() / "kernels", logging.getLogger(__name__).info)
 
 
 def turned_at(body: BodyModel, **bones: tuple[float, float, float]) -> torch.Tensor:

@@ -17,6 +17,8 @@ from avtr_cli.render.gaussian.lifting import samples
 from avtr_cli.render.gaussian.plain import FROM_EDGE, Fours, plain_fours
 from avtr_cli.render.gaussian.surface import Surface
 
+pytestmark = pytest.mark.usefixtures("compiled_loops")
+
 FAR = 2.0  # m to a wall of two triangles
 
 

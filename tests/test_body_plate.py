@@ -8,15 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from avtr_cli.core.folders import cache_folder
-from avtr_cli.kernels import compiling
 from avtr_cli.render.completion import complete as complete_from
 from avtr_cli.render.gaussian.plate import FAR, behind_person
 
-
-@pytest.fixture(scope="module", autouse=True)
-def _compiled():
-    compiling.load(cache_folder() / "kernels", lambda _: None)
+pytestmark = pytest.mark.usefixtures("compiled_loops")
 
 
 def complete(picture: np.ndarray, hole: np.ndarray) -> np.ndarray:

@@ -34,6 +34,8 @@ from avtr_cli.render.mesh.renderer import MeshRenderer
 from avtr_cli.streaming.engine import Engine
 from avtr_cli.streaming.kept_avatars import KeptAvatars, Made
 
+pytestmark = pytest.mark.usefixtures("compiled_loops")
+
 CPU = torch.device("cpu")
 SIZE = 160  # px
 SETTINGS = (f"render.size={SIZE}", "runtime.device=cpu")

@@ -5,21 +5,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from avtr_cli.core.folders import cache_folder
-from avtr_cli.kernels import compiling
 from avtr_cli.perception.plain_wall import worn_before
 from avtr_cli.render.gaussian.plate import behind_person
 from avtr_cli.render.gaussian.wall_colours import of_the_wall
+
+pytestmark = pytest.mark.usefixtures("compiled_loops")
 
 HEIGHT, WIDTH, UNIT = 160, 140, 100.0
 WALL, COAT, RIBBON = np.array([230, 230, 228]), np.array([30, 30, 60]), np.array([150, 150, 165])
 BODY, ARM, END = np.s_[20:160, 30:70], np.s_[40:110, 70:84], np.s_[96:112, 84:100]
 FOREARM = [np.array([[77.0, 70.0], [77.0, 105.0]])]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _compiled():
-    compiling.load(cache_folder() / "kernels", lambda _: None)
 
 
 def somebody(wall: np.ndarray = WALL) -> tuple[np.ndarray, np.ndarray]:
