@@ -40,7 +40,7 @@ def tint(
 ) -> None:  # fmt: skip
     """`colours` (m, 3) of the Gaussians `which` (n,): their `own`, and what of `changed` (3, h w), of 255, is `at` them.
 
-    They stay between `own` and what is `drawn` (H, W, 3) there, whose box begins at (`left`, `top`) and has `width`, or
+    They stay between `own` and what `drawn` (H, W, 3) has there (its box begins at `left`, `top` and has `width`), or
     `beyond` (0 .. 1) these at most: own colours are not the photo's where splats overlap, and what comes on top of them
     would glitter where a turned head parts them.
     """
