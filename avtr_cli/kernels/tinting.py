@@ -38,7 +38,7 @@ def tint(
     which: Integers, at: Integers, changed: Floats, drawn: Bytes, left: int, top: int, width: int, beyond: float,
     own: Floats, colours: Floats,
 ) -> None:  # fmt: skip
-    """`colours` (m, 3) of the Gaussians `which` (n,): their `own`, and what of `changed` (3, h w), of 255, is `at` them.
+    """`colours` (m, 3) of the Gaussians `which` (n,): their `own`, and what of `changed` (3, h w), of 255, is there.
 
     They stay between `own` and what `drawn` (H, W, 3) has there (its box begins at `left`, `top` and has `width`), or
     `beyond` (0 .. 1) these at most: own colours are not the photo's where splats overlap, and what comes on top of them
