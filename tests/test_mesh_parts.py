@@ -138,6 +138,19 @@ def test_pursed_lips_are_narrow_and_full_and_the_more_so_the_wider_and_thinner_t
     assert pursed(thin)[2] > lower + 0.2
 
 
+def test_the_corners_of_pursed_lips_are_folded_in_so_that_their_red_fills_what_is_seen():
+    head = template().points
+    pursed = head + shape_deltas(head)[UPPER, SHAPES.index("mouthPucker")]
+    corners, red = list(MOUTH_CORNERS), [40, 270]  # two thirds of the way out
+
+    def share(of: Points) -> float:
+        return float(np.ptp(of[red, 0]) / np.ptp(of[corners, 0]))
+
+    assert share(pursed) > share(head) + 0.08
+    across = pursed[list(OUTER_UPPER_LIP), 0]
+    assert (np.diff(across) > 0).all() or (np.diff(across) < 0).all()  # nothing is turned inside out
+
+
 def test_what_stays_open_of_pursed_lips_is_a_hole_in_the_middle():
     head = template().points.copy()
     upper, lower = list(INNER_UPPER_LIP[1:-1]), list(INNER_LOWER_LIP[1:-1])

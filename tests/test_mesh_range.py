@@ -9,6 +9,8 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from avtr_cli.core.motion_space import SEAL_JAW
 from avtr_cli.evaluation.mesh.studio import Studio, command
@@ -212,6 +214,14 @@ def test_the_hole_of_pursed_lips_is_dark(studio: Studio):
     assert light[0] > light[1] + 10
     assert light[1] > light[2] + 5
     assert light[2] < 0.75 * light[0]
+
+
+@given(light=st.floats(0, 1), warmth=st.floats(0, 1))
+def test_shade_on_teeth_is_as_red_as_the_flesh_around_them_and_grey_where_the_photo_is(light: float, warmth: float):
+    red, green, blue = interior._warm(torch.full((1, 1), light), warmth).flatten().tolist()
+    assert red >= green >= blue >= 0
+    assert interior._warm(torch.full((1, 1), light), 0.0).flatten().tolist() == pytest.approx([light] * 3)
+    assert interior._warm(torch.ones(1, 1), warmth).flatten().tolist() == pytest.approx([1.0] * 3)
 
 
 def test_a_jaw_that_hangs_open_in_the_photo_brings_the_teeth_together_before_the_lips_meet(studio: Studio):

@@ -167,20 +167,33 @@ def _over(colour: Doubles, red: Number, green: Number, blue: Number, light: Numb
     colour[2] += (blue * light - colour[2]) * share
 
 
+@helper
+def _over_teeth(
+    colour: Doubles, red: Number, green: Number, blue: Number, light: Number, hue: Doubles, share: Number
+) -> None:
+    """The same for teeth, whose shade has a `hue` (3,)."""
+    dark = max(1.0 - light, 0.0)
+    colour[0] += (red * light * (1.0 + hue[0] * dark) - colour[0]) * share
+    colour[1] += (green * light * (1.0 + hue[1] * dark) - colour[1]) * share
+    colour[2] += (blue * light * (1.0 + hue[2] * dark) - colour[2]) * share
+
+
 @kernel(
     "void(f4[:,:,::1], f4[:,::1], f4[:,::1], i8, i8, i8, i8, i8, u1[:,:,::1], u1[:,:,::1], u1[:,:,::1], f8[::1], "
-    "f8[::1], f8[::1])"
+    "f8[::1], f8[::1], f8[::1])"
 )
 def inside(
     drawn: Floats, gap: Floats, light: Floats, left: int, top: int, from_column: int, from_row: int, fall: int,
-    tongue: Bytes, lower: Bytes, upper: Bytes, cavity: Doubles, places: Doubles, looks: Doubles,
+    tongue: Bytes, lower: Bytes, upper: Bytes, cavity: Doubles, hue: Doubles, places: Doubles,
+    looks: Doubles,
 ) -> None:  # fmt: skip
     """Adds what is seen through the `gap` (h, w) to `drawn` (5, h, w), in a part from `from_column`, `from_row` on.
 
-    That part is as large as `light`, from `fall` px above which light falls in. `places` (10,): the 2 x 2 matrix from
-    stage pixels to EO, where the skull's plane and the jaw's begin (x, y each), half a mouth's width, canvas pixels
-    per EO. `looks` (11,): top and stretch of the tongue, its light, how far it is raised, edge and light of the
-    lower teeth, edge of the upper ones, their light in the dark, by what comes in, and least; how it is rounded.
+    That part is as large as `light`, from `fall` px above which light falls in. `hue` (3,) is that of shade on teeth.
+    `places` (10,): the 2 x 2 matrix from stage pixels to EO, where the skull's plane and the jaw's begin (x, y each),
+    half a mouth's width, canvas pixels per EO. `looks` (11,): top and stretch of the tongue, its light, how far it is
+    raised, edge and light of the lower teeth, edge of the upper ones, their light in the dark, by what comes in, and
+    least; how it is rounded.
     """
     colour = np.empty(3)
     half = upper.shape[0] / 2 - 0.5
@@ -207,14 +220,14 @@ def inside(
             covers = alpha * _OF_ALL
             _over(colour, red, green, blue, looks[2], covers)
             red, green, blue, alpha = read_four(lower, jaw_u * per_eo + half, (jaw_v - looks[4]) * per_eo + half)
-            _over(colour, red, green, blue, looks[5], alpha * _OF_ALL * (1.0 - raised * covers))
+            _over_teeth(colour, red, green, blue, looks[5], hue, alpha * _OF_ALL * (1.0 - raised * covers))
             fallen = SHADED + LIT * (light[i - fall, j] if i >= fall else 0.0)
             colour[0] *= fallen
             colour[1] *= fallen
             colour[2] *= fallen
             red, green, blue, alpha = read_four(upper, skull_u * per_eo + half, (skull_v - looks[6]) * per_eo + half)
             lit = min(max(looks[7] + looks[8] * light[i, j] - looks[10], looks[9]), 1.0)
-            _over(colour, red, green, blue, lit, alpha * _OF_ALL)
+            _over_teeth(colour, red, green, blue, lit, hue, alpha * _OF_ALL)
             for channel in range(3):
                 drawn[channel, from_row + i, from_column + j] += F(colour[channel] * opens)
 

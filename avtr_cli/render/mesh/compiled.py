@@ -23,7 +23,7 @@ from avtr_cli.render.mesh import mouth as mouth_parts
 from avtr_cli.render.mesh.contact import blood_shares
 from avtr_cli.render.mesh.controls import Controls
 from avtr_cli.render.mesh.eyes import how_closed, how_drawn, how_unfolded
-from avtr_cli.render.mesh.interior import LEAST_LIT, Look, look, shade_reach
+from avtr_cli.render.mesh.interior import LEAST_LIT, SHADE_HUE, Look, look, shade_reach
 from avtr_cli.render.mesh.inverse import FOLDS_BEGIN, lips_in_frame
 from avtr_cli.render.mesh.loop_tables import MOUTH_POINTS, PointTables, Tables
 from avtr_cli.render.mesh.rectangle import Rectangle
@@ -215,6 +215,7 @@ class Loops:
             mouth.inside(
                 drawn, gap, light, region.x, region.y, left, top, fall, interior.tongue, interior.lower_teeth,
                 interior.upper_teeth, interior.cavity.numpy().ravel().astype(np.float64),
+                interior.warmth * np.array(SHADE_HUE),
                 np.array([*shown.to_plane.ravel(), *shown.skull, *shown.jaw, interior.half_width, interior.per_eo]),
                 _looks(shown),
             )  # fmt: skip

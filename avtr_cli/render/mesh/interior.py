@@ -53,7 +53,7 @@ BITES = 0.6  # of the way on which the lips of a photo with parted ones meet: th
 LOWERED = [SHAPES.index("mouthLowerDownLeft"), SHAPES.index("mouthLowerDownRight")]
 STRETCHED = [SHAPES.index("mouthStretchLeft"), SHAPES.index("mouthStretchRight")]
 PUCKER = SHAPES.index("mouthPucker")
-PURSED = (0.15, 0.5)  # the pucker from which, and at which in full, lips are pursed
+PURSED = (0.12, 0.38)  # the pucker from which, and at which in full, lips are pursed
 ROUNDING = [SHAPES.index("mouthFunnel"), SHAPES.index("mouthPucker")]
 
 
@@ -70,6 +70,7 @@ class Interior:
     lower_bite: float
     upper_lip: float  # below the canvas's middle: the inner edges of the resting lips
     lower_lip: float
+    warmth: float  # 0 .. 1: how far shade on teeth is redder than light; 0 in photos without colour
     centre: Vector  # (3,) middle of the mouth in the head's frame
     half_width: float
     per_eo: float  # canvas px per EO
@@ -112,6 +113,7 @@ def prepare_interior(stage: Stage, geometry: Geometry, sampler: Sampler, fine: S
         lower_bite=(rows.lower_bite - teeth.CANVAS / 2) / per_eo,
         upper_lip=float(lips[0, 1] - centre[1]),
         lower_lip=float(lips[1, 1] - centre[1]),
+        warmth=redness,
         centre=centre,
         half_width=half_width,
         per_eo=per_eo,
@@ -139,6 +141,7 @@ class Look:
 
 
 LEAST_LIT = 0.08  # of upper teeth, whatever shades them
+SHADE_HUE = (0.4, -0.15, -0.3)  # red, green, blue: teeth in shade are lit by flesh, and look like tin without it
 
 
 def look(interior: Interior, geometry: Geometry, controls: Controls) -> Look:
@@ -213,11 +216,18 @@ def draw_interior(
     covers = flesh[3:] / 255
     inside = torch.lerp(inside, flesh[:3] * shown.tongue_light, covers)
     lower = _read(interior, sampler, interior.lower_teeth, jaw_u, jaw_v - shown.lower_edge)
-    inside = torch.lerp(inside, lower[:3] * shown.lower_light, lower[3:] * ((1 - shown.raised * covers) / 255))
+    light_of_lower = _warm(torch.full_like(gap, shown.lower_light), interior.warmth)
+    inside = torch.lerp(inside, lower[:3] * light_of_lower, lower[3:] * ((1 - shown.raised * covers) / 255))
     inside *= 0.28 + 0.72 * fallen
     upper = _read(interior, sampler, interior.upper_teeth, skull_u, skull_v - shown.upper_edge)
     lit = (shown.upper_dark + shown.upper_lit * light - shown.shaded).clamp(LEAST_LIT, 1)
-    return torch.lerp(inside, upper[:3] * lit, upper[3:] / 255)
+    return torch.lerp(inside, upper[:3] * _warm(lit, interior.warmth), upper[3:] / 255)
+
+
+def _warm(light: Tensor, warmth: float) -> Tensor:
+    """Light (h, w) on teeth, by channel, (3, h, w): the less there is, the redder."""
+    hue = light.new_tensor(SHADE_HUE)[:, None, None] * warmth
+    return light * (1 + hue * (1 - light).clamp(min=0))
 
 
 def _bared(controls: Controls) -> float:

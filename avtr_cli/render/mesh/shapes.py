@@ -44,6 +44,10 @@ LAYERS = UPPER, LOWER = 0, 1
 RAISE = 1.22  # times the travel of the brows that ARKit's own head has: people raise them by up to a tenth of an EO
 ROUND_WIDTH = 0.32  # EO between the corners of pursed lips
 ROUNDED_BY = (0.34, 0.45)  # share of a mouth's width that pursing takes, at least and at most
+FOLDED_FROM, SEEN_WITHIN = (
+    0.72,
+    0.91,
+)  # of half the mouth's width: from where on pursing folds it in, and where it is then
 MEET_BESIDE = (0.15, 0.6)  # of half the mouth's width: where lips stay apart, and from where on they meet
 LIPS = (0.068, 0.10)  # EO: how thick the upper and the lower lip are on most faces
 LIPS_EVERT = (0.015, 0.085)  # EO off the lip line: what stays, and what is turned out in full, as lips are pursed
@@ -215,7 +219,8 @@ def _jaw(author: _Author) -> None:
 def _rounding(author: _Author) -> None:
     my, head = author.mouth_y, author.head
     # An elliptic opening, and the whole mouth narrowed alike: a parabola, or less at the corners, makes a diamond.
-    bow = np.clip(1 - np.clip(np.abs(author.x) / author.mouth_half, 0, 1.3) ** 2, 0, 1) ** 0.6
+    share = np.abs(author.x) / author.mouth_half
+    bow = np.clip(1 - np.clip(share, 0, 1.3) ** 2, 0, 1) ** 0.6
     level = 1 - smoothstep(np.abs(author.x), 0.9 * author.mouth_half, 2.9 * author.mouth_half)
     off = np.abs(author.y - my)
     everted = smoothstep(off, *LIPS_EVERT) * np.exp(-0.5 * (np.clip(off - 0.10, 0, None) / 0.07) ** 2)
@@ -224,17 +229,20 @@ def _rounding(author: _Author) -> None:
     wide = float(np.ptp(head[list(MOUTH_CORNERS), 0]))
     narrower = float(np.clip(1 - ROUND_WIDTH / wide, *ROUNDED_BY)) * wide / (2 * author.mouth_half)
     # What is left open of a pursed mouth is a hole in its middle: beside it the lips meet.
-    beside = smoothstep(np.abs(author.x) / author.mouth_half, *MEET_BESIDE) * level * author.window(0, my, 9, 0.10)
+    beside = smoothstep(share, *MEET_BESIDE) * level * author.window(0, my, 9, 0.10)
+    # Its corners are folded in and hardly seen, else their shadows stand beside it as whiskers.
+    seen = np.interp(share, (0, FOLDED_FROM, 1), (0, SEEN_WITHIN, 1)) + np.clip(share - 1, 0, None)
+    inwards = -np.sign(author.x) * author.mouth_half * (share - (1 - narrower) * seen) * level
     thin = [float(np.clip(usual - own, -0.02, 0.03)) for usual, own in zip(LIPS, lip_thickness(head), strict=True)]
-    for shape, share, apart, meet, forward, thick in (
+    for shape, of_it, apart, meet, forward, thick in (
         ("mouthPucker", 1.0, 0.0, 0.020, -0.10, (0.040, 0.034)),
         ("mouthFunnel", 0.55, 0.050, 0.0, -0.09, (0.020, 0.017)),
     ):
-        author.along(shape, 0, -share * narrower * author.x * level * author.window(0, my, 9, 0.22))
+        author.along(shape, 0, of_it * inwards * author.window(0, my, 9, 0.22))
         author.along(shape, 2, forward * author.window(0, my, 0.36, 0.20))
         parting = apart * bow * author.window(0, my, 0.4, 0.16) - meet * beside
         for layer, upwards in ((UPPER, -1), (LOWER, 1)):
-            fuller = thick[layer] + share * THIN_LIPS_FILL * thin[layer]
+            fuller = thick[layer] + of_it * THIN_LIPS_FILL * thin[layer]
             author.along(shape, 1, upwards * (parting + fuller * everted), (layer,))
 
 
