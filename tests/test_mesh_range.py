@@ -216,6 +216,14 @@ def test_the_hole_of_pursed_lips_is_dark(studio: Studio):
     assert light[2] < 0.75 * light[0]
 
 
+def test_an_open_mouth_that_is_round_is_a_dark_hole(studio: Studio):
+    opened = {"jawOpen": 0.4}
+    spread, half, round_ = (light_in_the_mouth(studio, 0.4, **opened, mouthFunnel=by) for by in (0.0, 0.4, 0.8))
+    assert spread > half + 3
+    assert half > round_ + 3
+    assert round_ < 0.75 * spread
+
+
 @given(light=st.floats(0, 1), warmth=st.floats(0, 1))
 def test_shade_on_teeth_is_as_red_as_the_flesh_around_them_and_grey_where_the_photo_is(light: float, warmth: float):
     red, green, blue = interior._warm(torch.full((1, 1), light), warmth).flatten().tolist()

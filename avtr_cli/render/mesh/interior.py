@@ -39,6 +39,7 @@ BARED, STRETCH_BARES = 0.5, 0.5
 # Pursed lips come down before the upper teeth and up before the lower ones, and shade what is left of both.
 COVERED_UPPER, COVERED_LOWER = 0.06, 0.05
 SHADED_UPPER, SHADED_LOWER = 0.35, 0.6
+SHADED_TONGUE = 0.5  # by rounded lips, however far they are apart: an O is a dark hole
 BARED_LIT, UPPER_BARED_LIT = 0.35, 0.2  # more light falls on lower and upper teeth that no lip stands before
 SHADE_REACH = 0.035
 FROM_ABOVE = 0.022  # how much lower than the gap its light falls into the mouth
@@ -173,7 +174,7 @@ def look(interior: Interior, geometry: Geometry, controls: Controls) -> Look:
         jaw=_start(interior, geometry, controls, np.array([0, drop, 0.25 * drop]), back),
         tongue_top=interior.lower_lip - TONGUE_TOP - deep - TONGUE_LIFT * raised,
         tongue_stretch=tongue.TIP / height,
-        tongue_light=0.55 + 0.45 * seen + TIP_BRIGHTER * raised,
+        tongue_light=(0.55 + 0.45 * seen + TIP_BRIGHTER * raised) * (1 - SHADED_TONGUE * rounded),
         raised=raised,
         lower_edge=lower_edge,
         # Beside the photo's own they have its light already.
@@ -291,7 +292,7 @@ def _red(colour: Colour) -> float:
 
 def _flesh(colour: Colour, skin: Colour, redness: float) -> Colour:
     """`colour` (..., 3) under the light of a photo in which cheeks look like `skin`; in their tone at redness 0."""
-    lit = colour * (0.4 + 0.6 * teeth.light_cast(skin))
+    lit = colour * (0.3 + 0.7 * teeth.light_cast(skin))
     toned = (lit @ LUMA)[..., None] * skin / max(float(skin @ LUMA), 1.0)
     return np.asarray(toned + (lit - toned) * redness)
 
