@@ -22,6 +22,7 @@ from avtr_cli.render.gaussian.surface import View
 
 FROM = 0.45  # of `Sleeves.along`: nearer to the shoulder the photo's own arm stays
 TORN = 0.003  # share that an arm has in what lies between it and the body, from which that goes when the arm leaves
+OF_HEAD = 0.02  # share that the head has in hair: it stays, however near the arm hangs
 FRINGE = 3.5  # px beside an arm whose pixels fade too: they would hang in the air as threads
 SOLID, THIN, NEXT, NEAR = (
     0.3,
@@ -59,7 +60,9 @@ def leaving(model: BodyModel, view: View, painted: Painted, loose: Loose, riding
     torn = (ours[loose.carried_by] & (loose.shares > TORN)).any(1) & between[loose.origin]
     of_loose = ours[carrier] & (lower[carrier] | beside | odd | stray[loose.origin])
     loose_beside = torn | (~ours[carrier] & (nearer | zone[loose.origin]))
-    loose_beside |= ~ours[carrier] & _alone(model, view, painted, loose, limb, of_loose | loose_beside)
+    hair = ((loose.carried_by == model.bone("head")) & (loose.shares > OF_HEAD)).any(1)
+    of_loose, loose_beside = of_loose & ~hair, loose_beside & ~hair
+    loose_beside |= ~ours[carrier] & ~hair & _alone(model, view, painted, loose, limb, of_loose | loose_beside)
     first = model.triangles[riding.on, 0]
     on_arm, seen = model.vertex_limb[first] == limb, riding.origin >= 0
     sure = surely_of_arm(model, view, sleeves, painted.clean, limb).reshape(-1)[riding.origin]
