@@ -18,13 +18,14 @@ from avtr_cli.render.gaussian.driving import Moves, Rest, posed, rest_of
 from avtr_cli.render.gaussian.fingers import fingers_of
 from avtr_cli.render.gaussian.fitting import BodyFit, Lens
 from avtr_cli.render.gaussian.gaussians import Gaussians
+from avtr_cli.render.gaussian.hair import on_shoulders
 from avtr_cli.render.gaussian.lifting import LEAST_MATTE, Riding, ride
 from avtr_cli.render.gaussian.limbs import SIDES, limb_of
 from avtr_cli.render.gaussian.lips import between_lips
-from avtr_cli.render.gaussian.loose import DARKER, Loose, loosen
+from avtr_cli.render.gaussian.loose import DARKER, HANGS, Loose, loosen
 from avtr_cli.render.gaussian.painting import SOLID, paint
 from avtr_cli.render.gaussian.splatting import Splatter
-from avtr_cli.render.gaussian.surface import Surface, bone_maps
+from avtr_cli.render.gaussian.surface import Surface, View, bone_maps
 from avtr_cli.render.gaussian.swap import Swap, shade, swap_hands
 from avtr_cli.render.gaussian.wrapping import wrap
 
@@ -134,7 +135,9 @@ def make_avatar(
     turned, placed = posed(model, wrapped.heads, fit.turns, fit.shift)
     arms = measure_arms(model, wrapped, turned, placed, seen, fit.lens, view)
     riding = ride(model, surface, wrapped, seen, painted, fit.lens, view, lips.pixels)
-    loose = loosen(model, wrapped, maps, seen, painted, fit.lens, view, lips, LEAST_MATTE)
+    ends = on_shoulders(model, view, painted.clean, seen.matte > HANGS, seen.face)
+    beside = View(np.where(ends, -1, view.which), view.weights, view.depth)
+    loose = loosen(model, wrapped, maps, seen, painted, fit.lens, beside, lips, LEAST_MATTE)
     avatar = BodyAvatar(
         fit=fit,
         heads=wrapped.heads,

@@ -20,7 +20,7 @@ from avtr_cli.render.gaussian.surface import View
 JUMP = 0.012  # m from one pixel to the next: more is an edge
 WIDE, LEAST_WIDE = 0.03, 3  # of the face's height, px: how far inside its edge a pixel may be no skin's
 WITHIN = 3  # times as far within the face's outline there are other edges: nostrils
-BELOW_EYES = 0.12  # of the face's height: above, the edge is hair's or glasses'; from twice that on it is the face's
+BELOW_EYES = 0.25  # of the face's height: above, the edge is hair's or glasses'; from twice that on it is the face's
 SOFT, LEAST = 0.8, 1e-4  # of the width, by which the colours inside are blurred; how much of them must be near
 UNLIKE = (0.15, 0.45)  # L1 from the colours inside up to which a pixel is skin, and from which it is not
 FADES = 2.0  # the inner half of the width goes over into the photo's own colours
