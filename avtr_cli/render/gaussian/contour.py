@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 
 from avtr_cli.core.arrays import Doubles, Floats, Indices, Picture
@@ -17,12 +18,13 @@ from avtr_cli.render.gaussian.loose import Loose
 from avtr_cli.render.gaussian.slivers import Slivers
 from avtr_cli.render.gaussian.surface import Surface, unit
 
+FRINGE = 4  # px from a sliver within which what lies beside the head is of the face's edge too, and no hair's
 OPENED = (0.02, 0.12)  # by which the cosine to the view has grown where a sliver begins to be opened, and is
 
 
 @dataclass(frozen=True)
 class Contour:
-    """n Gaussians on slivers of the face, and beside the head.
+    """n Gaussians on slivers of the face, and just beside them.
 
     which    intp (n,): loose ones first, then those that ride
     normals  float64 (n, 3): of their skin in the photo's pose; away from the face where there is none
@@ -46,11 +48,11 @@ class Contour:
 def contour_of(
     model: BodyModel, surface: Surface, posed: Floats, found: Slivers, inner: Picture, loose: Loose, riding: Riding
 ) -> Contour:
-    """Of an avatar's Gaussians, `loose` beside the head among them, where `inner` (H, W, 3) is seen from aside."""
+    """Of an avatar's Gaussians, those beside slivers among them, of which `inner` (H, W, 3) is seen from aside."""
     width = inner.shape[1]
-    beside = np.flatnonzero(
-        (loose.carried_by[:, 0] == model.bone("head")) & (loose.pixels >= 0) & ~found.face.reshape(-1)[loose.origin]
-    )
+    near = cv2.dilate(found.which.astype(np.uint8), np.ones((2 * FRINGE + 1, 2 * FRINGE + 1), np.uint8)) > 0
+    fringe = (near & ~found.face).reshape(-1)[loose.origin] & (loose.carried_by[:, 0] == model.bone("head"))
+    beside = np.flatnonzero(fringe & (loose.pixels >= 0))
     ride = np.flatnonzero((riding.origin >= 0) & found.which.reshape(-1)[riding.origin])
     towards = unit(posed[model.vertex_limb == HEAD].mean(0)[None])[0].astype(np.float64)
     normals = unit(surface.facing(posed)[riding.on[ride]]).astype(np.float64)
