@@ -40,7 +40,7 @@ class Contour:
     def opened(self, turn: Doubles) -> Floats:
         """How far each is open, (n, 1) in 0 .. 1, for a head turned by `turn` (3, 3) before the camera."""
         change = self.towards - turn.T @ self.towards
-        grown = self.normals @ change
+        grown = (self.normals * change).sum(1)  # to the bit on any number of threads
         share = ((grown - OPENED[0]) / (OPENED[1] - OPENED[0])).clip(0, 1)
         return np.asarray((share * share * (3 - 2 * share))[:, None], np.float32)
 
