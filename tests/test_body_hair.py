@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from avtr_cli.render.gaussian.body_model import HEAD, TRUNK, shipped_body
-from avtr_cli.render.gaussian.hair import follows_head
+from avtr_cli.render.gaussian.hair import ENDS, follows_head, on_shoulders
 from avtr_cli.render.gaussian.surface import View
 
 HEIGHT, WIDTH = 120, 90
@@ -68,3 +68,25 @@ def test_who_shows_no_hair_has_none():
     clean, solid = picture()
     solid[:28] = False
     assert (follows_head(shipped_body(), view(), clean, solid, face()) == -1).all()
+
+
+def ends(cloth: np.ndarray) -> np.ndarray:
+    """What of hair that hangs to row 70 before the trunk, in columns 28 to 36, is the hair's above it."""
+    clean, solid = picture()
+    clean[64:, 25:65] = cloth
+    clean[64:70, 28:36] = HAIR
+    solid[64:] = True
+    return on_shoulders(shipped_body(), view(), clean, solid, face())
+
+
+def test_the_ends_of_hair_on_a_shoulder_are_the_hairs_too():
+    found = ends(np.array([0.9, 0.9, 0.9]))
+    reach = int(ENDS * (CHIN - TOP))
+    assert found[64 : 64 + reach, 28:36].all()
+    assert not found[:64].any()
+    assert not found[70:].any()
+    assert not found[:, 40:].any()
+
+
+def test_what_is_as_dark_as_hair_on_dark_cloth_is_cloth():
+    assert not ends(HAIR + 0.12).any()

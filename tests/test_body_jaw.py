@@ -101,7 +101,7 @@ def test_skin_goes_on_behind_a_jaw_from_well_inside_its_edge_and_no_deeper_than_
     assert sources(behind, view, lens, np.stack([near, far])).tolist() == [behind.source[y, x], -1]
 
 
-def test_no_hair_grows_below_the_lobes_of_ears():
+def test_no_hair_grows_below_the_lobes_of_ears_or_on_cheeks():
     model = shipped_body()
     bare = below_ears(model, model.mean)
     head = (model.vertex_limb == HEAD) & (model.part == SKIN)
@@ -109,5 +109,7 @@ def test_no_hair_grows_below_the_lobes_of_ears():
     chin, forehead = face[CHIN], face[FOREHEAD]
     assert bare[np.argmin(np.linalg.norm(model.mean - chin, axis=1))]
     assert not bare[head & (model.mean[:, 1] < forehead[1])].any()
+    cheek = face[[117, 346]]  # below the eyes, before the ears
+    assert bare[[np.argmin(np.linalg.norm(model.mean - place, axis=1)) for place in cheek]].all()
     nape = head & (model.mean[:, 2] > model.mean[head, 2].max() - 0.06)
     assert not bare[nape].any()

@@ -13,11 +13,13 @@ from avtr_cli.core.config import RenderConfig
 from avtr_cli.core.motion_space import FULL
 from avtr_cli.kernels import lighting
 from avtr_cli.perception.portrait import find_portrait
+from avtr_cli.render.gaussian import swap
 from avtr_cli.render.gaussian.avatar import BodyAvatar, Scratch, pose
 from avtr_cli.render.gaussian.body_model import LEFT_ARM, TRUNK, shipped_body
 from avtr_cli.render.gaussian.driving import ARMS, read_moves
 from avtr_cli.render.gaussian.fingers import fingers_of
 from avtr_cli.render.gaussian.hand_relief import Relief, relief_of, warmth_of
+from avtr_cli.render.gaussian.leaving import leaving
 from avtr_cli.render.gaussian.limbs import LEAVES, PER_SIDE, UNCOVERS, left_photo
 from avtr_cli.render.gaussian.renderer import BodyRenderer
 from avtr_cli.render.gaussian.sleeves import Sleeves, seen_on_arm
@@ -66,6 +68,31 @@ def test_what_has_gone_with_one_arm_comes_not_back_with_the_other_at_rest(avatar
         assert not found[hand.going].any()
         assert (found[hand.coming] > 0.5).all()
     np.testing.assert_array_equal(opacities(avatar, scratch, 0, 0), rest)
+
+
+def test_hair_beside_an_arm_stays_as_it_leaves(photo, monkeypatch):
+    asked = []
+
+    def listening(*arguments):
+        asked.append(arguments)
+        return leaving(*arguments)
+
+    monkeypatch.setattr(swap, "leaving", listening)
+    config = RenderConfig(renderer="body", view="photo", size=192)
+    BodyRenderer(config, torch.device("cpu")).prepare(find_portrait(photo))
+    model, view, painted, loose, riding, number = asked[0]
+    gone = leaving(model, view, painted, loose, riding, number)
+    beside = gone.going[gone.going < len(loose.rest)]
+    assert len(beside) > 20
+    hair = beside[::2]
+    carried_by, shares = loose.carried_by.copy(), loose.shares.copy()
+    carried_by[hair], shares[hair] = model.bone("spine01"), 0
+    assert np.isin(
+        hair, leaving(model, view, painted, replace(loose, carried_by=carried_by, shares=shares), riding, number).going
+    ).any()
+    carried_by[hair, -1], shares[hair, -1] = model.bone("head"), 0.1
+    kept = leaving(model, view, painted, replace(loose, carried_by=carried_by, shares=shares), riding, number)
+    assert not np.isin(hair, np.concatenate([kept.fading, kept.going])).any()
 
 
 def test_at_rest_the_body_beneath_an_arm_waits(avatar):

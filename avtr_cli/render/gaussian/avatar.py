@@ -13,17 +13,19 @@ from avtr_cli.kernels import skinning
 from avtr_cli.perception.body import ANKLES, SeenBody
 from avtr_cli.render.gaussian.arms import Measured, measure_arms
 from avtr_cli.render.gaussian.body_model import BodyModel, shipped_body
+from avtr_cli.render.gaussian.contour import Contour, contour_of
 from avtr_cli.render.gaussian.driving import Moves, Rest, posed, rest_of
 from avtr_cli.render.gaussian.fingers import fingers_of
 from avtr_cli.render.gaussian.fitting import BodyFit, Lens
 from avtr_cli.render.gaussian.gaussians import Gaussians
+from avtr_cli.render.gaussian.hair import on_shoulders
 from avtr_cli.render.gaussian.lifting import LEAST_MATTE, Riding, ride
 from avtr_cli.render.gaussian.limbs import SIDES, limb_of
 from avtr_cli.render.gaussian.lips import between_lips
-from avtr_cli.render.gaussian.loose import DARKER, Loose, loosen
+from avtr_cli.render.gaussian.loose import DARKER, HANGS, Loose, loosen
 from avtr_cli.render.gaussian.painting import SOLID, paint
 from avtr_cli.render.gaussian.splatting import Splatter
-from avtr_cli.render.gaussian.surface import Surface, bone_maps
+from avtr_cli.render.gaussian.surface import Surface, View, bone_maps
 from avtr_cli.render.gaussian.swap import Swap, shade, swap_hands
 from avtr_cli.render.gaussian.wrapping import wrap
 
@@ -42,6 +44,7 @@ class BodyAvatar:
     arms              float64 (2, 34): what motion knows of them; holds: the sides, L and R, of hands that hold a thing
     edges             intp (n,): Gaussians, loose ones first, at the person's edge, where the photo may show the wall:
                       seen from elsewhere they have colours from further inside, own_edges float32 (n, 3)
+    contour           those along the head's edges, and the colours that they have once the head turns
     pivot             float64 (3,) m: the middle of the body, about which a camera is walked
     camera            the photo's; plate uint8 (H, W, 3): the photo without the person
     """
@@ -57,6 +60,7 @@ class BodyAvatar:
     holds: tuple[str, ...]
     edges: Indices
     own_edges: Floats
+    contour: Contour
     pivot: Doubles
     camera: Pinhole
     plate: Image
@@ -88,15 +92,22 @@ class Scratch:
         aside[avatar.painted + avatar.edges] = avatar.own_edges
         self._own = {True: in_front, False: aside}
         self._front, self.colours = True, in_front.copy()
+        self._contour, self._at = avatar.contour, avatar.painted + avatar.contour.which
+        self._closed = {front: own[self._at] for front, own in self._own.items()}
         self.means[:], self.axes[:] = avatar.pivot, 0
         self.moved, self.uncovers = (0.0, 0.0), (0.0, 0.0)  # as `opacities` have them
 
-    def own_colours(self, front: bool) -> Floats:
-        """Those at rest, seen from the photo's own place or from elsewhere; `colours` are these if they were others."""
-        own = self._own[front]
+    def own_colours(self, front: bool, turn: Doubles) -> Floats:
+        """Those at rest, seen from the photo's own place or from elsewhere; `colours` are these if they were others.
+
+        `turn` (3, 3) is how the head is turned before the camera: what that opens of its edges has other colours.
+        """
+        own, closed = self._own[front], self._closed[front]
+        own[self._at] = closed + self._contour.opened(turn) * (self._contour.colours - closed)
         if front != self._front:
             np.copyto(self.colours, own)
             self._front = front
+        self.colours[self._at] = own[self._at]
         return own
 
 
@@ -124,7 +135,9 @@ def make_avatar(
     turned, placed = posed(model, wrapped.heads, fit.turns, fit.shift)
     arms = measure_arms(model, wrapped, turned, placed, seen, fit.lens, view)
     riding = ride(model, surface, wrapped, seen, painted, fit.lens, view, lips.pixels)
-    loose = loosen(model, wrapped, maps, seen, painted, fit.lens, view, lips, LEAST_MATTE)
+    ends = on_shoulders(model, view, painted.clean, seen.matte > HANGS, seen.face)
+    beside = View(np.where(ends, -1, view.which), view.weights, view.depth)
+    loose = loosen(model, wrapped, maps, seen, painted, fit.lens, beside, lips, LEAST_MATTE)
     avatar = BodyAvatar(
         fit=fit,
         heads=wrapped.heads,
@@ -137,6 +150,7 @@ def make_avatar(
         holds=tuple(side for side, measured in zip(SIDES, arms, strict=True) if measured.holds and side in seen.hands),
         edges=np.zeros(0, np.intp),
         own_edges=np.zeros((0, 3), np.float32),
+        contour=contour_of(model, surface, wrapped.posed, painted.slivers, painted.inner, loose, riding),
         pivot=wrapped.posed.mean(0).astype(np.float64),
         camera=pinhole(fit.lens, width, height),
         plate=plate,

@@ -114,6 +114,11 @@ def read_moves(model: BodyModel, rest: Rest, row: Doubles, breathing: float) -> 
     return Moves(turns, shift, (moved[0], moved[1]), (uncovers[0], uncovers[1]))
 
 
+def head_turn(row: Doubles) -> Doubles:
+    """How the head of `row` (94,) of FULL is turned before the photo's camera from where the photo has it, (3, 3)."""
+    return turn_matrix(_soft_limit(row[UNITS : UNITS + 3]))
+
+
 def _limited(values: Doubles, first: int) -> Doubles:
     limits = FURTHEST_TRUNK[first : first + len(values)]
     limited: Doubles = values.clip(-limits, limits)

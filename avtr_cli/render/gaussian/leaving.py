@@ -22,6 +22,7 @@ from avtr_cli.render.gaussian.surface import View
 
 FROM = 0.45  # of `Sleeves.along`: nearer to the shoulder the photo's own arm stays
 TORN = 0.003  # share that an arm has in what lies between it and the body, from which that goes when the arm leaves
+OF_HEAD, OF_ARM = 0.02, 0.25  # shares that the head has in hair at least, and an arm at most: it stays, however near
 FRINGE = 3.5  # px beside an arm whose pixels fade too: they would hang in the air as threads
 SOLID, THIN, NEXT, NEAR = (
     0.3,
@@ -57,9 +58,12 @@ def leaving(model: BodyModel, view: View, painted: Painted, loose: Loose, riding
     odd = np.abs(loose.colours - _ring_of_bones(model, sleeves)[carrier]).sum(-1) > UNLIKE
     nearer = _nearer(model, view, limb).reshape(-1)[loose.origin]
     torn = (ours[loose.carried_by] & (loose.shares > TORN)).any(1) & between[loose.origin]
+    hair = ((loose.carried_by == model.bone("head")) & (loose.shares > OF_HEAD)).any(1)
+    hair &= (ours[loose.carried_by] * loose.shares).sum(1) < OF_ARM
     of_loose = ours[carrier] & (lower[carrier] | beside | odd | stray[loose.origin])
     loose_beside = torn | (~ours[carrier] & (nearer | zone[loose.origin]))
-    loose_beside |= ~ours[carrier] & _alone(model, view, painted, loose, limb, of_loose | loose_beside)
+    loose_beside &= ~hair
+    loose_beside |= ~ours[carrier] & ~hair & _alone(model, view, painted, loose, limb, of_loose | loose_beside)
     first = model.triangles[riding.on, 0]
     on_arm, seen = model.vertex_limb[first] == limb, riding.origin >= 0
     sure = surely_of_arm(model, view, sleeves, painted.clean, limb).reshape(-1)[riding.origin]

@@ -13,6 +13,7 @@ import numpy as np
 
 from avtr_cli.core.arrays import Colour, Floats, Mask, Matte, Picture, Points
 from avtr_cli.perception.body import SeenBody
+from avtr_cli.perception.topology import OUTER_EYE_CORNERS
 from avtr_cli.render.gaussian.beneath import Beneath, beneath_arms
 from avtr_cli.render.gaussian.body_model import (
     HEAD,
@@ -31,6 +32,7 @@ from avtr_cli.render.gaussian.fitting import Lens
 from avtr_cli.render.gaussian.hair import hair_colour
 from avtr_cli.render.gaussian.hand_colours import hand_colours, like_skin
 from avtr_cli.render.gaussian.sleeves import INSIDE, Sleeves, tell_sleeves
+from avtr_cli.render.gaussian.slivers import Slivers, slivers
 from avtr_cli.render.gaussian.surface import Surface, View, unit
 from avtr_cli.render.gaussian.wrapping import Wrapped, face_places
 
@@ -43,6 +45,7 @@ BACK, MIRRORED, HAIR, OTHER_HAND = 0.93, 0.95, 0.9, 0.96  # how much darker gues
 SPREAD, SMOOTHED, ARMS_SMOOTHED = 250, 25, 4  # steps
 UNLIKE = 0.30  # L1 by which a guess on a limb may differ from the limb
 BELOW_EARS, BEHIND_LOBES = (132, 361), 0.06  # points of the face beside the lobes; m
+EYES, BEFORE_EARS = OUTER_EYE_CORNERS, (234, 454)  # other points of it
 SEEN_SKIN = (50, 280, 205, 425, 151, 9, 195)  # points on cheeks, forehead and nose
 LIMB_BONES = tuple(f"{part}{k}" for part in ("upperarm", "lowerarm", "upperleg", "lowerleg") for k in ("01", "02"))
 # Each a colour, and how it follows the skin's brightness: a share of its own, and one of that.
@@ -57,6 +60,7 @@ class Painted:
 
     clean    float32 (H, W, 3): the photo with the person's own colours where the background shines through
     inner    float32 (H, W, 3): the same with those from further inside along the body's edge; rim bool (H, W): where
+    slivers  the same along the head's edges before something else of the person
     colours  float32 (V, 3)
     hands    float32 (2, 3): of the left and the right hand as a whole
     sleeves  what is known of the arms; arms float32 (V, 3): their colours, also where the photo shows something else
@@ -67,6 +71,7 @@ class Painted:
     clean: Picture
     inner: Picture
     rim: Mask
+    slivers: Slivers
     colours: Floats
     hands: Floats
     sleeves: Sleeves
@@ -84,7 +89,8 @@ def paint(
     limb_there = np.where(view.shown, model.vertex_limb[model.triangles[np.maximum(view.which, 0), 0]], 255)
     inner, rim = _clean(photo, seen.matte, max(RIM[0], round(RIM[1] * seen.unit)))
     of_head, of_hands = _thin_parts(model, view)
-    inner = np.where((of_head | of_hands)[..., None], clean, inner)
+    edges = slivers(model, view, clean, seen.face)
+    inner = np.where(of_head[..., None], edges.picture, np.where(of_hands[..., None], clean, inner))
     rim = np.where(of_head, narrow, rim & ~of_hands)
     height, width = seen.matte.shape
     places = lens.project(wrapped.posed)
@@ -128,7 +134,7 @@ def paint(
     _paint_limbs(model, colours, shown, skin, hands)
     arms = _arm_colours(surface, model, colours, shown & (sleeves.inside[y, x] > INSIDE), sleeves)
     _paint_inside(model, colours, shown, skin)
-    return Painted(clean, inner, rim, colours.clip(0, 1), hands, sleeves, arms, visible, near > 0.5, beneath)
+    return Painted(clean, inner, rim, edges, colours.clip(0, 1), hands, sleeves, arms, visible, near > 0.5, beneath)
 
 
 def skin_colour(picture: Picture, face: Points) -> Colour:
@@ -155,9 +161,13 @@ def _clean(photo: Picture, matte: Matte, edge: int) -> tuple[Picture, Mask]:
 
 
 def below_ears(model: BodyModel, rest: Floats) -> Mask:
-    """bool (V,): the jaw's corners and its underside, where no hair grows; `rest` (V, 3) stands upright."""
-    lobes = face_places(model, rest)[list(BELOW_EARS)].mean(0)
-    return np.asarray((rest[:, 1] > lobes[1]) & (rest[:, 2] < lobes[2] + BEHIND_LOBES))
+    """bool (V,): the jaw's corners and its underside, and the cheeks up to the ears, where no hair grows.
+
+    `rest` (V, 3) stands upright.
+    """
+    lobes, eyes, ears = (face_places(model, rest)[list(points)].mean(0) for points in (BELOW_EARS, EYES, BEFORE_EARS))
+    below = (rest[:, 1] > lobes[1]) & (rest[:, 2] < lobes[2] + BEHIND_LOBES)
+    return np.asarray(below | ((rest[:, 1] > eyes[1]) & (rest[:, 2] < ears[2])))
 
 
 def _thin_parts(model: BodyModel, view: View) -> tuple[Mask, Mask]:

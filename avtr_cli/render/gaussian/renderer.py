@@ -37,7 +37,8 @@ from avtr_cli.render.composite import BLUR, OWN, STUDIO, background, is_transpar
 from avtr_cli.render.gaussian.arms import box_of
 from avtr_cli.render.gaussian.avatar import BodyAvatar, Scratch, at_rest, make_avatar, pose
 from avtr_cli.render.gaussian.body_model import shipped_body
-from avtr_cli.render.gaussian.driving import Rest, read_moves
+from avtr_cli.render.gaussian.contour import Contour
+from avtr_cli.render.gaussian.driving import Rest, head_turn, read_moves
 from avtr_cli.render.gaussian.expression import Expressions, Face
 from avtr_cli.render.gaussian.fingers import Fingers
 from avtr_cli.render.gaussian.fitting import BodyFit, Lens, fit_body
@@ -94,7 +95,7 @@ class BodyRenderer:
     free_camera = True
     kept_classes = (
         Kept, Framing, Floor, BodyAvatar, BodyFit, Lens, Rest, Riding, Loose, Pinhole, Limb, Leg, Fingers,
-        Swap, Leaving, *Expressions.kept_classes,
+        Swap, Leaving, Contour, *Expressions.kept_classes,
     )  # fmt: skip
     weights_files: tuple[Path, ...] = ()
 
@@ -195,7 +196,7 @@ class BodyRenderer:
         behind = self._behind(kept, camera, view)
         floor = None if front and self.config.background in (OWN, BLUR) else kept.floor
         frames = np.empty((len(motion.values), height, width, 4 if self.transparent else 3), np.uint8)
-        posed = self._posed(identity, motion, self._memory().of(kept.avatar, together), front, _aside(camera))
+        posed = self._posed(identity, motion, self._memory().of(kept.avatar, together), front, camera)
         ahead = self._memory().one_ahead(posed) if together > 1 and len(frames) > 1 else posed
         for number, (gaussians, scratch) in enumerate(ahead):
             splatter.splat(gaussians, view)
@@ -215,7 +216,7 @@ class BodyRenderer:
         found = self.camera(identity)
         camera = found.at(one.first) if isinstance(found, MovingCamera) else found
         scratch = Scratch(kept.avatar)
-        [(gaussians, _)] = self._posed(identity, one, [scratch], aside=_aside(camera))
+        [(gaussians, _)] = self._posed(identity, one, [scratch], camera=camera)
         return located(kept.avatar, gaussians, kept.avatar.camera.seen_by(camera), place)
 
     def gaussians(self, identity: Identity, motion: Motion) -> Iterator[Gaussians]:
@@ -225,10 +226,12 @@ class BodyRenderer:
             yield gaussians
 
     def _posed(
-        self, identity: Identity, motion: Motion, scratches: Sequence[Scratch], front: bool = False, aside: float = 0.0
-    ) -> Iterator[Posed]:
+        self, identity: Identity, motion: Motion, scratches: Sequence[Scratch], front: bool = False,
+        camera: Camera = FRONT,
+    ) -> Iterator[Posed]:  # fmt: skip
         """Each frame in the next of `scratches`, where it stays until that one's turn comes again."""
         kept: Kept = identity.kept
+        aside, view = _aside(camera), np.array(camera.rotation)
         rows = _whole(motion)
         if not np.isfinite(rows).all():
             first = motion.first + int(np.flatnonzero(~np.isfinite(rows).all(axis=1))[0])
@@ -239,7 +242,7 @@ class BodyRenderer:
         rows[:, list(kept.still)] = 0
         for number, row in enumerate(rows):
             scratch = scratches[number % len(scratches)]
-            own = scratch.own_colours(front)
+            own = scratch.own_colours(front, view @ head_turn(row))
             frame, controls, first = motion.first + number, row[: len(CONTROLS)], kept.avatar.painted
             colours = (scratch.colours[first:], own[first:])
             self._expressions.lay_on(kept.face, controls, frame, *colours)
