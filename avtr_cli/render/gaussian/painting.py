@@ -30,8 +30,9 @@ from avtr_cli.render.gaussian.body_model import (
 from avtr_cli.render.gaussian.fitting import Lens
 from avtr_cli.render.gaussian.hair import hair_colour
 from avtr_cli.render.gaussian.hand_colours import hand_colours, like_skin
-from avtr_cli.render.gaussian.sleeves import INSIDE, Sleeves, tell_sleeves
+from avtr_cli.render.gaussian.sleeves import ARMS, INSIDE, Sleeves, tell_sleeves
 from avtr_cli.render.gaussian.surface import Surface, View, unit
+from avtr_cli.render.gaussian.worn import Worn, worn_on
 from avtr_cli.render.gaussian.wrapping import Wrapped, face_places
 
 SOLID = 0.97  # of the matte: nothing of the background shines through
@@ -62,6 +63,7 @@ class Painted:
     sleeves  what is known of the arms; arms float32 (V, 3): their colours, also where the photo shows something else
     visible  bool (V,): seen by the photo's camera; near (V,): or almost
     beneath  the body where an arm hides it
+    worn     what is on the left and the right wrist
     """
 
     clean: Picture
@@ -74,6 +76,7 @@ class Painted:
     visible: Mask
     near: Mask
     beneath: Beneath
+    worn: tuple[Worn | None, Worn | None]
 
 
 def paint(
@@ -128,7 +131,9 @@ def paint(
     _paint_limbs(model, colours, shown, skin, hands)
     arms = _arm_colours(surface, model, colours, shown & (sleeves.inside[y, x] > INSIDE), sleeves)
     _paint_inside(model, colours, shown, skin)
-    return Painted(clean, inner, rim, colours.clip(0, 1), hands, sleeves, arms, visible, near > 0.5, beneath)
+    left, right = (worn_on(model, sleeves, places, arm, photo, hands[number]) for number, arm in enumerate(ARMS))
+    worn = left, right
+    return Painted(clean, inner, rim, colours.clip(0, 1), hands, sleeves, arms, visible, near > 0.5, beneath, worn)
 
 
 def skin_colour(picture: Picture, face: Points) -> Colour:
