@@ -30,7 +30,9 @@ def standing() -> tuple[Sleeves, np.ndarray, View]:
     posed = (model.mean + np.array([0, 0.3, AWAY])).astype(np.float32)
     none = np.zeros(len(posed), np.float32)
     along = along_arms(model, Wrapped(model.joints[0].astype(np.float64), model.mean, posed, none, none))
-    sleeves = Sleeves(along, np.zeros_like(posed), np.zeros((2, 1, 1), bool), np.zeros((1, 1), np.float32))
+    sleeves = Sleeves(
+        along, np.zeros_like(posed), np.zeros((2, 1, 1), bool), np.zeros((1, 1), np.float32), np.zeros((1, 1), bool)
+    )
     lens = lens_of(SIDE, SIDE)
     return sleeves, lens.project(posed), Surface(model).seen(posed, lens, SIDE, SIDE)
 

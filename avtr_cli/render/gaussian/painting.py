@@ -30,7 +30,7 @@ from avtr_cli.render.gaussian.body_model import (
 from avtr_cli.render.gaussian.fitting import Lens
 from avtr_cli.render.gaussian.hair import hair_colour
 from avtr_cli.render.gaussian.hand_colours import hand_colours, like_skin
-from avtr_cli.render.gaussian.sleeves import ARMS, INSIDE, Sleeves, tell_sleeves
+from avtr_cli.render.gaussian.sleeves import ARMS, BARE, INSIDE, LIGHT, SHADES, Sleeves, like_colour, tell_sleeves
 from avtr_cli.render.gaussian.surface import Surface, View, unit
 from avtr_cli.render.gaussian.worn import Worn, worn_on
 from avtr_cli.render.gaussian.wrapping import Wrapped, face_places
@@ -190,8 +190,13 @@ def _spread(surface: Surface, model: BodyModel, colours: Floats, known: Mask, sh
 
 
 def _arm_colours(surface: Surface, model: BodyModel, colours: Floats, sure: Mask, sleeves: Sleeves) -> Floats:
-    """(V, 3): what is seen of the arms where that is surely theirs, else the ring's colour; smoothed."""
-    arms = np.where((sure & (np.abs(colours - sleeves.ring).sum(-1) < UNLIKE))[:, None], colours, sleeves.ring)
+    """(V, 3): what is seen of the arms where that is surely theirs, else the ring's colour; smoothed.
+
+    At the wrist only what has the ring's hue: the hand beside it has not.
+    """
+    like = np.abs(colours - sleeves.ring).sum(-1) < UNLIKE
+    like &= (sleeves.along < BARE[1]) | like_colour(colours, sleeves.ring, SHADES, LIGHT)
+    arms = np.where((sure & like)[:, None], colours, sleeves.ring)
     beside = surface.beside_within(model.vertex_limb)
     for _ in range(ARMS_SMOOTHED):
         arms = 0.5 * arms + 0.5 * (beside @ arms)
