@@ -104,6 +104,18 @@ def test_a_gap_that_was_given_back_shows_the_photo_but_at_its_edge():
     assert not (plate[edge] == (255, 0, 0)).all(-1).any()
 
 
+def test_light_of_an_even_gap_goes_on_a_little_behind_the_person():
+    picture, matte = somebody()
+    picture[GAP] = 190
+    given = np.zeros_like(matte, bool)
+    given[GAP] = True
+    plate = behind_person(picture, np.where(given, 0, matte).astype(np.float32), given).astype(int)
+    rows, left = slice(70, 80), GAP[1].start
+    beside, further, far = (plate[rows, left - away].mean() for away in (2, 8, 25))
+    assert beside < 200 < further < far
+    assert abs(far - WALL.mean()) < 3
+
+
 def corner(sleeve: np.ndarray = COAT, forearm: np.ndarray = COAT) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """A wide sleeve above a thin forearm before a wall whose light changes; a matte that bridges the corner; limbs."""
     light = np.linspace(1, 0.75, WIDTH)[None, :, None]
