@@ -44,7 +44,7 @@ def sleeves(along: float = 2.0) -> Sleeves:
     nothing = np.zeros((HEIGHT, WIDTH))
     return Sleeves(
         np.where(arms, along, -1).astype(np.float32), np.zeros((len(arms), 3), np.float32),
-        np.zeros((2, HEIGHT, WIDTH), bool), nothing.astype(np.float32),
+        np.zeros((2, HEIGHT, WIDTH), bool), nothing.astype(np.float32), nothing > 0,
     )  # fmt: skip
 
 

@@ -42,7 +42,9 @@ def sleeves(wrist: np.ndarray = CLOTH) -> Sleeves:
     count = len(shipped_body().mean)
     none = np.zeros((HEIGHT, WIDTH))
     ring = np.tile(wrist, (count, 1)).astype(np.float32)
-    return Sleeves(np.full(count, 1.6, np.float32), ring, np.zeros((2, HEIGHT, WIDTH), bool), none.astype(np.float32))
+    return Sleeves(
+        np.full(count, 1.6, np.float32), ring, np.zeros((2, HEIGHT, WIDTH), bool), none.astype(np.float32), none > 0
+    )
 
 
 def picture(left: np.ndarray, right: np.ndarray) -> np.ndarray:
@@ -151,3 +153,12 @@ def test_a_skirt_beside_a_bare_wrist_is_no_cuff_and_a_cuff_is_one(sleeve, cuff, 
     rings = _rings(along.astype(np.float32), seen_there.astype(np.float32), every, every, SKIN)
     np.testing.assert_allclose(rings[-1], cuff if kept else sleeve, atol=1e-3)
     np.testing.assert_allclose(rings[200], sleeve, atol=1e-3)
+
+
+@pytest.mark.parametrize("share", [0.25, 0.6, 1.0])
+def test_a_hand_that_the_fitted_wrist_lies_on_in_part_is_no_cuff(share):
+    along = np.linspace(0, 2, 400)
+    seen_there = np.where((along > 1.8)[:, None], share * SKIN + (1 - share) * CLOTH, CLOTH)
+    every = np.ones(400, bool)
+    rings = _rings(along.astype(np.float32), seen_there.astype(np.float32), every, every, SKIN)
+    np.testing.assert_allclose(rings, np.tile(CLOTH, (400, 1)), atol=1e-3)

@@ -160,7 +160,9 @@ def test_a_painted_arm_has_the_folds_that_are_seen_on_it_and_rings_elsewhere():
     ring = np.full((len(model.mean), 3), 0.4, np.float32)
     inside = np.zeros((40, 40), np.float32)
     inside[:, 13:27] = 5
-    sleeves = Sleeves(np.ones(len(model.mean), np.float32), ring, np.zeros((2, 40, 40), bool), inside)
+    sleeves = Sleeves(
+        np.ones(len(model.mean), np.float32), ring, np.zeros((2, 40, 40), bool), inside, np.zeros((40, 40), bool)
+    )
     clean = np.full((40, 40, 3), 0.4, np.float32)
     clean[18:22] = 0.34  # a fold
     clean[30:, :] = [1.0, 0.2, 0.2]  # somebody else's
@@ -169,6 +171,23 @@ def test_a_painted_arm_has_the_folds_that_are_seen_on_it_and_rings_elsewhere():
     np.testing.assert_allclose(found[:2], 0.34, atol=0.01)
     np.testing.assert_allclose(found[2], 0.4, atol=0.01)
     np.testing.assert_allclose(found[3], 0.7)
+
+
+def test_a_painted_forearm_that_nothing_is_beside_has_all_that_is_seen_on_it():
+    model = shipped_body()
+    first = model.triangles[:, 0]
+    arm = int(np.flatnonzero(model.vertex_limb[first] == LEFT_ARM)[0])
+    view = View(np.full((40, 40), arm, np.int32), np.zeros((40, 40, 3), np.float32), np.ones((40, 40), np.float32))
+    ring, clean = np.full((len(model.mean), 3), 0.4, np.float32), np.full((40, 40, 3), 0.4, np.float32)
+    clean[15:25] = [0.9, 0.9, 0.8]  # a bandage
+    places, nothing = np.array([[20.0, 20.0]]), np.zeros((1, 3), np.float32)
+    for alone in (False, True):
+        sleeves = Sleeves(
+            np.full(len(model.mean), 1.5, np.float32), ring, np.zeros((2, 40, 40), bool),
+            np.full((40, 40), 5, np.float32), np.full((40, 40), alone),
+        )  # fmt: skip
+        found = seen_on_arm(model, view, sleeves, clean, LEFT_ARM, places, nothing)
+        assert (np.abs(found[0] - [0.9, 0.9, 0.8]).max() < 0.02) == alone
 
 
 def test_from_aside_a_seen_hand_is_a_painted_one_in_the_photos_shape(avatar):

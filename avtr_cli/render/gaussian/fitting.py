@@ -17,6 +17,7 @@ from avtr_cli.core.arrays import Doubles, Floats
 from avtr_cli.core.rotation import matrix_of
 from avtr_cli.perception.body import ANKLES, HIPS, SeenBody
 from avtr_cli.render.gaussian.body_model import COMPONENTS, BodyModel
+from avtr_cli.render.gaussian.finger_limits import FingerLimits
 from avtr_cli.render.gaussian.freedoms import FACE_POINTS, FAINT, JUDGED, LIMB, POSE_POINTS, SEGMENTS, TORSO
 from avtr_cli.render.gaussian.hand_size import with_own_hands
 
@@ -179,6 +180,7 @@ class _Task:
             toward = hand.metres[begin.numpy() + 1] - hand.metres[begin.numpy()]
             toward = toward / np.maximum(np.linalg.norm(toward, axis=1, keepdims=True), 1e-6)
             self.hands.append((bones, tails, _tensor(hand.points[:, :2]), begin, _tensor(toward)))
+        self.limits = [FingerLimits(self.model, self.names, side) for side in sorted(self.seen.hands)]
 
     def start(self) -> tuple[Tensor, Tensor, Tensor]:
         """Rotation vectors (freedoms, 3), shift (3,), shape (S,): the pose at rest, turned as the shoulders are."""
@@ -212,6 +214,8 @@ class _Task:
         share = min(1.0, max(0.0, (step - HANDS_FROM) / HANDS_OVER))
         if share:
             total = total + share * self._hand_loss(heads, tails, turned, placed)
+        for limits in self.limits:
+            total = total + limits.loss(turns)
         total = total + (self.dear * _square(turns).sum(-1)).sum() + self._upright(placed)
         return total + 0.02 * _square(shape[:COMPONENTS]).sum() + 0.06 * _square(shape[COMPONENTS:]).sum()
 

@@ -3,7 +3,7 @@
 The network that tells people from their background sees 256 px; a gap of a hand's width is filled. Such a gap lies
 between the fitted arm and the fitted trunk or legs, on neither, and looks as the wall beside the person does; cloth
 there does not, and where it does by chance, the rest of it does not. Before a lively wall its colours tell
-(`wall_colours.py`).
+(`wall_colours.py`). Wall to the other side of an arm is found by `beside_arms.py`.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from avtr_cli.core.arrays import AnyArray, Image, Mask, Matte
 from avtr_cli.kernels import skinning
 from avtr_cli.perception.body import SeenBody
 from avtr_cli.perception.plain_wall import wall_beside
+from avtr_cli.render.gaussian.beside_arms import wall_beside_arms
 from avtr_cli.render.gaussian.body_model import LEFT_ARM, LEFT_LEG, RIGHT_ARM, RIGHT_LEG, TRUNK, BodyModel
 from avtr_cli.render.gaussian.fitting import BodyFit
 from avtr_cli.render.gaussian.surface import Surface, bone_maps
@@ -34,16 +35,23 @@ def without_gaps(model: BodyModel, fit: BodyFit, seen: SeenBody, picture: Image)
     arms, body = np.isin(limb, (LEFT_ARM, RIGHT_ARM)), np.isin(limb, (TRUNK, LEFT_LEG, RIGHT_LEG))
     beside = cv2.dilate((limb >= 0).astype(np.uint8), np.ones((3, 3), np.uint8)) == 0
     between = beside & (seen.matte > 0.3) & lies_between(arms, body, WIDEST * seen.unit)
-    if not between.any():
+    gaps = wall_beside_arms(picture, seen.matte, limb, seen.unit)
+    if between.any():
+        gaps |= _alike(picture, seen, between) | of_the_wall(picture, seen.matte, between, seen.unit)
+    if not gaps.any():
         return seen
+    soft = cv2.GaussianBlur(gaps.astype(np.float32), (0, 0), 1.0)
+    return replace(seen, matte=(seen.matte * (1 - np.minimum(2 * soft, 1))).astype(np.float32))
+
+
+def _alike(picture: Image, seen: SeenBody, between: Mask) -> Mask:
+    """Pieces of what is `between` (H, W) that look as the wall beside the person does."""
     alike = np.abs(picture - wall_beside(picture, seen.matte, seen.unit)).max(2) < ALIKE
     count, pieces = cv2.connectedComponents(between.astype(np.uint8))
     size, matching = (np.bincount(pieces.ravel(), one.ravel(), count) for one in (between, between & alike))
     gap = (size >= LEAST) & (matching >= MOST_OF_IT * size)
     gap[0] = False
-    gaps = gap[pieces] | of_the_wall(picture, seen.matte, between, seen.unit)
-    soft = cv2.GaussianBlur(gaps.astype(np.float32), (0, 0), 1.0)
-    return replace(seen, matte=(seen.matte * (1 - np.minimum(2 * soft, 1))).astype(np.float32))
+    return np.asarray(gap[pieces])
 
 
 def _limbs(model: BodyModel, fit: BodyFit, matte: Matte) -> AnyArray:

@@ -31,9 +31,10 @@ from avtr_cli.render.gaussian.body_model import (
 from avtr_cli.render.gaussian.fitting import Lens
 from avtr_cli.render.gaussian.hair import hair_colour
 from avtr_cli.render.gaussian.hand_colours import hand_colours, like_skin
-from avtr_cli.render.gaussian.sleeves import INSIDE, Sleeves, tell_sleeves
+from avtr_cli.render.gaussian.sleeves import ARMS, BARE, INSIDE, LIGHT, SHADES, Sleeves, like_colour, tell_sleeves
 from avtr_cli.render.gaussian.slivers import Slivers, slivers
 from avtr_cli.render.gaussian.surface import Surface, View, unit
+from avtr_cli.render.gaussian.worn import Worn, worn_on
 from avtr_cli.render.gaussian.wrapping import Wrapped, face_places
 
 SOLID = 0.97  # of the matte: nothing of the background shines through
@@ -66,6 +67,7 @@ class Painted:
     sleeves  what is known of the arms; arms float32 (V, 3): their colours, also where the photo shows something else
     visible  bool (V,): seen by the photo's camera; near (V,): or almost
     beneath  the body where an arm hides it
+    worn     what is on the left and the right wrist
     """
 
     clean: Picture
@@ -79,6 +81,7 @@ class Painted:
     visible: Mask
     near: Mask
     beneath: Beneath
+    worn: tuple[Worn | None, Worn | None]
 
 
 def paint(
@@ -134,7 +137,11 @@ def paint(
     _paint_limbs(model, colours, shown, skin, hands)
     arms = _arm_colours(surface, model, colours, shown & (sleeves.inside[y, x] > INSIDE), sleeves)
     _paint_inside(model, colours, shown, skin)
-    return Painted(clean, inner, rim, edges, colours.clip(0, 1), hands, sleeves, arms, visible, near > 0.5, beneath)
+    left, right = (worn_on(model, sleeves, places, arm, photo, hands[number]) for number, arm in enumerate(ARMS))
+    worn = left, right
+    return Painted(
+        clean, inner, rim, edges, colours.clip(0, 1), hands, sleeves, arms, visible, near > 0.5, beneath, worn
+    )
 
 
 def skin_colour(picture: Picture, face: Points) -> Colour:
@@ -195,8 +202,13 @@ def _spread(surface: Surface, model: BodyModel, colours: Floats, known: Mask, sh
 
 
 def _arm_colours(surface: Surface, model: BodyModel, colours: Floats, sure: Mask, sleeves: Sleeves) -> Floats:
-    """(V, 3): what is seen of the arms where that is surely theirs, else the ring's colour; smoothed."""
-    arms = np.where((sure & (np.abs(colours - sleeves.ring).sum(-1) < UNLIKE))[:, None], colours, sleeves.ring)
+    """(V, 3): what is seen of the arms where that is surely theirs, else the ring's colour; smoothed.
+
+    At the wrist only what has the ring's hue: the hand beside it has not.
+    """
+    like = np.abs(colours - sleeves.ring).sum(-1) < UNLIKE
+    like &= (sleeves.along < BARE[1]) | like_colour(colours, sleeves.ring, SHADES, LIGHT)
+    arms = np.where((sure & like)[:, None], colours, sleeves.ring)
     beside = surface.beside_within(model.vertex_limb)
     for _ in range(ARMS_SMOOTHED):
         arms = 0.5 * arms + 0.5 * (beside @ arms)

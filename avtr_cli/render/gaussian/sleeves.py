@@ -22,6 +22,11 @@ BESIDE, NOBODY = 255, 254  # instead of a limb: pixels of the person beside the 
 BINS, REACH = 20, 0.12  # of an arm, from shoulder to wrist; in lengths of upper arm and forearm that a ring looks about
 INSIDE = 2.5  # px within the arm's outline from which a pixel is trusted to be its own
 NARROW = 5  # rings: what is narrower than half of them, as a bracelet, is left out
+ALONE, FRINGE = 0.1, 4.0  # units without anything else of the person, but px of the arm's own edge
+FOLDS = (0.8, 1.8)  # times a ring's brightness, that what is of its hue has there
+MIXED, CUFF = 0.1, 0.2  # share of skin in a mixture at least; L1 by which a cuff differs from all of them
+WELL_INSIDE = 3.5  # px within the outline, where nothing but that tells
+FOREARM = (1.2, 2.0)  # of `Sleeves.along`: nearer to the shoulder a sleeve's end throws its shade
 BARE = (1.1, 1.7)  # of `Sleeves.along`, where a forearm is looked at whether it is bare
 FEW = 6  # vertices of a ring that is left to its neighbours
 STRAY_HAND, STRAY_ARM = 0.12, 0.04  # units beside a hand and a bare forearm within which skin is theirs
@@ -38,12 +43,14 @@ class Sleeves:
     ring   float32 (V, 3): the colour of the ring that a vertex of an arm is on
     stray  bool (2, H, W): pixels of the left and of the right hand or forearm that do not lie on it
     inside float32 (H, W): px from a pixel of an arm to its outline
+    alone  bool (H, W): pixels of an arm that has nothing else of the person beside it
     """
 
     along: Floats
     ring: Floats
     stray: Mask
     inside: Floats
+    alone: Mask
 
 
 def along_arms(model: BodyModel, wrapped: Wrapped) -> Floats:
@@ -83,14 +90,30 @@ def tell_sleeves(
         np.zeros((len(along), 3), np.float32),
     )
     x, y = places
+    alone = np.zeros(limb.shape, bool)
     for number, arm in enumerate(ARMS):
         ours = limb == arm
         inside = np.maximum(inside, cv2.distanceTransform(np.pad(ours, 1).astype(np.uint8), cv2.DIST_L2, 5)[1:-1, 1:-1])
         vertices = model.vertex_limb == arm
         sure = vertices & shown & (inside[y, x] > INSIDE)
         ring[vertices] = _rings(along, clean[y, x], sure, vertices, skin)
+        on = model.triangles[np.maximum(view.which, 0), 0]
+        own_hue = like_colour(clean, ring[on], SHADES, FOLDS)
+        alone |= _alone(ours, matte > 0.3, ALONE * unit) & own_hue
         stray[number] = _strays(model, view, np.where(matte > 0.3, limb, NOBODY), arm, along, ring, clean, skin, unit)
-    return Sleeves(along, ring, stray, inside)
+    return Sleeves(along, ring, stray, inside, alone)
+
+
+def _bare(model: BodyModel, along: Floats, ring: Floats, arm: int, skin: Colour) -> bool:
+    """Whether a forearm has no sleeve."""
+    forearm = np.median(ring[(along > 1.3) & (along < 2) & (model.vertex_limb == arm)], axis=0)
+    return bool(like_colour(forearm[None], skin, SHADES, LIGHT)[0])
+
+
+def _alone(arm: Mask, somebody: Mask, most: float) -> Mask:
+    """Which pixels of the `arm` (H, W) have nothing else of `somebody` within `most` px."""
+    others = somebody & (cv2.distanceTransform((~arm).astype(np.uint8), cv2.DIST_L2, 5) > FRINGE)
+    return np.asarray(arm & (cv2.distanceTransform((~others).astype(np.uint8), cv2.DIST_L2, 5) > most))
 
 
 def _rings(along: Floats, colours: Floats, sure: Mask, vertices: Mask, skin: Colour) -> Floats:
@@ -111,9 +134,19 @@ def _rings(along: Floats, colours: Floats, sure: Mask, vertices: Mask, skin: Col
 
 
 def _with_wrist(rings: Doubles, skin: Colour) -> Doubles:
-    """`rings` (BINS, 3), and below a bare forearm more of it: a skirt beside the wrist is no cuff."""
-    forearm = np.median(rings[int(BARE[0] * BINS / 2) : int(BARE[1] * BINS / 2)], axis=0)
+    """`rings` (BINS, 3), and below a bare forearm more of it: a skirt beside the wrist is no cuff.
+
+    Below a sleeve a mixture of it and skin is the hand, on which the fitted wrist lies in part.
+    """
+    first, last = (int(end * BINS / 2) for end in BARE)
+    forearm = np.median(rings[first:last], axis=0)
     bare = like_colour(forearm[None], skin, SHADES, LIGHT)[0]
+    if not bare:
+        way = skin - rings[last - 1]
+        share = (rings - rings[last - 1]) @ way / max(float(way @ way), 1e-6)
+        hands = (share > MIXED) & (np.abs(rings - rings[last - 1] - share[:, None] * way).sum(1) < CUFF)
+        hands[:last] = False
+        rings = np.where(hands[:, None], rings[last - 1], rings)
     return np.concatenate([rings, np.tile(forearm if bare else rings[-1], (NARROW, 1))])
 
 
@@ -134,10 +167,8 @@ def _strays(
     like = like_colour(clean, skin, SHADES, LIGHT)
     elsewhere = (limb != arm) & (limb != HEAD) & (limb != NOBODY)
     stray = np.zeros(limb.shape, bool)
-    bare = like_colour(
-        np.median(ring[(along > 1.3) & (along < 2) & (model.vertex_limb == arm)], axis=0)[None], skin, SHADES, LIGHT
-    )
-    for part, reach, counts in ((there > 1.9, STRAY_HAND, True), (there > 1.2, STRAY_ARM, bool(bare[0]))):
+    bare = _bare(model, along, ring, arm, skin)
+    for part, reach, counts in ((there > 1.9, STRAY_HAND, True), (there > 1.2, STRAY_ARM, bare)):
         if not part.any() or not counts:
             continue
         away = cv2.distanceTransform((~part).astype(np.uint8), cv2.DIST_L2, 5) / unit
@@ -149,10 +180,15 @@ def _strays(
 
 
 def surely_of_arm(model: BodyModel, view: View, sleeves: Sleeves, clean: Picture, arm: int) -> Mask:
-    """Pixels (H, W) that show an arm, above its wrist, and neither its edge nor what is unlike the ring around."""
+    """Pixels (H, W) that show an arm, above its wrist, and neither its edge nor what is unlike the ring around.
+
+    Where nothing else is near, all of its hue is its own, as bright folds of a bandage and their shade.
+    """
     first = model.triangles[np.maximum(view.which, 0), 0]
     found = view.shown & (model.vertex_limb[first] == arm) & (sleeves.inside > INSIDE)
-    found &= (sleeves.along[first] < BARE[1]) & (np.abs(clean - sleeves.ring[first]).sum(-1) < UNLIKE)
+    like = (sleeves.along[first] < BARE[1]) & (np.abs(clean - sleeves.ring[first]).sum(-1) < UNLIKE)
+    on_forearm = (sleeves.along[first] > FOREARM[0]) & (sleeves.along[first] < FOREARM[1])
+    found &= like | (sleeves.alone & on_forearm & (sleeves.inside > WELL_INSIDE))
     return np.asarray(cv2.morphologyEx(found.astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8)) > 0)
 
 
@@ -181,9 +217,12 @@ def seen_on_arm(
     return np.where(near, soft.reshape(-1, 3)[at[labels[y, x]]], else_colours).astype(np.float32)
 
 
-def like_colour(colours: Reals, wanted: Colour, shades: float, light: tuple[float, float]) -> Mask:
-    """Which `colours` (..., 3) are as one: shares within L1 `shades`, and `light` times as bright, least and most."""
+def like_colour(colours: Reals, wanted: Reals, shades: float, light: tuple[float, float]) -> Mask:
+    """Which `colours` (..., 3) are as what is `wanted`, (3,) or each its own.
+
+    Their shares are within L1 `shades`, and they are `light` times as bright, least and most.
+    """
     shares, of_wanted = (c / np.maximum(c.sum(-1, keepdims=True), 0.05) for c in (colours, wanted))
-    brightness = colours.mean(-1) / max(float(wanted.mean()), 0.02)
+    brightness = colours.mean(-1) / np.maximum(wanted.mean(-1), 0.02)
     unlike: Doubles = np.abs(shares - of_wanted).sum(-1)
     return np.asarray((unlike < shades) & (brightness > light[0]) & (brightness < light[1]))

@@ -32,6 +32,7 @@ from avtr_cli.render.gaussian.loose import Loose
 from avtr_cli.render.gaussian.painting import Painted
 from avtr_cli.render.gaussian.sleeves import ARMS, seen_on_arm
 from avtr_cli.render.gaussian.surface import Surface, View, unit
+from avtr_cli.render.gaussian.worn import FINE, THICK
 from avtr_cli.render.gaussian.wrapping import Wrapped
 
 SPACING, ARM_SPACING, FINEST = 0.0025, 0.0045, 1.25  # m between Gaussians of hand and arm; px of the photo at least
@@ -98,7 +99,10 @@ def _painted(
     of_arm = ((along > FROM) & (model.vertex_limb == limb))[triangles].all(1) & ~on_hand
     pixel = float(np.median(wrapped.posed[:, 2])) / lens.focal
     spacing = np.maximum(np.where(on_hand, SPACING, ARM_SPACING), FINEST * pixel)
-    facing = surface.facing(wrapped.posed)
+    facing, worn = surface.facing(wrapped.posed), painted.worn[number]
+    if worn is not None:
+        band = worn.crosses(lens.project(wrapped.posed)[triangles]).any(1)
+        spacing = np.where(band, np.minimum(FINE * pixel, spacing), spacing)
     wanted = np.linalg.norm(facing, axis=1) / 2 / spacing**2 * (on_hand | of_arm)
     on, corners, grain = samples(wanted, np.zeros(len(triangles), np.uint8), np.random.default_rng(1 + number))
     places = (wrapped.posed[triangles[on]] * corners[..., None]).sum(1)
@@ -109,11 +113,16 @@ def _painted(
     colours = share[:, None] * hands + (1 - share[:, None]) * arms
     colours = (colours * (1 + GRAIN * grain)).clip(0, 1)
     normals, wide = unit(facing[on]), WIDTH * spacing[on]
+    above = np.where(on_hand[on], 0, -BELOW)
+    if worn is not None:
+        own, there = worn.on(lens.project(places), (normals * places).sum(1) > 0)
+        colours = there[:, None] * own + (1 - there[:, None]) * colours
+        above = above + there * (THICK - above)
     up = np.tile(np.array([0, 0, 1], np.float32), (len(on), 1))
     axes = flat_axes(normals, up, wide, wide, np.full(len(on), HIDDEN_FLAT))
     nowhere = np.full(len(on), -1, np.intp)
     made = Riding(
-        on, corners, np.where(on_hand[on], 0, -BELOW).astype(np.float32),
+        on, corners, above.astype(np.float32),
         *in_triangles(surface, wrapped.posed, on, normals, axes), np.full(len(on), HIDDEN_OPAQUE, np.float32),
         colours.astype(np.float32), nowhere, np.ones(len(on), np.uint8), nowhere, nowhere, len(on), len(on),
     )  # fmt: skip
