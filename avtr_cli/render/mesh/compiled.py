@@ -215,7 +215,7 @@ class Loops:
             mouth.inside(
                 drawn, gap, light, region.x, region.y, left, top, fall, interior.tongue, interior.lower_teeth,
                 interior.upper_teeth, interior.cavity.numpy().ravel().astype(np.float64),
-                interior.warmth * np.array(SHADE_HUE),
+                shown.warmth * np.array(SHADE_HUE),
                 np.array([*shown.to_plane.ravel(), *shown.skull, *shown.jaw, interior.half_width, interior.per_eo]),
                 _looks(shown),
             )  # fmt: skip

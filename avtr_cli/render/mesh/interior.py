@@ -71,7 +71,7 @@ class Interior:
     lower_bite: float
     upper_lip: float  # below the canvas's middle: the inner edges of the resting lips
     lower_lip: float
-    warmth: float  # 0 .. 1: how far shade on teeth is redder than light; 0 in photos without colour
+    redness: float  # 0 .. 1: of flesh; 0 in photos without colour
     centre: Vector  # (3,) middle of the mouth in the head's frame
     half_width: float
     per_eo: float  # canvas px per EO
@@ -114,7 +114,7 @@ def prepare_interior(stage: Stage, geometry: Geometry, sampler: Sampler, fine: S
         lower_bite=(rows.lower_bite - teeth.CANVAS / 2) / per_eo,
         upper_lip=float(lips[0, 1] - centre[1]),
         lower_lip=float(lips[1, 1] - centre[1]),
-        warmth=redness,
+        redness=redness,
         centre=centre,
         half_width=half_width,
         per_eo=per_eo,
@@ -139,9 +139,11 @@ class Look:
     upper_dark: float  # light of the upper teeth: this, and by what comes in through the gap
     upper_lit: float
     shaded: float  # less this, of lips that stand before them
+    warmth: float  # 0 .. 1: how far shade on teeth is redder than light
 
 
 LEAST_LIT = 0.08  # of upper teeth, whatever shades them
+HUE_WITH_ROUNDING = 2.0  # lips that are half rounded bring the whole of it
 SHADE_HUE = (0.4, -0.15, -0.3)  # red, green, blue: teeth in shade are lit by flesh, and look like tin without it
 
 
@@ -184,6 +186,7 @@ def look(interior: Interior, geometry: Geometry, controls: Controls) -> Look:
         upper_dark=(0.34 if own_upper else 0.30) + UPPER_BARED_LIT * bared,
         upper_lit=0.99 if own_upper else 0.67,
         shaded=(0.45 if own_upper else 0.28) * rounded + SHADED_UPPER * pursed,
+        warmth=interior.redness * min(HUE_WITH_ROUNDING * rounded, 1.0),
     )
 
 
@@ -217,12 +220,12 @@ def draw_interior(
     covers = flesh[3:] / 255
     inside = torch.lerp(inside, flesh[:3] * shown.tongue_light, covers)
     lower = _read(interior, sampler, interior.lower_teeth, jaw_u, jaw_v - shown.lower_edge)
-    light_of_lower = _warm(torch.full_like(gap, shown.lower_light), interior.warmth)
+    light_of_lower = _warm(torch.full_like(gap, shown.lower_light), shown.warmth)
     inside = torch.lerp(inside, lower[:3] * light_of_lower, lower[3:] * ((1 - shown.raised * covers) / 255))
     inside *= 0.28 + 0.72 * fallen
     upper = _read(interior, sampler, interior.upper_teeth, skull_u, skull_v - shown.upper_edge)
     lit = (shown.upper_dark + shown.upper_lit * light - shown.shaded).clamp(LEAST_LIT, 1)
-    return torch.lerp(inside, upper[:3] * _warm(lit, interior.warmth), upper[3:] / 255)
+    return torch.lerp(inside, upper[:3] * _warm(lit, shown.warmth), upper[3:] / 255)
 
 
 def _warm(light: Tensor, warmth: float) -> Tensor:
@@ -292,7 +295,7 @@ def _red(colour: Colour) -> float:
 
 def _flesh(colour: Colour, skin: Colour, redness: float) -> Colour:
     """`colour` (..., 3) under the light of a photo in which cheeks look like `skin`; in their tone at redness 0."""
-    lit = colour * (0.3 + 0.7 * teeth.light_cast(skin))
+    lit = colour * (0.4 + 0.6 * teeth.light_cast(skin))
     toned = (lit @ LUMA)[..., None] * skin / max(float(skin @ LUMA), 1.0)
     return np.asarray(toned + (lit - toned) * redness)
 

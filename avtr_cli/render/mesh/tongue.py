@@ -13,7 +13,7 @@ from avtr_cli.core.arrays import Colour, Doubles, Picture
 from avtr_cli.render.mesh.shapes import smoothstep
 from avtr_cli.render.mesh.teeth import CANVAS
 
-FLESH = np.array([[0.49, 0.20, 0.19], [0.83, 0.455, 0.42]])  # at the throat, at the tip
+FLESH = np.array([[0.50, 0.22, 0.21], [0.84, 0.49, 0.46]])  # at the throat, at the tip
 WIDTH = 0.72  # of the mouth
 BACK, TIP = 0.095, 0.18  # below its top: as far as it lies in shade, and where it turns down behind the lower teeth
 WET = ((-0.30, 0.110), (0.26, 0.120))  # where it glistens: aside, in its half widths, and below its top
