@@ -35,10 +35,10 @@ FACE_GAINS = {
 """Factors of what the weights say, by which spreads over several seeds are those of people's tracks, lips' width
 among them, and faces are not crooked."""
 _GAINS = [FACE_GAINS.get(name, 1.0) for name in FACE]
-MOUTH_GAINS = {"stretch": 1.35, "pucker": 1.15}
+MOUTH_GAINS = {"stretch": 1.5, "pucker": 1.15}
 """The same for what makes the mouth wide or narrow: of what hearing does not tell, a mean is learned, which is flat."""
 _MOUTH_GAINS = [MOUTH_GAINS.get(name, 1.0) for name in MOUTH]
-SPOKEN_SMILE = 0.5  # of a smile that comes and goes: what is left of it where lips are busy speaking
+SPOKEN_SMILE = 0.35  # of a smile that comes and goes: what is left of it where lips are busy speaking
 ROUNDED_BY_PUCKER, ROUNDED_BY_FUNNEL = 0.6, 0.5  # of a smile: what rounded lips take from it
 VOR = 1.0  # share of a head turn that the eyes take back to stay on the camera
 BROW_PER_DEGREE = 0.06  # brow weight a degree: brows rise as the head goes up (r -.3 in people's tracks)
