@@ -44,7 +44,7 @@ LAYERS = UPPER, LOWER = 0, 1
 RAISE = 1.22  # times the travel of the brows that ARKit's own head has: people raise them by up to a tenth of an EO
 ROUND_WIDTH = 0.32  # EO between the corners of pursed lips
 ROUNDED_BY = (0.42, 0.45)  # share of a mouth's width that pursing takes, at least and at most
-FOLDED_FROM, SEEN_WITHIN = 0.72, 0.91  # of half a mouth: where what pursing folds in begins, and lies then
+FOLDED_FROM, SEEN_WITHIN = 0.72, 0.87  # of half a mouth: where what pursing folds in begins, and lies then
 MEET_BESIDE = (0.15, 0.6)  # of half the mouth's width: where lips stay apart, and from where on they meet
 LIPS = (0.068, 0.10)  # EO: how thick the upper and the lower lip are on most faces
 LIPS_EVERT = (0.015, 0.085)  # EO off the lip line: what stays, and what is turned out in full, as lips are pursed
