@@ -215,7 +215,7 @@ def _jaw(author: _Author) -> None:
 
 def _rounding(author: _Author) -> None:
     my, head = author.mouth_y, author.head
-    # An elliptic opening, and the whole mouth narrowed alike: a parabola, or less at the corners, makes a diamond.
+    # An elliptic opening: a parabola, or less at the corners, makes a diamond.
     share = np.abs(author.x) / author.mouth_half
     bow = np.clip(1 - np.clip(share, 0, 1.3) ** 2, 0, 1) ** 0.6
     level = 1 - smoothstep(np.abs(author.x), 0.9 * author.mouth_half, 2.9 * author.mouth_half)
