@@ -13,6 +13,7 @@ from avtr_cli.perception.pose import Pose
 from avtr_cli.render.gaussian.body_model import COMPONENTS, shipped_body
 from avtr_cli.render.gaussian.hand_colours import hand_colours
 from avtr_cli.render.gaussian.hand_size import SEEN_LONGER, USUAL, _beside_face, with_own_hands
+from avtr_cli.render.gaussian.painting import SEEN_SKIN, skin_colour
 from avtr_cli.render.gaussian.sleeves import Sleeves, _rings
 
 SKIN, CLOTH, GREY = np.array([0.8, 0.6, 0.5]), np.array([0.1, 0.15, 0.4]), np.array([0.4, 0.42, 0.45])
@@ -102,6 +103,17 @@ def test_a_hand_that_is_not_seen_is_as_the_other_and_both_are_as_the_face():
     one = colours(seen(L=hand(75)), picture(darker, CLOTH))
     np.testing.assert_array_equal(one[0], one[1])
     np.testing.assert_allclose(colours(seen(), picture(CLOTH, CLOTH)), [SKIN, SKIN], atol=1e-6)
+
+
+@given(st.sampled_from(SEEN_SKIN), st.tuples(*[st.floats(0, 1)] * 3))
+def test_no_single_place_of_a_half_lit_face_gives_skin_its_hue(place, odd):
+    face, picture = np.zeros((478, 3)), np.zeros((2, 478, 3), np.float32)
+    face[:, 0] = np.arange(478)
+    picture[:, list(SEEN_SKIN)] = np.array([1.0, 0.7, 0.9, 0.5, 0.45, 0.6, 1.1])[:, None] * SKIN
+    picture[:, place] = odd
+    found = skin_colour(picture, face)
+    np.testing.assert_allclose(found / found.sum(), SKIN / SKIN.sum(), atol=1e-3)
+    assert 0.5 < found.mean() / SKIN.mean() < 1.0
 
 
 def test_a_hand_beyond_the_picture_says_nothing():

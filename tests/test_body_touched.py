@@ -103,6 +103,16 @@ def test_fingers_end_beside_the_cheek_and_off_its_skin():
     assert 0.3 < np.linalg.norm(row[:3]) < 0.6
 
 
+@given(st.floats(1.0, 1.25), st.floats(0.85, 1.15))
+@settings(deadline=None)
+def test_a_long_arm_bends_as_far_as_it_can_before_it_misses_its_cheek(longer, forearm):
+    arm = posed(replace(MEAN_ARM, upper=longer * MEAN_ARM.upper, fore=longer * forearm * MEAN_ARM.fore))
+    row, missed = at_cheek(arm)
+    away = float(np.linalg.norm(row[:3])) * arm.length
+    assert away > arm.nearest * (1 - 1e-4)
+    assert missed < 0.01 or away == pytest.approx(arm.nearest, rel=1e-4)
+
+
 def test_a_cheek_goes_along_with_the_head():
     assert (cheek_turned(MEAN_ARM, np.eye(3)) == 0).all()
     quarter = np.array([[0.0, 0, -1], [0, 1, 0], [1, 0, 0]])  # to the left of the body

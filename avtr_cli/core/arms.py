@@ -70,6 +70,12 @@ class Arm:
         return self.upper + self.fore
 
     @property
+    def nearest(self) -> float:
+        """Metres from shoulder to wrist of the arm that is MOST_BENT."""
+        squared = self.upper**2 + self.fore**2 + 2 * self.upper * self.fore * np.cos(MOST_BENT)
+        return float(np.sqrt(squared))
+
+    @property
     def edges(self) -> list[tuple[Doubles, float]]:
         """The picture's four, as unit vectors (3,) into it and metres that the shoulder is inside of each."""
         rows = self.camera.reshape(3, 4)
@@ -130,8 +136,7 @@ def reach(arm: Arm, wrists: Doubles, swivels: Doubles) -> tuple[Doubles, Doubles
     wrist = place_of(wrists) * arm.length
     far = np.linalg.norm(wrist, axis=1, keepdims=True)
     towards = wrist / np.maximum(far, 1e-6)
-    nearest = np.sqrt(arm.upper**2 + arm.fore**2 + 2 * arm.upper * arm.fore * np.cos(MOST_BENT))
-    far = far.clip(nearest, STRAIGHTEST * arm.length)
+    far = far.clip(arm.nearest, STRAIGHTEST * arm.length)
     swivel = np.radians(swivels)[:, None]
     side = unit(across(np.cos(swivel) * BELOW + np.sin(swivel) * BESIDE, towards))
     cosine = ((arm.upper**2 + far**2 - arm.fore**2) / (2 * arm.upper * far)).clip(-1, 1)

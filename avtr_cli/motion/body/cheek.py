@@ -17,7 +17,6 @@ OFF_SKIN = 0.053  # m from the skin to the middle of a hand: half its thickness,
 ALONG_HAND = 0.13  # m from the wrist to what of the hand is beside the cheek: the fingers
 ELBOWS = range(15, 65, 5)  # degrees of swivel: before the ribs, and farther out
 ROOM = 0.07  # arm lengths: half the thickness of a sleeved elbow, and a little air
-NEAREST = 0.33  # arm lengths from a shoulder, that a bent arm can reach
 AWAY = np.array([0.29, 0.0, 0.957])  # out, up and front: where a wrist goes that is nearer
 UPRIGHT = np.array([0.0, -1.0, 0.1])  # where fingers point at first
 FLAT = 0.85  # of an open hand
@@ -47,7 +46,7 @@ def _bent(arm: Arm, swivel: float) -> tuple[Doubles, float, Doubles]:
     place, fore = arm.cheek + OFF_SKIN * arm.outward, UPRIGHT / np.linalg.norm(UPRIGHT)
     row, third, along, wrist = np.zeros(len(ARM)), fore, fore, place
     for _ in range(ROUNDS):
-        wrist = _reachable(place_of((place - ALONG_HAND * fore) / arm.length))
+        wrist = _reachable(place_of((place - ALONG_HAND * fore) / arm.length), arm.nearest / arm.length)
         alongs, forearms, hinges, _ = reach(arm, wrist[None], np.array([swivel]))
         along, fore, third = alongs[0], forearms[0], np.cross(forearms[0], hinges[0])
     row[WRIST], row[SWIVEL], row[OPEN] = wrist, swivel, FLAT
@@ -61,9 +60,9 @@ def reaches_cheek(arm: Arm) -> bool:
     return at_cheek(arm)[1] < MISSES
 
 
-def _reachable(wrist: Doubles) -> Doubles:
-    """`wrist` (3,) so far to the front that a bent arm reaches it."""
-    short = NEAREST**2 - float(wrist @ wrist)
+def _reachable(wrist: Doubles, nearest: float) -> Doubles:
+    """`wrist` (3,) so far to the front that a bent arm reaches it, which comes so near; both in arm lengths."""
+    short = nearest**2 - float(wrist @ wrist)
     if short <= 0:
         return wrist
     along = float(wrist @ AWAY)

@@ -145,10 +145,13 @@ def paint(
 
 
 def skin_colour(picture: Picture, face: Points) -> Colour:
-    """The median of a few places of the face."""
+    """The median brightness of a few places of the face, in their median hue: one behind glasses gives no blue hands."""
     height, width = picture.shape[:2]
     x, y = np.clip(face[list(SEEN_SKIN), :2].astype(int), 0, [width - 1, height - 1]).T
-    return np.asarray(np.median(picture[y, x], axis=0))
+    seen = picture[y, x].astype(np.float64)
+    light = seen.mean(1)
+    hue = np.median(seen / np.maximum(light, 0.02)[:, None], axis=0)
+    return np.asarray((np.median(light) * hue / max(float(hue.mean()), 0.02)).clip(0, 1))
 
 
 def _clean(photo: Picture, matte: Matte, edge: int) -> tuple[Picture, Mask]:
