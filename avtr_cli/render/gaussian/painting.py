@@ -145,7 +145,7 @@ def paint(
 
 
 def skin_colour(picture: Picture, face: Points) -> Colour:
-    """The median brightness of a few places of the face, in their median hue: one behind glasses gives no blue hands."""
+    """The median brightness of a few places of the face, in their median hue: one behind glasses counts for little."""
     height, width = picture.shape[:2]
     x, y = np.clip(face[list(SEEN_SKIN), :2].astype(int), 0, [width - 1, height - 1]).T
     seen = picture[y, x].astype(np.float64)
