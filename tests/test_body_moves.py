@@ -79,7 +79,7 @@ def test_arms_turn_the_bones_of_their_own_side_alone(model, rest):
 
 def test_feet_stay_where_they_stand_in_every_row(model, rest, rows):
     down = np.zeros_like(rows)
-    down[:, BODY], down[:, UNITS + 4] = 0.1 * rows[:, BODY], np.abs(rows[:, UNITS + 4])
+    down[:, BODY], down[:, UNITS + 4] = 0.01 * rows[:, BODY], 0.5 + np.abs(rows[:, UNITS + 4])
     ankles = [model.bone(f"foot.{side}") for side in SIDES]
     _, placed = posed(model, rest.heads, rest.turns, rest.shift)
     for moves in read_moves(model, rest, down[5:], 0.0):
