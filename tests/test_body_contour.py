@@ -61,14 +61,20 @@ def test_an_edge_that_is_skin_is_left_as_it_is():
     assert (slivers(shipped_body(), view, clean, points).picture == clean).all()
 
 
-def test_slivers_open_where_the_head_turns_them_to_the_view_and_only_there():
+def opened(contour: Contour, yaw: float) -> list[float]:
+    """How much of the colours of open edges, which are white, is there; closed ones are black."""
+    closed, own, colours = (np.zeros((len(contour.which), 3), np.float32) for _ in range(3))
+    contour.open(turn_matrix(np.array([0.0, yaw, 0.0])), contour.which, closed, own, colours)
+    assert (own == colours).all()
+    return [float(one) for one in own[:, 0]]
+
+
+def test_slivers_open_where_the_head_turns_them_to_the_view_and_only_there(compiled_loops):
     left, right = np.array([-1.0, 0, 0]), np.array([1.0, 0, 0])
     contour = Contour(
-        np.arange(2), np.stack([left, right]), np.zeros((2, 3), np.float32), towards=np.array([0.0, 0.0, 1.0])
+        np.arange(2), np.stack([left, right]), np.ones((2, 3), np.float32), towards=np.array([0.0, 0.0, 1.0])
     )
-    still, little, there, back = (
-        contour.opened(turn_matrix(np.array([0.0, yaw, 0.0])))[:, 0].tolist() for yaw in (0.0, 0.06, 0.3, -0.3)
-    )
+    still, little, there, back = (opened(contour, yaw) for yaw in (0.0, 0.06, 0.3, -0.3))
     assert still == [0, 0]
     assert there == [0, 1]  # the right of the picture comes to the front
     assert back == [1, 0]

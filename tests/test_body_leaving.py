@@ -55,7 +55,7 @@ def opacities(avatar: BodyAvatar, scratch: Scratch, *radians: float) -> np.ndarr
     row = np.zeros(len(FULL))
     for number, one in enumerate(radians):
         row[ARMS + number * PER_SIDE :][:PER_SIDE] = turned(one)
-    pose(avatar, read_moves(avatar.model, avatar.rest, row, 0.0), scratch)
+    pose(avatar, *read_moves(avatar.model, avatar.rest, row[None], 0.0), scratch)
     return scratch.opacities[avatar.painted :].copy()
 
 
@@ -191,7 +191,7 @@ def test_a_painted_forearm_that_nothing_is_beside_has_all_that_is_seen_on_it():
 
 
 def test_from_aside_a_seen_hand_is_a_painted_one_in_the_photos_shape(avatar):
-    still, scratch = read_moves(avatar.model, avatar.rest, np.zeros(len(FULL)), 0.0), Scratch(avatar)
+    [still], scratch = read_moves(avatar.model, avatar.rest, np.zeros((1, len(FULL))), 0.0), Scratch(avatar)
     seen = replace(avatar, hands=(replace(avatar.hands[0], aside=True), replace(avatar.hands[1], aside=False)))
     pose(seen, still, scratch, aside=1.0)
     skin, left = scratch.posed.copy(), len(seen.hands[0].painted.on)
@@ -202,7 +202,7 @@ def test_from_aside_a_seen_hand_is_a_painted_one_in_the_photos_shape(avatar):
 
 
 def test_from_aside_what_lies_between_an_arm_and_the_body_is_gone_and_what_it_hid_is_there(avatar):
-    scratch, still = Scratch(avatar), read_moves(avatar.model, avatar.rest, np.zeros(len(FULL)), 0.0)
+    scratch, [still] = Scratch(avatar), read_moves(avatar.model, avatar.rest, np.zeros((1, len(FULL))), 0.0)
     left, right = (replace(hand, aside=side == 0) for side, hand in enumerate(avatar.hands))
     pose(replace(avatar, hands=(left, right)), still, scratch, aside=1.0)
     own = scratch.opacities[avatar.painted :]

@@ -53,6 +53,15 @@ def test_python_dash_m_is_the_same_command(tmp_path):
     assert (said.returncode, said.stderr) == (3, "error: nobody.jpg: there is no such file\n")
 
 
+def test_commands_hand_over_between_threads_soon_and_whoever_imports_us_does_as_before():
+    lines = ["import sys; sys.argv=['avtr', '--version']", "from avtr_cli.cli import main", "before = {0}"]
+    code = "\n".join([*lines, "try: main()", "except SystemExit: print(before, {0})"]).format("sys.getswitchinterval()")
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    others, ours = map(float, done.stdout.split()[-2:])
+    assert others == 0.005
+    assert ours < 0.001
+
+
 def test_help_of_render_has_panels_examples_and_exit_codes_in_order(avtr):
     _, said, _ = avtr("render", "-h")
     headings = re.findall(r"^(\w[\w ]*):$", said, re.MULTILINE)

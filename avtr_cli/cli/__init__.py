@@ -116,6 +116,7 @@ def main() -> None:
     _open_standard_streams()
     runtime.set_library_environment()
     runtime.collect_garbage_seldom()
+    runtime.hand_over_soon()
     signal.signal(signal.SIGTERM, _interrupt)
     if signal.getsignal(signal.SIGHUP) == signal.SIG_DFL:  # nohup makes us deaf to it
         signal.signal(signal.SIGHUP, _interrupt)

@@ -39,10 +39,14 @@ def vector_of(matrix: Tensor) -> Tensor:
 
 def turn_matrix(vector: Doubles) -> Doubles:
     """As `matrix_of`, in NumPy: float64 (..., 3) -> (..., 3, 3), column vectors turned in the usual sense."""
-    angle = np.linalg.norm(vector, axis=-1)[..., None, None]
-    x, y, z = np.moveaxis(vector, -1, 0)
-    zero = np.zeros_like(x)
-    cross = np.stack([zero, -z, y, z, zero, -x, -y, x, zero], axis=-1).reshape(*vector.shape[:-1], 3, 3)
+    angle = np.sqrt((vector * vector).sum(-1))[..., None, None]
+    cross = np.zeros((*vector.shape, 3))
+    for row, column, axis, sign in _CROSS:
+        cross[..., row, column] = vector[..., axis] if sign > 0 else -vector[..., axis]
     sine, cosine = np.sinc(angle / np.pi), 0.5 * np.sinc(angle / (2 * np.pi)) ** 2
     matrix: Doubles = np.eye(3) + sine * cross + cosine * (cross @ cross)
     return matrix
+
+
+_CROSS = ((0, 1, 2, -1), (0, 2, 1, 1), (1, 0, 2, 1), (1, 2, 0, -1), (2, 0, 1, -1), (2, 1, 0, 1))
+"""Of the cross-product matrix: row, column, which of the vector it has there, and its sign."""

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from avtr_cli.kernels.compiling import Bytes, Counts, Doubles, Floats, Number, Words, helper, kernel
+from avtr_cli.kernels.compiling import Bytes, Counts, Doubles, Floats, Number, Words, helper, kernel, passage
 from avtr_cli.kernels.splat_measures import BEYOND, LARGEST, LEAST_ALPHA, LEAST_LIGHT, MOST_ALPHA, NEAR, REACH
 
 Shorts = NDArray[np.int16]
@@ -33,8 +33,8 @@ _E0, _E1, _E2, _E3, _E4, _E5 = (
 )
 
 
-@kernel("i8(f4[:,::1], f4[:,:,::1], f4[::1], f4[:,::1], f8[:,::1], f8[::1], i8, i8, f8, f4[:,::1], f4[::1], i2[:,::1])")
-def project(
+@passage
+def _project(
     means: Floats, axes: Floats, opacities: Floats, colours: Floats, view: Doubles, lens: Doubles, width: int,
     height: int, low_pass: float, records: Floats, depths: Floats, spans: Shorts,
 ) -> int:  # fmt: skip
@@ -114,8 +114,8 @@ def project(
     return seen
 
 
-@kernel("void(u4[::1], i8, i4[::1], i4[::1], i4[::1])")
-def sort(depths: Words, seen: int, order: Counts, other: Counts, counts: Counts) -> None:
+@passage
+def _sort(depths: Words, seen: int, order: Counts, other: Counts, counts: Counts) -> None:
     """Into `order` (n,): the first `seen` splats from near to far, equal ones as they came.
 
     `depths` are the bits of positive float32, which rise as these do. Scratch: `other` (n,), `counts` (2048,).
@@ -140,8 +140,8 @@ def sort(depths: Words, seen: int, order: Counts, other: Counts, counts: Counts)
             counts[k] += 1
 
 
-@kernel("i8(i2[:,::1], i8, i8, i8[::1])")
-def count_tiles(spans: Shorts, seen: int, columns: int, starts: NDArray[np.int64]) -> int:
+@passage
+def _count_tiles(spans: Shorts, seen: int, columns: int, starts: NDArray[np.int64]) -> int:
     """Into `starts` (tiles + 1,): where each tile's list begins, of `columns` tiles a row; returns their length."""
     starts[:] = 0
     for i in range(seen):
@@ -154,8 +154,8 @@ def count_tiles(spans: Shorts, seen: int, columns: int, starts: NDArray[np.int64
     return entries
 
 
-@kernel("void(i2[:,::1], i4[::1], i8, i8, i8[::1], i4[::1])")
-def list_tiles(spans: Shorts, order: Counts, seen: int, columns: int, ends: NDArray[np.int64], listed: Counts) -> None:
+@passage
+def _list_tiles(spans: Shorts, order: Counts, seen: int, columns: int, ends: NDArray[np.int64], listed: Counts) -> None:
     """Into `listed`: the splats of each tile, near to far; `ends` (tiles,) goes from where lists begin to their end."""
     for i in range(seen):
         one = order[i]
@@ -164,6 +164,30 @@ def list_tiles(spans: Shorts, order: Counts, seen: int, columns: int, ends: NDAr
                 tile = row * columns + column
                 listed[ends[tile]] = one
                 ends[tile] += 1
+
+
+@kernel(
+    "i8(f4[:,::1], f4[:,:,::1], f4[::1], f4[:,::1], f8[:,::1], f8[::1], i8, i8, f8, f4[:,::1], f4[::1], u4[::1], "
+    "i2[:,::1], i4[::1], i4[::1], i4[::1], i8[::1], i8[::1], i4[::1])"
+)
+def arrange(
+    means: Floats, axes: Floats, opacities: Floats, colours: Floats, view: Doubles, lens: Doubles, width: int,
+    height: int, low_pass: float, records: Floats, depths: Floats, bits: Words, spans: Shorts, order: Counts,
+    other: Counts, counts: Counts, starts: NDArray[np.int64], ends: NDArray[np.int64], listed: Counts,
+) -> int:  # fmt: skip
+    """What a camera sees of Gaussians, listed by tiles near to far: all that goes before `blend`, in one call.
+
+    See the four steps; `bits` are those of `depths`. Returns how long the lists are together. Where `listed` is
+    shorter, they are not made, and this is to be called again with more memory.
+    """
+    columns = (width + TILE_WIDTH - 1) // TILE_WIDTH
+    seen = _project(means, axes, opacities, colours, view, lens, width, height, low_pass, records, depths, spans)
+    entries = _count_tiles(spans, seen, columns, starts)
+    if entries <= listed.shape[0]:
+        _sort(bits, seen, order, other, counts)
+        ends[:] = starts[:-1]
+        _list_tiles(spans, order, seen, columns, ends, listed)
+    return entries
 
 
 @helper

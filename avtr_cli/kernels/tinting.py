@@ -1,4 +1,4 @@
-"""What an expression changes of a photo, laid on Gaussians as colour: two passes, each over what it needs alone."""
+"""What an expression changes of a photo, or a turn of its edges, laid on Gaussians as colour: passes over these."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from avtr_cli.kernels.compiling import Bytes, Floats, Integers, Number, kernel
+from avtr_cli.kernels.compiling import Bytes, Doubles, Floats, Integers, Number, kernel
 
 F: Any = np.float32
 
@@ -51,3 +51,23 @@ def tint(
             rest, seen = own[one, k], F(drawn[y, x, k]) / F(255)
             low, high = min(rest, seen) - beyond, max(rest, seen) + beyond
             colours[one, k] = min(max(rest + changed[k, place] / F(255), low), high)
+
+
+@kernel("void(i8[::1], f8[:,::1], f8[::1], f8, f8, f4[:,::1], f4[:,::1], f4[:,::1], f4[:,::1])")
+def open_edges(
+    which: Integers, normals: Doubles, change: Doubles, begins: float, ends: float, closed: Floats, opened: Floats,
+    own: Floats, colours: Floats,
+) -> None:  # fmt: skip
+    """Into `own` and `colours`, both (m, 3): those of the Gaussians `which` (n,), between `closed` and `opened` (n, 3).
+
+    They open as the cosine to the view grows from `begins` to `ends`: `change` (3,) of the way to the head, along their
+    `normals` (n, 3).
+    """
+    for n in range(which.shape[0]):
+        grown = normals[n, 0] * change[0] + normals[n, 1] * change[1] + normals[n, 2] * change[2]
+        share = min(max((grown - begins) / (ends - begins), 0.0), 1.0)
+        by = F(share * share * (3.0 - 2.0 * share))
+        for k in range(3):
+            colour = closed[n, k] + by * (opened[n, k] - closed[n, k])
+            own[which[n], k] = colour
+            colours[which[n], k] = colour

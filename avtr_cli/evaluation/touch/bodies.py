@@ -128,10 +128,9 @@ def _hands(
 
 def _poses(identity: Identity, motion: Motion, frames: Sequence[int]) -> Iterator[Moves]:
     avatar: BodyAvatar = identity.kept.avatar
-    for frame in frames:
-        row = motion.values[frame].double().cpu().numpy().copy()
-        row[: len(ARKIT_BLENDSHAPES)] = 0
-        yield read_moves(avatar.model, avatar.rest, row, 1.0)
+    rows = motion.values[list(frames)].double().cpu().numpy()
+    rows[:, : len(ARKIT_BLENDSHAPES)] = 0
+    yield from read_moves(avatar.model, avatar.rest, rows, 1.0)
 
 
 def shoulders(identity: Identity, motion: Motion) -> Doubles:

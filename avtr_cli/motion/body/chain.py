@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from avtr_cli.core.arms import Arm, across, place_of, reach, unit
+from avtr_cli.core.arms import Arm, across, cross, lengths, place_of, reach, unit
 from avtr_cli.core.arrays import Doubles
 from avtr_cli.motion.body.task import FLEX, SUPIN, SWIVEL, WRIST
 
@@ -47,7 +47,7 @@ def chain_of(rows: Doubles, arm: Arm) -> Chain:
     along, fore, hinge, bend = reach(arm, rows[:, WRIST], rows[:, SWIVEL])
     turned_in = -(np.radians(rows[:, SUPIN]) - arm.palm)
     turned_in = (turned_in + np.pi) % (2 * np.pi) - np.pi
-    third = np.cross(fore, hinge)
+    third = cross(fore, hinge)
     carried = arm.hand[0] * fore + turned(arm.hand[1] * hinge + arm.hand[2] * third, fore, turned_in)
     flex = np.radians(rows[:, FLEX])[:, None]
     wanted = unit(np.cos(flex) * fore + np.sin(flex) * across(DOWN + 0 * fore, fore))
@@ -56,7 +56,7 @@ def chain_of(rows: Doubles, arm: Arm) -> Chain:
 
 def near_rest(rows: Doubles, arm: Arm) -> Doubles:
     """(T, 1): 1 where the wrist rests as in the photo, 0 where it is away."""
-    away = np.linalg.norm(rows[:, WRIST] - arm.rest[:3], axis=1, keepdims=True)
+    away = lengths(rows[:, WRIST] - arm.rest[:3])
     near: Doubles = np.exp(-((away / NEAR_REST) ** 4))
     return near
 
@@ -71,7 +71,7 @@ def forearm_points(chain: Chain, rows: Doubles, arm: Arm, shares: Doubles) -> Do
 def hand_points(chain: Chain, rows: Doubles, arm: Arm, places: Doubles) -> Doubles:
     """(P, T, 3) metres from the shoulder: `places` (P, 2) of the hand, shares of its length along it, to its thumb."""
     wrist, hand = place_of(rows[:, WRIST]) * arm.length, chain.hand
-    thumb = -unit(across(turned(np.cross(chain.fore, chain.hinge), chain.fore, chain.turned_in - arm.palm), hand))
+    thumb = -unit(across(turned(cross(chain.fore, chain.hinge), chain.fore, chain.turned_in - arm.palm), hand))
     sides = places[:, :1, None] * hand + places[:, 1:, None] * thumb
     points: Doubles = wrist + arm.tips * sides
     return points
@@ -80,5 +80,5 @@ def hand_points(chain: Chain, rows: Doubles, arm: Arm, places: Doubles) -> Doubl
 def turned(vectors: Doubles, about: Doubles, angle: Doubles) -> Doubles:
     """`vectors` (T, 3) at right angles to unit axes `about`, turned by `angle` (T,)."""
     cosine, sine = np.cos(angle)[:, None], np.sin(angle)[:, None]
-    found: Doubles = cosine * vectors + sine * np.cross(about, vectors)
+    found: Doubles = cosine * vectors + sine * cross(about, vectors)
     return found

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from avtr_cli.core.arms import Arm, place_of, reach
+from avtr_cli.core.arms import Arm, cross, place_of, reach
 from avtr_cli.core.arrays import Doubles
 from avtr_cli.motion.body.hands import Hands, columns
 from avtr_cli.motion.body.plans import Key
@@ -48,9 +48,9 @@ def _bent(arm: Arm, swivel: float) -> tuple[Doubles, float, Doubles]:
     for _ in range(ROUNDS):
         wrist = _reachable(place_of((place - ALONG_HAND * fore) / arm.length), arm.nearest / arm.length)
         alongs, forearms, hinges, _ = reach(arm, wrist[None], np.array([swivel]))
-        along, fore, third = alongs[0], forearms[0], np.cross(forearms[0], hinges[0])
+        along, fore, third = alongs[0], forearms[0], cross(forearms[0], hinges[0])
     row[WRIST], row[SWIVEL], row[OPEN] = wrist, swivel, FLAT
-    row[SUPIN] = np.degrees(np.arctan2(arm.outward @ third, -arm.outward @ np.cross(third, fore)))
+    row[SUPIN] = np.degrees(np.arctan2(arm.outward @ third, -arm.outward @ cross(third, fore)))
     missed = place_of(wrist) * arm.length + ALONG_HAND * fore - place
     return row, float(np.linalg.norm(missed)), place_of(arm.upper / arm.length * along)
 

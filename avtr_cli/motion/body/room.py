@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from avtr_cli.core.arms import Arm, place_of, smooth_step
+from avtr_cli.core.arms import Arm, cross, place_of, smooth_step
 from avtr_cli.core.arrays import Doubles
 from avtr_cli.motion.body.chain import chain_of, forearm_points, hand_points, near_rest
 from avtr_cli.motion.body.task import WRIST, rest_of, within_reach
@@ -56,14 +56,19 @@ def _missed(row: Doubles, arm: Arm) -> Doubles:
 def off_trunk(rows: Doubles, arm: Arm, turn: Doubles) -> Doubles:
     """(T, 3) wrists of `rows` (T, 10) as `task.ARM` has them, pushed off the trunk; `turn` (T, 3) of chest on hips."""
     pushed = rows.copy()
-    at_rest, _ = _inside(rest_of(arm)[None], arm, np.zeros((1, 3)))
-    allowed = (at_rest.clip(-NEARBY if arm.pinned else -AIR) + AIR) * near_rest(rows, arm)[:, 0]
-    for _ in range(PUSHES):
-        inside, normals = _inside(pushed, arm, turn)
+    with_rest = np.concatenate([rows, rest_of(arm)[None]]), np.concatenate([turn, np.zeros((1, 3))])
+    inside, normals = _inside(with_rest[0], arm, with_rest[1])
+    allowed = (inside[:, -1:].clip(-NEARBY if arm.pinned else -AIR) + AIR) * near_rest(rows, arm)[:, 0]
+    inside, normals = inside[:, :-1], normals[:, :-1]
+    for done in range(1, PUSHES + 1):
         over = (inside + AIR - allowed).clip(0)
+        if not over.any():
+            break
         push = over - AIR * np.tanh(over / AIR)
         moved = (push**2)[..., None] * normals
         pushed[:, WRIST] += place_of(moved.sum(0) / (push.sum(0) + 1e-9)[:, None]) / arm.length
+        if done < PUSHES:
+            inside, normals = _inside(pushed, arm, turn)
     kept: Doubles = pushed[:, WRIST]
     return kept
 
@@ -73,7 +78,7 @@ def _inside(rows: Doubles, arm: Arm, turn: Doubles) -> tuple[Doubles, Doubles]:
     chain = chain_of(rows, arm)
     points = np.concatenate([forearm_points(chain, rows, arm, FORE), hand_points(chain, rows, arm, HAND)])
     low = smooth_step((points[..., 1] / arm.length - BENDS[0]) / (BENDS[1] - BENDS[0]))
-    points = points + low[..., None] * np.cross(turn, points + arm.lever)
+    points = points + low[..., None] * cross(turn, points + arm.lever)
     middle_x, middle_z, wide, deep = arm.trunk_at(points[..., 1])
     x, z = (points[..., 0] - middle_x) / wide, (points[..., 2] - middle_z) / deep
     far = np.maximum((np.abs(x) ** CORNERS + np.abs(z) ** CORNERS) ** (1 / CORNERS), 0.05)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from avtr_cli.core.arms import Arm, place_of
+from avtr_cli.core.arms import Arm, cross, lengths, place_of
 from avtr_cli.core.arrays import Doubles
 from avtr_cli.core.rotation import vector_of
 from avtr_cli.motion.body.chain import Chain, chain_of, near_rest, turned
@@ -56,8 +56,8 @@ def trunk_channels(torso: Doubles) -> Doubles:
 def _kept_in_place(rows: Doubles, turn: Doubles, arm: Arm) -> Doubles:
     """Wrists (T, 3) near their rest as they must be for the hands to stay there while the chest turns by `turn`."""
     rest = place_of(arm.rest[None, :3]) * arm.length
-    shifted = rest - np.cross(turn, arm.lever[None])  # small turns
-    there = shifted - np.cross(turn, shifted)  # in the chest's axes
+    shifted = rest - cross(turn, arm.lever[None])  # small turns
+    there = shifted - cross(turn, shifted)  # in the chest's axes
     wanted = place_of(there / arm.length)
     kept: Doubles = rows[:, WRIST] + near_rest(rows, arm) * (wanted - arm.rest[:3])
     return kept
@@ -74,12 +74,12 @@ def _joints(rows: Doubles, arm: Arm) -> Doubles:
 
 def _wrist(chain: Chain, arm: Arm) -> Doubles:
     """(T, 2): the wrist's turns that bend a hand, carried along so far, as it should be; near rest as in the photo."""
-    axis = np.cross(chain.carried, chain.wanted)
-    sine = np.linalg.norm(axis, axis=1, keepdims=True)
+    axis = cross(chain.carried, chain.wanted)
+    sine = lengths(axis)
     angle = np.arctan2(sine, (chain.carried * chain.wanted).sum(1, keepdims=True))
     vector = axis / np.maximum(sine, 1e-9) * angle
-    little = turned(np.cross(chain.fore, chain.hinge), chain.fore, chain.turned_in - arm.palm)  # to its finger's side
-    palm = np.cross(little, chain.fore)
+    little = turned(cross(chain.fore, chain.hinge), chain.fore, chain.turned_in - arm.palm)  # to its finger's side
+    palm = cross(little, chain.fore)
     return np.asarray(chain.share * np.stack([(vector * little).sum(1), (vector * palm).sum(1)], axis=1))
 
 
@@ -91,4 +91,4 @@ def _hand(rows: Doubles) -> Doubles:
 
 def _frames(first: Doubles, second: Doubles) -> Doubles:
     """(T, 3, 3): columns `first`, `second`, at right angles to it, and their product."""
-    return np.stack([first, second, np.cross(first, second)], axis=-1)
+    return np.stack([first, second, cross(first, second)], axis=-1)

@@ -103,11 +103,10 @@ class Scratch:
         `turn` (3, 3) is how the head is turned before the camera: what that opens of its edges has other colours.
         """
         own, closed = self._own[front], self._closed[front]
-        own[self._at] = closed + self._contour.opened(turn) * (self._contour.colours - closed)
         if front != self._front:
             np.copyto(self.colours, own)
             self._front = front
-        self.colours[self._at] = own[self._at]
+        self._contour.open(turn, self._at, closed, own, self.colours)
         return own
 
 

@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 
 from avtr_cli.core.arrays import Doubles, Floats, Indices, Picture
+from avtr_cli.kernels import tinting
 from avtr_cli.render.gaussian.body_model import HEAD, BodyModel
 from avtr_cli.render.gaussian.jaw import SHADE
 from avtr_cli.render.gaussian.lifting import Riding
@@ -37,12 +38,13 @@ class Contour:
     colours: Floats
     towards: Doubles
 
-    def opened(self, turn: Doubles) -> Floats:
-        """How far each is open, (n, 1) in 0 .. 1, for a head turned by `turn` (3, 3) before the camera."""
+    def open(self, turn: Doubles, at: Indices, closed: Floats, own: Floats, colours: Floats) -> None:
+        """Into `own` and `colours` (m, 3), `at` (n,): how they look while the head is turned by `turn` (3, 3).
+
+        They are `closed` (n, 3) as long as it is not.
+        """
         change = self.towards - turn.T @ self.towards
-        grown = (self.normals * change).sum(1)  # to the bit on any number of threads
-        share = ((grown - OPENED[0]) / (OPENED[1] - OPENED[0])).clip(0, 1)
-        return np.asarray((share * share * (3 - 2 * share))[:, None], np.float32)
+        tinting.open_edges(at, self.normals, change, *OPENED, closed, self.colours, own, colours)
 
 
 def contour_of(

@@ -1,4 +1,4 @@
-"""One row of motion into what the body does: rotations of its bones, a shift, how far hands have moved.
+"""Rows of motion into what the body does: rotations of its bones, a shift, how far hands have moved.
 
 The head turns from the neck up, each bone its share, and stays where the controls have it however the chest turns. All
 is relative to the photo's pose. Lips, lids and gaze are colour, and drawn elsewhere: see expression.py.
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from avtr_cli.core.arrays import Doubles
+from avtr_cli.core.arrays import Doubles, Indices
 from avtr_cli.core.breath import CHEST_RISES, SHOULDERS_RISE
 from avtr_cli.core.motion_space import ARKIT_BLENDSHAPES, CONTROLS, FULL
 from avtr_cli.core.rotation import matrix_of, turn_matrix
@@ -29,6 +29,9 @@ FURTHEST_TRUNK = np.radians([12.0, 6.0, 22.0, 26.0, 12.0])  # of hips' turn and 
 FURTHEST_HIPS = 0.08  # m
 BODY = len(CONTROLS)  # the first of the body's channels
 ARMS = BODY + 8
+_BREATH = FULL.index("chestBreath")
+_LED = (*HEAD_SHARES, "spine02", "clavicle.L", "clavicle.R")  # bones that follow the head, and the breath
+_SHARES, _SPINE_SHARES = (np.array(list(shares.values()))[:, None] for shares in (HEAD_SHARES, SPINE))
 
 
 @dataclass(frozen=True)
@@ -81,58 +84,68 @@ def posed(model: BodyModel, heads: Doubles, turns: Doubles, shift: Doubles) -> t
     return turned.numpy(), placed.numpy()
 
 
-def read_moves(model: BodyModel, rest: Rest, row: Doubles, breathing: float) -> Moves:
-    """`row` float (94,) of FULL, all finite; `breathing` scales the breath."""
-    turns = rest.turns.copy()
-    trunk, breath = row[BODY:ARMS], breathing * row[FULL.index("chestBreath")]
-    hips, spine = np.array([0.0, *_limited(trunk[2:4], 0)]), _limited(trunk[4:7], 2)
-    head = _soft_limit(row[UNITS : UNITS + 3]) - rest.root @ (hips + spine)  # against the chest
-    vectors = {name: share * head for name, share in HEAD_SHARES.items()}
-    if breath:
-        vectors["spine02"] = np.array([-CHEST_RISES * breath, 0, 0])
-        if not row[ARMS:].any():
-            for side, sign in (("L", -1), ("R", 1)):
-                vectors[f"clavicle.{side}"] = np.array([0, 0, sign * SHOULDERS_RISE * breath])
-    bones = [model.bone(name) for name in vectors]
-    told = np.array(list(vectors.values()))
-    turned = np.einsum("nij,nj->ni", rest.against[bones], told)
-    turns[bones] = matrix_of(torch.from_numpy(turned)).numpy() @ turns[bones]
-    if spine.any():
-        for name, share in SPINE.items():
-            turns[model.bone(name)] = turn_matrix(share * spine) @ turns[model.bone(name)]
-    moved, uncovers = [0.0, 0.0], [0.0, 0.0]
-    if row[ARMS:].any():
+def read_moves(model: BodyModel, rest: Rest, rows: Doubles, breathing: float) -> list[Moves]:
+    """Of each of `rows` (T, 94) of FULL, all finite, the same as of it alone; `breathing` scales the breath."""
+    count, armed = len(rows), rows[:, ARMS:].any(1)
+    turns = np.repeat(rest.turns[None], count, axis=0)
+    trunk, breath = rows[:, BODY:ARMS], breathing * rows[:, _BREATH]
+    hips, spine = np.zeros((count, 3)), _limited(trunk[:, 4:7], 2)
+    hips[:, 1:] = _limited(trunk[:, 2:4], 0)
+    head = _soft_limit(rows[:, UNITS : UNITS + 3]) - _applied(rest.root, hips + spine)  # against the chest
+    told = np.zeros((count, len(_LED), 3))
+    told[:, : len(HEAD_SHARES)] = _SHARES * head[:, None]
+    told[:, -3, 0] = -CHEST_RISES * breath
+    told[:, -2:, 2] = np.array([-1, 1]) * (SHOULDERS_RISE * np.where(armed, 0, breath))[:, None]
+    bones = [model.bone(name) for name in _LED]
+    against = np.broadcast_to(rest.against[bones], (count, len(bones), 3, 3)).reshape(-1, 3, 3)
+    turned = torch.from_numpy(np.einsum("nij,nj->ni", against, told.reshape(-1, 3)))
+    turns[:, bones] = matrix_of(turned).numpy().reshape(count, -1, 3, 3) @ turns[:, bones]
+    bones = [model.bone(name) for name in SPINE]
+    bent = turn_matrix(np.concatenate([_SPINE_SHARES * spine[:, None], hips[:, None]], axis=1))
+    turns[:, bones] = bent[:, :-1] @ turns[:, bones]
+    moved, uncovers = np.zeros((count, 2)), np.zeros((count, 2))
+    if armed.any():
+        lifts = np.where(armed, SHOULDERS_RISE * breath, 0.0)
         for number, limb in enumerate(rest.limbs):
-            own = row[ARMS + number * PER_SIDE :][:PER_SIDE]
-            moved[number], uncovers[number] = turn_arm(limb, own, turns, SHOULDERS_RISE * breath)
-    shift = rest.shift + row[UNITS + 3 : UNITS + 6].clip(-4, 4) * METRES * (STANDING if rest.legs else 1.0)
-    shift = shift + rest.root @ np.array([*trunk[:2].clip(-FURTHEST_HIPS, FURTHEST_HIPS), 0.0])
-    if hips.any():
-        turns[0] = turns[0] @ turn_matrix(hips)
-    if rest.legs and (shift != rest.shift).any():
-        _stand(model, rest, turns, shift)
-    return Moves(turns, shift, (moved[0], moved[1]), (uncovers[0], uncovers[1]))
+            own = rows[:, ARMS + number * PER_SIDE :][:, :PER_SIDE]
+            moved[:, number], uncovers[:, number] = turn_arm(limb, own, turns, lifts)
+    shift = rest.shift + rows[:, UNITS + 3 : UNITS + 6].clip(-4, 4) * METRES * (STANDING if rest.legs else 1.0)
+    aside = np.zeros((count, 3))
+    aside[:, :2] = trunk[:, :2].clip(-FURTHEST_HIPS, FURTHEST_HIPS)
+    shift = shift + _applied(rest.root, aside)
+    turns[:, 0] = turns[:, 0] @ bent[:, -1]
+    shifted = np.flatnonzero((shift != rest.shift).any(1))
+    if rest.legs and len(shifted):
+        _stand(model, rest, turns, shift, shifted)
+    found = zip(turns, shift, moved.tolist(), uncovers.tolist(), strict=True)
+    return [Moves(one, aside, (left, right), (lefts, rights)) for one, aside, (left, right), (lefts, rights) in found]
 
 
-def head_turn(row: Doubles) -> Doubles:
-    """How the head of `row` (94,) of FULL is turned before the photo's camera from where the photo has it, (3, 3)."""
-    return turn_matrix(_soft_limit(row[UNITS : UNITS + 3]))
+def head_turns(rows: Doubles) -> Doubles:
+    """How the head of `rows` (T, 94) of FULL is turned before the photo's camera from where the photo has it."""
+    return turn_matrix(_soft_limit(rows[:, UNITS : UNITS + 3]))
 
 
 def _limited(values: Doubles, first: int) -> Doubles:
-    limits = FURTHEST_TRUNK[first : first + len(values)]
+    limits = FURTHEST_TRUNK[first : first + values.shape[1]]
     limited: Doubles = values.clip(-limits, limits)
     return limited
 
 
-def _stand(model: BodyModel, rest: Rest, turns: Doubles, shift: Doubles) -> None:
-    """Leave the feet where they are in the photo while the hips move."""
-    root = rest.heads[0] + shift
+def _applied(turned: Doubles, vectors: Doubles) -> Doubles:
+    """`vectors` (n, 3) as `turned` (3, 3) turns them."""
+    return (turned @ vectors[..., None])[..., 0]
+
+
+def _stand(model: BodyModel, rest: Rest, turns: Doubles, shift: Doubles, frames: Indices) -> None:
+    """Leave the feet where they are in the photo while the hips move, in those `frames`."""
+    root, hips = rest.heads[0] + shift[frames], turns[frames, 0]
     for leg in rest.legs:
-        pelvis = int(model.parents[leg.bones[0]])
-        turned = turns[0] @ turns[pelvis]
-        at = root + turns[0] @ (rest.heads[pelvis] - rest.heads[0])
-        stand(leg, at + turned @ (rest.heads[leg.bones[0]] - rest.heads[pelvis]), turned, turns)
+        pelvis, first = int(model.parents[leg.bones[0]]), leg.bones[0]
+        turned = hips @ turns[frames, pelvis]
+        at = root + (hips @ (rest.heads[pelvis] - rest.heads[0])[:, None])[..., 0]
+        at = at + (turned @ (rest.heads[first] - rest.heads[pelvis])[:, None])[..., 0]
+        stand(leg, at, turned, turns, frames)
 
 
 def _soft_limit(vector: Doubles) -> Doubles:

@@ -9,6 +9,7 @@ that a pixel shows its neighbours too: small faces, whose lids are a few pixels,
 from __future__ import annotations
 
 import math
+import threading
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -35,6 +36,7 @@ TURNED = (0.05, 0.16)  # radians of a head's turn or nod, by which splats begin 
 LEAST_SHARE = 0.002  # of a pixel that a neighbour has and that counts
 MOST_UNMIXED = 200_000  # px of the box: in larger ones lids have pixels enough
 _PITCH, _YAW = CONTROLS.index("headPitch"), CONTROLS.index("headYaw")
+KEPT = 4  # faces whose memory a thread keeps
 BELOW = 0.03  # m below what the photo shows: what lies deeper never shows through
 
 
@@ -76,6 +78,7 @@ class Expressions:
     def __init__(self, size: int, device: torch.device, kernels: str):
         """For photos of at most `size` px a side; `kernels` as `runtime.kernels`."""
         self._mesh = MeshRenderer(RenderConfig(view="photo", size=size, breathing=0), device, kernels)
+        self._own = threading.local()
 
     def prepare(self, portrait: Portrait, avatar: BodyAvatar) -> Face:
         """For the person of `avatar`, about a second."""
@@ -101,18 +104,25 @@ class Expressions:
         motion = Motion(CONTROLS, torch.from_numpy(still[None].astype(np.float32)), frame)
         drawn = self._mesh.draw(_identity(face.mesh), motion)[0]
         left, top, right, bottom = face.box
-        changed = np.empty((3, bottom - top, right - left), np.float32)
-        first, end = tinting.differ(drawn, face.mesh.still, left, top, changed)
-        changed = changed.reshape(3, -1)
+        changed, found, shown = self._memory(bottom - top, right - left)
+        first, end = tinting.differ(drawn, face.mesh.still, left, top, changed.reshape(3, bottom - top, right - left))
         if face.mixing is not None and end:
             width, mixing = right - left, face.mixing
             rows = max(first - REACH, 0) * width, min(end + REACH, bottom - top) * width
-            found, shown = np.empty_like(changed), np.empty_like(changed)
             unmix(changed, mixing.starts, mixing.others, mixing.shares, *rows, ROUNDS, MOST, found, shown)
             changed = found
         turned = step(math.hypot(row[_PITCH], row[_YAW]), *TURNED)
         beyond = np.float32(BEYOND + (PARTED - BEYOND) * turned)
         tinting.tint(face.which, face.at, changed, drawn, left, top, right - left, beyond, own, colours)
+
+    def _memory(self, height: int, width: int) -> Floats:
+        """(3, 3, n) of a thread's own, for the pixels of a box; of the sizes of boxes the latest KEPT stay."""
+        kept: dict[int, Floats] = self._own.__dict__.setdefault("kept", {})
+        if height * width not in kept:
+            while len(kept) >= KEPT:
+                kept.pop(next(iter(kept)))
+            kept[height * width] = np.empty((3, 3, height * width), np.float32)
+        return kept[height * width]
 
 
 def _identity(mesh: Avatar) -> Identity:

@@ -27,15 +27,22 @@ class Fingers:
     curling: Doubles
     spreading: Doubles
 
-    def turned(self, shapes: Doubles, spread: float, thumb: float, relaxed: float) -> Doubles:
-        """Rotation vectors (15, 3) of the weights `shapes` (4,) over a hand that is `relaxed`, 0 (the photo's) .. 1."""
+    def turned(self, shapes: Doubles, spread: Doubles, thumb: Doubles, relaxed: Doubles) -> Doubles:
+        """Rotation vectors (..., 15, 3) of the weights `shapes` (..., 4) and (...) of the others.
+
+        They lie over a hand that is `relaxed`, 0 (the photo's) .. 1.
+        """
         shares = given(shapes)
-        left = 1 - float(shares.sum())
-        curl = relaxed * left * flat(RELAXED) + np.tensordot(shares, np.stack([flat(one) for one in SHAPES]), 1)
-        roots = np.zeros((5, 3))
-        roots[:, 0] = aside(np.asarray(spread), np.asarray(thumb))
-        own = (1 - relaxed) * left * self.photo
-        return np.asarray(own + curl[:, None] * self.curling + roots.reshape(-1)[:, None] * self.spreading)
+        left = 1 - shares.sum(-1)
+        curl = (relaxed * left)[..., None] * flat(RELAXED) + (shares[..., None, :] @ _SHAPES)[..., 0, :]
+        roots = np.zeros((*left.shape, 5, 3))
+        roots[..., 0] = aside(spread, thumb)
+        own = ((1 - relaxed) * left)[..., None, None] * self.photo
+        to_side = roots.reshape(*left.shape, 15, 1) * self.spreading
+        return np.asarray(own + curl[..., None] * self.curling + to_side)
+
+
+_SHAPES = np.stack([flat(one) for one in SHAPES])
 
 
 def fingers_of(model: BodyModel, joints: Doubles, turns: Doubles, side: str) -> Fingers:

@@ -1,5 +1,7 @@
 """The channels of a body into turns of its arms, hands and legs, from the pose that the photo has.
 
+All frames of a chunk are worked out at once, each to the bits that it has alone.
+
 An arm's chain is told in the chest's axes; the upper arm's twist is shared along it, and the forearm's, so that the
 skin does not wring. Legs have no channels: feet stay where they stand, and knees give.
 """
@@ -11,8 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from avtr_cli.core.arms import SHRUG_TURNS, lift
-from avtr_cli.core.arrays import Doubles, Rotation, Vector
+from avtr_cli.core.arms import SHRUG_TURNS, cross, lift
+from avtr_cli.core.arrays import Doubles, Indices, Vector
 from avtr_cli.core.rotation import turn_matrix
 from avtr_cli.render.gaussian.body_model import BodyModel
 from avtr_cli.render.gaussian.fingers import Fingers
@@ -52,52 +54,84 @@ class Limb:
 CHAIN = ("clavicle", "shoulder01", "upperarm01", "upperarm02", "lowerarm01", "lowerarm02", "wrist")
 
 
-def left_photo(row: Doubles, leaves: tuple[float, float] = LEAVES) -> float:
-    """How far a hand has left the photo's pose, 0 .. 1, by its 14 channels; `leaves` from and to which it does."""
-    wrung = abs(row[4]) + abs(row[5]) + float(np.hypot(row[6], row[7])) + float(np.abs(row[8:12]).sum())
-    far = float(np.linalg.norm(row[1:4])) + wrung
-    share = min(max((far - leaves[0]) / (leaves[1] - leaves[0]), 0.0), 1.0)
-    return float(share * share * (3 - 2 * share))
+def left_photo(rows: Doubles, leaves: tuple[float, float] = LEAVES) -> Doubles:
+    """How far a hand has left the photo's pose, (...) in 0 .. 1, by its channels (..., 14); `leaves` from and to."""
+    wrung = np.abs(rows[..., 4]) + np.abs(rows[..., 5]) + np.hypot(rows[..., 6], rows[..., 7])
+    far = _length(rows[..., 1:4]) + (wrung + np.abs(rows[..., 8:12]).sum(-1))
+    share = ((far - leaves[0]) / (leaves[1] - leaves[0])).clip(0.0, 1.0)
+    left: Doubles = share * share * (3 - 2 * share)
+    return left
 
 
-def turn_arm(limb: Limb, row: Doubles, turns: Doubles, breath: float) -> tuple[float, float]:
-    """Turn an arm in `turns` (J, 3, 3) by its 14 channels.
+def turn_arm(limb: Limb, rows: Doubles, turns: Doubles, breath: Doubles) -> tuple[Doubles, Doubles]:
+    """Turn an arm in `turns` (T, J, 3, 3) by its channels (T, 14).
 
-    Returns how far the hand has left the photo, 0 .. 1, and how far the arm what lies beside it.
+    Returns how far the hand has left the photo, (T,) in 0 .. 1, and how far the arm what lies beside it.
 
-    `breath` are radians by which the collarbone rises besides.
+    `breath` (T,) are radians by which the collarbone rises besides.
     """
-    gone = left_photo(row, LEAVES if limb.free else KEPT_LEAVES)
-    bare = left_photo(row, UNCOVERS if limb.free else KEPT_LEAVES)
-    if not row.any() and not breath:
-        return gone, bare
-    collarbone, shoulder, upper, lower, fore, wrung, hand = limb.held
-    elbow = turn_matrix(limb.sign * row[4] * limb.hinge)
-    whole = turn_matrix(row[1:4])
-    twist = _twist(row[1:4], limb.along)
-    first = whole @ turn_matrix(-(1 - UPPER_TWIST) * twist * limb.along)
-    pronated = [turn_matrix(limb.sign * share * row[5] * limb.fore) for share in (FORE_TWIST, 1.0)]
-    bent = turn_matrix(limb.sign * (row[6] * limb.little + row[7] * limb.palm))
-    lifted = SHRUG_TURNS * row[0] + breath + float(lift(whole @ limb.along)) - float(lift(limb.along))
-    lifted_by = turn_matrix(np.array([0, 0, -limb.sign * lifted]))
-    wanted = [
-        lifted_by @ collarbone, lifted_by @ shoulder, first @ upper, whole @ lower, whole @ elbow @ fore,
-        whole @ elbow @ pronated[0] @ wrung, whole @ elbow @ pronated[1] @ bent @ hand,
-    ]  # fmt: skip
-    for above, here, bone in zip([np.eye(3), *wanted[:-1]], wanted, limb.bones, strict=True):
-        turns[bone] = above.T @ here
-    if gone or row[8:].any():
-        turns[limb.fingers.bones] = turn_matrix(limb.fingers.turned(row[8:12], row[12], row[13], gone))
+    gone = left_photo(rows, LEAVES if limb.free else KEPT_LEAVES)
+    bare = left_photo(rows, UNCOVERS if limb.free else KEPT_LEAVES)
+    moving = np.flatnonzero(rows.any(1) | (breath != 0))
+    if len(moving):
+        _turn_arm(limb, rows[moving], turns, breath[moving], moving)
+    shaped = np.flatnonzero((gone != 0) | rows[:, 8:].any(1))
+    if len(shaped):
+        own = rows[shaped]
+        shape = limb.fingers.turned(own[:, 8:12], own[:, 12], own[:, 13], gone[shaped])
+        turns[shaped[:, None], limb.fingers.bones] = turn_matrix(shape)
     return gone, bare
 
 
-def _twist(vector: Vector, axis: Vector) -> float:
-    """The turn about `axis` within the rotation `vector`: what is left when the shortest way is taken off."""
-    angle = float(np.linalg.norm(vector))
-    if angle < 1e-9:
-        return 0.0
-    about = float(vector @ axis) / angle
-    return float(2 * np.arctan2(np.sin(angle / 2) * about, np.cos(angle / 2)))
+def _turn_arm(limb: Limb, rows: Doubles, turns: Doubles, breath: Doubles, frames: Indices) -> None:
+    """The chain down to the wrist in `turns` of the `frames` (n,), by `rows` (n, 14)."""
+    collarbone, shoulder, upper, lower, fore, wrung, hand = limb.held
+    twist = _twist(rows[:, 1:4], limb.along)
+    told = np.stack([
+        rows[:, 1:4], (-(1 - UPPER_TWIST) * twist)[:, None] * limb.along,
+        (limb.sign * rows[:, 4])[:, None] * limb.hinge,
+        *((limb.sign * share * rows[:, 5])[:, None] * limb.fore for share in (FORE_TWIST, 1.0)),
+        limb.sign * (rows[:, 6, None] * limb.little + rows[:, 7, None] * limb.palm),
+    ])  # fmt: skip
+    whole, untwisted, elbow, half, pronated, bent = turn_matrix(told)
+    lifted = SHRUG_TURNS * rows[:, 0] + breath + lift(_applied(whole, limb.along)) - lift(limb.along)
+    up = np.zeros((len(rows), 3))
+    up[:, 2] = -limb.sign * lifted
+    lifted_by, bowed = turn_matrix(up), whole @ elbow
+    wanted = [
+        lifted_by @ collarbone, lifted_by @ shoulder, whole @ untwisted @ upper, whole @ lower, bowed @ fore,
+        bowed @ half @ wrung, bowed @ pronated @ bent @ hand,
+    ]  # fmt: skip
+    _hang(turns, frames, limb.bones, [np.eye(3)[None], *wanted])
+
+
+def _hang(turns: Doubles, frames: Indices, bones: Sequence[int], turned: Sequence[Doubles]) -> None:
+    """Into `turns` of the `frames`: `bones` one after the other as they are `turned` (n, 3, 3), what is above first."""
+    for above, here, bone in zip(turned[:-1], turned[1:], bones, strict=True):
+        turns[frames, bone] = above.transpose(0, 2, 1) @ here
+
+
+def _applied(turned: Doubles, vector: Vector) -> Doubles:
+    """`vector` (3,) as each of `turned` (n, 3, 3) turns it, (n, 3)."""
+    return (turned @ vector[:, None])[..., 0]
+
+
+def _dot(one: Doubles, other: Doubles) -> Doubles:
+    """Of vectors (..., 3), (...): as matrices, whose sums are the same for one row and for many."""
+    product: Doubles = (one[..., None, :] @ other[..., None])[..., 0, 0]
+    return product
+
+
+def _length(vectors: Doubles) -> Doubles:
+    return np.sqrt(_dot(vectors, vectors))
+
+
+def _twist(vectors: Doubles, axis: Vector) -> Doubles:
+    """The turns (n,) about `axis` within rotations (n, 3): what is left when the shortest way is taken off."""
+    angle = _length(vectors)
+    turned = angle >= 1e-9
+    about = _dot(vectors, axis) / np.where(turned, angle, 1.0)
+    return np.where(turned, 2 * np.arctan2(np.sin(angle / 2) * about, np.cos(angle / 2)), 0.0)
 
 
 def limb_of(
@@ -132,36 +166,32 @@ def leg_of(model: BodyModel, turned: Doubles, placed: Doubles, side: str) -> Leg
     return Leg(hip, knee, ankle, turned[list(bones)], bones)
 
 
-def stand(leg: Leg, hip: Vector, pelvis: Rotation, turns: Doubles) -> None:
-    """Turn a leg in `turns` so that its foot stays where it stands, the hip being at `hip` under a turned `pelvis`."""
+def stand(leg: Leg, hips: Doubles, pelvis: Doubles, turns: Doubles, frames: Indices) -> None:
+    """Turn a leg in `turns` (T, J, 3, 3) of the `frames` (n,) so that its foot stays where it stands.
+
+    Its hip is at `hips` (n, 3), under a `pelvis` that is turned (n, 3, 3).
+    """
     thigh, shin = leg.knee - leg.hip, leg.ankle - leg.knee
     upper, lower = float(np.linalg.norm(thigh)), float(np.linalg.norm(shin))
-    towards = leg.ankle - hip
-    far = min(float(np.linalg.norm(towards)), STRAIGHTEST * (upper + lower))
-    towards = towards / np.linalg.norm(towards)
+    towards = leg.ankle - hips
+    straight = _length(towards)
+    far, towards = np.minimum(straight, STRAIGHTEST * (upper + lower)), towards / straight[:, None]
     was = (leg.ankle - leg.hip) / np.linalg.norm(leg.ankle - leg.hip)
-    side = thigh - (thigh @ was) * was
-    if np.linalg.norm(side) < 1e-3 * upper:  # straight: knees give forwards
-        side = np.array([0.0, 0.0, -1.0])
-    side = side - (side @ towards) * towards
-    side = side / np.linalg.norm(side)
-    cosine = np.clip((upper**2 + far**2 - lower**2) / (2 * upper * far), -1, 1)
+    bends = thigh - (thigh @ was) * was
+    if np.linalg.norm(bends) < 1e-3 * upper:  # straight: knees give forwards
+        bends = np.array([0.0, 0.0, -1.0])
+    side = bends - _dot(bends, towards)[:, None] * towards
+    side = side / _length(side)[:, None]
+    cosine = ((upper**2 + far**2 - lower**2) / (2 * upper * far)).clip(-1, 1)[:, None]
     knee = upper * (cosine * towards + np.sqrt(1 - cosine**2) * side)
-    new = [_least_turn(thigh, knee), _least_turn(shin, far * towards - knee)]
-    wanted = [
-        new[0] @ leg.turned[0],
-        new[0] @ leg.turned[1],
-        new[1] @ leg.turned[2],
-        new[1] @ leg.turned[3],
-        leg.turned[4],
-    ]
-    for above, here, bone in zip([pelvis, *wanted[:-1]], wanted, leg.bones, strict=True):
-        turns[bone] = above.T @ here
+    above, below = _least_turn(thigh, knee), _least_turn(shin, far[:, None] * towards - knee)
+    wanted = [above @ leg.turned[0], above @ leg.turned[1], below @ leg.turned[2], below @ leg.turned[3]]
+    _hang(turns, frames, leg.bones, [pelvis, *wanted, leg.turned[4][None]])
 
 
-def _least_turn(one: Vector, other: Vector) -> Rotation:
-    """The shortest rotation from the direction of `one` to that of `other`."""
-    a, b = one / np.linalg.norm(one), other / np.linalg.norm(other)
-    axis, cosine = np.cross(a, b), float(a @ b)
-    sine = float(np.linalg.norm(axis))
-    return turn_matrix(axis / max(sine, 1e-12) * np.arctan2(sine, cosine))
+def _least_turn(one: Vector, others: Doubles) -> Doubles:
+    """The shortest rotations (n, 3, 3) from the direction of `one` (3,) to those of `others` (n, 3)."""
+    a, b = one / np.linalg.norm(one), others / _length(others)[:, None]
+    axis, cosine = cross(a, b), _dot(a, b)
+    sine = _length(axis)
+    return turn_matrix(axis / np.maximum(sine, 1e-12)[:, None] * np.arctan2(sine, cosine)[:, None])

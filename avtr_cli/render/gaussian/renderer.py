@@ -38,7 +38,7 @@ from avtr_cli.render.gaussian.arms import box_of
 from avtr_cli.render.gaussian.avatar import BodyAvatar, Scratch, at_rest, make_avatar, pose
 from avtr_cli.render.gaussian.body_model import shipped_body
 from avtr_cli.render.gaussian.contour import Contour
-from avtr_cli.render.gaussian.driving import Rest, head_turn, read_moves
+from avtr_cli.render.gaussian.driving import Rest, head_turns, read_moves
 from avtr_cli.render.gaussian.expression import Expressions, Face
 from avtr_cli.render.gaussian.fingers import Fingers
 from avtr_cli.render.gaussian.fitting import BodyFit, Lens, fit_body
@@ -240,14 +240,15 @@ class BodyRenderer:
                 "or the motion model's weights (avtr weights verify)"
             )
         rows[:, list(kept.still)] = 0
+        turned = view @ head_turns(rows)
+        moves = read_moves(kept.avatar.model, kept.avatar.rest, rows, self.config.breathing)
         for number, row in enumerate(rows):
             scratch = scratches[number % len(scratches)]
-            own = scratch.own_colours(front, view @ head_turn(row))
+            own = scratch.own_colours(front, turned[number])
             frame, controls, first = motion.first + number, row[: len(CONTROLS)], kept.avatar.painted
             colours = (scratch.colours[first:], own[first:])
             self._expressions.lay_on(kept.face, controls, frame, *colours)
-            moves = read_moves(kept.avatar.model, kept.avatar.rest, row, self.config.breathing)
-            yield pose(kept.avatar, moves, scratch, front, aside), scratch
+            yield pose(kept.avatar, moves[number], scratch, front, aside), scratch
 
     def _behind(self, kept: Kept, camera: Camera, view: Pinhole) -> Image:
         """What stands behind the person as `view` of `camera` has it: from elsewhere no photo's own background."""

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from avtr_cli.core.arrays import Floats, Image
+from avtr_cli.core.arrays import Doubles, Floats, Image
 from avtr_cli.core.camera import Pinhole
 from avtr_cli.core.folders import cache_folder
 from avtr_cli.core.logs import NOTICE
@@ -37,9 +37,9 @@ class Splatter:
         compiling.load(cache_folder() / "kernels", lambda said: logger.log(NOTICE, said))
         self.low_pass = low_pass
         self.drawn: Floats = np.zeros((height, width, 4), np.float32)
-        self._columns, self._rows = -(-width // splats.TILE_WIDTH), -(-height // splats.TILE_HEIGHT)
-        self._starts = np.zeros(self._columns * self._rows + 1, np.int64)
-        self._ends = np.empty(self._columns * self._rows, np.int64)
+        tiles = -(-width // splats.TILE_WIDTH) * -(-height // splats.TILE_HEIGHT)
+        self._starts = np.zeros(tiles + 1, np.int64)
+        self._ends = np.empty(tiles, np.int64)
         self._counts = np.empty(2048, np.int32)
         self._listed = np.empty(0, np.int32)
         self._bands = [
@@ -59,16 +59,8 @@ class Splatter:
         if len(gaussians) > len(self._depths):
             self._make_room(int(_SPARE * len(gaussians)))
         lens = np.array([*camera.focal_px, *camera.centre_px], np.float64)
-        seen = splats.project(
-            gaussians.means, gaussians.axes, gaussians.opacities, gaussians.colours, camera.view, lens, width, height,
-            self.low_pass, self._records, self._depths, self._spans,
-        )  # fmt: skip
-        splats.sort(self._depths.view(np.uint32), seen, self._order, self._other, self._counts)
-        entries = splats.count_tiles(self._spans, seen, self._columns, self._starts)
-        if entries > len(self._listed):
+        while (entries := self._arrange(gaussians, camera.view, lens)) > len(self._listed):
             self._listed = np.empty(int(_SPARE * entries), np.int32)
-        np.copyto(self._ends, self._starts[:-1])
-        splats.list_tiles(self._spans, self._order, seen, self._columns, self._ends, self._listed)
         self._blend(entries)
         return self.drawn[..., :3], self.drawn[..., 3]
 
@@ -89,8 +81,18 @@ class Splatter:
     def _make_room(self, n: int) -> None:
         self._records = _aligned(n, splats.RECORD)
         self._depths = np.empty(n, np.float32)
+        self._bits = self._depths.view(np.uint32)
         self._spans = np.empty((n, 4), np.int16)
         self._order, self._other = np.empty(n, np.int32), np.empty(n, np.int32)
+
+    def _arrange(self, gaussians: Gaussians, view: Doubles, lens: Doubles) -> int:
+        height, width = self.drawn.shape[:2]
+        entries: int = splats.arrange(
+            gaussians.means, gaussians.axes, gaussians.opacities, gaussians.colours, view, lens, width, height,
+            self.low_pass, self._records, self._depths, self._bits, self._spans, self._order, self._other,
+            self._counts, self._starts, self._ends, self._listed,
+        )  # fmt: skip
+        return entries
 
     def _blend(self, entries: int) -> None:
         """All tiles, in bands of about as many entries each."""
