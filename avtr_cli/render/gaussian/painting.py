@@ -34,6 +34,7 @@ from avtr_cli.render.gaussian.hand_colours import hand_colours, like_skin
 from avtr_cli.render.gaussian.sleeves import ARMS, BARE, INSIDE, LIGHT, SHADES, Sleeves, like_colour, tell_sleeves
 from avtr_cli.render.gaussian.slivers import Slivers, slivers
 from avtr_cli.render.gaussian.surface import Surface, View, unit
+from avtr_cli.render.gaussian.throat import paint_throat
 from avtr_cli.render.gaussian.worn import Worn, worn_on
 from avtr_cli.render.gaussian.wrapping import Wrapped, face_places
 
@@ -46,6 +47,7 @@ BACK, MIRRORED, HAIR, OTHER_HAND = 0.93, 0.95, 0.9, 0.96  # how much darker gues
 SPREAD, SMOOTHED, ARMS_SMOOTHED = 250, 25, 4  # steps
 UNLIKE = 0.30  # L1 by which a guess on a limb may differ from the limb
 BELOW_EARS, BEHIND_LOBES = (132, 361), 0.06  # points of the face beside the lobes; m
+NAPE = 0.1  # m behind the lobes, up to which a neck shows its side
 EYES, BEFORE_EARS = OUTER_EYE_CORNERS, (234, 454)  # other points of it
 SEEN_SKIN = (50, 280, 205, 425, 151, 9, 195)  # points on cheeks, forehead and nose
 LIMB_BONES = tuple(f"{part}{k}" for part in ("upperarm", "lowerarm", "upperleg", "lowerleg") for k in ("01", "02"))
@@ -133,6 +135,9 @@ def paint(
     colours[mirrored] = MIRRORED * colours[model.mirror[mirrored]]
     known |= mirrored
     _spread(surface, model, colours, known, shown | under)
+    throat = (model.vertex_limb == HEAD) | (model.vertex_limb == NECK)
+    throat &= (model.part == SKIN) & below_ears(model, wrapped.rest, NAPE)
+    paint_throat(surface, colours, wrapped.rest, throat, shown, skin)
     hands = hand_colours(model, skin, sleeves, seen, clean)
     _paint_limbs(model, colours, shown, skin, hands)
     arms = _arm_colours(surface, model, colours, shown & (sleeves.inside[y, x] > INSIDE), sleeves)
@@ -167,13 +172,13 @@ def _clean(photo: Picture, matte: Matte, edge: int) -> tuple[Picture, Mask]:
     return cleaned, ~own
 
 
-def below_ears(model: BodyModel, rest: Floats) -> Mask:
+def below_ears(model: BodyModel, rest: Floats, behind: float = BEHIND_LOBES) -> Mask:
     """bool (V,): the jaw's corners and its underside, and the cheeks up to the ears, where no hair grows.
 
     `rest` (V, 3) stands upright.
     """
     lobes, eyes, ears = (face_places(model, rest)[list(points)].mean(0) for points in (BELOW_EARS, EYES, BEFORE_EARS))
-    below = (rest[:, 1] > lobes[1]) & (rest[:, 2] < lobes[2] + BEHIND_LOBES)
+    below = (rest[:, 1] > lobes[1]) & (rest[:, 2] < lobes[2] + behind)
     return np.asarray(below | ((rest[:, 1] > eyes[1]) & (rest[:, 2] < ears[2])))
 
 
