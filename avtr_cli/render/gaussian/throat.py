@@ -14,8 +14,8 @@ from avtr_cli.render.gaussian.sleeves import like_colour
 from avtr_cli.render.gaussian.surface import Surface
 
 STEPS, EVENED = 120, 20  # edges of the mesh that skin goes on over; steps over which it is smoothed
-SHADE, OVER = 0.85, 6  # how bright it is so many edges from what is seen, since light falls from above
-RISES = 0.35  # m that a collar stands higher for each that it is further back
+SHADE, OVER = 0.8, 6  # how bright it is so many edges from what is seen, since light falls from above
+RISES = 0.5  # m that a collar stands higher for each that it is further back
 HUES = 0.12  # L1 of red, green and blue's shares, by which skin differs from the face's
 SHADED, LIT = (0.4, 1.4), (0.65, 1.3)  # times as bright as the face: all skin; skin that goes on, and no shadow
 BARE = 0.5  # share of what is seen there that is skin at least: a beard, or a scarf, has no skin below
