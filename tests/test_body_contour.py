@@ -17,7 +17,7 @@ from avtr_cli.perception.portrait import find_portrait
 from avtr_cli.perception.topology import CHIN, FACE_OVAL, FOREHEAD
 from avtr_cli.render.gaussian.avatar import Scratch
 from avtr_cli.render.gaussian.body_model import HEAD, TRUNK, shipped_body
-from avtr_cli.render.gaussian.contour import Contour
+from avtr_cli.render.gaussian.contour import Contour, shade
 from avtr_cli.render.gaussian.renderer import BodyRenderer, Kept
 from avtr_cli.render.gaussian.slivers import slivers
 from avtr_cli.render.gaussian.surface import View
@@ -58,7 +58,16 @@ def test_a_line_along_a_jaw_is_skin_in_what_a_turn_opens():
 
 def test_an_edge_that_is_skin_is_left_as_it_is():
     clean, view, points = round_face(SKIN - 0.03)
-    assert (slivers(shipped_body(), view, clean, points).picture == clean).all()
+    found = slivers(shipped_body(), view, clean, points)
+    assert (found.picture == clean).all()
+    assert not found.share.any()
+
+
+def test_only_what_is_made_up_of_an_edge_is_shaded_anew():
+    down, ahead = np.array([0.0, 1.0, 0.0]), np.array([0.0, 0.0, -1.0])
+    bright = shade(np.stack([down, down, down, ahead]), np.array([0.0, 0.5, 1.0, 1.0]))[:, 0]
+    assert bright[0] == bright[3] == 1
+    assert bright[0] > bright[1] > bright[2] > 0.8
 
 
 def opened(contour: Contour, yaw: float) -> list[float]:

@@ -58,8 +58,8 @@ def contour_of(
     ride = np.flatnonzero((riding.origin >= 0) & found.which.reshape(-1)[riding.origin])
     towards = unit(posed[model.vertex_limb == HEAD].mean(0)[None])[0].astype(np.float64)
     normals = unit(surface.facing(posed)[riding.on[ride]]).astype(np.float64)
-    shade = 1 - (1 - SHADE) * normals[:, 1:2].clip(0, 1)  # light falls from above
-    colours = shade * found.picture.reshape(-1, 3)[riding.origin[ride]]
+    origin = riding.origin[ride]
+    colours = shade(normals, found.share.reshape(-1)[origin]) * found.picture.reshape(-1, 3)[origin]
     outwards = _places(loose.pixels[beside], width) - _places(np.flatnonzero(found.face), width).mean(0)
     return Contour(
         np.concatenate([beside, len(loose.rest) + ride]),
@@ -67,6 +67,11 @@ def contour_of(
         np.concatenate([inner.reshape(-1, 3)[loose.origin[beside]], colours]).astype(np.float32),
         towards,
     )
+
+
+def shade(normals: Doubles, share: Floats) -> Doubles:
+    """How bright skin is, (n, 1), of which the `share` (n,) is made up: the photo's own has its own shade."""
+    return np.asarray(1 - (1 - SHADE) * share[:, None] * normals[:, 1:2].clip(0, 1))  # light falls from above
 
 
 def _places(pixels: Indices, width: int) -> Doubles:

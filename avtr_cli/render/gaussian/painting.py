@@ -34,6 +34,7 @@ from avtr_cli.render.gaussian.hand_colours import hand_colours, like_skin
 from avtr_cli.render.gaussian.sleeves import ARMS, BARE, INSIDE, LIGHT, SHADES, Sleeves, like_colour, tell_sleeves
 from avtr_cli.render.gaussian.slivers import Slivers, slivers
 from avtr_cli.render.gaussian.surface import Surface, View, unit
+from avtr_cli.render.gaussian.throat import paint_throat
 from avtr_cli.render.gaussian.worn import Worn, worn_on
 from avtr_cli.render.gaussian.wrapping import Wrapped, face_places
 
@@ -46,9 +47,10 @@ BACK, MIRRORED, HAIR, OTHER_HAND = 0.93, 0.95, 0.9, 0.96  # how much darker gues
 SPREAD, SMOOTHED, ARMS_SMOOTHED = 250, 25, 4  # steps
 UNLIKE = 0.30  # L1 by which a guess on a limb may differ from the limb
 BELOW_EARS, BEHIND_LOBES = (132, 361), 0.06  # points of the face beside the lobes; m
+NAPE = 0.1  # m behind the lobes, up to which a neck shows its side
 EYES, BEFORE_EARS = OUTER_EYE_CORNERS, (234, 454)  # other points of it
 SEEN_SKIN = (50, 280, 205, 425, 151, 9, 195)  # points on cheeks, forehead and nose
-LIMB_BONES = tuple(f"{part}{k}" for part in ("upperarm", "lowerarm", "upperleg", "lowerleg") for k in ("01", "02"))
+LEG_BONES = tuple(f"{part}{k}" for part in ("upperleg", "lowerleg") for k in ("01", "02"))
 # Each a colour, and how it follows the skin's brightness: a share of its own, and one of that.
 MOUTH, TEETH = ((0.42, 0.16, 0.15), 0.25, 0.6), ((0.92, 0.88, 0.80), 0.35, 0.75)
 TONGUE_COLOUR, SCLERA = ((0.62, 0.30, 0.29), 0.4, 0.7), ((0.85, 0.82, 0.80), 0.3, 0.8)
@@ -133,8 +135,11 @@ def paint(
     colours[mirrored] = MIRRORED * colours[model.mirror[mirrored]]
     known |= mirrored
     _spread(surface, model, colours, known, shown | under)
+    throat = (model.vertex_limb == HEAD) | (model.vertex_limb == NECK)
+    throat &= (model.part == SKIN) & below_ears(model, wrapped.rest, NAPE)
+    paint_throat(surface, colours, wrapped.rest, throat, shown, skin)
     hands = hand_colours(model, skin, sleeves, seen, clean)
-    _paint_limbs(model, colours, shown, skin, hands)
+    paint_limbs(model, colours, shown, skin, hands, sleeves)
     arms = _arm_colours(surface, model, colours, shown & (sleeves.inside[y, x] > INSIDE), sleeves)
     _paint_inside(model, colours, shown, skin)
     left, right = (worn_on(model, sleeves, places, arm, photo, hands[number]) for number, arm in enumerate(ARMS))
@@ -170,13 +175,13 @@ def _clean(photo: Picture, matte: Matte, edge: int) -> tuple[Picture, Mask]:
     return cleaned, ~own
 
 
-def below_ears(model: BodyModel, rest: Floats) -> Mask:
+def below_ears(model: BodyModel, rest: Floats, behind: float = BEHIND_LOBES) -> Mask:
     """bool (V,): the jaw's corners and its underside, and the cheeks up to the ears, where no hair grows.
 
     `rest` (V, 3) stands upright.
     """
     lobes, eyes, ears = (face_places(model, rest)[list(points)].mean(0) for points in (BELOW_EARS, EYES, BEFORE_EARS))
-    below = (rest[:, 1] > lobes[1]) & (rest[:, 2] < lobes[2] + BEHIND_LOBES)
+    below = (rest[:, 1] > lobes[1]) & (rest[:, 2] < lobes[2] + behind)
     return np.asarray(below | ((rest[:, 1] > eyes[1]) & (rest[:, 2] < ears[2])))
 
 
@@ -218,12 +223,18 @@ def _arm_colours(surface: Surface, model: BodyModel, colours: Floats, sure: Mask
     return np.asarray(arms, np.float32)
 
 
-def _paint_limbs(model: BodyModel, colours: Floats, shown: Mask, skin: Colour, hands: Floats) -> None:
-    """Unseen sides of hands, arms and legs as their seen ones: what lies behind a bare forearm may be a white skirt."""
+def paint_limbs(model: BodyModel, colours: Floats, shown: Mask, skin: Colour, hands: Floats, sleeves: Sleeves) -> None:
+    """Unseen sides of hands, arms and legs as their seen ones: what lies behind a bare forearm may be a white skirt.
+
+    Of arms as the ring that they are on, since a sleeve goes all round.
+    """
     skinny = like_skin(colours, skin)
-    for arm, of_hand in zip((LEFT_ARM, RIGHT_ARM), hands, strict=True):
-        colours[model.on_hand & (model.vertex_limb == arm) & ~shown] = OTHER_HAND * of_hand
-    for bone in (model.bone(f"{name}.{side}") for name in LIMB_BONES for side in "LR"):
+    for arm, of_hand in zip(ARMS, hands, strict=True):
+        ours = (model.vertex_limb == arm) & ~shown
+        colours[model.on_hand & ours] = OTHER_HAND * of_hand
+        odd = ours & ~model.on_hand & (np.abs(colours - sleeves.ring).sum(-1) > UNLIKE)
+        colours[odd] = MIRRORED * sleeves.ring[odd]
+    for bone in (model.bone(f"{name}.{side}") for name in LEG_BONES for side in "LR"):
         limb = model.main_bone == bone
         known = limb & shown
         if known.sum() < 12:

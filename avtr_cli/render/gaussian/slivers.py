@@ -12,7 +12,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from avtr_cli.core.arrays import Labels, Mask, Picture, Points
+from avtr_cli.core.arrays import Labels, Mask, Matte, Picture, Points
 from avtr_cli.perception.topology import CHIN, FACE_OVAL, FOREHEAD, OUTER_EYE_CORNERS
 from avtr_cli.render.gaussian.body_model import HEAD, BodyModel
 from avtr_cli.render.gaussian.surface import View
@@ -29,10 +29,12 @@ FURTHEST = 1e3  # m: where nobody is
 
 class Slivers(NamedTuple):
     """which bool (H, W): pixels along the edge of the face, from the eyes down; picture float32 (H, W, 3): the photo
-    with the colours from further inside there; face bool (H, W): all within its outline."""
+    with the colours from further inside there; share float32 (H, W), 0 .. 1: how much of it these are;
+    face bool (H, W): all within its outline."""
 
     which: Mask
     picture: Picture
+    share: Matte
     face: Mask
 
 
@@ -61,9 +63,10 @@ def slivers(model: BodyModel, view: View, clean: Picture, points: Points) -> Sli
     share = (below[which] / BELOW_EYES - 1).clip(0, 1) * (FADES * (1 - (far - 1) / wide)).clip(0, 1)
     within = sums[which] / weight[which, None]
     share *= ((np.abs(within - clean[which]).sum(-1) - UNLIKE[0]) / (UNLIKE[1] - UNLIKE[0])).clip(0, 1)
-    picture = clean.copy()
+    picture, made = clean.copy(), np.zeros(limb.shape, np.float32)
     picture[which] += share[:, None] * (within - clean[which])
-    return Slivers(which, picture, oval > 0)
+    made[which] = share
+    return Slivers(which, picture, made, oval > 0)
 
 
 def _disc(reach: int) -> Labels:
