@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from avtr_cli.audio.source import DialogueSource
     from avtr_cli.output.layout import Layout
 
-FRAMES = 5  # counted up where frames, or what a session remembers between them, come out otherwise than before
+FRAMES = 6  # counted up where frames, or what a session remembers between them, come out otherwise than before
 ENCODING = 2  # counted up with what encoders are told: pictures encoded otherwise cannot be joined to a job's own
 
 
