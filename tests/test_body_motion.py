@@ -25,7 +25,7 @@ from avtr_cli.motion.body.generator import WithBody
 from avtr_cli.motion.body.hands import NUMBERS, Hands, Manner, begin, columns
 from avtr_cli.motion.body.heads import SHIPPED, hearing_sha256, load_heads
 from avtr_cli.motion.body.plans import Key, Plan, quintic
-from avtr_cli.motion.body.room import _inside, off_trunk, with_room
+from avtr_cli.motion.body.room import TIPS, _inside, off_trunk, with_room
 from avtr_cli.motion.body.task import FRONT, HOME, LOWEST, OUT, REACH, UP, WRIST, rest_of, within_reach
 from avtr_cli.motion.body.to_body import to_body
 from avtr_cli.motion.bridges.table import bridged
@@ -130,7 +130,7 @@ def test_no_target_is_out_of_reach_or_in_the_trunk(seed):
 
 def tips_of(row: np.ndarray, arm: Arm) -> np.ndarray:
     """Wrist and finger tips, m from the shoulder."""
-    return hand_points(chain_of(row[None], arm), row[None], arm, np.array([[0.0, 0.0], [1.0, 0.0]]))[:, 0]
+    return hand_points(chain_of(row[None], arm), row[None], arm, TIPS)[:, 0]
 
 
 NARROW = replace(MEAN_ARM, box=np.array([-0.16, 0.19, -0.3, 0.16]))
@@ -160,6 +160,25 @@ def test_no_cue_leads_hands_out_of_the_picture_but_at_its_lower_edge(event, arm)
                 x, y, z = arm.camera.reshape(3, 4) @ np.append(point, 1.0)
                 assert arm.box[0] < x / z < arm.box[1]
                 assert arm.box[2] < y / z
+
+
+@given(back=st.floats(-0.3, 0.0), out=st.floats(0.0, 0.25), swivel=st.floats(0.0, 20.0))
+def test_an_arm_that_hangs_a_little_back_does_not_twist_as_its_wrist_moves(back, out, swivel):
+    """By 1 % of its length: an elbow told to be below an arm that points there would go around it."""
+    near = np.array([[0.0, 0.0, 0.0], [0.01, 0.0, 0.0], [0.0, 0.0, 0.01]])
+    _, _, hinges, _ = reach(MEAN_ARM, np.array([out, -0.93, back]) + near, np.full(3, swivel))
+    assert (hinges @ hinges[0]).min() > np.cos(np.radians(6.0))
+
+
+@given(out=st.floats(-0.1, 0.2), up=st.floats(-0.8, -0.6))
+def test_fingers_that_curl_to_the_palm_keep_out_of_the_trunk_too(out, up):
+    row = rest_of(MEAN_ARM)[None]
+    row[:, WRIST] = out, up, 0.0
+    row[:, WRIST] = off_trunk(row, MEAN_ARM, np.zeros((1, 3)))
+    curled = hand_points(chain_of(row, MEAN_ARM), row, MEAN_ARM, np.array([[0.75, 0.0, 0.2]]))[0, 0]
+    middle_x, middle_z, wide, deep = MEAN_ARM.trunk_at(curled[1])
+    assert curled[0] < tips_of(row[0], MEAN_ARM)[1][0]  # palms look to the body
+    assert abs((curled[0] - middle_x) / wide) ** 3 + abs((curled[2] - middle_z) / deep) ** 3 > 1.1**3
 
 
 POCKETS = posed(replace(MEAN_ARM, rest=np.array([-0.1, -0.85, 0.1, 20.0]), pinned=True))

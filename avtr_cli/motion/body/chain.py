@@ -69,10 +69,14 @@ def forearm_points(chain: Chain, rows: Doubles, arm: Arm, shares: Doubles) -> Do
 
 
 def hand_points(chain: Chain, rows: Doubles, arm: Arm, places: Doubles) -> Doubles:
-    """(P, T, 3) metres from the shoulder: `places` (P, 2) of the hand, shares of its length along it, to its thumb."""
+    """(P, T, 3) metres from the shoulder: `places` (P, 3) of the hand.
+
+    They are shares of its length along it, to its thumb, and out of its palm.
+    """
     wrist, hand = place_of(rows[:, WRIST]) * arm.length, chain.hand
     thumb = -unit(across(turned(cross(chain.fore, chain.hinge), chain.fore, chain.turned_in - arm.palm), hand))
-    sides = places[:, :1, None] * hand + places[:, 1:, None] * thumb
+    along, aside, out = (places[:, axis, None, None] for axis in range(3))
+    sides = along * hand + aside * thumb + out * cross(hand, thumb)
     points: Doubles = wrist + arm.tips * sides
     return points
 

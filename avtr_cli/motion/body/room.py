@@ -15,12 +15,15 @@ from avtr_cli.motion.body.chain import chain_of, forearm_points, hand_points, ne
 from avtr_cli.motion.body.task import WRIST, rest_of, within_reach
 
 ROUNDS = 6
-TIPS = np.array([[0.0, 0.0], [1.0, 0.0]])
+TIPS = np.array([[0.0, 0.0, 0.0], [1.0, 0.0, 0.0]])
 FROM_MIDDLE = 0.042  # m that each hand keeps from the plane between both: half its breadth, and a little air
 FROM_EDGE = 0.06  # m from the edges of the picture: of an open hand more
 FORE = np.array([0.5, 0.8, 1.0])  # points that keep out of the trunk: of the forearm, and of the hand
-HAND = np.array([[0.5, 0.0], [0.95, 0.0], [0.4, 0.35], [0.5, -0.2], [0.8, -0.2]])
-ROUND = np.array([0.04, 0.035, 0.03, 0.025, 0.02, 0.012, 0.015, 0.012])[:, None]  # m: half as thick as it is there
+HAND = np.array([
+    [0.5, 0.0, 0.0], [0.95, 0.0, 0.0], [0.4, 0.35, 0.0], [0.5, -0.2, 0.0], [0.8, -0.2, 0.0],
+    [0.75, 0.0, 0.2], [0.75, -0.15, 0.2],  # to where relaxed fingers curl
+])  # fmt: skip
+ROUND = np.array([0.04, 0.035, 0.03, 0.025, 0.02, 0.012, 0.015, 0.012, 0.012, 0.012])[:, None]  # m: half as thick there
 AIR = 0.008  # m over which what comes near is pushed off
 NEARBY = 0.04  # m from the outline, within which a hand that touches the body at rest is taken to touch it
 PUSHES = 3
