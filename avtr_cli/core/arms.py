@@ -2,8 +2,8 @@
 
 A renderer measures it and hands it on as the row `body` of `Identity.anatomy`, float64 (2, 70), left and right. All
 is in the chest's axes, x to the left, y down, z to the back; the right arm's is mirrored, as if it were a left one.
-Two bones reach a wrist in one way once the elbow's side is chosen, its `swivel`: 0 degrees below, 90 outside; of an arm
-that itself points there, as one that hangs a little back does, nothing would be beside it, so its elbow goes back.
+Two bones reach a wrist in one way once the elbow's side is chosen, its `swivel`: 0 degrees below, 90 outside; nothing of
+that is beside an arm that itself points there, as one that hangs a little back, whose elbow stays where it rests.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 from avtr_cli.core.arrays import Doubles, Indices
 
 BELOW, BESIDE = np.array([0.0, 1.0, 0.25]), np.array([1.0, 0.0, 0.35])  # where an elbow of swivel 0 and 90 degrees is
-BACK, SURE = np.array([0.0, 0.0, 1.0]), 0.3  # where it comes to be as that is less beside an arm that points there
+SURE = 0.3  # of these, that is beside an arm: where less is, it points there itself, and its elbow is where it rests
 STRAIGHTEST, MOST_BENT = 0.9995, 2.5  # of the arm's length; radians of the elbow
 LEVELS = np.array([0.15, 0.4, 0.65, 0.9, 1.15])  # arm lengths below the shoulder, at which the trunk is measured
 _NEXT, _LAST = np.array([1, 2, 0]), np.array([2, 0, 1])  # of x, y and z
@@ -142,13 +142,19 @@ def reach(arm: Arm, wrists: Doubles, swivels: Doubles) -> tuple[Doubles, Doubles
     far = far.clip(arm.nearest, STRAIGHTEST * arm.length)
     swivel = np.radians(swivels)[:, None]
     side = across(np.cos(swivel) * BELOW + np.sin(swivel) * BESIDE, towards)
-    side = unit(side + (SURE - lengths(side)).clip(0) * across(BACK + 0 * towards, towards))
+    side = unit(side + (SURE - lengths(side)).clip(0) * across(_elbow_at_rest(arm) + 0 * towards, towards))
     cosine = ((arm.upper**2 + far**2 - arm.fore**2) / (2 * arm.upper * far)).clip(-1, 1)
     along = cosine * towards + np.sqrt(1 - cosine**2) * side
     fore = unit(far * towards - arm.upper * along)
     hinge = cross(side, towards)
     bend = np.arctan2((cross(along, fore) * hinge).sum(1), (along * fore).sum(1))
     return along, fore, hinge, bend
+
+
+def _elbow_at_rest(arm: Arm) -> Doubles:
+    """(3,) unit: to which side of the line to the wrist the elbow is; zeros of an arm that is yet to be told."""
+    towards = place_of(arm.rest[:3])
+    return cross(towards / np.maximum(lengths(towards), 1e-6), arm.hinge)
 
 
 def lift(along: Doubles) -> Doubles:
@@ -198,7 +204,7 @@ def smooth_step(share: Doubles) -> Doubles:
 
 def posed(arm: Arm) -> Arm:
     """`arm` with the axes and the bend of the elbow that its rest has."""
-    along, _, hinge, bend = reach(arm, arm.rest[None, :3], arm.rest[3:])
+    along, _, hinge, bend = reach(replace(arm, hinge=np.zeros(3)), arm.rest[None, :3], arm.rest[3:])
     return replace(arm, along=along[0], hinge=hinge[0], bend=float(bend[0]))
 
 
