@@ -10,7 +10,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from avtr_cli.core.arms import MEAN_ARM, Arm, arm_of, posed, reach
+from avtr_cli.core.arms import MEAN_ARM, Arm, across, arm_of, place_of, posed, reach, swivel_of, unit
 from avtr_cli.core.breath import still_body
 from avtr_cli.core.config import BodyConfig
 from avtr_cli.core.errors import ConfigError, WeightsError
@@ -168,6 +168,17 @@ def test_an_arm_that_hangs_a_little_back_does_not_twist_as_its_wrist_moves(back,
     near = np.array([[0.0, 0.0, 0.0], [0.01, 0.0, 0.0], [0.0, 0.0, 0.01]])
     _, _, hinges, _ = reach(MEAN_ARM, np.array([out, -0.93, back]) + near, np.full(3, swivel))
     assert (hinges @ hinges[0]).min() > np.cos(np.radians(6.0))
+
+
+@given(angle=st.floats(-3.0, 3.0), out=st.floats(-0.2, 0.3), back=st.floats(-0.3, 0.3))
+def test_an_arm_rests_with_its_elbow_where_the_photo_has_it(angle, out, back):
+    wrist = np.array([out, -0.85, back])
+    towards = unit(place_of(wrist)[None])
+    beside = unit(across(np.array([[0.0, 0.0, 1.0]]), towards))
+    side = np.cos(angle) * beside + np.sin(angle) * np.cross(towards, beside)
+    swivel = swivel_of((towards + side)[0], towards[0])
+    arm = posed(replace(MEAN_ARM, rest=np.array([*wrist, swivel])))
+    np.testing.assert_allclose(reach(arm, wrist[None], np.array([swivel]))[2], np.cross(side, towards), atol=1e-6)
 
 
 @given(out=st.floats(-0.1, 0.2), up=st.floats(-0.8, -0.6))
