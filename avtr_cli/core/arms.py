@@ -2,8 +2,8 @@
 
 A renderer measures it and hands it on as the row `body` of `Identity.anatomy`, float64 (2, 70), left and right. All
 is in the chest's axes, x to the left, y down, z to the back; the right arm's is mirrored, as if it were a left one.
-Two bones reach a wrist in one way once the elbow's side is chosen, its `swivel`: 0 degrees below, 90 outside. An arm that
-itself points there, as one that hangs a little back, has nothing of that beside it: its elbow stays where it rests.
+Two bones reach a wrist in one way once the elbow's side is chosen, its `swivel`: 0 degrees below, 90 outside. An arm
+that itself points there, as one that hangs a little back, has nothing of it beside it: its elbow stays where it rests.
 """
 
 from __future__ import annotations
